@@ -1,0 +1,53 @@
+# What a newcomer runs. Each target makes the .venv and its packages when they are missing; a second run reuses them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export OMP_WAIT_POLICY ?= PASSIVE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow check format eval bench charts clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## Make the .venv with everything for work on chartline
+
+$(STAMP): pyproject.toml constraints.txt tools/make_venv.py
+	@$(PYTHON) tools/make_venv.py $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' --constraint constraints.txt
+	@touch $@
+
+demo: $(STAMP)  ## Ask the demo charts a few questions
+	$(BIN)/chartline demo
+
+test: $(STAMP)  ## Run the fast tests
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-slow: $(STAMP)  ## Run the slow tests (packaging, large files)
+	$(BIN)/python -m pytest -m slow
+
+check: $(STAMP)  ## Lint, formatting, types and import direction
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## Put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+eval: $(STAMP)  ## Grade the rules reasoner on the evaluation sets, where they are; writes out/
+	$(BIN)/python -m benchmarks.run_eval
+
+bench: $(STAMP)  ## Measure speed and memory
+	@set -e; shopt -s nullglob; for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+charts: $(STAMP)  ## Write the demo charts anew (the same bytes each time)
+	$(BIN)/python -m tools.make_demo_charts
+
+clean:  ## Remove the .venv, caches and out/
+	rm -rf $(VENV) build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,38 @@
+"""The open chart: what the stages and the understanding of questions share about one patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from fhir_tools.catalogue import Catalogue
+from fhir_tools.codes import Matcher
+from fhir_tools.source import Source
+from fhir_tools.types import Query, Reference, SearchResult
+
+__all__ = ["Chart"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """One patient's chart as of a day. `found` keeps the searches of this sitting, so that none is sent twice."""
+
+    source: Source
+    patient: Reference
+    as_of: date
+    catalogue: Catalogue
+    matcher: Matcher
+    person: Mapping[str, Any]
+    found: dict[str, SearchResult] = field(default_factory=dict)
+
+    async def search(self, query: Query) -> SearchResult:
+        """The search's result, from this sitting's memory when it was complete before."""
+        key = str(query)
+        known = self.found.get(key)
+        if known is None:
+            known = await self.source.search(query)
+            if known.complete:
+                self.found[key] = known
+        return known

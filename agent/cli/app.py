@@ -1,0 +1,225 @@
+"""The commands and their options. What they do is imported when they run, so that `--help` stays quick."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="chartline",
+    help="Ask a patient's FHIR chart a question; every statement of the answer is backed by a checked resource.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Settings are read from the environment: CHARTLINE_STORE, CHARTLINE_AS_OF, … --debug shows tracebacks.",
+)
+evals = typer.Typer(help="Measure answers over a file of questions.", no_args_is_help=True)
+app.add_typer(evals, name="eval")
+
+
+class Kind(StrEnum):
+    """What a summary is about."""
+
+    SNAPSHOT = "snapshot"
+    PROBLEMS = "problems"
+    MEDICATIONS = "medications"
+    LABS = "labs"
+    SINCE_LAST_VISIT = "since-last-visit"
+    FOR_PATIENT = "for-patient"
+
+
+class Format(StrEnum):
+    """How a summary is written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+
+
+Patient = Annotated[
+    str | None,
+    typer.Option(
+        "--patient", "-p", help="Patient id, exact name or record number; not needed when there is one patient."
+    ),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day that counts as today."),
+]
+Fhir = Annotated[
+    str | None,
+    typer.Option(
+        "--fhir", metavar="PATH|URL", help="A store, or a file or folder of FHIR JSON, instead of the default store."
+    ),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also show stages, searches and every citation.")]
+Thread = Annotated[str | None, typer.Option("--thread", metavar="ID", help="Keep the conversation under this name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Charts = Annotated[
+    Path, typer.Option("--charts", metavar="DIR", exists=True, file_okay=False, help="Folder of <patient id>.json.gz.")
+]
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", dir_okay=False, help="Where the rows go, as JSON lines.")]
+Rows = Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="QUESTIONS.jsonl", show_default=False)]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="Only the first N questions; 0 is all.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="How many processes share the patients.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"chartline {version('chartline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options that come before a command."""
+
+
+@app.command()
+def ask(
+    question: Annotated[list[str], typer.Argument(help="The question; quotes are optional.", show_default=False)],
+    patient: Patient = None,
+    as_of: AsOf = None,
+    fhir: Fhir = None,
+    thread: Thread = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Ask one question about one patient.
+
+    chartline ask --patient 123 "last hemoglobin A1c?"
+    """
+    from agent.cli import asking
+
+    raise typer.Exit(asking.ask(" ".join(question), patient, _day(as_of), fhir, thread, as_json=json, verbose=verbose))
+
+
+@app.command()
+def chat(
+    patient: Patient = None, as_of: AsOf = None, fhir: Fhir = None, thread: Thread = None, verbose: Verbose = False
+) -> None:
+    """Ask one question after another; follow-ups keep their subject. Reads from a pipe as well."""
+    from agent.cli import chatting
+
+    raise typer.Exit(chatting.chat(patient, _day(as_of), fhir, thread, verbose=verbose))
+
+
+@app.command()
+def load(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Bundles, resources, NDJSON (also .gz), or folders of them.", show_default=False),
+    ],
+    store: Annotated[
+        Path | None, typer.Option("--store", help="The store to fill, instead of the default one.")
+    ] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Check every resource against FHIR R4, and report.")
+    ] = False,
+) -> None:
+    """Load FHIR R4 files into the store. A file is loaded whole or not at all."""
+    from agent.cli import loading
+
+    raise typer.Exit(loading.load(paths, store, validate=validate))
+
+
+@app.command()
+def patients(
+    search: Annotated[str, typer.Argument(help="Part of a name, an id or a record number.", show_default=False)] = "",
+    fhir: Fhir = None,
+    json: Json = False,
+) -> None:
+    """List the patients of the store."""
+    from agent.cli import choosing
+
+    choosing.show(search, fhir, as_json=json)
+
+
+@app.command()
+def summary(
+    patient: Patient = None,
+    kind: Annotated[Kind, typer.Option("--kind", help="What it is about.")] = Kind.SNAPSHOT,
+    format_: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TEXT,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to a file.", dir_okay=False)] = None,
+    as_of: AsOf = None,
+    fhir: Fhir = None,
+) -> None:
+    """Summarise a chart; every line is cited and checked as in answers."""
+    from agent.cli import summing
+
+    summing.summary(patient, kind.value, format_.value, out, _day(as_of), fhir)
+
+
+@app.command()
+def show(
+    reference: Annotated[str, typer.Argument(help="Type/id, as an answer cites it.", show_default=False)],
+    patient: Patient = None,
+    fhir: Fhir = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the resource's JSON.")] = False,
+) -> None:
+    """Show a cited resource."""
+    from agent.cli import showing
+
+    showing.show(reference, patient, fhir, raw=raw)
+
+
+@app.command()
+def demo() -> None:
+    """Load the demo charts into a temporary store, ask questions of different kinds, and print a summary."""
+    from agent.cli import demonstrating
+
+    demonstrating.demo()
+
+
+@evals.command("run")
+def eval_run(
+    questions: Rows,
+    charts: Charts,
+    out: Out,
+    reasoner: Annotated[str, typer.Option("--reasoner", help="What reasons over the cards.")] = "rules",
+    limit: Limit = 0,
+    jobs: Jobs = 1,
+) -> None:
+    """Answer every question; grade them where the rows say what is expected."""
+    from agent.cli import measuring
+
+    raise typer.Exit(measuring.answers(questions, charts, out, reasoner, limit, jobs))
+
+
+@evals.command("evidence")
+def eval_evidence(questions: Rows, charts: Charts, out: Out, limit: Limit = 0, jobs: Jobs = 1) -> None:
+    """Write what a model would be sent first for every question, and what each mark in it stands for."""
+    from agent.cli import measuring
+
+    raise typer.Exit(measuring.evidence(questions, charts, out, limit, jobs))
+
+
+@evals.command("grade")
+def eval_grade(
+    questions: Rows,
+    answers: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="ANSWERS.jsonl", show_default=False)],
+    json: Json = False,
+    wrong: Annotated[int, typer.Option("--wrong", min=0, help="Also print up to N wrong answers.")] = 0,
+) -> None:
+    """Grade answers against what the questions expect."""
+    from agent.cli import measuring
+
+    measuring.grade(questions, answers, wrong, as_json=json)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None

@@ -1,0 +1,89 @@
+"""`chartline ask`: one question, one answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent import settings
+from agent.cli.choosing import choose
+from agent.cli.output import answer_view, clean, console, is_terminal, safe_json, tell_note
+from agent.errors import EXIT_OK, EXIT_OPERATOR
+from agent.settings import Settings
+from agent.sources import open_source
+from agent.types import Answer
+
+if TYPE_CHECKING:
+    from agent.wire import Agent
+
+__all__ = ["ask", "asked", "session"]
+
+
+def ask(
+    question: str,
+    patient: str | None,
+    as_of: date | None,
+    fhir: str | None,
+    thread: str | None,
+    *,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    """Print the answer; the exit code is 3 when it failed for the operator to mend."""
+    return asyncio.run(_ask(question, patient, as_of, fhir, thread, as_json, verbose))
+
+
+async def _ask(
+    question: str,
+    patient: str | None,
+    as_of: date | None,
+    fhir: str | None,
+    thread: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    async with session(patient, as_of, fhir, settings.read()) as agent:
+        answer = await asked(agent, question, thread, verbose=verbose)
+    out = console()
+    if as_json:
+        print(safe_json(answer.model_dump(mode="json")))
+    else:
+        out.print(answer_view(answer, out.width, verbose=verbose))
+    return EXIT_OPERATOR if answer.status == "failed" else EXIT_OK
+
+
+@asynccontextmanager
+async def session(
+    patient: str | None, as_of: date | None, fhir: str | Path | None, given: Settings
+) -> AsyncIterator[Agent]:
+    """An agent on the settings' store, or on `fhir`, for the patient that is meant."""
+    async with open_source(fhir or given.store) as store:
+        reference = await choose(store, patient)
+        # The graph's libraries take most of the start: not before there is a patient to ask about.
+        from agent.wire import Agent
+
+        async with Agent(store, reference, as_of=as_of, settings=given) as agent:
+            yield agent
+
+
+async def asked(agent: Agent, question: str, thread: str | None, *, verbose: bool = False) -> Answer:
+    """The answer, with its progress on standard error where somebody looks at it."""
+    if verbose or not is_terminal():
+        return await _follow(agent, question, thread, tell_note if verbose else None)
+    with console(err=True).status("opening the chart", spinner="dots") as status:
+        return await _follow(agent, question, thread, lambda line: status.update(clean(line)))
+
+
+async def _follow(agent: Agent, question: str, thread: str | None, tell: Callable[[str], object] | None) -> Answer:
+    answer: Answer | None = None
+    async for event in agent.stream(question, thread):
+        if isinstance(event, Answer):
+            answer = event
+        elif tell:
+            tell(event["text"])
+    assert answer is not None  # noqa: S101  the stream ends with the answer or raises
+    return answer

@@ -1,0 +1,159 @@
+"""The words that tell rules what a question asks: data, read by `agent.understand`.
+
+Patterns run over the question's skeleton: its words in normal form, with what it names replaced by
+`m0`, `m1`, … and its times by `t0`, `t1`, …
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from agent.types import Op
+from fhir_tools.types import Kind
+
+__all__ = ["ATTRIBUTES", "BENIGN", "CATEGORIES", "DIRECTIONS", "FUNCTION_WORDS", "KIND_CUES", "OPS", "UNSAFE", "VERBS_FIRST"]
+
+R = re.compile
+
+OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
+    ("age_at", R(r"\bhow (old|young)\b.*\b(when|at|was|upon|with)\b.*m\d|\bage\b.*\b(at|when|of|with)\b.*(m\d|onset|diagnos)|\bwhat age\b|\bage (at|of) (onset|diagnosis)\b")),
+    ("count_by_year", R(r"\b(per|each|every|by) (calendar )?year\b|\byearly\b|\bannual(ly)?\b|\byear by year\b|\byear over year\b")),
+    ("find", R(r"\bwhat (do|does|did) (the |any |their |his |her )?.{0,40}\b(notes?|document|letter|summary|report|documentation|m\d) (say|mention|state|report|document)|\b(notes?|documents?|documentation|letters?|summary|summaries|m\d)\b.{0,30}\b(mention|mentions|mentioned|mentioning|say|says|said|about|discuss\w*|describ\w*|contain\w*|refer\w*|talk\w*)\b|\bmention(s|ed)? (of|in)\b|\bquote\b|\bsearch (the )?(notes?|documents?)\b")),
+    ("count", R(r"\bhow many\b|\bnumber of\b|\bcount( of)?\b|\bhow (often|frequently)\b|\btotal (number|count|of)\b|\btally\b|\bnumber\b.*\bon (file|record)\b")),
+    ("mean", R(r"\b(average|mean|avg|averaged|averages|averaging)\b")),
+    ("compare", R(r"\b(higher|lower|greater|less|bigger|smaller|larger|more|up|down|increased?|decreased?|risen|fallen|rising|falling|rise|rose|drop(ped)?|fell|fall|gone|exceeds?|different|same|above|below|heavier|lighter|taller|shorter)\b.*\b(than|previous|prior|before|preceding|compared|vs|versus|last time|time before|earlier|relative to)\b|^(is|are|was|were|has|have|did|does|do)\b.*\b(going|gone|go|went|trending|rising|falling|increasing|decreasing|climbing|dropping|increased?|decreased?|risen|fallen|rise|fall|drop(ped)?|climb(ed)?|gain(ed|ing)?|lost|losing)\b|\bcompared? (to|with|against)\b.*\b(previous|prior|before|last)\b|\bcompare\b")),
+    ("change", R(r"\b(how much|by how much|how far)\b.*\b(chang\w*|increas\w*|decreas\w*|ris\w*|rose|fall\w*|fell|drop\w*|gain\w*|los[te]\w*|differ\w*|mov\w*|shift\w*|go|gone|went|vary|varied)\b|\b(net |overall |total |absolute )?(change|difference|delta|shift|increase|decrease|gain|loss|rise|drop)\b.*\b(between|from|in|of|since|over|across)\b|\bdelta\b|\bchanged? by\b")),
+    ("trend", R(r"\b(trend\w*|trajectory|course|over time|progression|evolution|graph|plot|chart of|serial|track\w*|history of values|how (has|have|is|are) .{0,40}(chang\w*|doing|evolv\w*|progress\w*))\b")),
+    ("previous", R(r"\b(second (to|most) (last|recent)|next to last|penultimate|last but one|before (the )?(last|latest|most recent)|one before|(the )?(previous|prior|preceding)( (one|value|result|reading|measurement|level|m\d))?)\b")),
+    ("highest", R(r"\b(highest|max|maximum|peak(ed)?|largest|greatest|top|biggest|high point|record high|all time high|how high|tallest|heaviest)\b")),
+    ("lowest", R(r"\b(lowest|min|minimum|nadir|smallest|least|bottom(ed)?|low point|record low|all time low|how low|lightest)\b")),
+    ("closest", R(r"\b(closest|nearest)\b")),
+    ("duration", R(r"\bhow long (?!ago)|\blength of (the )?(stay|admission|visit|hospitali[sz]ation)\b|\blos\b|\bduration\b|\bhow many (days|nights|hours|weeks|months|years)\b")),
+    ("dose", R(r"\b(dose|dosage|dosing|doses|strength|sig|how much)\b|\bhow (often|many)\b.*\b(take|taken|taking)\b|\bwhat (mg|milligrams?)\b|\bfrequency\b")),
+    ("reason", R(r"\b(why|reasons?|indications?|indicated|purpose|rationale)\b|\bwhat\b.*\b(for|treat(s|ing)?)$|\bfor what\b|\bwhat (condition|problem|diagnosis)\b.*\b(treat|for|prompt|led)\w*|\bused (for|to treat)\b")),
+    ("abnormal", R(r"\b(abnormal\w*|out of range|outside (of )?(the )?(normal|reference)|flagged|critical)\b")),
+    ("describe", R(r"\bwhat happened\b|\btell me about\b|\bdetails? (of|on|about|for)\b|\bdescribe\b|\bwhat was done\b|\bwalk me through\b|\bsummar\w+ (of )?(the )?(last |most recent |latest |first )?(m\d|visit|admission|encounter|stay)")),
+    ("ended", R(r"\b(when|what date|which date|what day)\b.*\b(stop\w*|discontinu\w*|end(ed)?|finish\w*|complet\w*|resolv\w*|abat\w*|come off|came off|taken off|d c d)\b")),
+    ("started", R(r"\b(start\w*|began|begin|begun|initiat\w*|commenc\w*|put on|go on|went on|first (prescribed|ordered|given|dispensed|taken|written))\b")),
+    ("first", R(r"\b(first|earliest|initial(ly)?|baseline|original(ly)?|oldest|onset|start of)\b")),
+    ("latest", R(r"\b(last|latest|most recent(ly)?|recent|newest|current(ly)?|now|today s|up to date|present|lately)\b")),
+    ("list", R(r"\b(list|all|which|what (are|were)|enumerate|show|everything|give me|any|summar\w+|overview|tell me)\b|\bwhat\b.*\b(have|has|had|does|is|did)\b")),
+)
+"""Tried in this order: the first that is found names the operation."""
+
+DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]], ...] = (
+    ("lower", R(r"\b(lower|less|down|decreas\w*|fall\w*|fell|drop\w*|smaller|below|under|lost|losing|lighter|shorter|reduced?|declin\w*)\b")),
+    ("higher", R(r"\b(higher|greater|more|up|increas\w*|ris\w*|rose|bigger|larger|above|over|exceed\w*|climb\w*|gain\w*|heavier|taller)\b")),
+    ("different", R(r"\b(chang\w*|differ\w*|same|compar\w*|unchanged|stable)\b")),
+)
+
+ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("date of birth", R(r"\b(dob|d o b|date of birth|birth ?date|birthday|born|birth)\b")),
+    ("deceased", R(r"\b(deceased|dead|died|alive|death|living|passed away|expired)\b")),
+    ("gender", R(r"\b(gender|sex|male or female|male|female|man or (a )?woman)\b")),
+    ("race", R(r"\brace\b")),
+    ("ethnicity", R(r"\bethnic\w*\b")),
+    ("marital status", R(r"\b(marital|married|single|divorced|widowed|spouse)\b")),
+    ("address", R(r"\b(address|lives?|city|zip|postcode|reside\w*|where)\b")),
+    ("phone", R(r"\b(phone|telephone|contact number|cell|mobile)\b")),
+    ("language", R(r"\b(language|speaks?)\b")),
+    ("medical record number", R(r"\b(mrn|medical record number|record number|hospital number)\b")),
+    ("general practitioner", R(r"\b(pcp|gp|primary care (doctor|physician|provider)|general practitioner|family doctor)\b")),
+    ("age", R(r"\b(how old|age|years old|y o|yo)\b")),
+    ("name", R(r"\b(name|called)\b")),
+)
+"""What can be asked about the person; the value is the label of the fact (`fhir_tools.facts`)."""
+
+CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
+    ("family", ("family",), R(r"\b(family (medical )?(history|hx)|fam(ily)? hx|fhx|fh|relatives?|family members?|runs? in the family|familial|hereditary)\b")),
+    ("social", ("social", "measurement"), R(r"\b(social (history|hx)|shx)\b")),
+    ("allergy", ("allergy",), R(r"\b(allerg\w*|nkda|nka|intoleran\w*|adverse reactions?|hypersensitiv\w*|anaphyla\w*)\b")),
+    ("immunization", ("immunization",), R(r"\b(immuni[sz]ations?|immuni[sz]ed|vaccin\w*|shots?|jabs?|boosters?|inoculat\w*)\b")),
+    ("vitals", ("measurement",), R(r"\b(vitals?|vital signs?|obs)\b")),
+    ("labs", ("measurement",), R(r"\b(labs?|lab (results?|work|tests?|values?)|laborator\w*|blood ?work|bloods|chemistr\w*)\b")),
+    ("condition", ("condition",), R(r"\b(problems? lists?|problems?|conditions?|diagnos\w*|dx|dxs|dxd|comorbid\w*|pmh|pmhx|medical history|past medical|illness\w*|diseases?|disorders?|suffer\w*|ailments?)\b")),
+    ("procedure", ("procedure",), R(r"\b(procedures?|surger\w*|surgical|operations?|operated|psh|pshx|performed|underwent|undergone|interventions?)\b")),
+    ("imaging", ("imaging",), R(r"\b(imaging|scans?|scanned|radiolog\w*|radiograph\w*|pictures|studies|study)\b")),
+    ("encounter", ("encounter",), R(r"\b(encounters?|visits?|visited|appointments?|contacts?|seen|saw|admissions?|admitted|hospitali[sz]\w*|inpatient stays?|stays?|came in|come in|checkups?|discharge[ds]?)\b")),
+    ("medication", ("medication",), R(r"\b(meds?|medications?|medicines?|drugs?|prescri\w*|rx|pills?|tablets?|scripts?|pharmac\w*|taking|takes?|taken|dispens\w*|administ\w*|ordered|therap\w*|regimen|refill\w*|dos(e|es|age|ing))\b")),
+    ("document", ("document",), R(r"\b(notes?|documents?|documentation|letters?|correspondence)\b")),
+    ("report", ("report",), R(r"\b(reports?|reported|impressions?|conclusions?|findings?|readout|panel)\b")),
+    ("careplan", ("careplan",), R(r"\b(care ?plans?)\b")),
+    ("goal", ("goal",), R(r"\b(goals?|targets?)\b")),
+    ("device", ("device",), R(r"\b(devices?|implants?|implanted)\b")),
+    ("order", ("order",), R(r"\b(orders|referrals?|service requests?|pending)\b")),
+)
+"""Nouns and verbs that say which part of the chart is meant, in order of precedence."""
+
+KIND_CUES: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
+    (kinds[0], pattern) for _, kinds, pattern in CATEGORIES
+)
+
+VERBS_FIRST = R(r"^(and |so |but |ok |also |then )*(is|are|was|were|has|have|had|does|do|did|any|ever|isn|hasn|still|been|am|could there|might)\b")
+"""A question that wants yes or no."""
+
+UNSAFE = R(r"\b(except|excluding|besides|other than|apart from|unless|instead|without|never|not|nor|neither|should|would|could|recommend\w*|advis\w*|best|safe|risk|interact\w*|contraindicat\w*|likely|probab\w*|predict\w*|prognos\w*|because|cause[sd]?|causing|expla\w*|compare[ds]? to guideline|guideline\w*|normal for|why is|why are|why did|interpret\w*|mean that|worr\w*|concern\w*|appropriate|correct dose|need(s|ed)? to|tomorrow|next|future|plan(s|ned)? for|increase the|decrease the|stop the|start the|switch|fasting|post|pre|while|median|percentile|variance|standard deviation|correlat\w*|ratio of|between m\d and m\d)\b")
+"""Words whose meaning rules do not handle: with any of them left over the question is refused."""
+
+FUNCTION_WORDS = frozenset(
+    "a an the of in on at to for from with by and or is are was were be been being am do does did has have had having"
+    " this that these those it its he she his her hers him they them their theirs you your we us our my i me patient"
+    " patients pt pts s t d ll re ve who whom whose what which when where why how there here any some all each every"
+    " no yes not as than then so also too just only very much many more most less least few lot ever never still yet"
+    " please can could would should may might must shall will tell give show get got find see look let know want need"
+    " help check pull up out over under about into onto off per via new old last latest recent recently most first"
+    " current currently now today previous prior before after since during until till between among within without"
+    " one ones two three other another same such own both either neither if whether while because again once like"
+    " does doesn isn wasn hasn haven hadn don didn weren aren won me mr mrs ms dr doctor man woman lady gentleman guy"
+    " male female boy girl person individual he's she's what's when's pls thx thanks thank hi hello hey ok okay all"
+    " may mar march april june july august sat sun use used uses using happen happened happens her age date time day"
+    " days week weeks month months year years hour hours minute minutes am pm ago high low normal positive negative"
+    " or it is".split()
+)
+"""Words that alone name nothing in a chart, whatever the lexicon thinks of their letters."""
+
+BENIGN = FUNCTION_WORDS | frozenset(
+    "record records recorded recording recordings chart charts charted charting file filed documented documents note noted entry"
+    " entries entered listed list lists level levels value values result results reading readings measure measured"
+    " measurement measurements number numbers figure figures test tests tested testing lab labs laboratory data info"
+    " information detail details history hx h o medical clinical health ehr emr system available exist exists existing"
+    " present presence status state current taken took take takes taking given give gave receive received receives"
+    " receiving got getting go goes going gone went come comes came put make made done do perform performed undergo"
+    " underwent undergone complete completed order ordered orders prescribe prescribed prescribing prescription"
+    " prescriptions script start started starting starts begin began begun initiated initiation stop stopped stopping discontinue"
+    " discontinued continue continued continues continuing ongoing remain remains active inactive resolved diagnosis diagnoses diagnosed diagnose dx"
+    " dxed develop developed identified identify found confirmed known onset condition conditions problem problems disease diseases"
+    " disorder medication medications med meds medicine medicines drug drugs rx pill pills tablet tablets vaccine vaccines vaccinated"
+    " vaccination vaccinations immunization immunizations immunisation immunisations immunized shot shots jab dose doses booster allergy allergies allergic allergen allergens"
+    " procedure procedures surgery surgeries surgical operation encounter encounters visit visits visited seen appointment appointments"
+    " admission admissions admitted hospital hospitalized hospitalised hospitalization hospitalizations stay imaging image images study studies"
+    " scan scans report reports finding findings family relative relatives member members birth born old age aged"
+    " last latest recent earliest initial initially baseline original originally average mean avg maximum minimum max min highest lowest peak nadir"
+    " trend trends trending trajectory course change changed changes changing difference delta increase increased decrease decreased rise risen rose rising fall fallen"
+    " fell falling drop dropped higher lower greater less compare compared comparison than versus vs above below exceed"
+    " closest nearest around near total overall count counted times often frequently frequent per yearly annually"
+    " quick quickly brief briefly summary summarize summarise overview review quote mention mentions mentioned say says said describe"
+    " state states reported exactly approximately roughly currently presently lately regarding concerning related"
+    " patient's individual's subject client ever own back far along whole entire complete full different various"
+    " type types kind kinds sort which point collected collect drawn draw draws obtained obtain run ran came returned return"
+    " reason reasons why indication indicated purpose treat treats treating treated treatment therapy used long lasted last"
+    " length duration occur occurred occurrence happen happened administered administration given under care suffer suffers suffering"
+    " suffered from experience experienced exhibit exhibited evidence sign signs feature feature's listing items item note notes"
+    " document documentation name names called main key everything anything something else outstanding set sets pair"
+    " currently-taking register registered log logged logs capture captured show shows showing shown tell telling provide provides"
+    " retrieve fetch display share identify locate remind wondering curious interested like question answer"
+    " refer referring exact precise precisely specific specifically calendar overall apart previous-to immediately"
+    " next-most subsequent respective associated connected corresponding relation respect terms term regard"
+    " check checked checks checking up-to-date ago so-far date dates dated dating timing moment occasion occasions instance instances episode episodes"
+    " single sole each one's between first second third penultimate preceding earlier later followed following"
+    " prior prescribed-for amount amounts extent magnitude net absolute shift shifted moved move moving differ differed vary varied gain gained lost lose"
+    " weigh tall heavy outside range flagged abnormal abnormalities critical abnormality concerning-for it's that's there's he's she's bp-readings"
+    " sort-of please kindly us them theirs today today's date's right still-on on-board onboard regimen daily home"
+    " outpatient inpatient emergency room department er ed clinic office hospitalist provider providers staff team"
+    " performed-on undergoes living person's man's woman's lifetime life date-of-birth sex gender tool data-point points"
+    " contain contains contained include includes included including hold holds held carry carries carried appear appears appeared"
+    " come-back came-back shot's vaccine's gotten become became becomes happening ended end ends finish finished discontinuation put-on"
+    " hospitalisation hospitalisations stays length-of-stay".replace("-", " ").split()
+)
+"""Words that need no meaning of their own once an operation and its subject are found."""

@@ -1,0 +1,356 @@
+"""The agent as a LangGraph graph: open, retrieve, reason, verify, render. The wiring and nothing else.
+
+    open ─► retrieve ─► reason ─► verify ─► render
+               ▲           │         │
+               └── needs ──┘         └─ once back to reason, with what failed
+
+Every node calls one plain function of `Stages`. What a thread keeps (the question, its last turns, the answer)
+is plain JSON data in checkpointed channels; the chart, the evidence and the drafts are in channels that are
+never written to a checkpoint. The stages are bound when the graph is built, not handed in as run context,
+since LangGraph's own tools start runs over JSON and could not hand in functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.channels import UntrackedValue
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langsmith import tracing_context
+from typing_extensions import TypedDict
+
+from agent.errors import NeedError, OperatorError, ScopeError, UserError
+from agent.reasoners.base import Reasoner
+from agent.trace import Trace
+from agent.types import Answer, Ask, Draft, Evidence, Need, Turn, Usage, Verified
+from fhir_tools.types import Reference, Search
+
+__all__ = [
+    "TURNS",
+    "Given",
+    "Graph",
+    "Progress",
+    "Shown",
+    "Stages",
+    "State",
+    "build",
+    "open_threads",
+    "stream",
+    "untraced",
+]
+
+TURNS = 8
+"""How many turns of a thread are kept."""
+
+Graph = CompiledStateGraph[Any, Any, Any, Any]
+Step = Literal["retrieve", "reason", "verify", "render"]
+
+
+class Given(TypedDict, total=False):
+    """A run's input. `patient` is an id or `Patient/id`; `as_of` is `YYYY-MM-DD`, the setting's where it is missing."""
+
+    question: str
+    patient: str
+    as_of: str | None
+
+
+class Progress(TypedDict):
+    """What a run tells while it works: the stage, and a few words without chart text."""
+
+    stage: str
+    text: str
+
+
+class Shown(TypedDict):
+    """A run's output: the public answer (`agent.types.Answer`) as JSON data."""
+
+    answer: dict[str, Any]
+
+
+class State(Given, total=False):
+    """What passes between nodes. Only `Given`, `turns` and `answer` are ever checkpointed."""
+
+    turns: list[dict[str, Any]]
+    answer: dict[str, Any]
+    work: Annotated[Any, UntrackedValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """The plain functions behind the nodes, already bound to their source and settings.
+
+    `open(patient, as_of)` gives the chart; `resolve(patient, as_of)` turns what was given into a Reference and a day.
+    `supply` runs a reasoner's needs and returns the evidence with what they brought; None: there are no tools.
+    `steps` is how often one question may be reasoned about.
+    """
+
+    resolve: Callable[[str, str | None], tuple[Reference, date]]
+    open: Callable[[Reference, date], Awaitable[Any]]
+    understand: Callable[[str, Any, tuple[Turn, ...]], Ask]
+    subject_of: Callable[[Ask], Any]
+    retrieve: Callable[[Any, Ask], Awaitable[Evidence]]
+    reasoner: Reasoner
+    verify: Callable[[Ask, Draft, Evidence], Verified]
+    render: Callable[..., Answer]
+    finish: Callable[[Trace, Answer], Answer]
+    supply: Callable[[Any, Ask, Evidence, tuple[Need, ...]], Awaitable[Evidence]] | None = None
+    steps: int = 4
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """One run's working memory; it lives in an untracked channel. `reasoned` counts calls of the reasoner.
+
+    `first` is the draft that verify saw first, with what it left of it.
+    """
+
+    patient: Reference
+    as_of: date
+    ask: Ask
+    history: tuple[Turn, ...] = ()
+    chart: Any = None
+    evidence: Evidence = field(default_factory=Evidence)
+    draft: Draft = field(default_factory=Draft)
+    verified: Verified = field(default_factory=Verified)
+    first: tuple[Draft, Verified] | None = None
+    feedback: str = ""
+    reasoned: int = 0
+    usage: Usage = field(default_factory=Usage)
+    trace: Trace = field(default_factory=Trace)
+    next: Step = "retrieve"
+
+    def stop(self, status: Literal["incomplete", "failed"], why: str) -> None:
+        """Go to render with nothing claimed but the reason."""
+        self.draft, self.verified, self.next = Draft(status=status, note=why), Verified(), "render"
+
+
+def build(stages: Stages, checkpointer: BaseCheckpointSaver[Any] | None = None) -> Graph:
+    """The compiled graph. Without a checkpointer it has no threads and keeps nothing."""
+    nodes = _Nodes(stages)
+    graph = StateGraph(State, input_schema=Given, output_schema=Shown)
+    graph.add_node("open", nodes.open)
+    graph.add_node("retrieve", nodes.retrieve)
+    graph.add_node("reason", nodes.reason)
+    graph.add_node("verify", nodes.verify)
+    graph.add_node("render", nodes.render)
+    graph.add_edge(START, "open")
+    graph.add_conditional_edges("open", _next, ["retrieve", "render"])
+    graph.add_conditional_edges("retrieve", _next, ["reason", "render"])
+    graph.add_conditional_edges("reason", _next, ["retrieve", "verify", "render"])
+    graph.add_conditional_edges("verify", _next, ["reason", "render"])
+    graph.add_edge("render", END)
+    # A round is at most three nodes: the step budget always ends a run before LangGraph's own limit does.
+    return graph.compile(checkpointer=checkpointer, name="chartline").with_config(
+        recursion_limit=3 * (stages.steps + 3)
+    )
+
+
+async def stream(graph: Graph, given: Given, thread: str | None = None) -> AsyncIterator[Progress | Answer]:
+    """Run the graph: progress as it comes, then the answer. A thread needs a graph with a checkpointer.
+
+    Nothing of the run goes to LangSmith, whatever the environment says. Raises UserError for a patient that the
+    source does not hold, an empty question, and a thread that is about another patient.
+    """
+    config: RunnableConfig = {"configurable": {"thread_id": thread}} if thread else {}
+    answer: Mapping[str, Any] = {}
+    with untraced():
+        events = graph.astream(given, config, stream_mode=["custom", "values"], durability="exit" if thread else None)
+        async for mode, chunk in events:
+            if mode == "custom":
+                yield Progress(stage=chunk["stage"], text=chunk["text"])  # type: ignore[index]
+            else:
+                answer = chunk.get("answer", answer)  # type: ignore[union-attr]
+    yield Answer.model_validate(answer)
+
+
+def untraced() -> AbstractContextManager[None]:
+    """Within it nothing goes to LangSmith, whatever the environment says."""
+    return tracing_context(enabled=False)
+
+
+@asynccontextmanager
+async def open_threads(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+    """The threads' database, made on first use and readable by its owner alone; `:memory:` keeps none.
+
+    Nothing but plain data is read back from it, so that who can write the file cannot run code here.
+    """
+    import aiosqlite
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    if str(path) != ":memory:":
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # noqa: ASYNC240  once, on a local file
+        except OSError as error:
+            raise OperatorError(f"CHARTLINE_THREADS: cannot write {str(path)!r}: {error.strerror}") from error
+    async with aiosqlite.connect(path) as connection:
+        saver = AsyncSqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        await saver.setup()
+        yield saver
+
+
+def _next(state: State) -> Step:
+    step: Step = state["work"].next
+    return step
+
+
+class _Nodes:
+    """The nodes. Each returns the whole working memory, which LangGraph hands to the next."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+
+    async def open(self, state: State, runtime: Runtime[None]) -> State:
+        patient, as_of = self._stages.resolve(state.get("patient", ""), state.get("as_of"))
+        question = " ".join(state.get("question", "").split())
+        if not question:
+            raise UserError('the question is empty; ask something, e.g. "last blood pressure?"')
+        work = Work(
+            patient=patient, as_of=as_of, ask=Ask(question=question, op="find"), history=_history(state, patient)
+        )
+        _tell(runtime, "open", "opening the chart")
+        with work.trace.stage("open") as row:
+            try:
+                work.chart = await self._stages.open(patient, as_of)
+            except (OperatorError, ScopeError) as error:
+                row["error"] = type(error).__name__
+                work.stop("failed", f"The chart could not be opened: {error}")
+                return {"work": work}
+            work.ask = self._stages.understand(question, work.chart, work.history)
+            work.trace.op = work.ask.op
+            row["targets"] = len(work.ask.targets)
+        return {"work": work}
+
+    async def retrieve(self, state: State, runtime: Runtime[None]) -> State:
+        work: Work = state["work"]
+        _tell(runtime, "retrieve", _reading(work))
+        work.next = "reason"
+        with work.trace.stage("retrieve") as row:
+            try:
+                work.evidence = await self._fetch(work)
+            except NeedError as error:
+                work.feedback = str(error)
+            except (OperatorError, ScopeError) as error:
+                row["error"] = type(error).__name__
+                failed = Search(query=f"the chart of {work.patient}", found=0, complete=False, error=str(error))
+                work.evidence = replace(work.evidence, searched=(*work.evidence.searched, failed))
+                work.stop("incomplete", f"Not all of the chart could be read: {error}")
+            row |= {"cards": len(work.evidence.cards), "searches": len(work.evidence.searched)}
+        return {"work": work}
+
+    async def _fetch(self, work: Work) -> Evidence:
+        if not work.draft.needs:
+            return await self._stages.retrieve(work.chart, work.ask)
+        if self._stages.supply is None:
+            raise NeedError("there are no tools; answer from the cards")
+        return await self._stages.supply(work.chart, work.ask, work.evidence, work.draft.needs)
+
+    async def reason(self, state: State, runtime: Runtime[None]) -> State:
+        work: Work = state["work"]
+        if work.reasoned >= self._stages.steps:
+            work.stop("incomplete", f"The step budget of {self._stages.steps} was used up before an answer was found.")
+            return {"work": work}
+        work.reasoned += 1
+        _tell(runtime, "reason", f"reasoning over {_some(len(work.evidence.cards), 'card')}")
+        reasoner = self._stages.reasoner
+        with work.trace.stage("reason") as row:
+            try:
+                work.draft = await reasoner.reason(work.ask, work.evidence, work.history, work.feedback)
+            except OperatorError as error:
+                row["error"] = type(error).__name__
+                work.stop("failed", f"The {reasoner.name} reasoner failed: {error}")
+                return {"work": work}
+            work.usage = _sum(work.usage, work.draft.usage)
+            row |= {"claims": len(work.draft.claims), "needs": len(work.draft.needs)}
+        work.next = "retrieve" if work.draft.needs else "verify"
+        return {"work": work}
+
+    async def verify(self, state: State, runtime: Runtime[None]) -> State:
+        work: Work = state["work"]
+        _tell(runtime, "verify", f"checking {_some(len(work.draft.claims), 'claim')}")
+        with work.trace.stage("verify") as row:
+            verified = self._stages.verify(work.ask, work.draft, work.evidence)
+            row |= {"kept": len(verified.claims), "removed": len(verified.removed)}
+        work.trace.keep(work.draft, verified, work.evidence)
+        # The second draft may be the worse one: what held the first time is not thrown away for it.
+        if work.first and len(work.first[1].claims) > len(verified.claims):
+            work.draft, verified = work.first
+        again = bool(verified.removed) and work.first is None and work.reasoned < self._stages.steps
+        work.first = (work.draft, verified)
+        work.verified, work.feedback, work.next = verified, verified.feedback, "reason" if again else "render"
+        return {"work": work}
+
+    async def render(self, state: State, runtime: Runtime[None]) -> State:
+        work: Work = state["work"]
+        _tell(runtime, "render", "writing the answer")
+        with work.trace.stage("render"):
+            answer = self._stages.render(
+                work.ask,
+                work.draft,
+                work.verified,
+                work.evidence,
+                patient=work.patient,
+                as_of=work.as_of,
+                reasoner=self._stages.reasoner.name,
+                usage=work.usage.model_copy(update={"seconds": round(work.trace.seconds, 3)}),
+                thread=runtime.execution_info.thread_id if runtime.execution_info else None,
+                trace=work.trace.id,
+            )
+        answer = self._stages.finish(work.trace, answer)
+        turns = [*state.get("turns", []), self._turn(work, answer)]
+        return {"answer": answer.model_dump(mode="json"), "turns": turns[-TURNS:]}
+
+    def _turn(self, work: Work, answer: Answer) -> dict[str, Any]:
+        subject = dict(self._stages.subject_of(work.ask)) if work.chart is not None else {}
+        patient, day = str(work.patient), work.as_of.isoformat()
+        return {
+            "patient": patient,
+            "question": work.ask.question,
+            "text": answer.text,
+            "subject": subject,
+            "as_of": day,
+        }
+
+
+def _history(state: State, patient: Reference) -> tuple[Turn, ...]:
+    """The thread's turns. A thread is about one patient: words of another's chart must not reach this one."""
+    turns = state.get("turns", [])
+    if any(turn["patient"] != str(patient) for turn in turns):
+        raise UserError("this thread is about another patient; start another thread for this one")
+    return tuple(
+        Turn(question=t["question"], text=t["text"], subject=t["subject"], as_of=date.fromisoformat(t["as_of"]))
+        for t in turns
+    )
+
+
+def _sum(total: Usage, more: Usage | None) -> Usage:
+    if more is None:
+        return total
+    counts = total.model_dump()
+    return Usage(**{name: counts[name] + value for name, value in more.model_dump().items()})
+
+
+def _reading(work: Work) -> str:
+    if work.draft.needs:
+        return f"looking up {_some(len(work.draft.needs), 'thing')}"
+    concepts = sum(len(target.keys) for target in work.ask.targets)
+    return f"reading {_some(concepts, 'concept')}" if concepts else "reading the chart"
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _tell(runtime: Runtime[None], stage: str, text: str) -> None:
+    """A progress event of the custom stream; it holds counts, never chart text."""
+    runtime.stream_writer({"stage": stage, "text": text})

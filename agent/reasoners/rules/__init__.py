@@ -1,0 +1,73 @@
+"""The rules reasoner: answers what rules can answer from the cards, and says so where they cannot.
+
+It reads cards only, like a model; each claim names its marks and carries its value as data.
+"""
+
+from __future__ import annotations
+
+from agent.reasoners.rules import absence, documents, events, measurements, medications, person
+from agent.types import Ask, Claim, Draft, Evidence, Turn
+from fhir_tools.types import Card
+
+__all__ = ["Rules"]
+
+_POINTER = "Rules cannot answer this; a model reasoner can (`--reasoner`, see the README)."
+
+
+class Rules:
+    """A `Reasoner` without a model. It has no state."""
+
+    name = "rules"
+
+    async def reason(self, ask: Ask, evidence: Evidence, history: tuple[Turn, ...] = (), feedback: str = "") -> Draft:
+        return draft(ask, evidence)
+
+
+def draft(ask: Ask, evidence: Evidence) -> Draft:
+    """Claims from the cards, or the status that says why there are none."""
+    refusal = _refusal(ask)
+    if refusal:
+        return Draft(status="refused", note=refusal)
+    claims = [c for card in evidence.cards if card.role == "subject" for c in _claims(ask, card, evidence)]
+    if claims:
+        return Draft(claims=(*claims, *absence.also(ask, evidence)), warnings=_warnings(ask, evidence))
+    told = absence.draft(ask, evidence)
+    return told or Draft(status="refused", note=f"The question was understood as {_understood(ask)}, which these records do not answer. {_POINTER}")
+
+
+def _claims(ask: Ask, card: Card, evidence: Evidence) -> tuple[Claim, ...]:
+    if card.title.endswith("no valid record, only these"):
+        return absence.standings(ask, card)
+    match card.kind:
+        case "measurement" | "social":
+            return measurements.claims(ask, card)
+        case "medication":
+            return medications.claims(ask, card)
+        case "patient":
+            return person.claims(ask, card)
+        case "document" if card.title == "In the notes":
+            return documents.claims(ask, card)
+    return events.claims(ask, card, evidence)
+
+
+def _refusal(ask: Ask) -> str:
+    ambiguous = next((t for t in ask.targets if t.choices), None)
+    if ambiguous:
+        listed = "; ".join(ambiguous.choices)
+        return f"{len(ambiguous.choices)} concepts match {ambiguous.words!r}: {listed}. Ask for one of them."
+    if ask.unknown:
+        words = ", ".join(repr(w) for w in dict.fromkeys(ask.unknown))
+        return f"I did not understand {words} in this question, so I will not guess. {_POINTER}"
+    if not ask.kinds and not ask.targets and not ask.attribute:
+        return f"I can't tell what part of the chart this asks about. {_POINTER}"
+    return ""
+
+
+def _understood(ask: Ask) -> str:
+    subject = ", ".join(t.label for t in ask.targets) or ", ".join(ask.kinds)
+    return f"{ask.op.replace('_', ' ')} of {subject}"
+
+
+def _warnings(ask: Ask, evidence: Evidence) -> tuple[str, ...]:
+    mended = [f"read {t.words!r} as {t.label!r}" for t in ask.targets if t.corrected]
+    return tuple(mended)

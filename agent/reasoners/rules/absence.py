@@ -1,0 +1,79 @@
+"""What rules say when the chart does not hold it: the kinds searched, whether notes were, and the closest things."""
+
+from __future__ import annotations
+
+from agent.reasoners.rules import say
+from agent.types import Absence, Ask, Claim, Draft, Evidence
+from fhir_tools import wording
+from fhir_tools.types import Card, Fact
+
+__all__ = ["also", "draft", "standings"]
+
+_WORDS = {
+    "measurement": "results and vital signs", "social": "social history", "condition": "conditions", "medication": "medications",
+    "allergy": "allergies", "immunization": "immunizations", "procedure": "procedures", "imaging": "imaging studies",
+    "report": "reports", "document": "notes", "encounter": "encounters", "family": "family history", "order": "orders",
+    "careplan": "care plans", "goal": "goals", "device": "devices", "patient": "the patient's own record",
+}  # fmt: skip
+
+
+def draft(ask: Ask, evidence: Evidence) -> Draft | None:
+    """`not_found` with what was searched, or `incomplete` where the search or the records cannot show it."""
+    if not evidence.absent:
+        return None
+    notes = " ".join(_note(a) for a in evidence.absent)
+    complete = evidence.complete and all(a.complete for a in evidence.absent)
+    opaque = any(a.opaque for a in evidence.absent)
+    status = "not_found" if complete and not opaque else "incomplete"
+    if opaque:
+        notes += f" {sum(a.opaque for a in evidence.absent)} entries there have neither a code nor a readable name, so it could be among them."
+    if not complete:
+        notes += " The search was not complete, so this does not show that there is none."
+    return Draft(status=status, note=notes, claims=_closest(evidence))  # type: ignore[arg-type]
+
+
+def _note(absence: Absence) -> str:
+    places = " and ".join(dict.fromkeys(_WORDS.get(k, k) for k in absence.kinds[:1])) or "the chart"
+    where = f" {absence.window}" if absence.window else ""
+    marks = f" [{', '.join(absence.searched)}]" if absence.searched else ""
+    read = "" if "document" in absence.kinds else "; notes were not searched"
+    near = f" The closest there: {'; '.join(absence.near)}." if absence.near else ""
+    return f"{absence.label[:1].upper()}{absence.label[1:]} is not documented in {places}{where}{marks}{read}.{near}"
+
+
+def _closest(evidence: Evidence) -> tuple[Claim, ...]:
+    """The closest things the chart does have, told as such and cited."""
+    return tuple(c for card in evidence.cards if card.role == "also" for c in _also(card))
+
+
+def _also(card: Card) -> tuple[Claim, ...]:
+    marks = [m for m in card.marks if m.fact]
+    return tuple(say.claim(f"Also in the chart: {wording.describe(m.fact)}.", m) for m in marks[-1:] if m.fact)
+
+
+def also(ask: Ask, evidence: Evidence) -> tuple[Claim, ...]:
+    """Subjects of the same question that the chart does not hold, told after those that it does."""
+    return tuple(Claim(text=_note(a), marks=a.searched) for a in evidence.absent)
+
+
+_STANDING = {
+    "error": "stands only in a record that was entered in error",
+    "refuted": "is recorded as refuted",
+    "planned": "is only planned",
+    "cancelled": "was cancelled",
+    "not-done": "was not done",
+    "unconfirmed": "is recorded only as unconfirmed",
+}
+
+
+def standings(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """Records that are no facts, told as what they are."""
+    newest: dict[str, Fact] = {f.standing: f for f in card.facts}
+    out = []
+    for standing, fact in newest.items():
+        lead = "No: " if ask.expects == "bool" and not out and standing != "unconfirmed" else ""
+        value = say.truth(False) if lead else None
+        out.append(say.claim(f"{lead}{say.name(fact)} {_STANDING[standing]}{say.on(fact) if fact.when else ''}.", say.mark_of(card, fact), value=value))
+    return tuple(out)
+
+

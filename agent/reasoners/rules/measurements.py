@@ -1,0 +1,242 @@
+"""What rules say of a measurement card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.reasoners.rules import say
+from agent.types import Ask, Claim
+from fhir_tools import compute, units, wording
+from fhir_tools.cards.measurement import numbers_of
+from fhir_tools.types import Card, Fact, Mark, Missing, Quantity
+
+__all__ = ["claims"]
+
+_ROLES = {"latest": "latest", "first": "first", "highest": "highest", "lowest": "lowest", "previous": "previous"}
+
+
+def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """The claims that answer the question from one measurement's card; none where it cannot."""
+    if card.title.startswith(("latest of each", "abnormal")):
+        return _each(card)
+    told = _told(card)
+    if not told:
+        return _without_value(card)
+    if ask.threshold:
+        return _threshold(ask, card)
+    return _BY_OP.get(ask.op, _latest)(ask, card)
+
+
+def _told(card: Card) -> tuple[Fact, ...]:
+    return tuple(f for f in card.facts if f.value is not None and not isinstance(f.value, Missing))
+
+
+def _each(card: Card) -> tuple[Claim, ...]:
+    return tuple(say.claim(f"{_statement(m.fact)}.", m) for m in card.marks if m.fact)
+
+
+def _statement(fact: Fact) -> str:
+    status = f" ({fact.status})" if fact.status not in ("final", "amended", "corrected", "") else ""
+    flag = f" [{fact.details['interpretation']}]" if fact.details.get("interpretation") else ""
+    return f"{say.name(fact)} was {wording.value_text(fact)}{flag.replace('[', '(').replace(']', ')')}{say.on(fact)}{status}"
+
+
+def _point(mark: Mark | None, ask: Ask, lead: str = "") -> tuple[Claim, ...]:
+    if mark is None or mark.fact is None:
+        return ()
+    value = say.date_value(mark.fact) if ask.expects == "date" else say.value_of(mark.fact)
+    return (say.claim(f"{lead}{_statement(mark.fact)}.", mark, value=value),)
+
+
+def _latest(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    if ask.n and ask.n > 1:
+        return _last_few(ask, card)
+    mark = say.role(card, "latest")
+    return (*_point(mark, ask, _lead("Latest", card)), *_same_time(card, mark))
+
+
+def _lead(word: str, card: Card) -> str:
+    return f"{word}: " if not card.window else f"{word} {card.window}: "
+
+
+def _same_time(card: Card, mark: Mark | None) -> tuple[Claim, ...]:
+    """Other results with the very time of this one: told, because either could be meant."""
+    if not mark or not mark.fact or not mark.fact.when or mark.fact.when.precision != "time":
+        return ()
+    twins = [f for f in _told(card) if f.when == mark.fact.when and f.reference != mark.fact.reference]
+    return tuple(say.claim(f"At the same time, {_statement(f)}.", say.mark_of(card, f)) for f in twins[-2:] if say.mark_of(card, f))
+
+
+def _last_few(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    chosen = _told(card)[-(ask.n or 1) :]
+    return tuple(say.claim(f"{_statement(f)}.", say.mark_of(card, f)) for f in reversed(chosen) if say.mark_of(card, f))
+
+
+def _by_role(word: str) -> Callable[[Ask, Card], tuple[Claim, ...]]:
+    def tell(ask: Ask, card: Card) -> tuple[Claim, ...]:
+        return _point(say.role(card, _ROLES[ask.op]), ask, _lead(word, card))
+
+    return tell
+
+
+def _previous(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    told = _told(card)
+    back = (ask.n or 1) + 1
+    if len(told) < back:
+        return ()
+    return _point(say.role(card, "previous") if back == 2 else say.mark_of(card, told[-back]), ask, "Before that: " if back > 2 else "Previous: ")
+
+
+def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    mark = say.computed(card, "count")
+    told = _told(card)
+    where = f" {card.window}" if card.window else ""
+    text = f"{len(told)} {say.name(told[-1])} result{'s are' if len(told) != 1 else ' is'} recorded{where}, {wording.span_of(told)}."
+    return (say.claim(text, mark, value={"kind": "number", "value": len(told), "unit": None, "date": None}),)
+
+
+def _count_by_year(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    mark = say.computed(card, "count_by_year")
+    if mark is None or mark.computation is None:
+        return _count(ask, card)
+    listed = ", ".join(f"{year}: {number}" for year, number in mark.computation.result)
+    return (say.claim(f"{say.name(_told(card)[-1])} results by year: {listed}.", mark),)
+
+
+def _mean(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    mark = say.computed(card, "mean")
+    told = _told(card)
+    where = f" {card.window}" if card.window else ""
+    if mark is None or mark.computation is None:
+        return _point(say.role(card, "latest"), ask, f"Only one result{where}: ") if len(told) == 1 else ()
+    quantity: Quantity = mark.computation.result
+    text = f"Mean {say.name(told[-1])}{where} is {wording.quantity_text(quantity)} ({len(mark.facts)} results)."
+    return (say.claim(text, mark, value=say.number_value(quantity)),)
+
+
+def _change(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    mark = say.computed(card, "change")
+    if mark is None or mark.computation is None:
+        return ()
+    first, last = mark.computation.inputs
+    quantity: Quantity = mark.computation.result
+    sign = "" if quantity.value < 0 else "+"
+    text = (
+        f"{say.name(last)} changed by {sign}{wording.quantity_text(quantity)}, "
+        f"from {_amount(first)}{say.on(first)} to {_amount(last)}{say.on(last)}."
+    )
+    value = say.number_value(quantity)
+    return (say.claim(text, mark, *(say.mark_of(card, f) for f in _wholes(card, (first, last))), value=value),)
+
+
+def _wholes(card: Card, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    return tuple(next((f for f in card.facts if f.reference == x.reference), x) for x in facts)
+
+
+def _amount(fact: Fact) -> str:
+    return wording.quantity_text(fact.value) if isinstance(fact.value, Quantity) else wording.value_text(fact)
+
+
+def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    latest, previous = say.role(card, "latest"), say.role(card, "previous")
+    if not latest or not previous or not latest.fact or not previous.fact:
+        return ()
+    course = compute.series((numbers_of(previous.fact), numbers_of(latest.fact)))
+    if len(course.points) != 2:
+        return ()
+    before, after = course.points[0][1], course.points[1][1]
+    direction = ask.direction or "higher"
+    yes = {"higher": after > before, "lower": after < before, "different": after != before}[direction]
+    relation = "higher than" if after > before else "lower than" if after < before else "the same as"
+    text = (
+        f"{'Yes' if yes else 'No'}: the latest {say.name(latest.fact)}, {wording.value_text(latest.fact)}{say.on(latest.fact)}, "
+        f"is {relation} the previous one, {wording.value_text(previous.fact)}{say.on(previous.fact)}."
+    )
+    return (say.claim(text, latest, previous, value=say.truth(yes)),)
+
+
+def _trend(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    told = _told(card)
+    if len(told) == 1:
+        return _point(say.role(card, "latest"), ask, "Only one result: ")
+    roles = [say.role(card, r) for r in ("first", "latest", "highest", "lowest")]
+    unique = {m.id: (m, word) for m, word in zip(roles, ("First", "Latest", "Highest", "Lowest"), strict=True) if m}
+    claims = [c for m, word in unique.values() for c in _point(m, ask, f"{word}: ")]
+    change = _change(ask, card)
+    return (*claims, *change)
+
+
+def _on(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    told = _told(card)
+    if len(told) == 1:
+        return _point(say.role(card, "latest"), ask)
+    shown = [f for f in told if say.mark_of(card, f)]
+    if len(shown) == len(told) <= 4:
+        return tuple(say.claim(f"{_statement(f)}{_clock(f)}.", say.mark_of(card, f)) for f in told)
+    return (*_count(ask, card), *_point(say.role(card, "highest"), ask, "Highest: "), *_point(say.role(card, "lowest"), ask, "Lowest: "))
+
+
+def _clock(fact: Fact) -> str:
+    return f" at {fact.when.low:%H:%M}" if fact.when and fact.when.low and fact.when.precision == "time" else ""
+
+
+def _list(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    told = _told(card)
+    shown = [f for f in told if say.mark_of(card, f)]
+    if len(shown) == len(told):
+        return tuple(say.claim(f"{_statement(f)}.", say.mark_of(card, f)) for f in reversed(told))
+    return (*_count(ask, card), *_trend(ask, card))
+
+
+def _exists(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    latest = say.role(card, "latest")
+    if latest is None or latest.fact is None:
+        return ()
+    return (say.claim(f"Yes: {_statement(latest.fact)}.", latest, value=say.truth(True)),)
+
+
+def _threshold(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    assert ask.threshold is not None
+    sign, limit, _ = ask.threshold
+    word = {"highest": "highest", "lowest": "lowest"}.get(ask.op, "latest")
+    mark = say.role(card, word)
+    fact = numbers_of(mark.fact) if mark and mark.fact else None
+    if mark is None or mark.fact is None or fact is None or not isinstance(fact.value, Quantity) or fact.value.comparator:
+        return ()
+    number = fact.value.value
+    yes = number > limit if sign == ">" else number >= limit if sign == ">=" else number < limit
+    relation = "above" if number > limit else "below" if number < limit else "equal to"
+    text = f"{'Yes' if yes else 'No'}: the {word} {say.name(mark.fact)}, {wording.value_text(mark.fact)}{say.on(mark.fact)}, is {relation} {units.show_number(limit)}."
+    return (say.claim(text, mark, value=say.truth(yes)),)
+
+
+def _abnormal(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    latest = say.role(card, "latest")
+    if latest is None or latest.fact is None or not latest.fact.details.get("interpretation"):
+        return ()
+    return _point(latest, ask, "Latest: ")
+
+
+def _without_value(card: Card) -> tuple[Claim, ...]:
+    marks = [m for m in card.marks if m.fact and isinstance(m.fact.value, Missing)]
+    return tuple(say.claim(f"{say.name(m.fact)} has no value{say.on(m.fact)}: {m.fact.value.reason}.", m) for m in marks[-1:] if m.fact and isinstance(m.fact.value, Missing))
+
+
+_BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
+    "first": _by_role("First"),
+    "started": _by_role("First"),
+    "highest": _by_role("Highest"),
+    "lowest": _by_role("Lowest"),
+    "previous": _previous,
+    "count": _count,
+    "count_by_year": _count_by_year,
+    "mean": _mean,
+    "change": _change,
+    "compare": _compare,
+    "trend": _trend,
+    "on": _on,
+    "list": _list,
+    "exists": _exists,
+    "abnormal": _abnormal,
+    "closest": lambda ask, card: _point(say.role(card, "closest"), ask, "Closest: "),
+}

@@ -1,0 +1,178 @@
+"""What rules say of a medication card: taking it, since when, how much, what for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.reasoners.rules import events, say
+from agent.types import Ask, Claim
+from fhir_tools import compute, wording
+from fhir_tools.medications import taken
+from fhir_tools.types import Card, Concept, Fact, Interval, Mark, Quantity
+
+__all__ = ["claims"]
+
+
+def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """The claims that answer the question from one drug's (or class's) card, or from a list of drugs."""
+    if not ask.targets and ask.op not in ("count", "count_by_year"):
+        return events.claims(ask, card) if ask.op in ("latest", "first", "previous") else _listed(card)
+    return _BY_OP.get(ask.op, _taking)(ask, card)
+
+
+def _orders(card: Card) -> tuple[Fact, ...]:
+    found = tuple(f for f in card.facts if f.details.get("role") in ("order", "statement"))
+    return found or card.facts
+
+
+def _by_drug(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
+    groups: dict[str, list[Fact]] = {}
+    for fact in facts:
+        groups.setdefault(say.name(fact).lower(), []).append(fact)
+    return tuple(tuple(g) for g in groups.values())
+
+
+def _mark(card: Card, fact: Fact) -> Mark | None:
+    """The fact's own mark, or the computation over the card's records that holds it."""
+    own = say.mark_of(card, fact)
+    if own:
+        return own
+    return next((m for m in card.marks if m.computation and any(f.reference == fact.reference for f in m.facts)), None)
+
+
+def _last(facts: tuple[Fact, ...]) -> Fact:
+    return compute.in_order(facts)[-1]
+
+
+def _taking(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    orders = _orders(card)
+    active = tuple(f for f in orders if taken(f))
+    if active:
+        return tuple(_yes(card, group, i == 0) for i, group in enumerate(_by_drug(active)))
+    return (_no(card, _last(orders)),)
+
+
+def _yes(card: Card, group: tuple[Fact, ...], first: bool) -> Claim:
+    fact = _last(group)
+    word = "reported as taken" if fact.details.get("role") == "statement" else "listed active"
+    dated = f", last {'ordered' if fact.details.get('role') == 'order' else 'stated'}{say.on(fact)}"
+    text = f"{'Yes: ' if first else ''}{say.name(fact)} is {word}{dated}{_dose(fact)}."
+    return say.claim(text, _mark(card, fact), value=say.truth(True) if first else None)
+
+
+def _dose(fact: Fact) -> str:
+    told = fact.details.get("dosage") or (wording.quantity_text(fact.details["dose"]) if isinstance(fact.details.get("dose"), Quantity) else "")
+    route = fact.details.get("route", "")
+    return f" ({', '.join(x for x in (told, route) if x)})" if told else ""
+
+
+_WHY_NOT = {
+    "given": "it was given, with no order that is active",
+    "dispensed": "it was dispensed, with no order that is active",
+    "stay over": "it was an inpatient order and the stay is over",
+}
+
+
+def _no(card: Card, fact: Fact) -> Claim:
+    state = str(fact.details.get("taking", fact.status))
+    why = _WHY_NOT.get(state, f"the last order is {state}" if fact.details.get("role") == "order" else state)
+    text = f"No: {say.name(fact)} is not being taken; {why}, dated{say.on(fact).replace(' on', '').replace(' in', '')}."
+    return say.claim(text, _mark(card, fact), value=say.truth(False))
+
+
+def _exists(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    out = []
+    for i, group in enumerate(_by_drug(card.facts)):
+        first, last = compute.in_order(group)[0], _last(group)
+        word = "given" if last.details.get("role") == "administration" else "ordered"
+        text = f"{'Yes: ' if i == 0 else ''}{say.name(last)} was {word}{say.on(first)}"
+        text += f", last{say.on(last)}" if last is not first else ""
+        state = last.details.get("taking", "")
+        text += f" ({state})." if state and state not in ("given",) else "."
+        out.append(say.claim(text, _mark(card, first), _mark(card, last), value=say.truth(True) if i == 0 else None))
+    return tuple(out)
+
+
+def _started(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    dated = [f for f in _orders(card) if f.when and f.when.text]
+    if not dated:
+        return ()
+    first = compute.in_order(tuple(dated))[0]
+    word = {"administration": "given", "dispense": "dispensed", "statement": "reported"}.get(str(first.details.get("role")), "ordered")
+    return (say.claim(f"{say.name(first)} was first {word}{say.on(first)}.", _mark(card, first), value=say.date_value(first)),)
+
+
+def _latest(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    last = _last(_orders(card))
+    return (say.claim(f"{say.name(last)} was last ordered{say.on(last)} ({last.details.get('taking', last.status)}).", _mark(card, last), value=say.date_value(last)),)
+
+
+def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    last = _last(_orders(card))
+    if taken(last):
+        return (say.claim(f"{say.name(last)} is still listed active, last ordered{say.on(last)}.", _mark(card, last)),)
+    ends = last.details.get("ends")
+    if isinstance(ends, Interval) and ends.high:
+        day = (ends.high - ends.high.resolution).date().isoformat()
+        value = {"kind": "date", "value": day, "unit": None, "date": day}
+        return (say.claim(f"The course of {say.name(last)} ended on {day}.", _mark(card, last), value=value),)
+    return (say.claim(f"{say.name(last)}: no stop date is recorded; the last order{say.on(last)} is {last.details.get('taking', last.status)}.", _mark(card, last)),)
+
+
+def _dosage(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    orders = [f for f in compute.in_order(_orders(card)) if _dose(f)]
+    active = [f for f in orders if taken(f)] or orders
+    if not active:
+        return ()
+    fact = active[-1]
+    text = f"{say.name(fact)}: {_dose(fact)[2:-1]}, ordered{say.on(fact)} ({fact.details.get('taking', fact.status)})."
+    return (say.claim(text, _mark(card, fact), value={"kind": "text", "value": _dose(fact)[2:-1], "unit": None, "date": None}),)
+
+
+def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    by_reason: dict[str, Fact] = {}
+    for fact in compute.in_order(_orders(card)):
+        for reason in fact.details.get("reason", ()):
+            if isinstance(reason, Concept):
+                by_reason[wording.label(reason)] = fact
+    out = [say.claim(f"{say.name(f)} was ordered for {reason}{say.on(f)}.", _mark(card, f)) for reason, f in list(by_reason.items())[-6:]]
+    if len(out) == 1:
+        reason = next(iter(by_reason))
+        return (say.claim(out[0].text, *(m for m in card.marks if m.id in out[0].marks), value={"kind": "text", "value": reason, "unit": None, "date": None}),)
+    return tuple(out)
+
+
+def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    mark = say.computed(card, "count")
+    orders = card.facts if mark is None else mark.facts
+    where = f" {card.window}" if card.window else ""
+    subject = say.name(orders[-1]) if len(_by_drug(orders)) == 1 else "medication"
+    word = "given" if orders[-1].details.get("role") == "administration" else "ordered"
+    text = f"{subject} was {word} {len(orders)} time{'s' if len(orders) != 1 else ''}{where}, {wording.span_of(compute.in_order(orders))}."
+    return (say.claim(text, mark or _mark(card, orders[0]), value={"kind": "number", "value": len(orders), "unit": None, "date": None}),)
+
+
+def _listed(card: Card) -> tuple[Claim, ...]:
+    out = []
+    for mark in card.marks:
+        if mark.computation and mark.computation.op == "count" and len(card.marks) > 1:
+            continue
+        fact = _last(mark.facts)
+        state = fact.details.get("taking", "")
+        word = "listed active, last ordered" if state == "taking" else f"{state}, last ordered" if state else "ordered"
+        out.append(say.claim(f"{say.name(fact)}: {word}{say.on(fact)}{_dose(fact)}.", mark))
+    return tuple(out)
+
+
+_BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
+    "taking": _taking,
+    "exists": _exists,
+    "started": _started,
+    "first": _started,
+    "latest": _latest,
+    "ended": _ended,
+    "dose": _dosage,
+    "reason": _reason,
+    "count": _count,
+    "list": _exists,
+}

@@ -1,0 +1,122 @@
+"""Stage render: the claims that are left → the answer. No model; the text is put together by code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from agent.types import (
+    Answer,
+    Ask,
+    Citation,
+    Claim,
+    ClaimOut,
+    Draft,
+    Evidence,
+    SearchedOut,
+    Status,
+    Usage,
+    ValueOut,
+    Verified,
+)
+from fhir_tools.types import Mark, Reference
+
+__all__ = ["answer"]
+
+_NOTHING_LEFT = "Nothing that was drafted could be backed by the chart, so nothing is told."
+
+
+def answer(
+    ask: Ask,
+    draft: Draft,
+    verified: Verified,
+    evidence: Evidence,
+    *,
+    patient: Reference,
+    as_of: date,
+    reasoner: str,
+    usage: Usage | None = None,
+    thread: str | None = None,
+    trace: str = "",
+) -> Answer:
+    """The public answer. `value` comes from the first surviving claim that carries one."""
+    status = _status(draft, verified, evidence)
+    marks = {m.id: m for c in evidence.cards for m in c.marks} | {m.id: m for m in evidence.search_marks}
+    return Answer(
+        question=ask.question,
+        patient=str(patient),
+        as_of=as_of.isoformat(),
+        thread=thread,
+        status=status,
+        text=_text(draft, verified, status),
+        value=_value(verified.claims) if status == "answered" else None,
+        claims=[ClaimOut(text=c.text, marks=list(c.marks), support=s) for c, s in zip(verified.claims, verified.supports, strict=True)],
+        citations=list(_citations(verified.claims, draft, marks)),
+        searched=[SearchedOut(query=s.query, found=s.found, complete=s.complete, error=s.error) for s in evidence.searched],
+        removed=list(verified.removed),
+        warnings=_warnings(draft, evidence, ask, as_of),
+        usage=usage or Usage(),
+        reasoner=reasoner,
+        trace=trace,
+    )
+
+
+def _status(draft: Draft, verified: Verified, evidence: Evidence) -> Status:
+    if draft.status == "not_found" and not (evidence.complete and evidence.searched):
+        return "incomplete"
+    if draft.status != "answered":
+        return draft.status
+    if not verified.claims:
+        return "refused"
+    return "answered" if evidence.complete else "incomplete"
+
+
+def _text(draft: Draft, verified: Verified, status: Status) -> str:
+    sentences = [_with_marks(c) for c in verified.claims]
+    if draft.status == "answered" and not sentences:
+        return _NOTHING_LEFT
+    if status == "incomplete" and draft.status == "answered":
+        sentences.insert(0, "Not everything could be read, so this may not be all:")
+    if draft.note:
+        sentences.insert(0, draft.note)
+    return " ".join(sentences) if len(sentences) < 4 else "\n".join(("- " if i or not draft.note else "") + s for i, s in enumerate(sentences))
+
+
+def _with_marks(claim: Claim) -> str:
+    """The sentence with its marks before the full stop: `… on 2019-03-02 [1].`"""
+    if not claim.marks or re.search(r"\[(s\d+|c?\d+)(, \w+)*\]", claim.text):
+        return claim.text
+    marks = f" [{', '.join(claim.marks)}]"
+    return f"{claim.text[:-1]}{marks}." if claim.text.endswith(".") else claim.text + marks
+
+
+def _value(claims: Iterable[Claim]) -> ValueOut | None:
+    given = [c.value for c in claims if c.value]
+    return ValueOut(**given[0]) if given else None
+
+
+def _citations(claims: Iterable[Claim], draft: Draft, marks: Mapping[str, Mark]) -> Iterable[Citation]:
+    used = [m for c in claims for m in c.marks] + re.findall(r"\bs\d+\b", draft.note)
+    for name in dict.fromkeys(used):
+        mark = marks.get(name)
+        if mark is None:
+            continue
+        yield _citation(mark)
+
+
+def _citation(mark: Mark) -> Citation:
+    if mark.fact:
+        return Citation(mark=mark.id, reference=str(mark.fact.reference), version=mark.fact.version, path=mark.fact.path, excerpt=mark.shown)
+    if mark.computation:
+        return Citation(mark=mark.id, reference="", path=mark.computation.op, excerpt=mark.shown, inputs=list(mark.references))
+    query: Any = mark.search.query if mark.search else ""
+    return Citation(mark=mark.id, reference="", path=str(query), excerpt=mark.shown)
+
+
+def _warnings(draft: Draft, evidence: Evidence, ask: Ask, as_of: date) -> list[str]:
+    told = [*evidence.warnings, *draft.warnings]
+    if as_of < date.today() and (ask.current or ask.op in ("taking", "status")):
+        told.append(f"asked as of {as_of}: statuses are as recorded now, not as they were then")
+    return list(dict.fromkeys(told))

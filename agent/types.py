@@ -1,0 +1,277 @@
+"""The agent's records: what was understood, what is claimed, and the answer everybody sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fhir_tools.dates import Window
+from fhir_tools.types import Card, Kind, Mark, Search
+
+__all__ = [
+    "Absence",
+    "Anchor",
+    "Answer",
+    "Ask",
+    "Citation",
+    "Claim",
+    "ClaimOut",
+    "Draft",
+    "Evidence",
+    "Need",
+    "Op",
+    "Reading",
+    "Removed",
+    "SearchedOut",
+    "Status",
+    "Support",
+    "Target",
+    "Turn",
+    "Usage",
+    "ValueOut",
+    "Verified",
+]
+
+Op = Literal[
+    "latest", "previous", "first", "highest", "lowest", "on", "closest", "list", "count", "count_by_year", "mean",
+    "change", "trend", "compare", "exists", "taking", "when", "started", "ended", "age", "age_at", "dose", "reason",
+    "status", "duration", "describe", "find", "attribute", "abnormal",
+]  # fmt: skip
+"""What a question asks to be done with its subject; see `agent.understand` for the words of each."""
+
+Status = Literal["answered", "not_found", "incomplete", "refused", "failed"]
+Support = Literal["direct", "computed", "searched", "document"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One thing that a question names, as found in this chart's catalogue or, failing that, the lexicon.
+
+    `keys` are the catalogue concepts meant (empty: the chart has none), `known` is False when neither
+    the chart nor the lexicon knows the words. `choices` holds labels when several distinct concepts fit.
+    """
+
+    words: str
+    label: str
+    kinds: tuple[Kind, ...] = ()
+    keys: tuple[str, ...] = ()
+    lexicon: tuple[tuple[str, str], ...] = ()
+    known: bool = True
+    corrected: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """An event that a time is told by: "when X was diagnosed", "during the March admission".
+
+    `relation` is `closest`, `at`, `before`, `after`, `during` or `since`; the event is `target`'s first
+    record (`which` = first), its last, or an encounter; `window` is when the event was, if the question says so.
+    """
+
+    relation: Literal["closest", "at", "before", "after", "during", "since"]
+    target: Target
+    which: Literal["first", "last"] = "first"
+    window: Window | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A question as rules understood it. `unknown` are the content words that nothing accounts for."""
+
+    question: str
+    op: Op
+    kinds: tuple[Kind, ...] = ()
+    targets: tuple[Target, ...] = ()
+    window: Window | None = None
+    anchor: Anchor | None = None
+    direction: Literal["higher", "lower", "different"] | None = None
+    n: int | None = None
+    attribute: str = ""
+    expects: Literal["number", "date", "bool", "text", "set"] | None = None
+    current: bool = False
+    unknown: tuple[str, ...] = ()
+    threshold: tuple[str, float, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One sentence that a reasoner wants to tell, and the marks it names for it.
+
+    `value` is what the sentence says as data (the answer's `value`), where the reasoner knows it;
+    verify holds it against the marks like the words.
+    """
+
+    text: str
+    marks: tuple[str, ...] = ()
+    value: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """A call of one of the typed read-only tools that a reasoner asks the graph to make."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a reasoner returns: claims, or needs, or a status that says why there is nothing to claim.
+
+    `status` is `answered` for claims; `not_found`, `incomplete` and `refused` come with `note`, the
+    sentence for the reader (built by code, nothing clinical in it that is not in `claims`).
+    """
+
+    status: Status = "answered"
+    claims: tuple[Claim, ...] = ()
+    needs: tuple[Need, ...] = ()
+    note: str = ""
+    warnings: tuple[str, ...] = ()
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """A subject that the chart does not hold (in the window asked for), and how that is known.
+
+    `searched` are ids of search marks. `opaque` counts entries of these kinds that neither a code nor an
+    understood label explains: the subject could hide in them. `near` are labels the chart does have.
+    """
+
+    label: str
+    kinds: tuple[Kind, ...]
+    searched: tuple[str, ...]
+    window: str = ""
+    opaque: int = 0
+    near: tuple[str, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What retrieve brought for one question: the cards, and the searches behind them.
+
+    `catalogue` is the few lines about the rest of the chart that a model may read (no marks in it).
+    """
+
+    cards: tuple[Card, ...] = ()
+    searched: tuple[Search, ...] = ()
+    absent: tuple[Absence, ...] = ()
+    search_marks: tuple[Mark, ...] = ()
+    catalogue: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return all(s.complete for s in self.searched)
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Removed(_Out):
+    """A claim that verify took out: what kind of fault, and a reason without clinical content."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The claims that are left, with the marks that really hold them, and what was taken out."""
+
+    claims: tuple[Claim, ...] = ()
+    supports: tuple[Support, ...] = ()
+    removed: tuple[Removed, ...] = ()
+    feedback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One finished question of a thread: enough for "and the one before?" to keep its subject.
+
+    `subject` is the understood question as plain data (see `agent.understand`).
+    """
+
+    question: str
+    text: str
+    subject: Mapping[str, Any] = field(default_factory=dict)
+    as_of: date | None = None
+
+
+class ValueOut(_Out):
+    """The answer as data, worked out by code from the surviving claims."""
+
+    kind: Literal["number", "date", "bool", "text", "set"]
+    value: float | int | str | bool | list[str]
+    unit: str | None = None
+    date: str | None = None
+
+
+class ClaimOut(_Out):
+    text: str
+    marks: list[str]
+    support: Support
+
+
+class Citation(_Out):
+    """Where a mark points; `inputs` are the resources of a computation."""
+
+    mark: str
+    reference: str
+    version: str | None = None
+    path: str
+    excerpt: str
+    inputs: list[str] = Field(default_factory=list)
+
+
+class SearchedOut(_Out):
+    query: str
+    found: int
+    complete: bool
+    error: str | None = None
+
+
+class Reading(_Out):
+    """What a model read from pixels: told apart from claims, never one of them."""
+
+    text: str
+    image: str
+    region: tuple[float, float, float, float] | None = None
+    model: str
+
+
+class Usage(_Out):
+    llm_calls: int = 0
+    prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
+class Answer(_Out):
+    """The public answer: the one shape of the API, `--json`, evals and the page."""
+
+    question: str
+    patient: str
+    as_of: str
+    thread: str | None = None
+    status: Status
+    text: str
+    value: ValueOut | None = None
+    claims: list[ClaimOut] = Field(default_factory=list)
+    citations: list[Citation] = Field(default_factory=list)
+    searched: list[SearchedOut] = Field(default_factory=list)
+    readings: list[Reading] = Field(default_factory=list)
+    removed: list[Removed] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+    usage: Usage = Field(default_factory=Usage)
+    reasoner: str
+    trace: str = ""
+

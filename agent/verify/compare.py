@@ -1,0 +1,169 @@
+"""Direction words: whether what is told as higher, lower, risen or unchanged is so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from agent.verify.chart import Chart
+from agent.verify.facts import Fault
+from agent.verify.pools import Ids, Pools, numeric
+from agent.verify.reading import Cue, Reading, Statement
+from fhir_tools import compute
+
+__all__ = ["Compared", "answer_fault", "compare"]
+
+_FAULT = Fault(kind="direction", reason="the direction told is not that of the two values")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """The outcome: a fault, or the facts that the direction was read from beside those the claim tells."""
+
+    fault: Fault | None = None
+    ids: Ids = frozenset()
+
+
+def compare(reading: Reading, held: list[tuple[Statement, Ids]], base: Ids, chart: Chart, pools: Pools) -> Compared:
+    """Hold each direction word against the values it is told of. `held` are the statements with their facts."""
+    values = [(s, ids) for s, ids in held if s.role == "value" and ids and s.number and not s.number.comparator]
+    for at, cue in enumerate(reading.directions):
+        if len(values) >= 2:
+            pair = values[at : at + 2] if len(values) >= at + 2 else values[:2]
+            outcome = _pair(cue, reading, pair, chart)
+        elif any(s.role == "change" and s.number for s, _ in held):
+            moved = any(s.number.value for s, _ in held if s.role == "change" and s.number)
+            outcome = Compared(fault=_FAULT) if cue.what == "same" and moved else Compared()
+        elif len(values) == 1:
+            outcome = _single(cue, reading, values[0], chart, pools)
+        else:
+            outcome = _course(cue, reading, base, chart, pools)
+        if outcome.fault or len(values) < 2:
+            return outcome
+    return Compared()
+
+
+def _true(cue: Cue, difference: float, *, denied: bool) -> bool:
+    small = abs(difference) <= 1e-9
+    match cue.what:
+        case "same":
+            true = small
+        case "up":
+            true = difference > 0 and not small
+        case _:
+            true = difference < 0 and not small
+    return not true if denied else true
+
+
+def _pair(cue: Cue, reading: Reading, pair: list[tuple[Statement, Ids]], chart: Chart) -> Compared:
+    (a, a_ids), (b, b_ids) = pair
+    values = [{v for i in ids if (v := _number(i, chart)) is not None} for ids in (a_ids, b_ids)]
+    if not all(values):
+        return Compared(fault=_FAULT)
+    differences = {y - x for x in values[0] for y in values[1]}
+    if not _forward(cue, reading, a, b, a_ids, b_ids, chart):
+        differences = {-d for d in differences}
+    ok = all(_true(cue, d, denied=reading.direction_denied) for d in differences)
+    return Compared() if ok else Compared(fault=_FAULT)
+
+
+def _forward(cue: Cue, reading: Reading, a: Statement, b: Statement, a_ids: Ids, b_ids: Ids, chart: Chart) -> bool:
+    """Whether the words go from the first value to the second: "from a to b", not "a is higher than b"."""
+    assert a.number is not None
+    assert b.number is not None
+    text = reading.masked
+    if re.search(r"\bfrom\s*$", text[: a.number.start]) or re.search(r"\bto\s*$", text[: b.number.start]):
+        return True
+    between = text[max(cue.end, a.number.end) : b.number.start] if cue.start >= a.number.end else ""
+    if re.search(r"\b(?:than|from|versus|vs|compared|over|before)\b", between) or re.search(r"\bthan\b", text[cue.start : b.number.start]):
+        return False
+    return min(_time(i, chart) for i in a_ids) <= max(_time(i, chart) for i in b_ids)
+
+
+def _time(at: int, chart: Chart) -> object:
+    return compute.when_key(chart.facts[at])
+
+
+def _number(at: int, chart: Chart) -> float | None:
+    fact = numeric(chart.facts[at])
+    points = compute.series((fact,)).points
+    return points[0][1] if points else None
+
+
+def _single(cue: Cue, reading: Reading, told: tuple[Statement, Ids], chart: Chart, pools: Pools) -> Compared:
+    """One value: it is compared with the first where that is named, else with the one before it."""
+    _, ids = told
+    at = max(ids, key=lambda i: compute.when_key(chart.facts[i]))
+    key = chart.facts[at].concept.key
+    ordered = _ordered(frozenset(i for i, f in enumerate(chart.facts) if f.concept.key == key), chart, pools)
+    if at not in ordered:
+        return Compared(fault=_FAULT)
+    first = re.search(r"\b(?:first|baseline|initial|earliest)\b", reading.masked[cue.end :])
+    place = ordered.index(at)
+    other = ordered[0] if first else ordered[place - 1] if place else None
+    return _against(cue, reading, at, other, chart)
+
+
+def _against(cue: Cue, reading: Reading, at: int, other: int | None, chart: Chart) -> Compared:
+    if other is None or other == at:
+        return Compared(fault=_FAULT)
+    course = compute.series((numeric(chart.facts[other]), numeric(chart.facts[at])))
+    if len(course.points) != 2:
+        return Compared(fault=_FAULT)
+    by_path = {(f.reference, f.path): v for f, v in course.points}
+    mine, theirs = (by_path[(f.reference, f.path)] for f in (numeric(chart.facts[at]), numeric(chart.facts[other])))
+    ok = _true(cue, mine - theirs, denied=reading.direction_denied)
+    return Compared(ids=frozenset((at, other))) if ok else Compared(fault=_FAULT)
+
+
+def _course(cue: Cue, reading: Reading, base: Ids, chart: Chart, pools: Pools) -> Compared:
+    """No value at all: the course from the first to the latest and its last step must both go that way."""
+    ordered = _ordered(base, chart, pools)
+    if len(ordered) < 2:
+        return Compared(fault=_FAULT)
+    last_step = _against(cue, reading, ordered[-1], ordered[-2], chart)
+    if re.search(r"\b(?:previous|prior|before|last|compared)\b", reading.masked):
+        return last_step
+    whole = _against(cue, reading, ordered[-1], ordered[0], chart)
+    return last_step if last_step.fault else whole
+
+
+def _ordered(ids: Ids, chart: Chart, pools: Pools) -> list[int]:
+    kept = [i for i in pools.happened(ids) if _number(i, chart) is not None]
+    return sorted(kept, key=lambda i: compute.when_key(chart.facts[i]))
+
+
+def answer_fault(reading: Reading, held: list[tuple[Statement, Ids]], base: Ids, chart: Chart, pools: Pools) -> Fault | None:
+    """Whether a leading yes or no contradicts what follows it, or what the question asked to compare."""
+    if not reading.answer:
+        return None
+    wrong = Fault(kind="negation", reason="yes or no contradicts the evidence")
+    if pools.ask.op == "compare" and pools.ask.direction:
+        ordered = _ordered(base, chart, pools)
+        if len(ordered) >= 2:
+            what = {"higher": "up", "lower": "down", "different": "same"}[pools.ask.direction]
+            found = _against(Cue(what=what, start=0, end=0), _plain(reading), ordered[-1], ordered[-2], chart)
+            true = (found.fault is None) != (pools.ask.direction == "different")
+            return None if true == (reading.answer == "yes") else wrong
+    opposed = reading.denied or any(s.statuses & _NO or s.denied_statuses for s, _ in held) or bool(reading.relative)
+    opposed = opposed or reading.direction_denied
+    taking = pools.ask.op == "taking" or pools.ask.current
+    if taking and not opposed and held:
+        facts = [chart.facts[i] for _, ids in held for i in ids if chart.facts[i].kind == "medication"]
+        if facts and reading.answer == "yes" and not any(f.details.get("taking", "taking") == "taking" for f in facts):
+            return wrong
+        if facts and all(f.details.get("taking", "") not in ("taking", "") for f in facts):
+            opposed = True
+    if reading.answer == "yes":
+        return wrong if opposed else None
+    if reading.directions or any(s.number and s.number.comparator for s, _ in held) or any(s.interpretations for s, _ in held):
+        return None
+    return None if opposed else wrong
+
+
+_NO = frozenset(("error", "refuted", "planned", "cancelled", "not-done", "unconfirmed", "ended", "on-hold", "resolved",
+                 "inactive", "remission", "completed"))  # fmt: skip
+
+
+def _plain(reading: Reading) -> Reading:
+    return replace(reading, direction_denied=False)

@@ -1,0 +1,99 @@
+"""Words taken from a document: literal quotes, and words that only a document's span holds, with their polarity."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from agent.verify.chart import Chart, tokens
+from agent.verify.facts import Fault
+from agent.verify.reading import Reading
+from agent.verify.told import normal
+from agent.verify.words import NEGATION, RELATIVE, UNCERTAIN
+from fhir_tools.types import Mark
+
+__all__ = ["Told", "polarity", "quoted", "spoken"]
+
+Told = Literal["plain", "negated", "uncertain", "relative"]
+
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_BREAK = re.compile(r"\b(?:but|however|except|although)\b")
+
+
+def polarity(text: str, start: int, end: int) -> Told:
+    """How a document tells `text[start:end]`: as it is, negated, uncertain or about a relative, by its sentence.
+
+    Cues before the words count up to the start of the sentence or a "but"; cues behind them only right behind.
+    """
+    low = normal(text)
+    begin = max((m.end() for m in _SENTENCE.finditer(low, 0, start)), default=0)
+    begin = max((m.end() for m in _BREAK.finditer(low, begin, start)), default=begin)
+    finish = next((m.start() for m in _SENTENCE.finditer(low, end)), len(low))
+    before, after = low[begin:start], low[end : min(finish, end + 40)]
+    if RELATIVE.search(before) or re.match(r"[\s,]*(?:in|of) (?:his|her|the|their)?\s*" + RELATIVE.pattern, after):
+        return "relative"
+    if NEGATION.search(before) or re.match(r"[\s,:]*(?:is|was|are|were|has been)?\s*(?:not |absent|ruled out|denied|negative|excluded|none)", after):
+        return "negated"
+    if UNCERTAIN.search(before) or re.match(r"\s*\?|[\s,:]*(?:is|was)?\s*(?:possible|suspected|unlikely|likely|not excluded|cannot be excluded)", after):
+        return "uncertain"
+    return "plain"
+
+
+def quoted(reading: Reading, chart: Chart, named: tuple[str, ...]) -> tuple[tuple[str, ...], Fault | None]:
+    """The marks that hold each quote of the claim literally and tell it in the way that the claim does."""
+    chosen: list[str] = []
+    for quote in reading.quotes:
+        places = [(m, p) for m in _ordered(chart, named) if (p := _place(m, quote)) is not None]
+        if not places:
+            return (), Fault(kind="quote", reason="the quoted words do not stand in the document")
+        fitting = [m.id for m, told in places if told == "plain" or _says(reading, told)]
+        if not fitting:
+            return (), Fault(kind="quote", reason="the quoted words are negated, uncertain or about a relative")
+        chosen.append(fitting[0])
+    return tuple(dict.fromkeys(chosen)), None
+
+
+def _ordered(chart: Chart, named: tuple[str, ...]) -> list[Mark]:
+    return sorted(chart.marks.values(), key=lambda m: m.id not in named)
+
+
+def _source(mark: Mark) -> str:
+    if mark.span:
+        return mark.span.quote
+    return mark.fact.value if mark.fact and isinstance(mark.fact.value, str) else ""
+
+
+def _place(mark: Mark, quote: str) -> Told | None:
+    """How the mark's text tells the quote; None where it does not hold it literally (blanks and case aside)."""
+    text = " ".join(normal(_source(mark)).split())
+    wanted = " ".join(normal(quote).split()).strip(" .…")
+    at = text.find(wanted) if wanted else -1
+    edges = at >= 0 and (at == 0 or not text[at - 1].isalnum()) and not text[at + len(wanted) : at + len(wanted) + 1].isalnum()
+    return polarity(text, at, at + len(wanted)) if edges else None
+
+
+def _says(reading: Reading, told: Told) -> bool:
+    outside = reading.masked
+    match told:
+        case "negated":
+            return bool(NEGATION.search(outside))
+        case "uncertain":
+            return bool(UNCERTAIN.search(outside))
+        case _:
+            return bool(reading.relative)
+
+
+def spoken(words: tuple[str, ...], reading: Reading, chart: Chart, named: tuple[str, ...]) -> tuple[str, ...] | Fault | None:
+    """The span that holds all these words, told in the claim's way; a fault where only its polarity differs; else None."""
+    wrong: Fault | None = None
+    for mark in _ordered(chart, named):
+        text = " ".join(normal(_source(mark)).split())
+        if not text or not set(words) <= set(tokens(text)):
+            continue
+        ways = {polarity(text, m.start(), m.end()) for w in words for m in re.finditer(rf"\b{re.escape(w)}\b", text)}
+        told: Told = next((w for w in ("relative", "negated", "uncertain") if w in ways), "plain")  # type: ignore[assignment]
+        claimed = _says(reading, told) if told != "plain" else not (reading.denied or reading.relative)
+        if claimed:
+            return (mark.id,)
+        wrong = Fault(kind="quote", reason="the document tells it negated, uncertain or about a relative, or the claim does")
+    return wrong

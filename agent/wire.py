@@ -1,0 +1,187 @@
+"""Settings → source, reasoner, graph. The one place where the parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date
+
+from agent import settings as settings_module
+from agent.errors import UserError
+from agent.graph import Given, Graph, Progress, Stages, build, open_threads, stream, untraced
+from agent.open import Chart, open_chart
+from agent.prompt import patient_line
+from agent.reasoners.base import Reasoner
+from agent.reasoners.rules import Rules
+from agent.render import answer as render_answer
+from agent.retrieve import retrieve
+from agent.settings import Settings
+from agent.sources import open_source
+from agent.trace import Trace, Tracer
+from agent.types import Answer, Ask, Evidence
+from agent.understand import subject_of, understand
+from agent.verify import verify
+from fhir_tools.source import Source
+from fhir_tools.types import Reference
+
+__all__ = ["Agent", "graph", "open_agent", "patient_reference", "reasoner"]
+
+
+def patient_reference(text: str) -> Reference:
+    """`Patient/id` or an id → the reference. Raises UserError for another type, a URL or nothing."""
+    id_ = text.strip().removeprefix("Patient/")
+    try:
+        return Reference.parse(f"Patient/{id_}") if "/" not in id_ else _refuse(text)
+    except ValueError:
+        return _refuse(text)
+
+
+def _refuse(text: str) -> Reference:
+    raise UserError(f"{text!r} names no patient; give an id or Patient/id")
+
+
+def reasoner(settings: Settings) -> Reasoner:
+    """The reasoner that the settings name."""
+    return {"rules": Rules}[settings.reasoner]()
+
+
+class Agent:
+    """Questions about one patient of one source. One chart stays open between questions.
+
+    An async context manager: leaving it closes the threads' database, not the source, which is the caller's.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        patient: str | Reference,
+        *,
+        as_of: date | None = None,
+        settings: Settings | None = None,
+        reasoner: Reasoner | None = None,
+    ) -> None:
+        self.settings = settings or settings_module.read()
+        self.patient = patient_reference(str(patient))
+        self.as_of = as_of or self.settings.as_of or _today()
+        self._stages = _stages(source, self.settings, reasoner)
+        self._graph = build(self._stages)
+        self._threads: Graph | None = None
+        self._lock = asyncio.Lock()
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Agent:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._threads = None
+        await self._open.aclose()
+
+    async def ask(self, question: str, thread: str | None = None) -> Answer:
+        """The answer. Raises UserError for an unknown patient, an empty question or another patient's thread."""
+        answer: Answer | None = None
+        async for event in self.stream(question, thread):
+            if isinstance(event, Answer):
+                answer = event
+        assert answer is not None  # noqa: S101  the stream ends with the answer or raises
+        return answer
+
+    async def stream(self, question: str, thread: str | None = None) -> AsyncIterator[Progress | Answer]:
+        """Progress as it comes, then the answer; raises what `ask` raises."""
+        graph = await self._with_threads() if thread else self._graph
+        given = Given(question=question, patient=str(self.patient), as_of=self.as_of.isoformat())
+        async for event in stream(graph, given, thread):
+            yield event
+
+    async def chart(self) -> Chart:
+        """The open chart, for what works on it beside questions (summaries). Raises UserError, SourceError."""
+        chart: Chart = await self._stages.open(self.patient, self.as_of)
+        return chart
+
+    async def evidence(self, question: str) -> tuple[Ask, Evidence, str]:
+        """What a reasoner would be given for a question: the question understood, the evidence, the patient's line."""
+        chart = await self.chart()
+        ask = understand(question, chart)
+        return ask, await retrieve(chart, ask), patient_line(chart.person, chart.as_of)
+
+    async def _with_threads(self) -> Graph:
+        async with self._lock:
+            if self._threads is None:
+                saver = await self._open.enter_async_context(open_threads(self.settings.threads))
+                self._threads = build(self._stages, saver)
+            return self._threads
+
+
+@asynccontextmanager
+async def open_agent(
+    patient: str | Reference, *, fhir: str | None = None, as_of: date | None = None, settings: Settings | None = None
+) -> AsyncIterator[Agent]:
+    """An agent on the settings' store, or on `fhir`: a store, or a file or folder of FHIR JSON."""
+    settings = settings or settings_module.read()
+    place = fhir or settings.store
+    async with open_source(place) as source, Agent(source, patient, as_of=as_of, settings=settings) as agent:
+        yield agent
+
+
+@asynccontextmanager
+async def graph() -> AsyncIterator[Graph]:
+    """The graph for LangGraph's own tools (`langgraph.json`): input {"question", "patient"}, the rest from settings."""
+    settings = settings_module.read()
+    with untraced():
+        async with open_source(settings.store) as source:
+            yield build(_stages(source, settings, None))
+
+
+def _stages(source: Source, settings: Settings, given: Reasoner | None) -> Stages:
+    charts = _Charts(source)
+    tracer = Tracer(folder=settings.trace, patient_data=settings.trace_patient_data)
+    return Stages(
+        resolve=lambda patient, day: (patient_reference(patient), _day(day) or settings.as_of or _today()),
+        open=charts.open,
+        understand=understand,
+        subject_of=subject_of,
+        retrieve=retrieve,
+        reasoner=given or reasoner(settings),
+        verify=verify,
+        render=render_answer,
+        finish=lambda trace, answer: _written(tracer, trace, answer),
+        steps=settings.steps,
+    )
+
+
+class _Charts:
+    """Opens charts and keeps the last one, so that a conversation reads the catalogue once."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._key: tuple[Reference, date] | None = None
+        self._chart: Chart | None = None
+        self._lock = asyncio.Lock()
+
+    async def open(self, patient: Reference, as_of: date) -> Chart:
+        async with self._lock:
+            if self._chart is None or self._key != (patient, as_of):
+                self._chart = await open_chart(self._source, patient, as_of)
+                self._key = (patient, as_of)
+            return self._chart
+
+
+def _written(tracer: Tracer, trace: Trace, answer: Answer) -> Answer:
+    """A trace that cannot be written is told in the answer; it does not cost the reader the answer."""
+    try:
+        tracer.write(trace, answer)
+    except OSError as error:
+        why = f"The trace could not be written: {error.strerror or type(error).__name__}."
+        return answer.model_copy(update={"warnings": [*answer.warnings, why]})
+    return answer
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UserError(f"as_of must be a day like 2024-05-31, not {text!r}") from error
+
+
+def _today() -> date:
+    return date.today()  # noqa: DTZ011  the reader's own calendar day is meant

@@ -1,0 +1,269 @@
+"""Finding in a question the concepts of this patient's chart, through labels, codes, synonyms and classes.
+
+A mention is a run of words of the question that names something: a label of the chart's own catalogue
+(always first), or a term of the lexicon. Lexicon terms reach the chart's concepts by code, by drug
+ingredient and class, or because the chart's label contains the term; never by a code that only the
+lexicon has. Words that neither knows are matched against the words of the chart's labels, then by spelling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rapidfuzz import fuzz, process
+
+from fhir_tools.catalogue import Catalogue, CatalogueEntry
+from fhir_tools.lexicon import Entry, Lexicon, lexicon, normalise
+
+__all__ = ["Matcher", "Mention", "Word", "words_of"]
+
+Class = tuple[str, str]
+"""(kind, id) of a lexicon entry."""
+
+_FUZZY = 88
+_MIN_FUZZY = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A normalised word and where it stands in the text as typed."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """Words [first, last) of a question that name something.
+
+    `entries` are the chart's concepts under exactly these words, `classes` the lexicon's meanings;
+    `corrected` is set when the spelling was mended to get there.
+    """
+
+    first: int
+    last: int
+    words: str
+    entries: tuple[CatalogueEntry, ...] = ()
+    classes: tuple[Entry, ...] = ()
+    corrected: bool = False
+
+
+_TOKEN = re.compile(r"\S+")
+
+
+def words_of(text: str) -> tuple[Word, ...]:
+    """The normalised words of a text with their offsets."""
+    out = []
+    for token in _TOKEN.finditer(text):
+        for part in normalise(token.group()).split():
+            out.append(Word(text=part, start=token.start(), end=token.end()))
+    return tuple(out)
+
+
+_QUALIFIED = re.compile(r"\b(suspected|possible|risk of|at risk|family history|screening for|history of|no evidence)\b")
+_KINDS: dict[str, tuple[str, ...]] = {
+    "measurement": ("lab",),
+    "social": ("lab",),
+    "condition": ("condition",),
+    "family": ("condition",),
+    "medication": ("drug",),
+    "allergy": ("allergen", "drug", "drug_class"),
+    "immunization": ("vaccine",),
+    "procedure": ("procedure", "lab", "modality"),
+    "imaging": ("modality", "body_site", "procedure"),
+    "report": ("lab", "modality", "body_site", "procedure", "document"),
+    "document": ("document",),
+    "encounter": ("encounter",),
+    "order": ("lab", "procedure", "modality"),
+    "device": ("procedure",),
+    "careplan": (),
+    "goal": ("lab", "condition"),
+    "patient": (),
+}
+"""Which meanings a label of a kind can have."""
+
+
+@lru_cache(maxsize=50_000)
+def _label_classes(label: str, kinds: tuple[str, ...]) -> tuple[Class, ...]:
+    """The lexicon's meanings of a chart label: the longest terms that stand in it."""
+    lex = lexicon()
+    found: list[Class] = []
+    if "drug" in kinds:
+        found += [("drug", d) for d in sorted(lex.ingredients_of(label))]
+    rest = tuple(k for k in kinds if k != "drug")
+    words = normalise(label).split()
+    for first, last, entries in _longest_terms(lex, words, rest):
+        found += [(e.kind, e.id) for e in entries]
+        del first, last
+    return tuple(dict.fromkeys(found))
+
+
+def _longest_terms(
+    lex: Lexicon, words: Sequence[str], kinds: tuple[str, ...] | None
+) -> list[tuple[int, int, tuple[Entry, ...]]]:
+    """Non-overlapping lexicon terms in a run of words, longest first, in text order."""
+    taken = [False] * len(words)
+    found = []
+    for length in range(min(lex.max_words, len(words)), 0, -1):
+        for i in range(len(words) - length + 1):
+            if any(taken[i : i + length]):
+                continue
+            entries = lex.lookup(" ".join(words[i : i + length]), kinds)
+            if entries:
+                found.append((i, i + length, entries))
+                taken[i : i + length] = [True] * length
+    return sorted(found)
+
+
+class Matcher:
+    """The catalogue of one chart, made findable. Build it once for an open chart."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.lexicon = lexicon()
+        self._labels: dict[str, list[CatalogueEntry]] = defaultdict(list)
+        self._classes: dict[Class, list[CatalogueEntry]] = defaultdict(list)
+        self._of: dict[tuple[str, str], frozenset[Class]] = {}
+        for entry in catalogue.entries:
+            self._add(entry)
+        self._longest = max((len(k.split()) for k in self._labels), default=0)
+
+    def _add(self, entry: CatalogueEntry) -> None:
+        for name in _names(entry):
+            self._labels[name].append(entry)
+        classes = self._meanings(entry)
+        self._of[entry.kind, entry.key] = frozenset(classes)
+        for known in self._with_parents(classes):
+            self._classes[known].append(entry)
+
+    def _meanings(self, entry: CatalogueEntry) -> tuple[Class, ...]:
+        kinds = _KINDS.get(entry.kind, ())
+        coded = [
+            (e.kind, e.id)
+            for c in entry.concept.codings
+            for e in self.lexicon.by_code(c.system or "", c.code)
+            if e.kind in kinds
+        ]
+        if coded and entry.kind in ("measurement", "social", "immunization"):
+            return tuple(dict.fromkeys(coded))
+        label = entry.concept.label
+        if entry.kind == "condition" and _QUALIFIED.search(label.lower()):
+            return ()
+        return tuple(dict.fromkeys((*coded, *_label_classes(label, kinds))))
+
+    def _with_parents(self, classes: Iterable[Class]) -> tuple[Class, ...]:
+        """The classes and everything above them."""
+        seen: dict[Class, None] = {}
+        todo = list(classes)
+        while todo:
+            known = todo.pop()
+            if known in seen:
+                continue
+            seen[known] = None
+            entry = self.lexicon.by_id(*known)
+            if entry:
+                upper = "drug_class" if entry.kind in ("drug", "drug_class") else entry.kind
+                todo += [(upper, p) for p in entry.parents]
+        return tuple(seen)
+
+    def classes_of(self, entry: CatalogueEntry) -> frozenset[Class]:
+        """The lexicon meanings of a chart concept."""
+        return self._of.get((entry.kind, entry.key), frozenset())
+
+    def entries_of(self, classes: Iterable[Class], kinds: Sequence[str] = ()) -> tuple[CatalogueEntry, ...]:
+        """The chart's concepts that are, or fall under, any of the classes."""
+        found = {(e.kind, e.key): e for c in classes for e in self._classes.get(c, ())}
+        return tuple(e for e in found.values() if not kinds or e.kind in kinds)
+
+    def opaque(self, kind: str) -> tuple[CatalogueEntry, ...]:
+        """Concepts of a kind that have neither a code nor a label the lexicon understands: anything could be in them."""
+        return tuple(
+            e
+            for e in self.catalogue.of(kind)
+            if e.count and not e.concept.codings and not self.classes_of(e) and not self._understood(e)
+        )
+
+    def _understood(self, entry: CatalogueEntry) -> bool:
+        label = normalise(entry.concept.label)
+        return len(label) > 3 and bool(re.search(r"[a-z]{4}", label)) and not label.startswith("unnamed")
+
+    def labels_in(self, words: Sequence[Word]) -> list[Mention]:
+        """The chart's own labels in a question, longest first; labels of one short word are left to the lexicon pass."""
+        texts = [w.text for w in words]
+        taken = [False] * len(texts)
+        found = []
+        for length in range(min(self._longest, len(texts)), 0, -1):
+            for i in range(len(texts) - length + 1):
+                phrase = " ".join(texts[i : i + length])
+                if any(taken[i : i + length]) or phrase not in self._labels or (length == 1 and len(phrase) < 4):
+                    continue
+                taken[i : i + length] = [True] * length
+                found.append(self._mention(i, i + length, phrase))
+        return sorted(found, key=lambda m: m.first)
+
+    def _mention(self, first: int, last: int, phrase: str) -> Mention:
+        classes = self.lexicon.lookup(phrase)
+        return Mention(first=first, last=last, words=phrase, entries=tuple(self._labels.get(phrase, ())), classes=classes)
+
+    def mentions(self, words: Sequence[Word], blocked: Sequence[bool], stop: frozenset[str]) -> list[Mention]:
+        """Every mention among the words that are not blocked; `stop` are words that alone name nothing."""
+        texts = [w.text for w in words]
+        taken = list(blocked)
+        found = []
+        longest = max(self._longest, self.lexicon.max_words)
+        for length in range(min(longest, len(texts)), 0, -1):
+            for i in range(len(texts) - length + 1):
+                if any(taken[i : i + length]) or (length == 1 and texts[i] in stop):
+                    continue
+                mention = self._mention(i, i + length, " ".join(texts[i : i + length]))
+                if mention.entries or mention.classes:
+                    taken[i : i + length] = [True] * length
+                    found.append(mention)
+        return sorted(found, key=lambda m: m.first)
+
+    def by_words(self, phrase: str, kinds: Sequence[str] = ()) -> tuple[CatalogueEntry, ...]:
+        """The chart's concepts whose label holds every word of the phrase (whole words, plain plurals folded)."""
+        wanted = {_stem(w) for w in phrase.split()}
+        return tuple(
+            e
+            for e in self.catalogue.entries
+            if (not kinds or e.kind in kinds) and wanted <= {_stem(w) for n in _names(e) for w in n.split()}
+        )
+
+    def by_spelling(self, first: int, last: int, phrase: str) -> Mention | None:
+        """The mention that a misspelt phrase most probably means, or None."""
+        if len(phrase) < _MIN_FUZZY:
+            return None
+        best = process.extractOne(phrase, self._labels.keys(), scorer=fuzz.ratio, score_cutoff=_FUZZY)
+        known = self.lexicon.fuzzy(phrase)
+        if best and (not known or best[1] >= known[0][1]):
+            label = str(best[0])
+            return Mention(first=first, last=last, words=label, entries=tuple(self._labels[label]), classes=self.lexicon.lookup(label), corrected=True)
+        if not known:
+            return None
+        top = tuple(e for e, score in known if score == known[0][1])
+        return Mention(first=first, last=last, words=top[0].label, classes=top, corrected=True)
+
+    def nearest(self, phrase: str, kinds: Sequence[str], limit: int = 3) -> tuple[CatalogueEntry, ...]:
+        """The closest things of these kinds that the chart does have, by shared words."""
+        pool = {e.concept.label: e for e in self.catalogue.entries if e.kind in kinds and e.count}
+        scored = process.extract(phrase, pool.keys(), scorer=fuzz.token_set_ratio, limit=limit, score_cutoff=60)
+        return tuple(pool[name] for name, _, _ in scored)
+
+
+def _names(entry: CatalogueEntry) -> tuple[str, ...]:
+    """The normalised names under which a chart concept is written: label, displays, both without a bracketed tail."""
+    texts = [entry.concept.label, *(c.display or "" for c in entry.concept.codings), *(c.code for c in entry.concept.codings if len(c.code) > 3)]
+    texts += [re.sub(r"\s*\([^()]*\)$", "", t) for t in texts]
+    return tuple(dict.fromkeys(n for t in texts if (n := normalise(t))))
+
+
+def _stem(word: str) -> str:
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word

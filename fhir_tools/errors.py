@@ -1,0 +1,71 @@
+"""The error tree, by who can act. Messages name what failed and the remedy, and hold no patient data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "ChartlineError",
+    "LoadError",
+    "MissingExtra",
+    "NeedError",
+    "NotFound",
+    "OperatorError",
+    "QueryError",
+    "ScopeError",
+    "SourceError",
+    "UserError",
+]
+
+
+class ChartlineError(Exception):
+    """Root of every error that chartline raises on purpose."""
+
+
+class NeedError(ChartlineError):
+    """The model asked a tool for something it cannot do; told back to it, and retried."""
+
+
+class UserError(ChartlineError):
+    """The person at the keyboard can act: a wrong patient, file, question or option."""
+
+
+class LoadError(UserError):
+    """A file could not be loaded; nothing of it was. `where` is a line or an entry, from 1."""
+
+    def __init__(self, message: str, *, path: str = "", where: str = "") -> None:
+        self.path, self.where = path, where
+        super().__init__(": ".join(x for x in (path, where, message) if x))
+
+
+class MissingExtra(UserError):
+    """A feature's packages are not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{feature} needs the {extra!r} extra: pip install 'chartline[{extra}]'")
+
+
+class QueryError(UserError):
+    """A FHIR search that the source cannot run as written; an unknown parameter is refused, not ignored."""
+
+
+class OperatorError(ChartlineError):
+    """Who runs the FHIR server or the model server can act."""
+
+
+class SourceError(OperatorError):
+    """The FHIR source failed. `outcome` is its OperationOutcome, where it sent one."""
+
+    def __init__(self, message: str, *, status: int | None = None, outcome: Mapping[str, Any] | None = None) -> None:
+        self.status, self.outcome = status, outcome
+        super().__init__(message)
+
+
+class NotFound(SourceError):
+    """The source is in order and does not hold the resource, or holds it as deleted (404, 410)."""
+
+
+class ScopeError(ChartlineError):
+    """A request that would leave the one patient, or write. It was not sent."""

@@ -1,0 +1,95 @@
+"""Observations and reports: what was measured, and what was concluded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fhir_tools.facts.elements import (
+    Details,
+    Resource,
+    bounds,
+    codes_of,
+    concept_of,
+    details_of,
+    elements_of,
+    fact_of,
+    labels,
+    pick,
+    references_of,
+    standing_of,
+    text_of,
+    value_of,
+    when_of,
+)
+from fhir_tools.types import (
+    Components,
+    Concept,
+    Fact,
+    Kind,
+)
+
+__all__ = ["observation", "report"]
+
+
+def observation(r: Resource) -> Iterator[Fact]:
+    category = codes_of(r.get("category"))
+    kind: Kind = "social" if "social-history" in category else "measurement"
+    when = when_of(pick(r, "effective"))
+    status = text_of(r.get("status"))
+    common: Details = {
+        "standing": standing_of(status, {"cancelled": "cancelled", "registered": "planned"}),
+        "status": status,
+    }
+    common["when"] = when or when_of(r.get("issued"))
+    concept = concept_of(r.get("code"))
+    name, value = value_of(r)
+    parts = tuple(_component(r, i, c, kind, concept, common) for i, c in enumerate(elements_of(r.get("component"))))
+    if value is None and parts:
+        name, value = "component", Components(parts=parts)
+    details = details_of(
+        category=category,
+        interpretation=labels(r.get("interpretation")),
+        range=_range(r),
+        body_site=labels(r.get("bodySite")),
+        note=" ".join(text_of(n.get("text")) for n in elements_of(r.get("note"))),
+        when_from="" if when else "issued",
+    )
+    yield fact_of(r, kind, concept, path=f"Observation.{name}", value=value, details=details, **common)
+    yield from parts
+
+
+def _component(r: Resource, i: int, c: Resource, kind: Kind, panel: Concept | None, common: Details) -> Fact:
+    name, value = value_of(c)
+    details = details_of(panel=panel, interpretation=labels(c.get("interpretation")), range=_range(c))
+    path = f"Observation.component[{i}].{name}"
+    return fact_of(r, kind, concept_of(c.get("code")), path=path, value=value, details=details, **common)
+
+
+def _range(r: Resource) -> str:
+    for item in elements_of(r.get("referenceRange")):
+        return text_of(item.get("text")) or bounds(item.get("low"), item.get("high"))
+    return ""
+
+
+def report(r: Resource) -> Iterator[Fact]:
+    status = text_of(r.get("status"))
+    details = details_of(
+        category=codes_of(r.get("category")),
+        results=references_of(r.get("result")),
+        studies=references_of(r.get("imagingStudy")),
+        codes=labels(r.get("conclusionCode")),
+    )
+    conclusion = text_of(r.get("conclusion")) or details.get("codes")
+    when = when_of(pick(r, "effective")) or when_of(r.get("issued"))
+    standing = standing_of(status, {"cancelled": "cancelled", "registered": "planned"})
+    yield fact_of(
+        r,
+        "report",
+        concept_of(r.get("code")),
+        path="DiagnosticReport.conclusion" if conclusion else "DiagnosticReport.code",
+        standing=standing,
+        status=status,
+        value=conclusion or None,
+        when=when,
+        details=details,
+    )

@@ -1,0 +1,185 @@
+"""From a resource to the rows that searches read: terms (tokens, references, strings) and time ranges."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from fhir_tools.local.elements import CHOICES, fold, ranges, strings, tokens, walk
+from fhir_tools.query import Path, SearchParameter, parameters
+
+__all__ = ["ANY_SYSTEM", "INDEX_VERSION", "PATIENT_PARAMS", "Indexer", "is_indexed", "literal", "patient_of"]
+
+INDEX_VERSION = "1"
+"""To be raised whenever rows of this module or of `concepts` change: older stores are then indexed anew on opening."""
+
+ANY_SYSTEM = "*"
+"""The system of a bare code, string or boolean: its value set implies it, so any asked system fits."""
+
+PATIENT_PARAMS = ("patient", "subject")
+_VERSION = re.compile(r"/_history/[^/]+$")
+_CACHE = 50_000
+
+Term = tuple[str, str, str]
+Moment = tuple[str, int, int]
+
+
+def literal(value: Any) -> str | None:
+    """The text of a Reference (or canonical) without its version; None for contained, logical and absent ones."""
+    text = value.get("reference") if isinstance(value, dict) else value
+    if not isinstance(text, str) or not text or text.startswith("#"):
+        return None
+    return _VERSION.sub("", text) if "/_history/" in text else text
+
+
+def patient_of(resource: Mapping[str, Any]) -> str | None:
+    """The id of the patient whose compartment the resource is in, or None."""
+    type_ = resource["resourceType"]
+    if type_ == "Patient":
+        return str(resource.get("id"))
+    for key in _patient_keys(type_):
+        value = resource.get(key)
+        for item in value if isinstance(value, list) else (value,):
+            text = literal(item)
+            if text and text.startswith("Patient/"):
+                return text[8:]
+    return None
+
+
+@cache
+def _patient_keys(type_: str) -> tuple[str, ...]:
+    spec = parameters(type_).get("patient")
+    return tuple(path[0] for path in spec.paths) if spec else ()
+
+
+@cache
+def _plan(type_: str) -> Mapping[str, list[tuple[str, SearchParameter, Path]]]:
+    """First key of a path → what to read there: term name, parameter, rest of the path.
+
+    Only selective kinds of parameters get rows, and no `combo-` twins; searches read the rest from the resource.
+    """
+    plan: dict[str, list[tuple[str, SearchParameter, Path]]] = {}
+    for spec in parameters(type_).values():
+        if is_indexed(spec):
+            for path in spec.paths:
+                first = path[0].partition("[")[0]
+                keys = [first[:-1] + choice for choice in CHOICES] if first.endswith("*") else [first]
+                rest = path if "[" in path[0] else path[1:]
+                for key in keys:
+                    plan.setdefault(key, []).append((f"{type_}.{spec.name}", spec, rest))
+    return plan
+
+
+def is_indexed(spec: SearchParameter) -> bool:
+    """Whether a parameter has rows in the index."""
+    return spec.type in ("token", "reference", "string", "date") and not spec.name.startswith(("_", "combo-"))
+
+
+def rows(resource: Mapping[str, Any], own: str | None) -> tuple[set[Term], set[Moment]]:
+    """All terms and time ranges of one resource; its own patient is a column, not a term."""
+    type_ = resource["resourceType"]
+    plan = _plan(type_)
+    terms: set[Term] = {(type_, "", "")}
+    moments: set[Moment] = set()
+    for key, value in resource.items():
+        for param, spec, rest in plan.get(key, ()):
+            if not rest:
+                values = value if isinstance(value, list) else (value,)
+            else:
+                values = walk(resource if rest[0].startswith(f"{key}[") else value, (rest,))
+            if spec.type == "date":
+                moments.update((param, low, high) for v in values for low, high in ranges(v))
+            else:
+                _add_terms(terms, param, spec, values, own)
+    return terms, moments
+
+
+def _add_terms(terms: set[Term], param: str, spec: SearchParameter, values: Iterable[Any], own: str | None) -> None:
+    for value in values:
+        if spec.type == "token":
+            bare = ANY_SYSTEM if isinstance(value, str | bool) else ""
+            for system, code in tokens(value):
+                terms.add((param, code, system or bare))
+        elif spec.type == "reference":
+            text = literal(value)
+            if text and not (spec.name in PATIENT_PARAMS and text == f"Patient/{own}"):
+                terms.add((param, text, ""))
+        else:
+            terms.update((param, fold(text), "") for text in strings(value))
+
+
+class Indexer:
+    """Writes index rows in batches. Numbers of terms and patients are remembered up to a bound."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what is buffered and remembered: after a rollback, numbers may no longer stand for anything."""
+        self._postings: list[tuple[int, int, int]] = []
+        self._moments: list[tuple[int, int, int, int, int]] = []
+        self._numbers: dict[Term, int] = {}
+        self._patients: dict[str, int] = {}
+
+    def patient(self, id_: str | None) -> int:
+        """The number of a patient id, given one if it has none yet; 0 for no patient."""
+        if id_ is None:
+            return 0
+        number = self._patients.get(id_)
+        if number is None:
+            self._db.execute("INSERT OR IGNORE INTO patient (id) VALUES (?)", (id_,))
+            number = self._db.execute("SELECT number FROM patient WHERE id = ?", (id_,)).fetchone()[0]
+            if len(self._patients) >= _CACHE:
+                self._patients.clear()
+            self._patients[id_] = number
+        return number
+
+    def term(self, term: Term) -> int:
+        """The number of a term, given one if it has none yet."""
+        number = self._numbers.get(term)
+        if number is None:
+            self._db.execute("INSERT OR IGNORE INTO term (param, code, system) VALUES (?, ?, ?)", term)
+            sql = "SELECT number FROM term WHERE param = ? AND code = ? AND system = ?"
+            number = self._db.execute(sql, term).fetchone()[0]
+            if len(self._numbers) >= _CACHE:
+                self._numbers.clear()
+            self._numbers[term] = number
+        return number
+
+    def add(self, key: int, patient: int, resource: Mapping[str, Any]) -> None:
+        terms, moments = self._numbered(key, patient, resource)
+        self._postings += terms
+        self._moments += moments
+        if len(self._postings) > 20_000:
+            self.flush()
+
+    def remove(self, key: int, patient: int, resource: Mapping[str, Any]) -> None:
+        """Take out the rows that `add` made of the same resource."""
+        self.flush()
+        terms, moments = self._numbered(key, patient, resource)
+        self._db.executemany("DELETE FROM posting WHERE term = ? AND patient = ? AND key = ?", terms)
+        where = "term = ? AND patient = ? AND low = ? AND high = ? AND key = ?"
+        self._db.executemany(f"DELETE FROM moment WHERE {where}", moments)
+
+    def flush(self) -> None:
+        """Write what is buffered, sorted: neighbouring rows share a page."""
+        if self._postings:
+            self._postings.sort()
+            self._moments.sort()
+            self._db.executemany("INSERT OR IGNORE INTO posting VALUES (?, ?, ?)", self._postings)
+            self._db.executemany("INSERT OR IGNORE INTO moment VALUES (?, ?, ?, ?, ?)", self._moments)
+            self._postings, self._moments = [], []
+
+    def _numbered(
+        self, key: int, patient: int, resource: Mapping[str, Any]
+    ) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int, int, int]]]:
+        terms, moments = rows(resource, patient_of(resource))
+        number = self.term
+        return (
+            [(number(t), patient, key) for t in terms],
+            [(number((param, "", "")), patient, low, high, key) for param, low, high in moments],
+        )

@@ -1,0 +1,42 @@
+"""The seam to FHIR data: four methods that the embedded store, remote servers and every wrapper share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from fhir_tools.types import Fetched, Query, Reference, SearchResult
+
+__all__ = ["CATALOGUE_OPERATION", "Source"]
+
+CATALOGUE_OPERATION = "$chartline-catalogue"
+"""`GET Patient/[id]/$chartline-catalogue?as_of=YYYY-MM-DD`: the concept index of one chart as JSON rows.
+
+A source whose capabilities name it (key `operations`) spares the open stage from reading the chart;
+rows are those of `fhir_tools.catalogue.group_rows`. Other sources are searched kind by kind.
+"""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A FHIR R4 source. Also an async context manager; leaving it closes what it holds."""
+
+    async def read(self, reference: Reference, version: str | None = None) -> Mapping[str, Any]:
+        """One resource as parsed JSON. Raises NotFound, SourceError."""
+        ...
+
+    async def search(self, query: Query) -> SearchResult:
+        """Run a search, following pages to the end unless the query has `_count`.
+
+        Raises QueryError for a search that cannot be run as written. A fault of the server is
+        not raised once matches were read: it comes back as `complete=False` with its error.
+        """
+        ...
+
+    async def fetch(self, url: str) -> Fetched:
+        """The body behind a relative or absolute URL: Binary, attachment, `$operation`. Raises SourceError."""
+        ...
+
+    async def capabilities(self) -> Mapping[str, Any]:
+        """What the source can do: `fhirVersion`, `software`, `search` ({type: [parameter, …]}), `operations`."""
+        ...
