@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -18,12 +18,13 @@ from agent.types import Absence, Ask, Evidence, Turn
 from fhir_tools import dates
 from fhir_tools.types import Card, Mark
 
-__all__ = ["Message", "escape", "joined", "messages", "patient_line"]
+__all__ = ["Message", "escape", "estimate", "fit", "joined", "messages", "patient_line"]
 
 # `<` before a letter, a bar or a slash begins a special token or a fence; before a digit it is a comparator.
 _TAG = re.compile(r"<(?=\s*[A-Za-z/|!?_])")
 # Brackets stand in UCUM units too (`mm[Hg]`): only what has the shape of a mark, or of several, is one.
 _MARK = re.compile(r"\[\s*([a-z]?\d{1,4}(?:\s*[,;]\s*[a-z]?\d{1,4})*)\s*\]", re.IGNORECASE)
+_PIECES = re.compile(r"[^\W\d_]+|\S|\n")
 _SPACES = re.compile(r"\s+")
 _HISTORY_TURNS = 3
 
@@ -44,7 +45,7 @@ def messages(ask: Ask, evidence: Evidence, patient_line: str, history: tuple[Tur
     prompt = prompts.load("answer")
     user = prompt.user_text(
         patient=escape(patient_line),
-        catalogue="\n".join(f"Also in the chart: {escape(line)}" for line in evidence.catalogue.splitlines() if line),
+        catalogue="\n".join(escape(line) for line in evidence.catalogue.splitlines()),
         cards="\n".join((*map(_card, evidence.cards), *map(_absence, evidence.absent))),
         history="\n".join(_turn(turn) for turn in history[-_HISTORY_TURNS:]),
         question=escape(ask.question),
@@ -80,6 +81,25 @@ def escape(text: str, marks: frozenset[str] = frozenset()) -> str:
     return _TAG.sub("‹", text).strip()
 
 
+def fit(evidence: Evidence, tokens: int) -> Evidence:
+    """The evidence with as many of its first cards as go into about so many tokens, and always the first.
+
+    Retrieve puts what was asked about first, so that what is left out is what stands beside it.
+    """
+    kept: list[Card] = []
+    for card in evidence.cards:
+        tokens -= estimate(card.text)
+        if kept and tokens < 0:
+            break
+        kept.append(card)
+    return replace(evidence, cards=tuple(kept))
+
+
+def estimate(text: str) -> int:
+    """About how many Gemma tokens: one for a digit or a sign, one for every six letters of a word or part of them."""
+    return sum(-(-len(piece) // 6) if piece.isalpha() else 1 for piece in _PIECES.findall(text))
+
+
 def _invisible(character: str) -> bool:
     """Zero-width, bidirectional, tag and other format characters, controls, and variation selectors."""
     if character in "\t\n\r":
@@ -91,7 +111,7 @@ def _invisible(character: str) -> bool:
 def _card(card: Card) -> str:
     """The card, escaped. Only a mark of this card may stand in brackets, and only where the card set it."""
     marks = frozenset(mark.id for mark in card.marks)
-    return "\n ".join((escape(card.title), *(escape(_defused(line, card), marks) for line in card.lines)))
+    return "\n ".join(escape(_defused(line, card), marks) for line in (card.title, *card.lines))
 
 
 def _absence(absence: Absence) -> str:

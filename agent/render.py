@@ -85,10 +85,10 @@ def _text(draft: Draft, verified: Verified, status: Status) -> str:
 
 
 def _with_marks(claim: Claim) -> str:
-    """The sentence with its marks before the full stop: `… on 2019-03-02 [1].`"""
-    if not claim.marks or re.search(r"\[(s\d+|c?\d+)(, \w+)*\]", claim.text):
+    """The sentence with its marks before the full stop: `… on 2019-03-02 [1][c2].`"""
+    if not claim.marks or re.search(r"\[[cs]?\d+\]", claim.text):
         return claim.text
-    marks = f" [{', '.join(claim.marks)}]"
+    marks = " " + "".join(f"[{m}]" for m in claim.marks)
     return f"{claim.text[:-1]}{marks}." if claim.text.endswith(".") else claim.text + marks
 
 

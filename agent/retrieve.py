@@ -253,25 +253,21 @@ async def _target_facts(gather: Gather, target: Target) -> tuple[Fact, ...]:
     found: list[Fact] = []
     for kind in target.kinds:
         if kind == "encounter":
-            found += _encounters(target, await gather.facts("encounter"))
+            found += _encounters(gather, target, await gather.facts("encounter"))
         elif target.keys:
-            found += await gather.facts(kind, target.keys)
+            found += [f for f in await gather.facts(kind, target.keys) if not target.labels or f.concept.label in target.labels]
     return compute.in_order(tuple(found))
 
 
-def _encounters(target: Target, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+def _encounters(gather: Gather, target: Target, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
     """Encounters of the class or type that the words mean; a word for any visit means all of them."""
     if target.keys:
-        exact = tuple(f for f in facts if f.concept.key in target.keys)
-    else:
-        exact = ()
-    from fhir_tools.lexicon import lexicon
-
-    codes = {code for kind, name in target.lexicon if kind == "encounter" for e in [lexicon().by_id(kind, name)] if e for _, code in e.codes}
-    by_class = tuple(f for f in facts if f.details.get("class") in codes)
-    if by_class or codes:
-        return compute.in_order(tuple({f.reference: f for f in (*by_class, *exact)}.values()))
-    return exact if target.keys else facts
+        return tuple(f for f in facts if f.concept.key in target.keys)
+    known = [gather.chart.matcher.lexicon.by_id(kind, name) for kind, name in target.lexicon if kind == "encounter"]
+    codes = {code for e in known if e for _, code in e.codes}
+    if not codes or target.words.rstrip("s") in ("visit", "encounter", "appointment"):
+        return facts
+    return tuple(f for f in facts if f.details.get("class") in codes)
 
 
 async def _subject(gather: Gather, ask: Ask, target: Target, window: Window | None) -> tuple[Card, ...]:
@@ -284,7 +280,7 @@ async def _subject(gather: Gather, ask: Ask, target: Target, window: Window | No
     kind = inside[-1].kind
     told = window.text if window else ""
     if kind in ("measurement", "social"):
-        return _measured(gather, ask, inside, usable, told, names)
+        return tuple(c for part in _analytes(gather, inside) for c in _measured(gather, ask, part, usable, told, names))
     if kind == "medication":
         return (_drug_card(gather, inside, told, names, found),)
     if ask.op == "age_at":
@@ -313,6 +309,15 @@ def _lasted(gather: Gather, facts: tuple[Fact, ...]) -> tuple[Any, str]:
     to = end.day if hasattr(end, "day") else gather.chart.as_of
     computation = compute.compute("duration", (first,), to=to)
     return computation, f"duration {computation.result} days to {to}"
+
+
+def _analytes(gather: Gather, facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
+    """The facts by analyte: codes of one meaning together, the parts of a panel apart."""
+    groups: dict[Any, list[Fact]] = {}
+    for fact in facts:
+        entry = gather.chart.catalogue.get(fact.kind, fact.concept.key)
+        groups.setdefault((entry and gather.chart.matcher.classes_of(entry)) or fact.concept.key, []).append(fact)
+    return tuple(tuple(g) for g in groups.values())
 
 
 def _measured(gather: Gather, ask: Ask, inside: tuple[Fact, ...], usable: tuple[Fact, ...], told: str, names: tuple[str, ...]) -> tuple[Card, ...]:

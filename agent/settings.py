@@ -30,7 +30,9 @@ class Settings(BaseSettings):
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules"] = Field(default="rules", description="What reasons over the cards.")
     steps: int = Field(default=4, ge=1, le=20, description="How often one question may be reasoned about.")
-    tokens: int = Field(default=2500, ge=300, le=100_000, description="About how many tokens the cards may take.")
+    tokens: int = Field(
+        default=2500, ge=300, le=100_000, description="About how many tokens the cards in a prompt may take."
+    )
     trace: Path | None = Field(default=None, description="A folder for traces; empty writes none.")
     trace_patient_data: bool = Field(default=False, description="Whether traces may hold patient data.")
 

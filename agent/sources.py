@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,13 +23,23 @@ async def open_source(place: str | Path) -> AsyncIterator[LocalStore]:
     """
     if "://" in str(place):
         raise OperatorError(f"{str(place)!r}: remote FHIR servers are not there yet; give a store, a file or a folder")
-    path = Path(place).expanduser()  # noqa: ASYNC240  once, before anything else runs
+    # In a thread, since files are opened and perhaps loaded: a server's event loop goes on meanwhile.
+    async with await asyncio.to_thread(_opened, Path(place).expanduser()) as store:
+        yield store
+
+
+def _opened(path: Path) -> LocalStore:
     if not path.exists():
         raise UserError(f"there is no store at {str(path)!r}; make one with: chartline load PATH")
-    async with LocalStore(path if is_store(path) else ":memory:") as store:
-        if not is_store(path):
-            await _fill(store, path)
-        yield store
+    if is_store(path):
+        return LocalStore(path)
+    store = LocalStore(":memory:")
+    try:
+        _fill(store, path)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def is_store(path: Path) -> bool:
@@ -40,7 +51,7 @@ def is_store(path: Path) -> bool:
         return False
 
 
-async def _fill(store: LocalStore, path: Path) -> None:
+def _fill(store: LocalStore, path: Path) -> None:
     from fhir_tools.load import load
 
     failed = load([path], store).errors

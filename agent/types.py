@@ -52,7 +52,8 @@ class Target:
     """One thing that a question names, as found in this chart's catalogue or, failing that, the lexicon.
 
     `keys` are the catalogue concepts meant (empty: the chart has none), `known` is False when neither
-    the chart nor the lexicon knows the words. `choices` holds labels when several distinct concepts fit.
+    the chart nor the lexicon knows the words. `choices` holds labels when several distinct concepts fit;
+    `labels` narrows a code that the chart uses for several things to the one that was named.
     """
 
     words: str
@@ -61,6 +62,7 @@ class Target:
     keys: tuple[str, ...] = ()
     lexicon: tuple[tuple[str, str], ...] = ()
     known: bool = True
+    labels: tuple[str, ...] = ()
     corrected: bool = False
     choices: tuple[str, ...] = ()
 

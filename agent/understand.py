@@ -15,7 +15,7 @@ from typing import Any
 from agent import cues
 from agent.types import Anchor, Ask, Op, Target, Turn
 from fhir_tools import dates, phrases
-from fhir_tools.codes import Matcher, Mention, Word, words_of
+from fhir_tools.codes import Matcher, Mention, Word, names_of, words_of
 from fhir_tools.dates import Window
 from fhir_tools.types import Interval, Kind
 
@@ -96,11 +96,29 @@ def _read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) 
     for m in labels:
         blocked[m.first : m.last] = [True] * (m.last - m.first)
     stop = cues.FUNCTION_WORDS | cues.BENIGN
-    mentions = sorted([*labels, *matcher.mentions(words, blocked, stop)], key=lambda m: m.first)
+    mentions = [*labels, *matcher.mentions(words, blocked, stop)]
+    mentions = sorted([*mentions, *_stays(words, mentions, blocked, matcher)], key=lambda m: m.first)
     reading = _Reading(text=text, words=words, mentions=_not_the_patient(mentions), times=[_dated(t, birth) for t in times])
     _mend(reading, matcher)
     reading.skeleton = _skeleton(reading)
     return reading
+
+
+_STAYS = frozenset(
+    "admission admissions admitted hospitalization hospitalizations hospitalisation hospitalisations hospitalized"
+    " hospitalised inpatient outpatient emergency er ed visit visits encounter encounters appointment appointments"
+    " stay stays discharge telehealth ambulatory checkup".split()
+)
+"""Words for an encounter: a subject or the event of a time; never part of another name by themselves."""
+
+
+def _stays(words: Sequence[Word], mentions: Sequence[Mention], blocked: Sequence[bool], matcher: Matcher) -> list[Mention]:
+    taken = {i for m in mentions for i in range(m.first, m.last)}
+    return [
+        Mention(first=i, last=i + 1, words=w.text, classes=matcher.lexicon.lookup(w.text, ("encounter",)))
+        for i, w in enumerate(words)
+        if w.text in _STAYS and i not in taken and not blocked[i]
+    ]
 
 
 def _dated(phrase: phrases.Phrase, birth: Interval | None) -> phrases.Phrase:
@@ -225,7 +243,7 @@ def _anchor_of(reading: _Reading) -> tuple[int | None, str]:
         number = int(found["m"][1:])
         told = f"{found['rel']}{found['fill']}{found['tail']}"
         others = len(reading.mentions) > 1 or bool(re.search(r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?)\b", reading.skeleton[: found.start()] + reading.skeleton[found.end() :]))
-        encounter = any(c.kind == "encounter" for c in reading.mentions[number].classes) or any(e.kind == "encounter" for e in reading.mentions[number].entries)
+        encounter = reading.mentions[number].words in _STAYS or any(c.kind == "encounter" for c in reading.mentions[number].classes)
         strong = found["rel"] in _RELATIONS and found["rel"] != "from" or found["rel"].startswith(("closest", "nearest", "around", "near", "when", "at the", "on the", "at time", "by the", "upon"))
         weak = found["rel"] in ("at", "on", "in", "with", "of", "about", "from", "for")
         if others and ((strong and (encounter or _EVENT_WORDS.search(told) or found["rel"] in _RELATIONS or found["rel"].startswith(("closest", "nearest", "around", "near")))) or (weak and encounter and found["rel"] in ("at", "on", "in", "from", "for")) or (weak and found["rel"] in ("at",) and _EVENT_WORDS.search(told))):
@@ -300,6 +318,8 @@ def _target(group: Mention | tuple[Mention, ...], cue_kinds: tuple[Kind, ...], o
     kinds = _target_kinds(mentions, cue_kinds, op)
     found = [_entries(m, kinds, matcher) for m in mentions]
     keys = set.intersection(*({(e.kind, e.key) for e in es} for es in found)) if found else set()
+    if kinds[:1] == ("encounter",) and not any(m.entries for m in mentions):
+        keys = set()  # the class of an encounter is read from the encounters themselves
     entries = [e for e in matcher.catalogue.entries if (e.kind, e.key) in keys]
     entries = _best_kind(entries, kinds)
     words = " ".join(m.words for m in mentions)
@@ -310,6 +330,7 @@ def _target(group: Mention | tuple[Mention, ...], cue_kinds: tuple[Kind, ...], o
         kinds=tuple(dict.fromkeys(e.kind for e in entries)) or kinds,
         keys=tuple(dict.fromkeys(e.key for e in entries)),
         lexicon=classes,
+        labels=_labels(mentions, entries),
         corrected=any(m.corrected for m in mentions),
         choices=_choices(mentions, entries, matcher),
     )
@@ -319,6 +340,8 @@ def _target_kinds(mentions: Sequence[Mention], cue_kinds: tuple[Kind, ...], op: 
     """The kinds of record a mention can be meant in, likeliest first."""
     lexical = [k for m in mentions for c in m.classes for k in _PREFERRED.get(c.kind, ())]
     chart = [e.kind for m in mentions for e in m.entries]
+    if all(m.words in _STAYS for m in mentions):
+        return ("encounter",)
     likely = [k for k in (*chart, *lexical) if not (op in _NUMERIC and k not in ("measurement", "social"))] or [*chart, *lexical]
     if "family" in cue_kinds and "condition" in likely:
         return ("family",)
@@ -333,20 +356,31 @@ _NUMERIC = frozenset(("highest", "lowest", "mean", "change", "trend", "compare")
 
 
 def _entries(mention: Mention, kinds: tuple[Kind, ...], matcher: Matcher) -> list[Any]:
-    """The chart's concepts that a mention means."""
-    exact = [e for e in mention.entries if e.kind in kinds or not kinds]
-    classes = [(c.kind, c.id) for c in mention.classes]
-    if not exact:
-        return list(matcher.entries_of(classes, kinds))
-    if any(e.kind in ("measurement", "social", "immunization", "allergy") for e in exact):
-        # one analyte or vaccine goes by several codes: all that mean the same belong together
-        same = {c for e in exact for c in matcher.classes_of(e)}
-        wider = [e for e in matcher.entries_of(same, kinds) if matcher.classes_of(e) & same]
-        return list({(e.kind, e.key): e for e in (*exact, *wider)}.values())
-    if classes and any(c.kind in ("drug", "drug_class") for c in mention.classes):
-        wider = list(matcher.entries_of(classes, kinds))
-        return list({(e.kind, e.key): e for e in (*exact, *wider)}.values())
-    return exact
+    """The chart's concepts that a mention means, kind by kind: its very label where there is one, else by meaning."""
+    found: list[Any] = []
+    for kind in kinds:
+        exact = [e for e in mention.entries if e.kind == kind]
+        meant = _meant(mention, kind, matcher)
+        if kind in ("measurement", "social", "immunization", "allergy"):
+            # one analyte or vaccine goes by several codes: all that mean the same belong together
+            same = {c for e in exact for c in matcher.classes_of(e)}
+            found += [*exact, *(e for e in matcher.entries_of(same, (kind,)) if matcher.classes_of(e) & same)]
+            found += [] if exact else meant
+        elif exact and kind == "medication" and any(c.kind in ("drug", "drug_class") for c in mention.classes):
+            found += [*exact, *meant]
+        else:
+            found += exact or meant
+    return list({(e.kind, e.key): e for e in found}.values())
+
+
+def _meant(mention: Mention, kind: Kind, matcher: Matcher) -> list[Any]:
+    """By the lexicon's meanings; the thing itself before what it is made of (a panel's parts)."""
+    classes = {(c.kind, c.id) for c in mention.classes}
+    entries = matcher.entries_of(classes, (kind,))
+    if kind in ("measurement", "social", "immunization"):
+        itself = [e for e in entries if matcher.classes_of(e) & classes]
+        return itself or list(entries)
+    return list(entries)
 
 
 def _best_kind(entries: list[Any], kinds: tuple[Kind, ...]) -> list[Any]:
@@ -367,6 +401,14 @@ def _label(mentions: Sequence[Mention], entries: Sequence[Any]) -> str:
     return named or " ".join(m.words for m in mentions)
 
 
+def _labels(mentions: Sequence[Mention], entries: Sequence[Any]) -> tuple[str, ...]:
+    """One code can carry several texts ("Physical examination following birth"): those that were named."""
+    if len(mentions) != 1 or any(e.kind not in ("procedure", "encounter", "report", "order") for e in entries):
+        return ()
+    named = {n for e in entries for n in e.labels if mentions[0].words in names_of(n)}
+    return tuple(sorted(named)) if len({n for e in entries for n in e.labels}) > len(named) > 0 else ()
+
+
 def _choices(mentions: Sequence[Mention], entries: Sequence[Any], matcher: Matcher) -> tuple[str, ...]:
     """Labels of distinct measurements that all fit the words: told, not guessed away."""
     if not entries or entries[0].kind not in ("measurement", "social"):
@@ -376,7 +418,7 @@ def _choices(mentions: Sequence[Mention], entries: Sequence[Any], matcher: Match
         classes = matcher.classes_of(e)
         groups.setdefault(classes or e.key, e.concept.label)
     wanted = {(c.kind, c.id) for m in mentions for c in m.classes}
-    if len(groups) > 1 and any(isinstance(g, frozenset) and g & wanted for g in groups) and len(wanted) == 1:
+    if any(matcher.is_panel(c) for c in wanted):
         return ()
     return tuple(sorted(groups.values())) if len(groups) > 1 else ()
 

@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 
 from agent import settings as settings_module
+from agent.chart import Chart
 from agent.errors import UserError
 from agent.graph import Given, Graph, Progress, Stages, build, open_threads, stream, untraced
-from agent.open import Chart, open_chart
-from agent.prompt import patient_line
+from agent.open import open_chart
+from agent.prompt import fit, patient_line
 from agent.reasoners.base import Reasoner
 from agent.reasoners.rules import Rules
 from agent.render import answer as render_answer
@@ -99,10 +100,11 @@ class Agent:
         return chart
 
     async def evidence(self, question: str) -> tuple[Ask, Evidence, str]:
-        """What a reasoner would be given for a question: the question understood, the evidence, the patient's line."""
+        """What a model would be given: the question understood, evidence within the token budget, the patient's line."""
         chart = await self.chart()
         ask = understand(question, chart)
-        return ask, await retrieve(chart, ask), patient_line(chart.person, chart.as_of)
+        evidence = fit(await retrieve(chart, ask), self.settings.tokens)
+        return ask, evidence, patient_line(chart.person, chart.as_of)
 
     async def _with_threads(self) -> Graph:
         async with self._lock:

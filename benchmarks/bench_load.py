@@ -132,7 +132,8 @@ def _resources(rng: random.Random) -> Iterator[dict[str, Any]]:
         subject = {"reference": f"urn:uuid:{patient}"}
         visit: dict[str, Any] = {}
         for n in range(PER_PATIENT):
-            when = f"20{n // 20:02d}-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}T10:15:{rng.randrange(60):02d}+01:00"
+            month, day, second = rng.randrange(1, 13), rng.randrange(1, 29), rng.randrange(60)
+            when = f"20{n // 20:02d}-{month:02d}-{day:02d}T10:15:{second:02d}+01:00"
             if n % 10 == 0:
                 visit = {"reference": f"urn:uuid:{(visit_id := _uuid(rng))}"}
                 yield _visit(visit_id, subject, when)

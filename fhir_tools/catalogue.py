@@ -27,12 +27,13 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueEntry:
-    """One concept of one kind. `counts` has the number of facts by standing; dates are of standing `fact`."""
+    """One concept of one kind. `labels` are all the chart's words for it, the most frequent first. `counts` has the number of facts by standing; dates are of standing `fact`."""
 
     kind: Kind
     key: str
     concept: Concept
     counts: Mapping[Standing, int]
+    labels: tuple[str, ...] = ()
     first: str | None = None
     last: str | None = None
     types: tuple[str, ...] = ()
@@ -77,7 +78,7 @@ async def read_catalogue(source: Source, patient: Reference, as_of: date) -> Cat
 
 
 def group_rows(facts: Iterable[Fact], as_of: date) -> list[Row]:
-    """Facts → catalogue rows: [kind, key, label, [[system, code, display]…], {standing: [n, first, last]}, [type…]]."""
+    """Facts → catalogue rows: [kind, key, [label…], [[system, code, display]…], {standing: [n, first, last]}, [type…]]."""
     end = dates.end_of_day(as_of)
     groups: dict[tuple[str, str], list[Fact]] = defaultdict(list)
     for fact in facts:
@@ -87,7 +88,8 @@ def group_rows(facts: Iterable[Fact], as_of: date) -> list[Row]:
 
 
 def _row(kind: str, key: str, facts: list[Fact]) -> Row:
-    label = Counter(f.concept.label for f in facts).most_common(1)[0][0]
+    numbers = Counter(f.concept.label for f in facts)
+    labels = sorted(numbers, key=lambda x: (-numbers[x], x))
     codings = next(f.concept.codings for f in facts)
     standings: dict[str, list[Any]] = {}
     for standing in dict.fromkeys(f.standing for f in facts):
@@ -95,7 +97,7 @@ def _row(kind: str, key: str, facts: list[Fact]) -> Row:
         number = sum(f.standing == standing for f in facts)
         standings[standing] = [number, days[0] if days else None, days[-1] if days else None]
     types = list(dict.fromkeys(f.reference.type for f in facts))
-    return [kind, key, label, [[c.system, c.code, c.display] for c in codings], standings, types]
+    return [kind, key, labels, [[c.system, c.code, c.display] for c in codings], standings, types]
 
 
 def from_rows(rows: Iterable[Row], searched: tuple[Search, ...] = ()) -> Catalogue:
@@ -105,8 +107,8 @@ def from_rows(rows: Iterable[Row], searched: tuple[Search, ...] = ()) -> Catalog
 
 
 def _entry(row: Row) -> CatalogueEntry:
-    kind, key, label, codings, standings, types = row
-    concept = Concept(label=label, codings=tuple(Coding(system=s, code=c, display=d) for s, c, d in codings))
+    kind, key, labels, codings, standings, types = row
+    concept = Concept(label=labels[0], codings=tuple(Coding(system=s, code=c, display=d) for s, c, d in codings))
     _, first, last = standings.get("fact", (0, None, None))
     counts = {standing: numbers[0] for standing, numbers in standings.items()}
-    return CatalogueEntry(kind=kind, key=key, concept=concept, counts=counts, first=first, last=last, types=tuple(types))
+    return CatalogueEntry(kind=kind, key=key, concept=concept, labels=tuple(labels), counts=counts, first=first, last=last, types=tuple(types))

@@ -19,7 +19,7 @@ from rapidfuzz import fuzz, process
 from fhir_tools.catalogue import Catalogue, CatalogueEntry
 from fhir_tools.lexicon import Entry, Lexicon, lexicon, normalise
 
-__all__ = ["Matcher", "Mention", "Word", "words_of"]
+__all__ = ["Matcher", "Mention", "Word", "names_of", "words_of"]
 
 Class = tuple[str, str]
 """(kind, id) of a lexicon entry."""
@@ -129,6 +129,7 @@ class Matcher:
         self._labels: dict[str, list[CatalogueEntry]] = defaultdict(list)
         self._classes: dict[Class, list[CatalogueEntry]] = defaultdict(list)
         self._of: dict[tuple[str, str], frozenset[Class]] = {}
+        self._panels = {p for e in self.lexicon.entries("lab") for p in e.parents}
         for entry in catalogue.entries:
             self._add(entry)
         self._longest = max((len(k.split()) for k in self._labels), default=0)
@@ -174,6 +175,10 @@ class Matcher:
     def classes_of(self, entry: CatalogueEntry) -> frozenset[Class]:
         """The lexicon meanings of a chart concept."""
         return self._of.get((entry.kind, entry.key), frozenset())
+
+    def is_panel(self, known: Class) -> bool:
+        """Whether a lab meaning is a panel: something that other analytes are parts of."""
+        return known[0] == "lab" and known[1] in self._panels
 
     def entries_of(self, classes: Iterable[Class], kinds: Sequence[str] = ()) -> tuple[CatalogueEntry, ...]:
         """The chart's concepts that are, or fall under, any of the classes."""
@@ -257,10 +262,15 @@ class Matcher:
 
 
 def _names(entry: CatalogueEntry) -> tuple[str, ...]:
-    """The normalised names under which a chart concept is written: label, displays, both without a bracketed tail."""
-    texts = [entry.concept.label, *(c.display or "" for c in entry.concept.codings), *(c.code for c in entry.concept.codings if len(c.code) > 3)]
-    texts += [re.sub(r"\s*\([^()]*\)$", "", t) for t in texts]
-    return tuple(dict.fromkeys(n for t in texts if (n := normalise(t))))
+    """The normalised names under which a chart concept is written: labels, displays, codes."""
+    texts = [*entry.labels, entry.concept.label, *(c.display or "" for c in entry.concept.codings), *(c.code for c in entry.concept.codings if len(c.code) > 3)]
+    return tuple(dict.fromkeys(n for t in texts for n in names_of(t)))
+
+
+def names_of(label: str) -> tuple[str, ...]:
+    """A label as a question writes it: its normalised words, with and without a bracketed tail."""
+    both = (label, re.sub(r"\s*\([^()]*\)$", "", label))
+    return tuple(dict.fromkeys(n for t in both if (n := " ".join(w.text for w in words_of(t)))))
 
 
 def _stem(word: str) -> str:

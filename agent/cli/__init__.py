@@ -20,7 +20,7 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         # The reader (`| head`) has gone: nothing is left to be told, and flushing would fail again at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         sys.exit(0)
     except Exception as error:
         if debug:

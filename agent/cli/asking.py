@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent import settings
 from agent.cli.choosing import choose
-from agent.cli.output import answer_view, clean, console, is_terminal, safe_json, tell_note
+from agent.cli.output import answer_view, clean, console, emit, is_terminal, safe_json, tell_note
 from agent.errors import EXIT_OK, EXIT_OPERATOR
 from agent.settings import Settings
 from agent.sources import open_source
@@ -52,7 +52,7 @@ async def _ask(
     if as_json:
         print(safe_json(answer.model_dump(mode="json")))
     else:
-        out.print(answer_view(answer, out.width, verbose=verbose))
+        emit(out, answer_view(answer, out.width, verbose=verbose))
     return EXIT_OPERATOR if answer.status == "failed" else EXIT_OK
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from agent import settings
 from agent.cli.asking import asked, session
-from agent.cli.output import answer_view, clean, console, tell_error, tell_note
+from agent.cli.output import answer_view, clean, console, emit, tell_error, tell_note
 from agent.cli.showing import resource_view
 from agent.errors import EXIT_OK, ChartlineError, UserError, exit_code, one_line
 from agent.types import Answer
@@ -79,7 +79,7 @@ class _Session:
             return
         self._asked.append(line)
         self._last = await asked(self._agent, line, self._thread, verbose=self._verbose)
-        self._out.print(answer_view(self._last, self._out.width, verbose=self._verbose))
+        emit(self._out, answer_view(self._last, self._out.width, verbose=self._verbose))
         self._out.print()
 
     async def _command(self, line: str) -> None:
@@ -101,9 +101,11 @@ class _Session:
         cited = {c.mark: c for c in self._last.citations} if self._last else {}
         if mark not in cited:
             raise UserError(f"the last answer has no mark {mark!r}; it has {', '.join(cited) or 'none'}")
+        if not (cited[mark].reference or cited[mark].inputs):
+            raise UserError(f"mark {mark!r} is a search, with no resource behind it: {cited[mark].excerpt}")
         chart = await self._agent.chart()
         for reference in cited[mark].inputs or [cited[mark].reference]:
-            self._out.print(await resource_view(chart.source, reference))
+            emit(self._out, await resource_view(chart.source, reference))
 
 
 def _lines(person: bool) -> Iterator[str]:

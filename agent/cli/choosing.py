@@ -6,7 +6,7 @@ import asyncio
 import re
 
 from agent import settings
-from agent.cli.output import clean, console, plain_table, safe_json, tell_note
+from agent.cli.output import clean, console, emit, plain_table, safe_json, tell_note
 from agent.errors import QueryError, UserError
 from agent.sources import open_source
 from fhir_tools.local import LocalStore, PatientRow
@@ -95,5 +95,5 @@ async def _show(search: str, fhir: str | None, as_json: bool) -> None:
     if not found:
         raise UserError(f"no patient matches {search!r}" if search else _EMPTY)
     cells = ((row.id, clean(row.name), row.birth_date or "", f"{row.resources:,}") for row in found)
-    console().print(plain_table(("id", "name", "born", "resources"), cells, frozenset({3})))
+    emit(console(), plain_table(("id", "name", "born", "resources"), cells, frozenset({3})))
     tell_note(f"{len(found)} of {len(rows)} patients" if search else f"{len(rows)} patients")

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from agent import settings
 from agent.cli.asking import asked
-from agent.cli.output import answer_view, clean, console, plain_table
+from agent.cli.output import answer_view, clean, console, emit, plain_table
 from agent.settings import Settings
 from fhir_tools import demo as charts
 from fhir_tools.load import load
@@ -65,7 +65,7 @@ async def _demo() -> None:
 def _introduce(out: Console, store: LocalStore) -> None:
     out.print(Text("Three invented patients are in a temporary store; nothing leaves this machine.", style="bold"))
     rows = ((row.id, clean(row.name), row.birth_date or "", f"{row.resources:,}") for row in store.patients())
-    out.print(Padding(plain_table(("id", "name", "born", "resources"), rows, frozenset({3})), (1, 0, 1, 2)))
+    emit(out, Padding(plain_table(("id", "name", "born", "resources"), rows, frozenset({3})), (1, 0, 1, 2)))
 
 
 async def _ask_about(
@@ -77,7 +77,7 @@ async def _ask_about(
     async with Agent(store, patient, as_of=charts.AS_OF, settings=given) as agent:
         for question in questions:
             out.print(Text(f"\n› {question}", style="bold"))
-            out.print(answer_view(await asked(agent, question, thread="demo"), out.width))
+            emit(out, answer_view(await asked(agent, question, thread="demo"), out.width))
     out.print()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.text import Text
 
 from agent import settings
-from agent.cli.output import clean, console, is_terminal, plain_table, tell_error, tell_note
+from agent.cli.output import clean, console, emit, is_terminal, plain_table, tell_error, tell_note
 from agent.errors import EXIT_OK, EXIT_USER, UserError, one_line
 from agent.sources import is_store
 from fhir_tools.load import LoadReport
@@ -57,7 +57,7 @@ def _tell(report: LoadReport) -> None:
     """The table of types, then warnings, then what failed."""
     if report.resources:
         rows = ((name, f"{count:,}") for name, count in report.resources.items())
-        console().print(plain_table(("resources", "count"), rows, frozenset({1})))
+        emit(console(), plain_table(("resources", "count"), rows, frozenset({1})))
     for path, warned in report.warnings[:_WARNINGS]:
         console(err=True).print(Text(clean(f"! {path}: {warned}"), style="yellow"), soft_wrap=True)
     if len(report.warnings) > _WARNINGS:

@@ -16,12 +16,25 @@ from rich.text import Text
 
 from agent.types import Answer, Citation
 
-__all__ = ["answer_view", "clean", "console", "is_terminal", "plain_table", "safe_json", "tell_error", "tell_note"]
+__all__ = [
+    "answer_view",
+    "clean",
+    "console",
+    "emit",
+    "is_terminal",
+    "plain_table",
+    "safe_json",
+    "tell_error",
+    "tell_note",
+]
 
 _COLOURS = {"answered": "green", "not_found": "yellow", "incomplete": "magenta", "refused": "blue", "failed": "red"}
 _WORDS = {"not_found": "not found"}
 _SHOWN = 12
 """So many citations are shown; `--verbose` and `--json` have all."""
+_EXPLAINED = ("not_found", "incomplete", "failed")
+"""Statuses that are explained by what was searched."""
+_VALUES = 3
 _WIDE = 100
 """From this width on a citation's reference stands on the same line."""
 _DATED = re.compile(r"^(\d{4}(?:-\d{2}){0,2}|undated)\s+(.*)$", re.DOTALL)
@@ -31,6 +44,17 @@ _MARK = re.compile(r"\[[a-z]?\d+(?:, [a-z]?\d+)*\]")
 def console(*, err: bool = False) -> Console:
     """A console on the current standard output (or error). Rich honours NO_COLOR and pipes by itself."""
     return Console(stderr=err, highlight=False, markup=False, emoji=False)
+
+
+def emit(out: Console, view: RenderableType) -> None:
+    """Print without the blanks that pad lines to the terminal's width, where they would go to a file or a pipe."""
+    if out.is_terminal:
+        out.print(view)
+        return
+    with out.capture() as captured:
+        out.print(view)
+    out.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    out.file.flush()
 
 
 def clean(text: str) -> str:
@@ -57,10 +81,11 @@ def tell_note(line: str) -> None:
 def answer_view(answer: Answer, width: int, *, verbose: bool = False) -> RenderableType:
     """An answer for the terminal: the text, what it cites, what was searched, warnings, and by whom in what time."""
     parts: list[RenderableType] = [_headline(answer)]
-    if answer.citations:
-        parts.append(Padding(_citations(answer.citations, width, verbose), (1, 0, 0, 2)))
-    if answer.searched and (verbose or answer.status in ("not_found", "incomplete", "failed")):
-        parts.append(Padding(_searched(answer), (1, 0, 0, 2)))
+    resources = [c for c in answer.citations if c.reference or c.inputs]
+    if resources:
+        parts.append(Padding(_citations(resources, width, verbose), (1, 0, 0, 2)))
+    if answer.searched and (verbose or len(resources) < len(answer.citations) or answer.status in _EXPLAINED):
+        parts.append(Padding(_searched(answer, verbose), (1, 0, 0, 2)))
     parts += [Padding(Text(f"! {clean(warning)}", style="yellow"), (0, 0, 0, 2)) for warning in answer.warnings]
     if answer.removed:
         kinds = ", ".join(sorted({removed.kind for removed in answer.removed}))
@@ -114,15 +139,31 @@ def _where(citation: Citation) -> str:
     return "from " + clean(", ".join(first)) + (f" and {more} more" if more > 0 else "")
 
 
-def _searched(answer: Answer) -> RenderableType:
+def _searched(answer: Answer, verbose: bool) -> RenderableType:
+    """What was searched, with the mark of the search where the answer cites it."""
+    marks = {citation.path: f"[{citation.mark}]" for citation in answer.citations}
     grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="cyan")
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold", style="dim")
     for row in answer.searched:
-        ended = "searched" if row.complete and not row.error else "not all read"
-        told = f"{row.query}: {row.found} found" + (f" ({row.error})" if row.error else "")
-        grid.add_row(Text(ended, style="dim" if row.complete else "magenta"), Text(clean(told)))
+        ended = Text("searched") if row.complete and not row.error else Text("not all read", style="magenta")
+        query = row.query if verbose else _short(row.query)
+        told = f"{query}: {row.found} found" + (f" ({row.error})" if row.error else "")
+        grid.add_row(Text(marks.get(row.query, "")), ended, Text(clean(told)))
     return grid
+
+
+def _short(query: str) -> str:
+    """A search for the eye: without the patient, code systems and control parameters, and with few of many codes."""
+    kind, _, parameters = query.partition("?")
+    told = []
+    for name, _, value in (parameter.partition("=") for parameter in parameters.split("&")):
+        if name and name not in ("patient", "subject") and not name.startswith("_"):
+            values = [one.rpartition("|")[2] for one in value.split(",")]
+            more = f" and {len(values) - _VALUES} more" if len(values) > _VALUES else ""
+            told.append(f"{name} {', '.join(values[:_VALUES])}{more}")
+    return ", ".join((kind, *told))
 
 
 def _footer(answer: Answer, verbose: bool) -> str:

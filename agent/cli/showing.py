@@ -13,7 +13,7 @@ from rich.text import Text
 
 from agent import settings
 from agent.cli.choosing import choose
-from agent.cli.output import clean, console, safe_json
+from agent.cli.output import clean, console, emit, safe_json
 from agent.errors import NotFound, ScopeError, UserError
 from agent.sources import open_source
 from fhir_tools import wording
@@ -40,7 +40,7 @@ async def _show(reference: str, patient: str | None, fhir: str | None, raw: bool
         if raw:
             print(safe_json(await _read(scoped, reference)))
         else:
-            console().print(await resource_view(scoped, reference))
+            emit(console(), await resource_view(scoped, reference))
 
 
 async def resource_view(source: Source, reference: str) -> RenderableType:
@@ -69,11 +69,17 @@ async def _read(source: Source, reference: str) -> Mapping[str, Any]:
         raise UserError(f"this patient's chart has no {wanted}") from error
 
 
+def _is_coding(value: Any) -> bool:
+    return isinstance(value, Mapping) and "code" in value and set(value) <= {"system", "code", "display"}
+
+
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """The paths and values of a JSON value, long ones cut."""
-    if isinstance(value, Mapping):
+    if _is_coding(value):
+        yield path, " · ".join(str(value[key]) for key in ("display", "code", "system") if value.get(key))
+    elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else key)
+            yield from _leaves(inner, f"{path}.{key}".removesuffix(".coding") if path else key)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _leaves(inner, path if len(value) == 1 else f"{path}[{index}]")

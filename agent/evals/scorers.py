@@ -79,6 +79,8 @@ def _rests_on_many(case: Case) -> bool:
 
 
 def _right(expected: Expected, row: AnswerRow) -> bool:
+    if row.status in ("refused", "failed"):
+        return False
     if expected.kind == "abstain" or (expected.absent and row.abstained):
         return _denies(row)
     if expected.absent:
@@ -114,7 +116,7 @@ def numbers_in(text: str) -> list[str]:
 
 
 def _agrees(written: str, value: float, tolerance: float | None) -> bool:
-    """Whether a written number is the value rounded as it is written (to two digits or more) or within the tolerance."""
+    """Whether a written number is the value rounded as it is written (to two digits or more) or within tolerance."""
     number = float(written)
     if tolerance is not None:
         return abs(number - value) <= tolerance
@@ -135,8 +137,8 @@ def _number(expected: Expected, row: AnswerRow) -> bool:
     unit = (row.value or {}).get("unit")
     if not _same_unit(unit, expected.unit):
         return _agrees(f"{_in_unit(float(given), unit, expected.unit):.6g}", value, expected.tolerance)
-    # In the text a sign may be a word ("fell by 0.8"); the value is data, and its sign counts.
-    return said and given * value >= 0 and _agrees(f"{given:.6g}", value, expected.tolerance)
+    # In the text a sign may be a word ("fell by 0.8"). "By how much" expects a magnitude; a minus is always meant.
+    return said and (value >= 0 or given <= 0) and _agrees(f"{given:.6g}", value, expected.tolerance)
 
 
 def _same_unit(a: str | None, b: str | None) -> bool:

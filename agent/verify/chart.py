@@ -244,7 +244,8 @@ class Chart:
             plural = len(run) == len(words) and run[:-1] == words[:-1] and run[-1] == words[-1] + "s"
             if run != words and not plural:
                 continue
-            if name.exact and shown[spans[at][1] : spans[at][2]] != name.exact:
+            told = shown[spans[at][1] : spans[at + len(words) - 1][2]]
+            if name.exact and told != name.exact and not (told.isupper() and len(told) > 1):
                 continue
             return words, name
         return None

@@ -53,7 +53,8 @@ def _starts(fact: Fact) -> Iterator[Interval]:
 def _ends(fact: Fact) -> Iterator[date]:
     if fact.when and fact.when.high and fact.kind in ("encounter", "medication", "procedure", "careplan", "goal", "device"):
         last = dates.last_day(fact.when)
-        if last:
+        # the day of an order is not the end of it; only a period has an end of its own
+        if last and (fact.kind == "encounter" or last != fact.when.day):
             yield last
     for key in ("abatement", "ends"):
         value = fact.details.get(key)

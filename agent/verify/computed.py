@@ -57,9 +57,7 @@ class Computations:
         found = []
         for mark, c in self.of("count", "list", "mean", "count_by_year"):
             mine = universe & self._card_ids(mark) if cards else universe
-            if c.op == "count_by_year" and self._by_year(s, c, mine):
-                found.append(mark.id)
-            elif any(self._counts(n, expected, c) for expected in self._expected(s, mine, mark)):
+            if (c.op == "count_by_year" and self._by_year(s, c, mine)) or any(self._counts(n, expected, c) for expected in self._expected(s, mine, mark)):
                 found.append(mark.id)
         return tuple(found)
 
@@ -85,6 +83,15 @@ class Computations:
             ):
                 found.append(mark.id)
         return tuple(found)
+
+    def other_result(self, s: Statement, universe: Ids, cards: bool) -> bool:
+        """Whether a sound count or average covers the records, and only its result is another than the one told."""
+        ops = ("count", "list") if s.role == "count" else ("mean",)
+        return any(
+            self._covers(c, self._numbers(e) if c.op == "mean" else e)
+            for mark, c in self.of(*ops)
+            for e in self._expected(s, universe & self._card_ids(mark) if cards else universe, mark)
+        )
 
     def change(self, s: Statement, universe: Ids, told: Ids, reading: Reading) -> tuple[str, ...]:
         """The marks that bear a difference: between the facts that the claim tells, else between first and latest."""

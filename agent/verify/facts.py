@@ -153,6 +153,10 @@ def _in_state(s: Statement, ids: Ids, pool: Ids, chart: Chart, pools: Pools, oth
         if any(has_status(facts[i], w) for i in told for w in s.denied_statuses):
             return _none("status", "the status that is denied is the recorded one")
         ids = frozenset(i for i in ids if all(has_status(facts[i], w) for w in s.statuses - set(STANDING_WORDS)))
+    if "ended" in s.statuses and s.dating is None and any(
+        facts[i].kind == "medication" and has_status(facts[i], "taking") for i in pools.happened(pool)
+    ):
+        ids = frozenset()
     if not ids:
         return _none("status", "the status is not the recorded one")
     if s.interpretations:

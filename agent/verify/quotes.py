@@ -46,7 +46,7 @@ def quoted(reading: Reading, chart: Chart, named: tuple[str, ...]) -> tuple[tupl
         places = [(m, p) for m in _ordered(chart, named) if (p := _place(m, quote)) is not None]
         if not places:
             return (), Fault(kind="quote", reason="the quoted words do not stand in the document")
-        fitting = [m.id for m, told in places if told == "plain" or _says(reading, told)]
+        fitting = [m.id for m, told in places if _says(reading, told)]
         if not fitting:
             return (), Fault(kind="quote", reason="the quoted words are negated, uncertain or about a relative")
         chosen.append(fitting[0])
@@ -75,6 +75,8 @@ def _place(mark: Mark, quote: str) -> Told | None:
 def _says(reading: Reading, told: Told) -> bool:
     outside = reading.masked
     match told:
+        case "plain":
+            return not NEGATION.search(outside)
         case "negated":
             return bool(NEGATION.search(outside))
         case "uncertain":

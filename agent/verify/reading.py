@@ -200,6 +200,10 @@ _RELATIONS: tuple[tuple[Relation, re.Pattern[str]], ...] = (
     ("before", re.compile(r"\b(?:before|prior to)\s*$")),
     ("until", re.compile(r"\b(?:until|till|through|up to|to|by)\s*$")),
 )
+_AS_RECORDED = re.compile(r"\b(?:recorded|listed|documented|noted) (?:as )?(?:\w+[ -]?){1,2}(?=\s*(?:on\s*|\(\s*)$)")
+_BEGINNING = re.compile(
+    r"\b(?:order(?:ed)?|record(?:ed)?|listed|started|onset|diagnos\w+|documented|prescribed|authored|given|since|dated|admitted)\b|[\x02\x03]"
+)
 _TO = re.compile(r"\s*(?:to|-|through|until|till)\s*$")
 _AND = re.compile(r"\s*and\s*$")
 _CHANGE_BEFORE = re.compile(r"\b(?:chang(?:e[ds]?|ing)|difference|increase[ds]?|decrease[ds]?|rose|fell|dropped|gain(?:ed)?|lost|risen|"
@@ -258,9 +262,9 @@ class _Parts:
         """Whether the date is told as an end: the nearest verb before it ends something, and no record is named."""
         before = self.masked[:start]
         clause = before[max((m.end() for m in _CLAUSE.finditer(before)), default=0) :]
+        clause = _AS_RECORDED.sub(" recorded ", clause)
         last = max((m.end() for m in ENDING.finditer(clause)), default=-1)
-        other = re.compile(r"\b(?:order(?:ed)?|record(?:ed)?|listed|started|onset|diagnos\w+|documented|prescribed|authored|given|since|dated|admitted|\x02)\b|\x02|\x03")
-        return last > max((m.end() for m in other.finditer(clause)), default=-1)
+        return last > max((m.end() for m in _BEGINNING.finditer(clause)), default=-1)
 
     # Statements.
 
@@ -340,8 +344,10 @@ class _Parts:
     def _valued(self, n: Number, heads: list[Mention], dating: Dating | None, clause: int) -> Statement:
         before = [h for h in heads if h.end <= n.start]
         after = [h for h in heads if h.start >= n.end]
-        head = before[-1] if before else after[0] if after else None
         role = self._role(n)
+        if role == "age":
+            return Statement(role=role, at=n.start, clause=clause, number=n, dating=dating)
+        head = before[-1] if before else after[0] if after else None
         if role == "count" and after and _COUNTED.match(self.masked, n.end) and "\x01" in self.masked[n.end : n.end + 40]:
             head = after[0] if not self.masked[n.end : after[0].start].strip(" abcdefghijklmnopqrstuvwxyz-") else head
         return Statement(role=role, at=n.start, clause=clause, number=n, head=head, dating=dating)
@@ -506,7 +512,7 @@ def _with_context(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
     out: list[Statement] = []
     last: Mention | None = None
     for s in statements:
-        if s.head is None and last is not None and not s.nouns:
+        if s.head is None and last is not None and not s.nouns and s.role != "age":
             s = replace(s, head=last)
         last = s.head or last
         out.append(s)

@@ -241,7 +241,7 @@ def _reads_as_unit(text: str, is_unit: Unit) -> bool:
     if any(c in text for c in "\x01\x02\x03\""):
         return False
     low = text.lower()
-    if low in ("in", "a", "at", "as", "to", "on", "is", "by"):
+    if low in ("in", "a", "at", "as", "to", "on", "is", "by") or re.match(r"[/.-]?\d", low):
         return False
     if low in _SPELLED or is_unit(text):
         return True

@@ -194,7 +194,7 @@ NEUTRAL = frozenset(
     patient patient's patients pt pts person individual subject mr mrs ms
     yes no not never none nor neither
     record recorded records recording documented document documentation documents listed lists list entered entry entries noted notes
-    note reported report reports reporting measured measurement measurements measure taken took obtained observed observation observations
+    mention mentions mentioned note reported report reports reporting measured measurement measurements measure taken took obtained observed observation observations
     found find finding findings result results resulted value values level levels reading readings number numbers count counts total
     test tests testing tested lab labs laboratory panel score shows show showed shown showing indicates states stated states says said
     say according chart charts file data available database system log per

@@ -29,7 +29,8 @@ _OTHER_TYPES: Mapping[str, str] = {
     **dict.fromkeys(
         """BodySite Conformance DataElement DeviceComponent DeviceUseRequest DiagnosticOrder EligibilityRequest
         EligibilityResponse ExpansionProfile ImagingManifest ImagingObjectSelection MedicationOrder Order
-        OrderResponse ProcedureRequest ProcessRequest ProcessResponse ReferralRequest Sequence ServiceDefinition""".split(),
+        OrderResponse ProcedureRequest ProcessRequest ProcessResponse ReferralRequest Sequence
+        ServiceDefinition""".split(),
         "STU3 or earlier",
     ),
 }

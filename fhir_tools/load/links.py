@@ -44,8 +44,8 @@ class Links:
         self._store = store
         self._db: sqlite3.Connection = store.connection
         self._db.executescript(_TABLES)
-        for table in ("load_target", "load_conditional"):
-            self._db.execute(f"DELETE FROM {table}")
+        self._db.execute("DELETE FROM load_target")
+        self._db.execute("DELETE FROM load_conditional")
         self.start(0)
 
     def start(self, file: int) -> None:

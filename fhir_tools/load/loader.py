@@ -23,6 +23,7 @@ __all__ = ["Progress", "load"]
 Progress = Callable[[int, int], None]
 """Told (bytes done, bytes in all), of the files as they lie on the disk."""
 
+_NUMBERS = re.compile(r"\[\d+\]")
 _FULL_URL_ID = re.compile(r"(?:^urn:uuid:|/)([A-Za-z0-9\-._]+)$")
 
 
@@ -212,7 +213,7 @@ class _Loading:
                     self._file.notes.add("refers to a contained resource that it does not contain", place)
         if self._validate:
             for path, rule in checks.problems(resource):
-                self._file.notes.add(f"{re.sub(r'[[][0-9]+[]]', '', path)}: {rule}", f"{where} {path}".strip())
+                self._file.notes.add(f"{_NUMBERS.sub('', path)}: {rule}", f"{where} {path}".strip())
 
 
 def _placed(fault: LoadError, path: str) -> LoadError:

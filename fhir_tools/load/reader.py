@@ -6,7 +6,7 @@ import codecs
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ __all__ = ["BUNDLE_TYPES", "Entry", "entries", "find_files"]
 
 BUNDLE_TYPES = frozenset(("transaction", "collection", "searchset", "batch", "document", "history"))
 _SUFFIXES = (".json", ".ndjson", ".jsonl")
-_LONGEST_FIRST_LINE = 1 << 22
+_SMALL = 16_000_000  # bytes that are parsed at once, in about ten times as much memory; larger files are streamed
 _ENCODINGS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -65,16 +65,20 @@ def _suffix(path: Path) -> str:
 def entries(path: Path, tick: Tick | None = None) -> Iterator[Entry]:
     """The entries of one file, one at a time. Raises LoadError, also after some were given."""
     with _faults(path):
-        if _is_ndjson(path):
-            yield from _lines(path, tick)
-            return
-        head = _head(path)
-        if head.get("resourceType") == "Bundle":
-            yield from _bundle(path, head, tick)
-        elif "output" in head and "transactionTime" in head:
-            return  # the manifest of a Bulk Data export: its files lie beside it
+        with _opened(path, tick) as stream:
+            start = stream.read(_SMALL + 1)
+        _refuse_start(path, start)
+        ndjson = _is_ndjson(path, start)
+        if ndjson and len(start) <= _SMALL:
+            yield from _lines(path, io.BytesIO(start))
+        elif ndjson:
+            with _opened(path, tick) as stream:
+                yield from _lines(path, stream)
         else:
-            yield from _unpacked("", _whole(path, tick))
+            # What cannot be parsed at once is streamed too: the stream knows after which entry it breaks.
+            found = _loads(start) if len(start) <= _SMALL else None
+            del start
+            yield from _large(path, tick) if found is None else _document(found)
 
 
 # Opening.
@@ -124,14 +128,12 @@ def _faults(path: Path) -> Iterator[None]:
 # NDJSON.
 
 
-def _is_ndjson(path: Path) -> bool:
+def _is_ndjson(path: Path, start: bytes) -> bool:
     """By its name, or because its first line is a whole JSON object with more after it."""
-    with _opened(path) as stream:
-        _refuse_start(path, stream.peek(64)[:64])  # type: ignore[attr-defined]
-        if _suffix(path) in (".ndjson", ".jsonl"):
-            return True
-        line = stream.readline(_LONGEST_FIRST_LINE)
-        return line.endswith(b"\n") and _loads(line) is not None and bool(stream.read(1 << 16).strip())
+    if _suffix(path) in (".ndjson", ".jsonl"):
+        return True
+    line, end, rest = start.partition(b"\n")
+    return bool(end and rest.strip()) and _loads(line) is not None
 
 
 def _refuse_start(path: Path, start: bytes) -> None:
@@ -139,13 +141,13 @@ def _refuse_start(path: Path, start: bytes) -> None:
         if start.startswith(bom):
             raise LoadError(f"the file is {name}; convert it to UTF-8 (iconv -f {name} -t UTF-8)", path=str(path))
     text = start.lstrip()
-    if not start:
+    if not text:
         raise LoadError("the file is empty", path=str(path))
     if text.startswith(b"["):
         raise LoadError("a JSON array; write its resources as NDJSON (jq -c '.[]') or in a Bundle", path=str(path))
     if text.startswith(b"<"):
         raise LoadError("XML; export it as FHIR JSON", path=str(path))
-    if text and not text.startswith(b"{"):
+    if not text.startswith(b"{"):
         raise LoadError("not JSON; FHIR files are JSON or NDJSON, plain or gzipped", path=str(path))
 
 
@@ -156,18 +158,17 @@ def _loads(text: bytes) -> Any:
         return None
 
 
-def _lines(path: Path, tick: Tick | None) -> Iterator[Entry]:
-    with _opened(path, tick) as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            where = f"line {number}"
-            try:
-                resource = orjson.loads(line)
-            except orjson.JSONDecodeError as fault:
-                why = _why(line, cut=not line.endswith(b"\n"))
-                raise LoadError(why, path=str(path), where=where) from fault
-            yield from _unpacked(where, resource)
+def _lines(path: Path, stream: Iterable[bytes]) -> Iterator[Entry]:
+    for number, line in enumerate(stream, 1):
+        if not line.strip():
+            continue
+        where = f"line {number}"
+        try:
+            resource = orjson.loads(line)
+        except orjson.JSONDecodeError as fault:
+            why = _why(line, cut=not line.endswith(b"\n"))
+            raise LoadError(why, path=str(path), where=where) from fault
+        yield from _unpacked(where, resource)
 
 
 def _why(text: bytes, *, cut: bool) -> str:
@@ -181,18 +182,42 @@ def _why(text: bytes, *, cut: bool) -> str:
 # JSON documents.
 
 
+def _document(found: Any) -> Iterator[Entry]:
+    if not _is_manifest(found):
+        yield from _unpacked("", found)
+
+
+def _is_manifest(found: Any) -> bool:
+    """Whether it is the manifest of a Bulk Data export: its files lie beside it."""
+    return isinstance(found, dict) and "resourceType" not in found and "output" in found and "transactionTime" in found
+
+
+def _large(path: Path, tick: Tick | None) -> Iterator[Entry]:
+    head = _head(path)
+    if head.get("resourceType") == "Bundle":
+        yield from _bundle(path, head, tick)
+    elif not _is_manifest(head):
+        with _opened(path, tick) as stream:
+            text = stream.read()
+        yield from _document(_parsed(path, text))
+
+
+def _parsed(path: Path, text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as fault:
+        why = _why(text, cut=not text.rstrip().endswith(b"}"))
+        raise LoadError(why, path=str(path), where=f"line {fault.lineno}") from fault
+
+
 def _head(path: Path) -> dict[str, Any]:
     """Top-level strings of the document, read until it is known what it is."""
     head: dict[str, Any] = {}
+    names = ("resourceType", "type", "output", "transactionTime")
     with _opened(path) as stream:
         try:
             for prefix, event, value in ijson.parse(stream, use_float=True):
-                if event in ("string", "start_array") and prefix in (
-                    "resourceType",
-                    "type",
-                    "output",
-                    "transactionTime",
-                ):
+                if prefix in names and event in ("string", "start_array"):
                     head[prefix] = value
                 if "resourceType" in head and (head["resourceType"] != "Bundle" or "type" in head):
                     break
@@ -200,16 +225,6 @@ def _head(path: Path) -> dict[str, Any]:
             if head.get("resourceType") != "Bundle":
                 raise LoadError(_document_fault(path), path=str(path)) from fault
     return head
-
-
-def _whole(path: Path, tick: Tick | None) -> Any:
-    with _opened(path, tick) as stream:
-        text = stream.read()
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as fault:
-        why = _why(text, cut=not text.rstrip().endswith(b"}"))
-        raise LoadError(why, path=str(path), where=f"line {fault.lineno}") from fault
 
 
 def _bundle(path: Path, head: Mapping[str, Any], tick: Tick | None) -> Iterator[Entry]:

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -88,8 +89,8 @@ class ConceptIndex:
             codings = orjson.dumps([[c.system, c.code, c.display] for c in concept.codings]).decode()
             row = (kind, concept.key, concept.label, codings)
             self._db.execute("INSERT OR IGNORE INTO concept (kind, key, label, codings) VALUES (?, ?, ?, ?)", row)
-            where = "kind = ? AND key = ? AND label = ? AND codings = ?"
-            number = self._db.execute(f"SELECT number FROM concept WHERE {where}", row).fetchone()[0]
+            sql = "SELECT number FROM concept WHERE kind = ? AND key = ? AND label = ? AND codings = ?"
+            number = self._db.execute(sql, row).fetchone()[0]
             if len(self._numbers) >= _CACHE:
                 self._numbers.clear()
             self._numbers[kind, concept] = number
@@ -101,7 +102,7 @@ class ConceptIndex:
         Entries that begin after the end of the `as_of` day (UTC) are left out; undated ones stay.
         """
         limit = f"{as_of + timedelta(days=1)}T" if as_of and as_of < date.max else "~"
-        sql = f"""
+        sql = """
             SELECT c.kind, c.key, c.label, c.codings, g.* FROM (
                 SELECT concept, standing, type, count(*), min(low || date), max(low || date) FROM concept_entry
                 WHERE patient = ? AND (low < ? OR low IS NULL) GROUP BY concept, standing, type) g
@@ -135,13 +136,14 @@ class _Group:
         self.standings[standing] = (n + count, min(lows, default=None), max(highs, default=None))
 
     def row(self) -> list[Any]:
-        label = min(self.labels, key=lambda x: (-self.labels[x], x))
+        labels = sorted(self.labels, key=lambda x: (-self.labels[x], x))
         standings = {
             name: [n, low and low[_WIDTH:], high and high[_WIDTH:]] for name, (n, low, high) in self.standings.items()
         }
-        return [label, [[*code, display] for code, display in self.codings.items()], standings, list(self.types)]
+        return [labels, [[*code, display] for code, display in self.codings.items()], standings, list(self.types)]
 
 
+@lru_cache(maxsize=8192)
 def _instant(when: datetime | None) -> str | None:
     if when is None:
         return None

@@ -66,7 +66,7 @@ def _step(nodes: list[Any], key: str) -> list[Any]:
 
 
 def tokens(value: Any) -> Iterator[tuple[str | None, str]]:
-    """(system, code) of a Coding, CodeableConcept, Identifier, ContactPoint, code, string or boolean (R4 3.1.1.4.10)."""
+    """(system, code) of a Coding, CodeableConcept, Identifier, ContactPoint, code or boolean (R4 3.1.1.4.10)."""
     if isinstance(value, bool):
         yield None, "true" if value else "false"
     elif isinstance(value, str):

@@ -100,7 +100,10 @@ def rows(resource: Mapping[str, Any], own: str | None) -> tuple[set[Term], set[M
 def _add_terms(terms: set[Term], param: str, spec: SearchParameter, values: Iterable[Any], own: str | None) -> None:
     for value in values:
         if spec.type == "token":
-            bare = ANY_SYSTEM if isinstance(value, str | bool) else ""
+            if isinstance(value, str):
+                terms.add((param, value, ANY_SYSTEM))
+                continue
+            bare = ANY_SYSTEM if value is True or value is False else ""
             for system, code in tokens(value):
                 terms.add((param, code, system or bare))
         elif spec.type == "reference":
@@ -142,9 +145,12 @@ class Indexer:
         """The number of a term, given one if it has none yet."""
         number = self._numbers.get(term)
         if number is None:
-            self._db.execute("INSERT OR IGNORE INTO term (param, code, system) VALUES (?, ?, ?)", term)
-            sql = "SELECT number FROM term WHERE param = ? AND code = ? AND system = ?"
-            number = self._db.execute(sql, term).fetchone()[0]
+            sql = "INSERT OR IGNORE INTO term (param, code, system) VALUES (?, ?, ?)"
+            done = self._db.execute(sql, term)
+            number = int(done.lastrowid or 0)
+            if not done.rowcount:
+                sql = "SELECT number FROM term WHERE param = ? AND code = ? AND system = ?"
+                number = int(self._db.execute(sql, term).fetchone()[0])
             if len(self._numbers) >= _CACHE:
                 self._numbers.clear()
             self._numbers[term] = number
@@ -162,8 +168,8 @@ class Indexer:
         self.flush()
         terms, moments = self._numbered(key, patient, resource)
         self._db.executemany("DELETE FROM posting WHERE term = ? AND patient = ? AND key = ?", terms)
-        where = "term = ? AND patient = ? AND low = ? AND high = ? AND key = ?"
-        self._db.executemany(f"DELETE FROM moment WHERE {where}", moments)
+        sql = "DELETE FROM moment WHERE term = ? AND patient = ? AND low = ? AND high = ? AND key = ?"
+        self._db.executemany(sql, moments)
 
     def flush(self) -> None:
         """Write what is buffered, sorted: neighbouring rows share a page."""

@@ -23,7 +23,6 @@ CREATE TABLE resource (
 CREATE TABLE history (
     type TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL, updated TEXT NOT NULL,
     deleted INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL, PRIMARY KEY (type, id, version));
-CREATE INDEX resource_chart ON resource (patient);
 CREATE TABLE patient (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 CREATE TABLE term (
     number INTEGER PRIMARY KEY, param TEXT NOT NULL, code TEXT NOT NULL, system TEXT NOT NULL,
@@ -86,7 +85,12 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
         )
     if empty:
         _create(db)
-    for pragma in ("synchronous=NORMAL", "cache_size=-65536", "mmap_size=268435456", "temp_store=FILE"):
+    for pragma in (
+        "synchronous=NORMAL",
+        "cache_size=-65536",
+        "temp_store=FILE",
+        "wal_autocheckpoint=4000",
+    ):
         db.execute(f"PRAGMA {pragma}")
 
 

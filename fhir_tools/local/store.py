@@ -131,10 +131,10 @@ class LocalStore:
             self._db.execute("BEGIN IMMEDIATE")
         self._depth = 1
         try:
-            self._load = int(self._meta("load") or 0) + 1
-            self._set_meta("load", str(self._load))
-            yield
             with self._guarded():
+                self._load = int(self._meta("load") or 0) + 1
+                self._set_meta("load", str(self._load))
+                yield
                 self._finish()
         except BaseException:
             self._rollback()
@@ -154,10 +154,9 @@ class LocalStore:
         patient = self._index.patient(patient_of(resource))
         body = body or orjson.dumps(resource)
         sql = "INSERT OR IGNORE INTO resource (type, id, version, updated, load, patient, body) VALUES (?,?,?,?,?,?,?)"
-        with self._guarded():
-            done = self._db.execute(sql, (type_, id_, *stamp, self._load, patient, body))
-            if not done.rowcount:
-                return self._put_again(resource, body, meta, patient)
+        done = self._db.execute(sql, (type_, id_, *stamp, self._load, patient, body))
+        if not done.rowcount:
+            return self._put_again(resource, body, meta, patient)
         self._indexed(int(done.lastrowid or 0), patient, resource)
         return "new"
 
@@ -216,7 +215,9 @@ class LocalStore:
         """Every patient of the store, by name then id."""
         self._flush()
         sql = """
-            SELECT r.id, r.body, (SELECT count(*) FROM resource o WHERE o.patient = r.patient AND o.deleted = 0)
+            SELECT r.id, r.body, (
+                SELECT count(*) FROM posting p WHERE p.patient = r.patient AND p.term IN (
+                    SELECT number FROM term WHERE code = '' AND system = '' AND param NOT LIKE '%.%'))
             FROM resource r WHERE r.type = 'Patient' AND r.deleted = 0"""
         found = [_patient_row(id_, orjson.loads(body), count) for id_, body, count in self._db.execute(sql)]
         return sorted(found, key=lambda p: (p.name, p.id))

@@ -1,7 +1,8 @@
-"""The graph's wiring: the loops, the budget, failures, threads, and what a checkpoint may hold. Stages are stand-ins."""
+"""The graph's wiring: loops, the budget, failures, threads, what a checkpoint may hold. Stages are stand-ins."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -83,7 +84,9 @@ class House:
             as_of=more.pop("as_of").isoformat(),
             status=draft.status,
             text=" ".join(claim.text for claim in verified.claims) or draft.note,
-            searched=[SearchedOut(query=s.query, found=s.found, complete=s.complete, error=s.error) for s in evidence.searched],
+            searched=[
+                SearchedOut(query=s.query, found=s.found, complete=s.complete, error=s.error) for s in evidence.searched
+            ],
             removed=list(verified.removed),
             **more,
         )
@@ -112,7 +115,9 @@ async def run(house: House, question: str = "q?", patient: str = "p", **changes:
     return (await events(house, question, patient, **changes))[1]
 
 
-async def events(house: House, question: str = "q?", patient: str = "p", **changes: Any) -> tuple[list[Progress], Answer]:
+async def events(
+    house: House, question: str = "q?", patient: str = "p", **changes: Any
+) -> tuple[list[Progress], Answer]:
     seen = [e async for e in stream(build(house.stages(**changes)), Given(question=question, patient=patient))]
     answer = seen.pop()
     assert isinstance(answer, Answer)
@@ -270,10 +275,8 @@ async def test_a_thread_never_crosses_to_another_patient(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("reasons", [Draft(claims=(GOOD,)), ZeroDivisionError()])
 async def test_a_checkpoint_holds_no_chart_and_no_evidence(tmp_path: Path, reasons: Draft | Exception) -> None:
-    try:
+    with contextlib.suppress(ZeroDivisionError):
         await ask(tmp_path / "t", House(drafts=[reasons]), "first?")
-    except ZeroDivisionError:
-        pass
     with sqlite3.connect(tmp_path / "t") as db:
         rows = [row for table in ("checkpoints", "writes") for row in db.execute(f"SELECT * FROM {table}")]
     db.close()
@@ -317,7 +320,9 @@ def test_nothing_goes_to_langsmith_even_when_the_environment_asks() -> None:
     asks = {"LANGSMITH_TRACING": "true", "LANGCHAIN_TRACING_V2": "true", "LANGSMITH_API_KEY": "k"}
     asks["LANGSMITH_ENDPOINT"] = "http://127.0.0.1:9"
     code = PROBE.format(folder=str(Path(__file__).parent))
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | asks, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asks, capture_output=True, text=True, check=False
+    )
     assert done.stdout.strip() == "True [False] []", done.stderr
 
 
@@ -325,5 +330,3 @@ def test_schemas_are_plain_for_langgraphs_own_tools() -> None:
     graph = build(House().stages())
     assert set(graph.get_input_jsonschema()["properties"]) == {"question", "patient", "as_of"}
     assert set(graph.get_output_jsonschema()["properties"]) == {"answer"}
-
-

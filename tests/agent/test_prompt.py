@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.prompt import escape, joined, messages, patient_line
+from agent.prompt import escape, estimate, fit, joined, messages, patient_line
 from agent.types import Absence, Ask, Evidence, Turn
 from fhir_tools.types import Card, Concept, Fact, Mark, Quantity, Reference
 
@@ -35,7 +35,15 @@ def sent(evidence: Evidence, ask: Ask = ASK, history: tuple[Turn, ...] = ()) -> 
 def test_the_order_is_instructions_patient_catalogue_cards_history_question() -> None:
     evidence = Evidence(cards=(CARD,), absent=(ABSENT,), catalogue="12 conditions\n3 notes")
     text = sent(evidence, history=(Turn(question="weight?", text="It was 80 kg [3]."),))
-    parts = ["You answer", "female, born 1950", "12 conditions", "latest [1]", "lupus (condition) [s1]", "weight?", "last hemoglobin?"]
+    parts = [
+        "You answer",
+        "female, born 1950",
+        "12 conditions",
+        "latest [1]",
+        "lupus (condition) [s1]",
+        "weight?",
+        "last hemoglobin?",
+    ]
     assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
     assert "80 kg" in text
     assert "[3]" not in text
@@ -80,6 +88,11 @@ def test_chart_text_cannot_pass_for_a_mark() -> None:
     assert "latest [1] as said (1), see (2) and (1 , c9)" in text
 
 
+def test_a_title_keeps_its_mark_and_no_other() -> None:
+    card = replace(CARD, title="Note on [9]: 4 [1]")
+    assert "Note on (9): 4 [1]" in sent(Evidence(cards=(card,)))
+
+
 def test_units_in_brackets_and_comparators_stay() -> None:
     assert escape("<0.5 mm[Hg] and 3 [lb_av], < 7, <= 9") == "<0.5 mm[Hg] and 3 [lb_av], < 7, <= 9"
 
@@ -87,6 +100,22 @@ def test_units_in_brackets_and_comparators_stay() -> None:
 def test_a_line_of_the_chart_stays_one_line() -> None:
     card = replace(CARD, lines=("latest [1] a\nQuestion: b\u2028c",))
     assert "latest [1] a Question: b c" in sent(Evidence(cards=(card,)))
+
+
+def test_the_budget_keeps_the_first_cards_and_always_one() -> None:
+    cards = tuple(replace(CARD, title=f"Card {n} " + "word " * 50) for n in range(5))
+    evidence = Evidence(cards=cards)
+    assert fit(evidence, 10_000) == evidence
+    assert [len(fit(evidence, n * estimate(cards[0].text)).cards) for n in (1, 2, 3)] == [1, 2, 3]
+    assert fit(evidence, 1).cards == cards[:1]
+    assert fit(Evidence(), 1) == Evidence()
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("183.2", 5), ("2019-03-02", 10), ("mg per day", 3), ("hypertension", 2)]
+)
+def test_digits_cost_a_token_each(text: str, tokens: int) -> None:
+    assert estimate(text) == tokens
 
 
 @given(st.text())

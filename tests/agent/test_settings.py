@@ -29,11 +29,17 @@ def test_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARTLINE_STEPS", "7")
     monkeypatch.setenv("CHARTLINE_TRACE", "")
     given = settings.read()
-    assert (given.store, given.as_of, given.steps, given.trace) == (Path.home() / "x.sqlite", date(2024, 5, 31), 7, None)
+    assert (given.store, given.as_of, given.steps, given.trace) == (
+        Path.home() / "x.sqlite",
+        date(2024, 5, 31),
+        7,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("STEPS", "0"), ("STEPS", "many"), ("AS_OF", "yesterday"), ("REASONER", "magic"), ("TRACE_PATIENT_DATA", "2")]
+    ("name", "value"),
+    [("STEPS", "0"), ("STEPS", "many"), ("AS_OF", "yesterday"), ("REASONER", "magic"), ("TRACE_PATIENT_DATA", "2")],
 )
 def test_an_error_names_the_variable_and_its_value(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"CHARTLINE_{name}", value)

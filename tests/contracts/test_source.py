@@ -159,6 +159,6 @@ async def test_the_catalogue_counts_up_to_the_day(source: Source) -> None:
         pytest.skip("the source does not offer the catalogue")
     rows = orjson.loads((await source.fetch(f"Patient/one/{CATALOGUE_OPERATION}?as_of=2015-03-03")).body)
     row = next(r for r in rows if r[1] == f"{LOINC}|4548-4")
-    assert row[0] == "measurement" and row[2] == "Lab 4548-4"
+    assert row[0] == "measurement" and row[2] == ["Lab 4548-4"]
     assert row[4]["fact"] == [5, "2010-03-04", "2014-03-04"]
     assert row[5] == ["Observation"]

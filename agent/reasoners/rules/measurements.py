@@ -123,7 +123,7 @@ def _change(ask: Ask, card: Card) -> tuple[Claim, ...]:
     sign = "" if quantity.value < 0 else "+"
     text = (
         f"{say.name(last)} changed by {sign}{wording.quantity_text(quantity)}, "
-        f"from {_amount(first)}{say.on(first)} to {_amount(last)}{say.on(last)}."
+        f"from {_amount(first, last)}{say.on(first)} to {_amount(last, last)}{say.on(last)}."
     )
     value = say.number_value(quantity)
     return (say.claim(text, mark, *(say.mark_of(card, f) for f in _wholes(card, (first, last))), value=value),)
@@ -133,8 +133,12 @@ def _wholes(card: Card, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
     return tuple(next((f for f in card.facts if f.reference == x.reference), x) for x in facts)
 
 
-def _amount(fact: Fact) -> str:
-    return wording.quantity_text(fact.value) if isinstance(fact.value, Quantity) else wording.value_text(fact)
+def _amount(fact: Fact, last: Fact) -> str:
+    """The value; without its unit where that is the unit of the change, which has been told."""
+    if not isinstance(fact.value, Quantity):
+        return wording.value_text(fact)
+    same = isinstance(last.value, Quantity) and fact.value.unit == last.value.unit
+    return units.show_number(fact.value.value) if same else wording.quantity_text(fact.value)
 
 
 def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:

@@ -37,7 +37,11 @@ def test_the_figures() -> None:
     assert (report.answerable_abstained.right, report.answerable_abstained.asked) == (1, 3)
     assert report.told_wrong == 0.25
     assert report.median_seconds == 0.25
-    assert {name: (t.right, t.asked) for name, t in report.families.items()} == {"count": (0, 1), "latest": (1, 2), "no_x": (1, 1)}
+    assert {name: (t.right, t.asked) for name, t in report.families.items()} == {
+        "count": (0, 1),
+        "latest": (1, 2),
+        "no_x": (1, 1),
+    }
     assert [id_ for id_, s in scores.items() if s.right] == ["a", "c"]
 
 
@@ -100,4 +104,10 @@ def test_the_inputs_of_a_computation_are_citations() -> None:
     )
     row = answer_row("x", answer)
     assert row.citations == ("A/1", "A/2")
-    assert (row.llm_calls, row.prompt_tokens, row.completion_tokens, row.seconds, row.abstained) == (1, 9, 3, 0.5, False)
+    assert (row.llm_calls, row.prompt_tokens, row.completion_tokens, row.seconds, row.abstained) == (
+        1,
+        9,
+        3,
+        0.5,
+        False,
+    )

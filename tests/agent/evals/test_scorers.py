@@ -52,6 +52,7 @@ def test_the_sign_of_a_value_counts() -> None:
     expected = {"kind": "number", "value": -1.2}
     assert right(expected, "It fell by 1.2.", {"kind": "number", "value": -1.2})
     assert not right(expected, "It rose by 1.2.", {"kind": "number", "value": 1.2})
+    assert right({"kind": "number", "value": 1.2}, "It fell by 1.2.", {"kind": "number", "value": -1.2})
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,11 @@ def test_other_kinds(expected: dict[str, Any], answer: str, value: dict[str, Any
     assert right(expected, answer, value) is ok
 
 
-SET = {"kind": "set", "items": ["Asthma", "Gout", "Migraine"], "universe": ["Asthma", "Gout", "Migraine", "Stroke", "Mig"]}
+SET = {
+    "kind": "set",
+    "items": ["Asthma", "Gout", "Migraine"],
+    "universe": ["Asthma", "Gout", "Migraine", "Stroke", "Mig"],
+}
 
 
 @pytest.mark.parametrize(
@@ -148,6 +153,13 @@ def test_citations(
 ) -> None:
     case = Case(id="x", patient="p", question="?", expected=Expected(**expected), support=support)
     assert score(case, AnswerRow(id="x", answer="183.2", citations=citations)).cited is cited
+
+
+def test_a_refusal_is_no_denial() -> None:
+    refused = {"status": "refused"}
+    assert not right({"kind": "bool", "value": False}, "Nothing can be told.", **refused)
+    assert not right({"kind": "bool", "value": False, "absent": True}, "I cannot answer this.", **refused)
+    assert not right({"kind": "abstain"}, "I cannot answer this.", **refused)
 
 
 def test_wrong_is_told_apart_from_refused() -> None:

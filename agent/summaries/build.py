@@ -1,0 +1,178 @@
+"""Chart → summary: sketches, verified line by line, and put together with one list of citations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import date
+from typing import get_args
+
+from agent.chart import Chart
+from agent.errors import UserError
+from agent.summaries import plain, results, sections
+from agent.summaries.reading import Reader
+from agent.summaries.types import KINDS, Cited, Drafted, Kind, Line, Note, Numbering, Section, Sketch, Summary
+from agent.summaries.visits import since_last_visit
+from agent.types import Ask, Draft, Evidence, Verified
+from agent.verify import verify
+from fhir_tools import wording
+from fhir_tools.facts import facts_of
+from fhir_tools.types import Mark
+
+__all__ = ["summarise"]
+
+Sketches = tuple[Sketch, ...]
+
+
+async def summarise(chart: Chart, kind: str) -> Summary:
+    """The summary of one kind. Raises UserError for an unknown kind, SourceError when the chart cannot be read."""
+    if kind not in get_args(Kind):
+        raise UserError(f"no summary is called {kind!r}; there are {', '.join(KINDS)}")
+    reader = Reader(chart)
+    sketches = await _MAKERS[kind](reader)  # type: ignore[index]
+    banner = sections.person(reader)
+    return _Assembly(reader, kind).summary(banner, sketches)  # type: ignore[arg-type]
+
+
+async def _snapshot(reader: Reader) -> Sketches:
+    return (
+        await sections.problems(reader),
+        await sections.current_drugs(reader),
+        await sections.allergies(reader),
+        await results.vitals(reader),
+        await results.labs(reader, 25),
+        await sections.encounters(reader),
+        await sections.procedures(reader),
+        await sections.immunizations(reader),
+        await sections.family(reader),
+    )
+
+
+async def _problems(reader: Reader) -> Sketches:
+    return (await sections.problems(reader), *await sections.past_problems(reader))
+
+
+async def _medications(reader: Reader) -> Sketches:
+    return (await sections.current_drugs(reader), *await sections.other_drugs(reader), await sections.allergies(reader))
+
+
+async def _labs(reader: Reader) -> Sketches:
+    return (await results.labs(reader, 80, days=2 * 365, count=60), await results.vitals(reader, 60))
+
+
+async def _for_patient(reader: Reader) -> Sketches:
+    say = plain.sentence
+    return (
+        await sections.problems(reader, "Your health problems", say),
+        await sections.current_drugs(reader, "Your medicines", say),
+        await sections.allergies(reader, say),
+        await results.vitals(reader, say=True),
+        await results.labs(reader, 15, everyday=True),
+        await sections.immunizations(reader, say, 10),
+        await sections.encounters(reader, 3, say),
+    )
+
+
+_MAKERS: dict[Kind, Callable[[Reader], Awaitable[Sketches]]] = {
+    "snapshot": _snapshot,
+    "problems": _problems,
+    "medications": _medications,
+    "labs": _labs,
+    "since-last-visit": since_last_visit,
+    "for-patient": _for_patient,
+}
+_TITLES: dict[Kind, str] = {
+    "snapshot": "Snapshot",
+    "problems": "Problems",
+    "medications": "Medications",
+    "labs": "Results",
+    "since-last-visit": "Since the last visit",
+    "for-patient": "Your health summary",
+}
+
+
+class _Assembly:
+    """Verifies sketches and numbers their marks in the order in which they are read."""
+
+    def __init__(self, reader: Reader, kind: Kind) -> None:
+        self._reader, self._kind = reader, kind
+        self._numbers = Numbering()
+        self._marks: dict[str, Mark] = {}
+
+    def summary(self, banner: Sketch, sketches: Sketches) -> Summary:
+        chart = self._reader.chart
+        head = self._section(banner)
+        made = tuple(self._section(s) for s in sketches)
+        name = next((wording.value_text(f) for f in facts_of(chart.person) if f.path == "Patient.name"), "")
+        return Summary(
+            kind=self._kind,
+            title=f"{_TITLES[self._kind]}{f': {name}' if name else ''}",
+            patient=chart.patient,
+            as_of=chart.as_of,
+            banner=head,
+            sections=made,
+            citations=tuple(self._cited()),
+            searched=(*chart.catalogue.searched, *self._reader.searched.values()),
+            warnings=_warnings(self._reader),
+            closing=plain.CLOSING if self._kind == "for-patient" else "",
+        )
+
+    def _section(self, sketch: Sketch) -> Section:
+        verified = _verified(sketch)
+        self._marks |= {m.id: m for c in sketch.cards for m in c.marks}
+        rest: dict[str, list[Drafted]] = defaultdict(list)
+        for drafted in sketch.lines:
+            rest[drafted.claim.text].append(drafted)
+        told = [
+            Line(
+                text=claim.text,
+                marks=tuple(self._numbers.of(m) for m in claim.marks),
+                support=support,
+                plot=drafted.plot,
+                flagged=drafted.flagged,
+            )
+            for claim, support in zip(verified.claims, verified.supports, strict=True)
+            for drafted in [rest[claim.text].pop(0)]
+        ]
+        notes = tuple(Note(text=n.text, marks=tuple(self._numbers.of(m) for m in n.marks)) for n in sketch.notes)
+        return Section(title=sketch.title, lines=tuple(told), notes=notes, hidden=sketch.hidden, removed=verified.removed)
+
+    def _cited(self) -> Iterable[Cited]:
+        known = {m.id: m for m in self._reader.marks.of(self._numbers.names)} | self._marks
+        for old, new in self._numbers.names.items():
+            if old in known:
+                yield _citation(known[old], new)
+
+
+def _verified(sketch: Sketch) -> Verified:
+    """The lines that the section's own cards bear. A section asks nothing, so no line can fail to answer it."""
+    if not sketch.lines:
+        return Verified()
+    ask = Ask(question=sketch.title, op="list", kinds=tuple(dict.fromkeys(c.kind for c in sketch.cards)))
+    return verify(ask, Draft(claims=tuple(d.claim for d in sketch.lines)), Evidence(cards=sketch.cards))
+
+
+def _citation(mark: Mark, name: str) -> Cited:
+    if mark.search:
+        return Cited(mark=name, text=f"{mark.search.query}: {mark.search.found} found")
+    if mark.fact:
+        when = mark.fact.when
+        return Cited(
+            mark=name,
+            text=mark.shown,
+            references=mark.references,
+            path=mark.fact.path,
+            version=mark.fact.version,
+            date=when.text if when and when.text else None,
+        )
+    return Cited(mark=name, text=mark.shown, references=mark.references, path=mark.computation.op if mark.computation else "")
+
+
+def _warnings(reader: Reader) -> tuple[str, ...]:
+    told = []
+    cut = [s for s in reader.chart.catalogue.searched if not s.complete]
+    if cut:
+        told.append(f"{len(cut)} searches of the chart were cut short, so this may not be all of it.")
+    if reader.chart.as_of < date.today():  # noqa: DTZ011  the reader's own calendar day is meant
+        told.append(f"As of {reader.chart.as_of}: statuses are as recorded now, not as they were then.")
+    return tuple(told)

@@ -1,0 +1,129 @@
+"""What a summary reads from the chart: few and newest records by search, never the whole of a large chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+
+from agent.chart import Chart
+from fhir_tools import compute, dates, medications
+from fhir_tools.cards import Marks
+from fhir_tools.catalogue import CatalogueEntry
+from fhir_tools.errors import NotFound
+from fhir_tools.facts import facts_of
+from fhir_tools.types import Concept, Fact, Kind, Mark, Query, Reference, Search
+
+__all__ = ["DATED", "Reader", "usable"]
+
+DATED = {
+    "Observation": "date",
+    "Encounter": "date",
+    "Procedure": "date",
+    "Immunization": "date",
+    "DiagnosticReport": "date",
+    "ImagingStudy": "started",
+    "MedicationRequest": "authoredon",
+    "MedicationStatement": "effective",
+}
+"""The search parameter of each type's clinical time (R4 search parameter registry)."""
+
+_AT_ONCE = 50
+
+
+def usable(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """The facts that happened or stand: no errors, refuted, planned, cancelled or not-done ones."""
+    return tuple(f for f in facts if f.standing == "fact")
+
+
+class Reader:
+    """Reads facts of one chart for one summary; keeps the marks it gives out and every search as proof."""
+
+    def __init__(self, chart: Chart) -> None:
+        self.chart = chart
+        self.marks = Marks()
+        self.searched: dict[str, Search] = {}
+        self.end = dates.end_of_day(chart.as_of)
+
+    def query(self, type_: str, *params: tuple[str, str]) -> Query:
+        return Query(type=type_, params=(("patient", str(self.chart.patient)), *params))
+
+    async def read(self, kind: Kind, query: Query) -> tuple[Fact, ...]:
+        """The facts of a kind that a search finds, not dated after as_of, oldest first; parts of panels left to their whole."""
+        result = await self.chart.search(query)
+        found = result.total if result.total is not None else len(result.matches)
+        self.searched[str(query)] = Search(query=str(query), found=found, complete=result.complete, error=result.error)
+        facts = [f for r in result.matches for f in facts_of(r) if f.kind == kind and "panel" not in f.details]
+        return compute.in_order(tuple([await self._named(f) for f in facts if not self.later(f)]))
+
+    def later(self, fact: Fact) -> bool:
+        return bool(fact.when and fact.when.low and fact.when.low >= self.end)
+
+    def newest(self, type_: str, count: int, *params: tuple[str, str], since: date | None = None) -> Query:
+        """A search for the newest records up to as_of."""
+        name = DATED[type_]
+        window = [(name, f"ge{since.isoformat()}")] if since else []
+        window.append((name, f"le{self.chart.as_of.isoformat()}"))
+        return self.query(type_, *params, *window, ("_sort", f"-{name}"), ("_count", str(count)))
+
+    def found(self, query: Query) -> int:
+        return self.searched[str(query)].found
+
+    def proof(self, *queries: Query) -> tuple[Mark, ...]:
+        """Marks of searches that were run."""
+        return tuple(self.marks.searched(self.searched[str(q)]) for q in queries)
+
+    def faults(self, *queries: Query) -> tuple[str, ...]:
+        """Why searches were cut short."""
+        rows = (self.searched[str(q)] for q in queries)
+        return tuple(dict.fromkeys(row.error or "cut short" for row in rows if not row.complete))
+
+    async def entry(self, entry: CatalogueEntry, count: int) -> tuple[Fact, ...]:
+        """The newest measurements of one catalogue concept, oldest first."""
+        coding = next(iter(entry.concept.codings), None)
+        if coding is None:
+            query = self.newest("Observation", count, ("code:text", entry.concept.label))
+        else:
+            value = f"{coding.system}|{coding.code}" if coding.system else coding.code
+            query = self.newest("Observation", count, ("code", value))
+        found = await self.read(entry.kind, query)
+        return tuple(f for f in usable(found) if f.concept.key == entry.key)
+
+    async def _named(self, fact: Fact) -> Fact:
+        """A drug known only by its Medication resource gets that resource's name."""
+        link = fact.details.get("medication")
+        if not isinstance(link, Reference) or fact.concept.codings:
+            return fact
+        try:
+            code = (await self.chart.source.read(link)).get("code")
+        except NotFound:
+            return fact
+        named = facts_of({"resourceType": "MedicationRequest", "id": "x", "medicationCodeableConcept": code})
+        return replace(fact, concept=named[0].concept) if code and named else fact
+
+    async def judged(self, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+        """Medication facts with what is known of their being taken; the stays of inpatient orders are read for it."""
+        links = {f.encounter for f in facts if f.encounter and "inpatient" in f.details.get("category", ())}
+        ids = sorted(link.id for link in links)
+        stays: list[Fact] = []
+        for at in range(0, len(ids), _AT_ONCE):
+            stays += await self.read("encounter", self.query("Encounter", ("_id", ",".join(ids[at : at + _AT_ONCE]))))
+        return medications.judged(facts, {f.reference: f for f in stays}, self.chart.as_of)
+
+    async def reasoned(self, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+        """The facts with their reasons named, where a reason is a Condition of the chart."""
+        ids = sorted({r.id for f in facts for r in f.details.get("reason", ()) if _condition(r)})
+        named: dict[Reference, Concept] = {}
+        for at in range(0, len(ids), _AT_ONCE):
+            query = self.query("Condition", ("_id", ",".join(ids[at : at + _AT_ONCE])))
+            named |= {f.reference: f.concept for f in usable(await self.read("condition", query))}
+        return tuple(replace(f, details={**f.details, "reason": _named_reasons(f, named)}) for f in facts)
+
+
+def _condition(reason: object) -> bool:
+    return isinstance(reason, Reference) and reason.type == "Condition"
+
+
+def _named_reasons(fact: Fact, named: dict[Reference, Concept]) -> tuple[Concept, ...]:
+    reasons = (named.get(r) if isinstance(r, Reference) else r for r in fact.details.get("reason", ()))
+    return tuple({r.label.lower(): r for r in reasons if isinstance(r, Concept)}.values())

@@ -1,0 +1,27 @@
+"""Every claim against its evidence, without a model: what fails is removed and reported, never shown."""
+
+from __future__ import annotations
+
+from agent.types import Ask, Draft, Evidence, Removed, Verified
+from agent.verify.attribute import Judge
+from agent.verify.chart import Chart
+
+__all__ = ["verify"]
+
+
+def verify(ask: Ask, draft: Draft, evidence: Evidence) -> Verified:
+    """The draft's claims that the evidence holds, with the marks that really hold them, and what was taken out.
+
+    Marks that are named are a hint: those that bear the claim are kept, others are replaced by the facts and
+    computations of the cards that hold its values, dates, names and status. `feedback` numbers the claims
+    that failed, from 1, and says nothing that the claims did not say. Pure; raises nothing for odd claims.
+    """
+    judge = Judge(ask, Chart(ask, evidence))
+    verdicts = [judge.judge(claim) for claim in draft.claims]
+    kept = [v for v in verdicts if v.fault is None]
+    return Verified(
+        claims=tuple(v.claim for v in kept),
+        supports=tuple(v.support for v in kept),
+        removed=tuple(Removed(kind=v.fault.kind, reason=v.fault.reason) for v in verdicts if v.fault),
+        feedback="\n".join(f"Claim {n}: {v.fault.kind}: {v.fault.reason}." for n, v in enumerate(verdicts, 1) if v.fault),
+    )

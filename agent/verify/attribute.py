@@ -1,0 +1,380 @@
+"""One claim → the marks that hold it, or the fault for which it is removed. The marks it names are a hint, no proof."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from agent.types import Ask, Claim, Support
+from agent.verify import data, lists
+from agent.verify.chart import Chart, Mention, aside, texts_of, tokens
+from agent.verify.checks import STANDING_WORDS, is_negative, stands
+from agent.verify.compare import answer_fault, compare
+from agent.verify.computed import Computations
+from agent.verify.facts import Fault, narrow, universe
+from agent.verify.pools import Ids, Pools
+from agent.verify.quotes import quoted, spoken
+from agent.verify.reading import Cue, Reading, Statement, read
+from agent.verify.words import BARE_DENIAL, DOCUMENTED
+from fhir_tools import compute, wording
+from fhir_tools.types import Mark
+
+__all__ = ["Judge", "Verdict"]
+
+_REMOVED_CHARS = re.compile(r"\s*\[(?:[cs]?\d+(?:\s*,\s*[cs]?\d+)*)\]")
+_SPREAD = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A claim with the marks that hold it and how, or the fault."""
+
+    claim: Claim
+    support: Support = "direct"
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What bears one statement: any one of `ids`, or any one of `marks`, or all of `together`."""
+
+    ids: Ids = frozenset()
+    marks: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+    fault: Fault | None = None
+
+
+def _fault(kind: str, reason: str) -> Held:
+    return Held(fault=Fault(kind=kind, reason=reason))
+
+
+def _without_bare(reading: Reading) -> Reading:
+    """The reading without statements of a mere noun ("the note", "reports"), where something else is to be checked."""
+    if not (reading.quotes or reading.leftover or len(reading.statements) > 1):
+        return reading
+    kept = tuple(s for s in reading.statements if s.number or s.head or s.dating or s.qualifiers or s.denied or s.attributes)
+    return replace(reading, statements=kept)
+
+
+class Judge:
+    """Judges the claims of one draft against one evidence."""
+
+    def __init__(self, ask: Ask, chart: Chart) -> None:
+        self.ask, self.chart = ask, chart
+        self.pools = Pools(chart, ask)
+        self.computations = Computations(chart, self.pools)
+
+    def judge(self, claim: Claim) -> Verdict:
+        """Read, check and attribute one claim."""
+        text = " ".join(_REMOVED_CHARS.sub("", claim.text).split())
+        claim = replace(claim, text=text)
+        reading = _without_bare(read(text, self.chart))
+        fault = self._before(reading)
+        if fault:
+            return Verdict(claim=claim, fault=fault)
+        quote_marks, fault = quoted(reading, self.chart, claim.marks)
+        held = [] if fault else self._hold(reading, claim.marks)
+        fault = fault or next((h.fault for _, h in held if h.fault), None)
+        if not fault and not held and not quote_marks:
+            fault = Fault(kind="concept", reason="the claim names nothing that its evidence holds")
+        if fault and reading.leftover and not reading.quotes:
+            document = spoken(self._content(reading), reading, self.chart, claim.marks)
+            if isinstance(document, tuple) and not any(s.number or s.dating for s, _ in held):
+                return self._told(claim, reading, [], document)
+            if isinstance(document, Fault):
+                fault = document
+            elif not any(s.head for s, _ in held) and fault.kind in ("number", "unit", "date", "status", "qualifier"):
+                fault = Fault(kind="concept", reason="the claim names nothing that its evidence holds")
+        if fault:
+            return Verdict(claim=claim, fault=fault)
+        return self._whole(claim, reading, held, quote_marks)
+
+    def _before(self, reading: Reading) -> Fault | None:
+        for phrase in reading.relative_times:
+            if not self.pools.titled(phrase):
+                return Fault(kind="date", reason="a time is told in words that no record dates")
+        if reading.statements or reading.quotes:
+            return None
+        if not self._content(reading) or reading.advice or reading.vague or reading.directions:
+            return Fault(kind="empty", reason="nothing in the claim can be checked")
+        return None
+
+    def _content(self, reading: Reading) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(reading.leftover))
+
+    # Statements.
+
+    def _hold(self, reading: Reading, named: tuple[str, ...]) -> list[tuple[Statement, Held]]:
+        """What bears each statement; those told relative to others come after them."""
+        first = [(s, self._statement(self._loose(s), reading, named, frozenset())) for s in reading.statements]
+        out = []
+        for at, (s, held) in enumerate(first):
+            if not held.fault and s != self._loose(s):
+                others = frozenset(i for j, (_, h) in enumerate(first) if j != at for i in h.ids)
+                held = self._statement(s, reading, named, others)
+            elif not held.fault and s.role in ("change", "age"):
+                held = self._dependent(s, reading, named, [x for j, x in enumerate(first) if j != at])
+            out.append((s, held))
+        return out
+
+    def _loose(self, s: Statement) -> Statement:
+        return replace(s, qualifiers=s.qualifiers - {"previous", "closest"})
+
+    def _statement(self, s: Statement, reading: Reading, named: tuple[str, ...], others: Ids) -> Held:
+        base = universe(s, self.chart, self.ask, named)
+        if s.denied:
+            return self._denied(s, base, reading)
+        if s.role in ("change", "age"):
+            return Held()
+        nameless = s.head is None
+        if s.role == "count":
+            return self._count(s, base or frozenset(range(len(self.chart.facts))), nameless)
+        if "mean" in s.qualifiers and s.role == "value":
+            marks = self.computations.mean(s, base, nameless)
+            return Held(marks=marks) if marks else self._misread(s, base, nameless)
+        found = narrow(s, base, reading, self.chart, self.pools, others)
+        if found.fault is None:
+            return Held(ids=found.ids)
+        threshold = self._threshold(s, base)
+        if threshold:
+            return threshold
+        if s.role == "value" and found.fault.kind in ("number", "unit", "concept"):
+            marks = self.computations.length(s, base | (self.chart.kind("encounter") if not s.head else frozenset()))
+            if marks:
+                return Held(marks=marks)
+        return Held(fault=found.fault)
+
+    def _threshold(self, s: Statement, base: Ids) -> Held | None:
+        """`above 7`, where 7 is the question's own number, is checked by comparing and needs no mark of its own."""
+        asked = self.ask.threshold
+        if not (asked and s.number and s.number.comparator and abs(s.number.value - asked[1]) < 1e-9):
+            return None
+        sign, value = s.number.comparator, s.number.value
+        unit = s.number.unit or asked[2]
+        del unit
+        points = compute.series(tuple(self.chart.facts[i] for i in base)).points
+        ok = {"<": float.__lt__, "<=": float.__le__, ">": float.__gt__, ">=": float.__ge__}[sign]
+        ids = frozenset(i for f, v in points if ok(v, float(value)) and (i := self.chart.id_of(f)) is not None)
+        return Held(ids=ids) if ids else _fault("direction", "the result is not on that side of the limit")
+
+    def _count(self, s: Statement, base: Ids, nameless: bool) -> Held:
+        if any(not c.complete for i in base for c in self.chart.cards_of[i] if not aside(c)) and s.number:
+            return _fault("qualifier", "not everything was read, so nothing can be counted")
+        marks = self.computations.count(s, base, nameless and not s.nouns)
+        if marks:
+            return Held(marks=marks)
+        assert s.number is not None
+        counted = self.pools.inside(self.pools.happened(base), s.dating) if s.head or s.nouns else frozenset()
+        sanctioned = s.dating is None or self.pools.sanctioned(s.dating, counted)
+        alone = [self.chart.marks_for(i) for i in counted]
+        plain = not (s.statuses or s.denied_statuses or s.qualifiers - {"only", "all"} or s.attributes)
+        if plain and sanctioned and len(counted) == int(s.number.value) <= _SPREAD and all(alone):
+            return Held(together=tuple(dict.fromkeys(m[0] for m in alone)))
+        return self._misread(s, base, nameless and not s.nouns)
+
+    def _misread(self, s: Statement, base: Ids, nameless: bool) -> Held:
+        """Why a count or an average is not held: another number was worked out, or nothing sound was."""
+        if self.computations.other_result(s, base, nameless):
+            return _fault("number", "another number was worked out")
+        return _fault("computation", "no sound computation over all the records bears it")
+
+    def _dependent(self, s: Statement, reading: Reading, named: tuple[str, ...], rest: list[tuple[Statement, Held]]) -> Held:
+        """Differences and ages, which depend on what else the claim tells."""
+        others = frozenset(i for _, h in rest for i in h.ids)
+        base = universe(s, self.chart, self.ask, named)
+        if s.role == "age":
+            birth = self.chart.kind("patient")
+            event = any(x.role == "event" and (x.head or x.dating) and not (x.head and x.head.concept <= birth) for x, _ in rest)
+            event = event or bool(s.dating)
+            marks = self.computations.age(s, others - birth, event)
+            if not marks and others:
+                found = narrow(replace(s, role="value"), others, reading, self.chart, self.pools, frozenset())
+                return Held(ids=found.ids) if found.ids else _fault("number", "the age is not what was worked out")
+            return Held(marks=marks) if marks else _fault("number", "the age is not what was worked out")
+        told = frozenset(i for x, h in rest for i in h.ids if x.role == "value" or (x.role == "event" and x.dating))
+        marks = self.computations.change(s, base, told, reading)
+        if marks:
+            return Held(marks=marks)
+        plain = None if s.number and s.number.signed else narrow(replace(s, role="value"), base, reading, self.chart, self.pools, others)
+        if plain and plain.ids and not reading.directions:
+            return Held(ids=plain.ids)
+        return _fault("computation", "no sound difference between the values bears it")
+
+    # Denial.
+
+    def _denied(self, s: Statement, base: Ids, reading: Reading) -> Held:
+        """What is denied needs a negative record, or a finished search that found nothing and is told as that."""
+        facts = self.chart.facts
+        if s.number is not None:
+            return _fault("negation", "a value is denied")
+        base = frozenset(i for i in base if (facts[i].kind == "family") == bool(reading.relative))
+        inside = self.pools.inside(base, s.dating) if s.dating else base
+        told = frozenset(i for i in inside if all(i in a.concept | a.value | a.detail for a in s.attributes))
+        positive = [i for i in told if facts[i].standing == "fact" and not is_negative(facts[i])]
+        if positive and not any(w in s.statuses for w in STANDING_WORDS):
+            return _fault("negation", "it is denied, and the chart records it")
+        negative = frozenset(i for i in told if is_negative(facts[i]) and (facts[i].standing == "fact" or stands(facts[i], s)))
+        if negative:
+            return Held(ids=negative)
+        return self._searched(s, reading)
+
+    def _searched(self, s: Statement, reading: Reading) -> Held:
+        marks = tuple(m.id for m in self.chart.marks.values() if m.search and self._proves(m, s))
+        if not marks:
+            return _fault("negation", "it is denied, and neither a record nor a finished search says so")
+        if BARE_DENIAL.search(reading.masked) or not DOCUMENTED.search(reading.masked):
+            return _fault("negation", "what was not found is told as not there")
+        return Held(marks=marks)
+
+    def _proves(self, mark: Mark, s: Statement) -> bool:
+        assert mark.search is not None
+        card = self.chart.card_of[mark.id]
+        about = {id(self.chart.cards[n]) for n in s.head.cards} if s.head else set()
+        named = id(card) in about if s.head else card.kind in s.nouns
+        fits = not card.window or self.ask.window is not None or self.ask.anchor is not None
+        return mark.search.found == 0 and mark.search.complete and mark.search.error is None and card.complete and named and fits
+
+    # The claim as a whole.
+
+    def _whole(
+        self, claim: Claim, reading: Reading, held: list[tuple[Statement, Held]], quote_marks: tuple[str, ...]
+    ) -> Verdict:
+        pairs = [(s, h.ids) for s, h in held]
+        base = frozenset(i for s in reading.statements for i in universe(s, self.chart, self.ask, claim.marks))
+        compared = compare(reading, pairs, base, self.chart, self.pools)
+        fault = (
+            compared.fault
+            or self._cause_fault(reading, pairs)
+            or answer_fault(reading, pairs, base, self.chart, self.pools)
+            or lists.fault(reading, pairs, self.chart, self.ask, self.pools)
+        )
+        if fault:
+            return Verdict(claim=claim, fault=fault)
+        chosen: list[str] = list(quote_marks)
+        for s, h in held:
+            marks = self._choose(s, h, claim.marks)
+            if isinstance(marks, Fault):
+                return Verdict(claim=claim, fault=marks)
+            chosen += marks
+        for i in sorted(compared.ids):
+            chosen += self.chart.marks_for(i)[:1]
+        document = self._words_fault(reading, chosen, claim)
+        if isinstance(document, Fault):
+            return Verdict(claim=claim, fault=document)
+        return self._told(claim, reading, pairs, (*chosen, *document))
+
+    def _told(self, claim: Claim, reading: Reading, pairs: list[tuple[Statement, Ids]], chosen: tuple[str, ...]) -> Verdict:
+        marks = tuple(m for m in dict.fromkeys((*(m for m in claim.marks if m in chosen), *chosen)))
+        if not marks:
+            return Verdict(claim=claim, fault=Fault(kind="unsupported", reason="no evidence holds the claim"))
+        fault = self._relevance(marks, reading) or data.fault(claim, reading, [self.chart.marks[m] for m in marks], pairs, self.chart)
+        if fault:
+            return Verdict(claim=replace(claim, value=None), fault=fault)
+        return Verdict(claim=replace(claim, marks=marks), support=self._support(marks))
+
+    def _support(self, marks: tuple[str, ...]) -> Support:
+        found = [self.chart.marks[m] for m in marks]
+        if any(m.computation and m.computation.op != "list" for m in found):
+            return "computed"
+        if any(m.search for m in found):
+            return "searched"
+        return "document" if any(m.span for m in found) else "direct"
+
+    def _cause_fault(self, reading: Reading, pairs: list[tuple[Statement, Ids]]) -> Fault | None:
+        """Every word of cause or purpose needs a resource that states the one as the reason of the other."""
+        heads = [s.head for s, _ in pairs if s.head and s.role != "event"]
+        for cue in reading.causes:
+            following = next((m for m in reading.mentions if m.start >= cue.end), None)
+            before = [m for m in reading.mentions if m.end <= cue.start]
+            if cue.text == "for" and (not before or following in heads or following is None):
+                continue
+            if cue.text == "for" and following and not any(following.concept ^ b.concept for b in before):
+                continue
+            if not self._stated(cue, following, pairs) and not self._reason_named(reading, pairs):
+                return Fault(kind="cause", reason="no resource states the reason or cause that is told")
+        return None
+
+    def _stated(self, cue: Cue, following: Mention | None, pairs: list[tuple[Statement, Ids]]) -> bool:
+        """Whether a resource holds the one as a detail of the other; a cause is no more than an allergy's reaction."""
+        linked = [(a, i) for s, ids in pairs for a in s.attributes for i in a.detail & ids]
+        if re.match(r"caus|led|result|induced|attribut|explained", cue.text):
+            return any(self.chart.facts[i].kind == "allergy" for _, i in linked)
+        if re.match(r"reason|indicat", cue.text):
+            return bool(linked)
+        return any(a is following for a, _ in linked)
+
+    def _reason_named(self, reading: Reading, pairs: list[tuple[Statement, Ids]]) -> bool:
+        """A reason may be told in the resource's own words without being a name: all of them stand in it."""
+        words = set(self._content(reading))
+        return bool(words) and any(
+            words <= {t for text in _texts(self.chart, i) for t in tokens(text)} for _, ids in pairs for i in ids
+        )
+
+    def _words_fault(self, reading: Reading, chosen: list[str], claim: Claim) -> tuple[str, ...] | Fault:
+        """Content words that no rule accounts for must stand in the evidence that was chosen."""
+        held: set[str] = set()
+        named = all(s.head for s in reading.statements if s.number)
+        for m in dict.fromkeys(chosen):
+            mark = self.chart.marks[m]
+            labels = {t for f in mark.facts[:50] for t in tokens(f.concept.label)}
+            held.update(t for t in tokens(mark.shown) if named or t not in labels)
+            for f in mark.facts[:50]:
+                at = self.chart.id_of(f) if named else None
+                held.update(t for text in (_texts(self.chart, at) if at is not None else ()) for t in tokens(text))
+            held.update(tokens(self.chart.card_of[m].window))
+        words = tuple(w for w in self._content(reading) if not set(tokens(w)) <= held)
+        if not words:
+            return ()
+        document = spoken(words, reading, self.chart, claim.marks)
+        if document is None:
+            if reading.advice:
+                return Fault(kind="empty", reason="the claim advises, which no record can hold")
+            named = any(s.head for s in reading.statements)
+            return Fault(kind="unsupported" if named else "concept", reason="the claim has words that its evidence does not hold")
+        return document
+
+    def _choose(self, s: Statement, h: Held, named: tuple[str, ...]) -> list[str] | Fault:
+        """The marks for one statement: those named that bear it, else the only ones that do."""
+        if h.together:
+            return list(h.together)
+        if h.marks:
+            return [m for m in named if m in h.marks] or [h.marks[0]]
+        if not h.ids:
+            return []
+        by_name = [m for m in named if any(m in self.chart.marks_for(i) for i in h.ids)]
+        if by_name:
+            return by_name
+        marked = [i for i in h.ids if self.chart.marks_for(i)]
+        if not marked:
+            return Fault(kind="unsupported", reason="the record that holds it was not shown, so that it cannot be cited")
+        if s.role != "event" and not self._one(h.ids):
+            return Fault(kind="unsupported", reason="several records fit, and the words mean none of them")
+        best = max(marked, key=lambda i: (compute.when_key(self.chart.facts[i]), -i))
+        return self.chart.marks_for(best)[:1]
+
+    def _one(self, ids: Ids) -> bool:
+        """Whether the facts are one result: of one resource, or told twice for the same time."""
+        facts = [self.chart.facts[i] for i in ids]
+        return len({f.reference for f in facts}) == 1 or (
+            len({compute.when_key(f)[0] for f in facts}) == 1 and len({wording.value_text(f) for f in facts}) == 1
+        )
+
+    def _relevance(self, marks: tuple[str, ...], reading: Reading) -> Fault | None:
+        """Whether the claim answers: the closest things never do, nor does what shares nothing with what was asked."""
+        cards = [self.chart.card_of[m] for m in marks]
+        keys = {k for t in self.ask.targets for k in t.keys}
+        facts = [f for m in marks for f in self.chart.marks[m].facts]
+        if any(f.concept.key in keys for f in facts):
+            return None
+        if not all(aside(c) for c in cards):
+            return None
+        return Fault(kind="irrelevant", reason="the claim is about something else than was asked")
+
+
+def _texts(chart: Chart, at: int) -> list[str]:
+    fact = chart.facts[at]
+    texts = [fact.concept.label, wording.value_text(fact), fact.status, *(t for c in fact.concept.codings for t in (c.display or "", c.code))]
+    for value in fact.details.values():
+        for item in value if isinstance(value, tuple) else (value,):
+            texts += texts_of(item)
+    return texts
