@@ -20,24 +20,25 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     ("age_at", R(r"\bhow (old|young)\b.*\b(when|at|was|upon|with)\b.*m\d|\bage\b.*\b(at|when|of|with)\b.*(m\d|onset|diagnos)|\bwhat age\b|\bage (at|of) (onset|diagnosis)\b")),
     ("count_by_year", R(r"\b(per|each|every|by) (calendar )?year\b|\byearly\b|\bannual(ly)?\b|\byear by year\b|\byear over year\b")),
     ("find", R(r"\bwhat (do|does|did) (the |any |their |his |her )?.{0,40}\b(notes?|document|letter|summary|report|documentation|m\d) (say|mention|state|report|document)|\b(notes?|documents?|documentation|letters?|summary|summaries|m\d)\b.{0,30}\b(mention|mentions|mentioned|mentioning|say|says|said|about|discuss\w*|describ\w*|contain\w*|refer\w*|talk\w*)\b|\bmention(s|ed)? (of|in)\b|\bquote\b|\bsearch (the )?(notes?|documents?)\b")),
-    ("count", R(r"\bhow many\b|\bnumber of\b|\bcount( of)?\b|\bhow (often|frequently)\b|\btotal (number|count|of)\b|\btally\b|\bnumber\b.*\bon (file|record)\b")),
+    ("count", R(r"\bhow many\b|\bnumber of\b|\bcount( of)?\b|\bhow (often|frequently)\b|\btotal (number|count|of)\b|\btally\b|\btotal (m\d|visits|encounters|readings|measurements|results|values|tests|times|admissions|doses|orders|prescriptions)\b|\bnumber\b.*\bon (file|record)\b")),
+    ("change", R(r"\b(first|oldest|earliest|initial|baseline)\b.*\b(last|latest|most recent|newest|current)\b.*\b(chang\w*|differ\w*|delta|gap|apart)|\b(chang\w*|differ\w*|delta|gap|apart|compare)\b.*\b(first|oldest|earliest|initial|baseline|start)\b.*\b(last|latest|most recent|newest|current|end)\b|\bhow far apart\b|\b(first|earliest|oldest) to (the )?(last|latest|most recent|newest)\b")),
     ("mean", R(r"\b(average|mean|avg|averaged|averages|averaging)\b")),
     ("compare", R(r"\b(higher|lower|greater|less|bigger|smaller|larger|more|up|down|increased?|decreased?|risen|fallen|rising|falling|rise|rose|drop(ped)?|fell|fall|gone|exceeds?|different|same|above|below|heavier|lighter|taller|shorter)\b.*\b(than|previous|prior|before|preceding|compared|vs|versus|last time|time before|earlier|relative to)\b|^(is|are|was|were|has|have|did|does|do)\b.*\b(going|gone|go|went|trending|rising|falling|increasing|decreasing|climbing|dropping|increased?|decreased?|risen|fallen|rise|fall|drop(ped)?|climb(ed)?|gain(ed|ing)?|lost|losing)\b|\bcompared? (to|with|against)\b.*\b(previous|prior|before|last)\b|\bcompare\b")),
     ("change", R(r"\b(how much|by how much|how far)\b.*\b(chang\w*|increas\w*|decreas\w*|ris\w*|rose|fall\w*|fell|drop\w*|gain\w*|los[te]\w*|differ\w*|mov\w*|shift\w*|go|gone|went|vary|varied)\b|\b(net |overall |total |absolute )?(change|difference|delta|shift|increase|decrease|gain|loss|rise|drop)\b.*\b(between|from|in|of|since|over|across)\b|\bdelta\b|\bchanged? by\b")),
-    ("trend", R(r"\b(trend\w*|trajectory|course|over time|progression|evolution|graph|plot|chart of|serial|track\w*|history of values|how (has|have|is|are) .{0,40}(chang\w*|doing|evolv\w*|progress\w*))\b")),
+    ("trend", R(r"\b(trend\w*|trajectory|course|over time|progression|evolution|graph|plot|chart of|serial|track\w*|history of values|how (has|have|is|are) .{0,40}(chang\w*|doing|evolv\w*|progress\w*|trending))\b")),
     ("previous", R(r"\b(second (to|most) (last|recent)|next to last|penultimate|last but one|before (the )?(last|latest|most recent)|one before|(the )?(previous|prior|preceding)( (one|value|result|reading|measurement|level|m\d))?)\b")),
-    ("highest", R(r"\b(highest|max|maximum|peak(ed)?|largest|greatest|top|biggest|high point|record high|all time high|how high|tallest|heaviest)\b")),
-    ("lowest", R(r"\b(lowest|min|minimum|nadir|smallest|least|bottom(ed)?|low point|record low|all time low|how low|lightest)\b")),
+    ("highest", R(r"\b(highest|max|maximum|peak(ed)?|largest|greatest|top|biggest|high point|record high|all time high|tallest|heaviest|zenith|upper limit|maximal)\b")),
+    ("lowest", R(r"\b(lowest|min|minimum|nadir|smallest|least|bottom(ed)?|low point|record low|all time low|lightest|minimal)\b")),
     ("closest", R(r"\b(closest|nearest)\b")),
     ("duration", R(r"\bhow long (?!ago)|\blength of (the )?(stay|admission|visit|hospitali[sz]ation)\b|\blos\b|\bduration\b|\bhow many (days|nights|hours|weeks|months|years)\b")),
     ("dose", R(r"\b(dose|dosage|dosing|doses|strength|sig|how much)\b|\bhow (often|many)\b.*\b(take|taken|taking)\b|\bwhat (mg|milligrams?)\b|\bfrequency\b")),
-    ("reason", R(r"\b(why|reasons?|indications?|indicated|purpose|rationale)\b|\bwhat\b.*\b(for|treat(s|ing)?)$|\bfor what\b|\bwhat (condition|problem|diagnosis)\b.*\b(treat|for|prompt|led)\w*|\bused (for|to treat)\b")),
+    ("reason", R(r"\b(why|reasons?|indications?|indicated|purpose|rationale)\b|\bwhat\b.*\b(for|treat(s|ing)?)$|\bfor what\b|\bwhat (condition|problem|diagnosis)\b.*\b(treat|for|prompt|led)\w*|\bused (for|to treat)\b|\bmeant to (treat|help)\b|\b(which|what) (diagnos\w*|condition|problem|indication)\b|\b(diagnosis|condition|problem) behind\b")),
     ("abnormal", R(r"\b(abnormal\w*|out of range|outside (of )?(the )?(normal|reference)|flagged|critical)\b")),
     ("describe", R(r"\bwhat happened\b|\btell me about\b|\bdetails? (of|on|about|for)\b|\bdescribe\b|\bwhat was done\b|\bwalk me through\b|\bsummar\w+ (of )?(the )?(last |most recent |latest |first )?(m\d|visit|admission|encounter|stay)")),
     ("ended", R(r"\b(when|what date|which date|what day)\b.*\b(stop\w*|discontinu\w*|end(ed)?|finish\w*|complet\w*|resolv\w*|abat\w*|come off|came off|taken off|d c d)\b")),
     ("started", R(r"\b(start\w*|began|begin|begun|initiat\w*|commenc\w*|put on|go on|went on|first (prescribed|ordered|given|dispensed|taken|written))\b")),
-    ("first", R(r"\b(first|earliest|initial(ly)?|baseline|original(ly)?|oldest|onset|start of)\b")),
-    ("latest", R(r"\b(last|latest|most recent(ly)?|recent|newest|current(ly)?|now|today s|up to date|present|lately)\b")),
+    ("first", R(r"\b(first|earliest|initial(ly)?|baseline|original(ly)?|oldest|onset|start of|since when|how far back|how long ago)\b")),
+    ("latest", R(r"\b(last|latest|most recent(ly)?|recent|newest|current(ly)?|now|todays|up to date|present|lately)\b")),
     ("list", R(r"\b(list|all|which|what (are|were)|enumerate|show|everything|give me|any|summar\w+|overview|tell me)\b|\bwhat\b.*\b(have|has|had|does|is|did)\b")),
 )
 """Tried in this order: the first that is found names the operation."""
@@ -49,7 +50,7 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
 )
 
 ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("date of birth", R(r"\b(dob|d o b|date of birth|birth ?date|birthday|born|birth)\b")),
+    ("date of birth", R(r"\b(dob|d o b|date of birth|birth ?dates?|birthdays?|bday|born|birth|birthdate)\b")),
     ("deceased", R(r"\b(deceased|dead|died|alive|death|living|passed away|expired)\b")),
     ("gender", R(r"\b(gender|sex|male or female|male|female|man or (a )?woman)\b")),
     ("race", R(r"\brace\b")),
@@ -74,8 +75,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
     ("labs", ("measurement",), R(r"\b(labs?|lab (results?|work|tests?|values?)|laborator\w*|blood ?work|bloods|chemistr\w*)\b")),
     ("condition", ("condition",), R(r"\b(problems? lists?|problems?|conditions?|diagnos\w*|dx|dxs|dxd|comorbid\w*|pmh|pmhx|medical history|past medical|illness\w*|diseases?|disorders?|suffer\w*|ailments?)\b")),
     ("procedure", ("procedure",), R(r"\b(procedures?|surger\w*|surgical|operations?|operated|psh|pshx|performed|underwent|undergone|interventions?)\b")),
-    ("imaging", ("imaging",), R(r"\b(imaging|scans?|scanned|radiolog\w*|radiograph\w*|pictures|studies|study)\b")),
-    ("encounter", ("encounter",), R(r"\b(encounters?|visits?|visited|appointments?|contacts?|seen|saw|admissions?|admitted|hospitali[sz]\w*|inpatient stays?|stays?|came in|come in|checkups?|discharge[ds]?)\b")),
+    ("imaging", ("imaging",), R(r"\b(imaging|scans?|scanned|radiolog\w*|radiograph\w*|pictures|films?|studies|study|x rays?|xrays?)\b")),
+    ("encounter", ("encounter",), R(r"\b(encounters?|visits?|visited|appointments?|contacts?|seen|saw|admissions?|admitted|hospitali[sz]\w*|inpatient stays?|stays?|came in|come in|comes? here|been here|last here|been in|checkups?|discharge[ds]?|attended|consults?|consultations?)\b")),
     ("medication", ("medication",), R(r"\b(meds?|medications?|medicines?|drugs?|prescri\w*|rx|pills?|tablets?|scripts?|pharmac\w*|taking|takes?|taken|dispens\w*|administ\w*|ordered|therap\w*|regimen|refill\w*|dos(e|es|age|ing))\b")),
     ("document", ("document",), R(r"\b(notes?|documents?|documentation|letters?|correspondence)\b")),
     ("report", ("report",), R(r"\b(reports?|reported|impressions?|conclusions?|findings?|readout|panel)\b")),
@@ -152,6 +153,17 @@ BENIGN = FUNCTION_WORDS | frozenset(
     " sort-of please kindly us them theirs today today's date's right still-on on-board onboard regimen daily home"
     " outpatient inpatient emergency room department er ed clinic office hospitalist provider providers staff team"
     " performed-on undergoes living person's man's woman's lifetime life date-of-birth sex gender tool data-point points"
+    " whats whens hows wheres whos hers theirs theres heres calculate calculated compute computed work works worked averaged averaging add adds"
+    " across altogether anyone anybody someone place took happen exam exams examination examinations past previously formerly read reads"
+    " big small large size confirm confirms confirmation verify meant mean means helped intended intend newest oldest zenith attended attend attends apart"
+    " here clinician clinicians physician physicians nurse by anyone's according look looked looking up pull pulled meantime noting"
+    " come up ranges range within far how's since yes/no sys dia systolic/diastolic figure gotten usual recently-updated lately earlier"
+    " reach reached reaching hit stood stand stands standing peaked dipped went sit sits run runs running bring brings"
+    " kg lb cm mm mg dl ml mmol meq iu unit units percent percentage pct in-house file-based detected detect detects carry"
+    " existing flag flagged marked mark marks aware known-to known regards respective again further additional another"
+    " logged entries listing enumerated enumerate spell spelled word words exactly written write writes wrote author authored"
+    " prior-to following upon moment-of onward onwards forward beyond later-than day's start's beginning first-ever ever-recorded"
+    " most-recently so far thus overall-total together combined grand sum summed totals totalled"
     " contain contains contained include includes included including hold holds held carry carries carried appear appears appeared"
     " come-back came-back shot's vaccine's gotten become became becomes happening ended end ends finish finished discontinuation put-on"
     " hospitalisation hospitalisations stays length-of-stay".replace("-", " ").split()

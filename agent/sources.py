@@ -24,11 +24,12 @@ async def open_source(place: str | Path) -> AsyncIterator[LocalStore]:
     if "://" in str(place):
         raise OperatorError(f"{str(place)!r}: remote FHIR servers are not there yet; give a store, a file or a folder")
     # In a thread, since files are opened and perhaps loaded: a server's event loop goes on meanwhile.
-    async with await asyncio.to_thread(_opened, Path(place).expanduser()) as store:
+    async with await asyncio.to_thread(_opened, Path(place)) as store:
         yield store
 
 
 def _opened(path: Path) -> LocalStore:
+    path = path.expanduser()
     if not path.exists():
         raise UserError(f"there is no store at {str(path)!r}; make one with: chartline load PATH")
     if is_store(path):

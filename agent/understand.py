@@ -7,9 +7,10 @@ in `Ask.unknown`, and several concepts that fit one mention come back as `Target
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from agent import cues
@@ -95,8 +96,8 @@ def _read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) 
     blocked = [any(t.start < w.end and w.start < t.end for t in times) for w in words]
     for m in labels:
         blocked[m.first : m.last] = [True] * (m.last - m.first)
-    stop = cues.FUNCTION_WORDS | cues.BENIGN
-    mentions = [*labels, *matcher.mentions(words, blocked, stop)]
+    stop = cues.FUNCTION_WORDS | cues.BENIGN | {w.text for w in words if _is_cue(w.text)}
+    mentions = [*labels, *(m for m in matcher.mentions(words, blocked, stop) if not _is_heading(m))]
     mentions = sorted([*mentions, *_stays(words, mentions, blocked, matcher)], key=lambda m: m.first)
     reading = _Reading(text=text, words=words, mentions=_not_the_patient(mentions), times=[_dated(t, birth) for t in times])
     _mend(reading, matcher)
@@ -110,6 +111,12 @@ _STAYS = frozenset(
     " stay stays discharge telehealth ambulatory checkup".split()
 )
 """Words for an encounter: a subject or the event of a time; never part of another name by themselves."""
+
+
+def _is_heading(mention: Mention) -> bool:
+    """"Problem list", "PMH", "med list": a part of the chart rather than a document of that name."""
+    documents = bool(mention.classes) and all(c.kind == "document" for c in mention.classes) and not mention.entries
+    return documents and any(p.search(mention.words) for name, _, p in cues.CATEGORIES if name != "document")
 
 
 def _stays(words: Sequence[Word], mentions: Sequence[Mention], blocked: Sequence[bool], matcher: Matcher) -> list[Mention]:
@@ -151,13 +158,20 @@ def _is_content(i: int, reading: _Reading) -> bool:
         return False
     if any(t.start < word.end and word.start < t.end for t in reading.times):
         return False
-    return not any(p.fullmatch(word.text) for _, _, p in cues.CATEGORIES) and not re.fullmatch(r"[\d.,%<>=/+-]+", word.text) and not cues.UNSAFE.fullmatch(word.text)
+    return not _is_cue(word.text) and not re.fullmatch(r"[\d.,%<>=/+-]+", word.text) and not cues.UNSAFE.fullmatch(word.text)
+
+
+@lru_cache(maxsize=5000)
+def _is_cue(word: str) -> bool:
+    """Whether a word by itself is one that says what is asked, not about what."""
+    patterns = (*(p for _, p in cues.OPS), *(p for _, p in cues.ATTRIBUTES), *(p for _, p in cues.DIRECTIONS), *(p for _, _, p in cues.CATEGORIES))
+    return any(p.fullmatch(word) for p in patterns)
 
 
 def _mend_run(first: int, last: int, reading: _Reading, matcher: Matcher) -> None:
     phrase = " ".join(w.text for w in reading.words[first:last])
-    entries = matcher.by_words(phrase)
-    if entries and len(phrase) > 3:
+    entries = matcher.by_words(phrase) if len(phrase) > 3 else ()
+    if entries and len({e.key for e in entries}) <= _MANY:
         reading.mentions.append(Mention(first=first, last=last, words=phrase, entries=entries))
         return
     mended = matcher.by_spelling(first, last, phrase)
@@ -168,6 +182,10 @@ def _mend_run(first: int, last: int, reading: _Reading, matcher: Matcher) -> Non
             _mend_run(i, i + 1, reading, matcher)
     else:
         reading.left.append(phrase)
+
+
+_MANY = 6
+"""Words that fit more concepts than this name none of them."""
 
 
 def _skeleton(reading: _Reading) -> str:
@@ -194,12 +212,13 @@ def _assemble(question: str, reading: _Reading, matcher: Matcher) -> Ask:
     anchor_at, relation = _anchor_of(reading)
     primary = [m for i, m in enumerate(reading.mentions) if i != anchor_at]
     cue_kinds = tuple(dict.fromkeys(k for _, kinds, p in cues.CATEGORIES if p.search(_without_anchor(s, anchor_at)) for k in kinds))
+    s = _without_anchor(s, anchor_at, keep=False)
     op = _op(s)
-    targets = tuple(_target(m, cue_kinds, op, matcher) for m in _joined(primary))
+    targets = _distinct(_target(m, cue_kinds, op, matcher) for m in _joined(primary))
     window, anchor_window = _windows(reading, anchor_at)
     anchor = None
     if anchor_at is not None:
-        which = "last" if re.search(rf"\b(last|latest|most recent|recent|previous|this)\b[^m]*m{anchor_at}\b", s) else "first"
+        which = "last" if re.search(rf"\b(last|latest|most recent|recent|previous|this)\b[^m]*m{anchor_at}\b", reading.skeleton) else "first"
         target = _target(reading.mentions[anchor_at], (), "when", matcher)
         anchor = Anchor(relation=relation, target=target, which=_which(which, target), window=anchor_window)  # type: ignore[arg-type]
     attribute = "" if targets else _attribute(s)
@@ -221,17 +240,26 @@ def _assemble(question: str, reading: _Reading, matcher: Matcher) -> Ask:
     return _settle(ask, s)
 
 
+def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
+    """Targets that come to the same concepts are one; one that the chart lacks is dropped beside its own wider name."""
+    seen: dict[Any, Target] = {}
+    for target in targets:
+        seen.setdefault((target.kinds, target.keys or target.label), target)
+    return tuple(seen.values())
+
+
 def _which(which: str, target: Target) -> str:
     return "last" if "encounter" in target.kinds else which
 
 
-def _without_anchor(skeleton: str, anchor: int | None) -> str:
+def _without_anchor(skeleton: str, anchor: int | None, keep: bool = True) -> str:
     """The skeleton without the anchor's phrase, whose words say nothing about what is asked for."""
     if anchor is None:
         return skeleton
     for found in _RELATION.finditer(skeleton):
         if found["m"] == f"m{anchor}":
-            return f"{skeleton[: found.start()]} m{anchor} {skeleton[found.end() :]}"
+            left, right = skeleton[: found.start()].rstrip(), skeleton[found.end() :].lstrip()
+            return f"{left} m{anchor} {right}".strip() if keep else f"{left} {right}".strip()
     return skeleton
 
 
@@ -374,13 +402,20 @@ def _entries(mention: Mention, kinds: tuple[Kind, ...], matcher: Matcher) -> lis
 
 
 def _meant(mention: Mention, kind: Kind, matcher: Matcher) -> list[Any]:
-    """By the lexicon's meanings; the thing itself before what it is made of (a panel's parts)."""
+    """By the lexicon's meanings: the thing itself before a panel's parts; else labels that hold a term for it."""
     classes = {(c.kind, c.id) for c in mention.classes}
     entries = matcher.entries_of(classes, (kind,))
+    combined = [c.attributes["ingredients"].split("|") for c in mention.classes if c.attributes.get("ingredients")]
+    if combined and kind in ("medication", "allergy"):
+        whole = {("drug", d) for d in combined[0]}
+        return [e for e in matcher.catalogue.of(kind) if whole <= matcher.classes_of(e)]
     if kind in ("measurement", "social", "immunization"):
         itself = [e for e in entries if matcher.classes_of(e) & classes]
         return itself or list(entries)
-    return list(entries)
+    if entries:
+        return list(entries)
+    terms = [t for c in mention.classes if _PREFERRED.get(c.kind, ("",))[0] == kind for t in c.terms if len(t) > 4]
+    return [e for t in terms for e in matcher.by_words(t, (kind,))]
 
 
 def _best_kind(entries: list[Any], kinds: tuple[Kind, ...]) -> list[Any]:
@@ -448,7 +483,7 @@ def _settle(ask: Ask, s: str) -> Ask:
 
 
 def _settle_measurement(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
-    if ask.anchor and ask.op not in _NUMERIC | {"count", "first", "list"}:
+    if ask.anchor and ask.op not in _NUMERIC | {"count", "first"}:
         return "closest" if ask.anchor.relation in ("closest", "at") else "latest"
     if not ask.targets:
         return ask.op if ask.op in ("abnormal", "count", "count_by_year") else "list"

@@ -100,7 +100,7 @@ class Agent:
         return chart
 
     async def evidence(self, question: str) -> tuple[Ask, Evidence, str]:
-        """What a model would be given: the question understood, evidence within the token budget, the patient's line."""
+        """What a model would be given: the question understood, evidence in the token budget, the patient's line."""
         chart = await self.chart()
         ask = understand(question, chart)
         evidence = fit(await retrieve(chart, ask), self.settings.tokens)
@@ -127,7 +127,10 @@ async def open_agent(
 
 @asynccontextmanager
 async def graph() -> AsyncIterator[Graph]:
-    """The graph for LangGraph's own tools (`langgraph.json`): input {"question", "patient"}, the rest from settings."""
+    """The graph for LangGraph's own tools (`langgraph.json`): input {"question", "patient"}, the rest from settings.
+
+    The store answers by short synchronous SQLite calls, so a development server wants `langgraph dev --allow-blocking`.
+    """
     settings = settings_module.read()
     with untraced():
         async with open_source(settings.store) as source:

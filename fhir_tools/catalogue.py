@@ -27,7 +27,10 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueEntry:
-    """One concept of one kind. `labels` are all the chart's words for it, the most frequent first. `counts` has the number of facts by standing; dates are of standing `fact`."""
+    """One concept of one kind. `labels` are all the chart's words for it, the most frequent first.
+
+    `counts` has the number of facts by standing; `first` and `last` are of standing `fact`, as the chart writes them.
+    """
 
     kind: Kind
     key: str
@@ -40,6 +43,7 @@ class CatalogueEntry:
 
     @property
     def count(self) -> int:
+        """How many facts there are of standing `fact`."""
         return self.counts.get("fact", 0)
 
 
@@ -56,13 +60,17 @@ class Catalogue:
         return tuple(e for e in self.entries if e.kind in kinds)
 
     def get(self, kind: str, key: str) -> CatalogueEntry | None:
+        """The entry of a concept key (`Concept.key`); None where the chart has none."""
         return self.by_key.get((kind, key))
 
 
 async def read_catalogue(source: Source, patient: Reference, as_of: date) -> Catalogue:
-    """The catalogue of one chart: in one call where the source offers it, else by searching kind by kind."""
+    """The catalogue of one chart: in one call where the source offers it, else by searching kind by kind.
+
+    Raises SourceError; a search that was cut short is told in `searched`.
+    """
     capabilities = await source.capabilities()
-    if CATALOGUE_OPERATION in capabilities.get("operations", ()):
+    if CATALOGUE_OPERATION in (capabilities.get("operations") or ()):
         fetched = await source.fetch(f"{patient}/{CATALOGUE_OPERATION}?as_of={as_of.isoformat()}")
         return from_rows(orjson.loads(fetched.body))
     facts: list[Fact] = []
@@ -73,12 +81,13 @@ async def read_catalogue(source: Source, patient: Reference, as_of: date) -> Cat
         query = Query(type=kind_type, params=((name, patient.id if kind_type == "Patient" else str(patient)),))
         result = await source.search(query)
         facts += [f for r in result.matches for f in facts_of(r)]
-        searched.append(Search(query=str(query), found=len(result.matches), complete=result.complete, error=result.error))
+        found = len(result.matches)
+        searched.append(Search(query=str(query), found=found, complete=result.complete, error=result.error))
     return from_rows(group_rows(facts, as_of), tuple(searched))
 
 
 def group_rows(facts: Iterable[Fact], as_of: date) -> list[Row]:
-    """Facts → catalogue rows: [kind, key, [label…], [[system, code, display]…], {standing: [n, first, last]}, [type…]]."""
+    """Facts → rows of [kind, key, [label…], [[system, code, display]…], {standing: [n, first, last]}, [type…]]."""
     end = dates.end_of_day(as_of)
     groups: dict[tuple[str, str], list[Fact]] = defaultdict(list)
     for fact in facts:
@@ -90,14 +99,17 @@ def group_rows(facts: Iterable[Fact], as_of: date) -> list[Row]:
 def _row(kind: str, key: str, facts: list[Fact]) -> Row:
     numbers = Counter(f.concept.label for f in facts)
     labels = sorted(numbers, key=lambda x: (-numbers[x], x))
-    codings = next(f.concept.codings for f in facts)
+    codings: dict[tuple[str | None, str], Coding] = {}
+    for coding in (c for f in facts for c in f.concept.codings):
+        codings.setdefault((coding.system, coding.code), coding)
     standings: dict[str, list[Any]] = {}
     for standing in dict.fromkeys(f.standing for f in facts):
-        days = sorted(f.when.text for f in facts if f.standing == standing and f.when and f.when.text)
+        starts = sorted((w.low, w.text) for f in facts if f.standing == standing and (w := f.when) and w.low)
+        days = [text for _, text in starts]
         number = sum(f.standing == standing for f in facts)
         standings[standing] = [number, days[0] if days else None, days[-1] if days else None]
     types = list(dict.fromkeys(f.reference.type for f in facts))
-    return [kind, key, labels, [[c.system, c.code, c.display] for c in codings], standings, types]
+    return [kind, key, labels, [[c.system, c.code, c.display] for c in codings.values()], standings, types]
 
 
 def from_rows(rows: Iterable[Row], searched: tuple[Search, ...] = ()) -> Catalogue:
@@ -111,4 +123,13 @@ def _entry(row: Row) -> CatalogueEntry:
     concept = Concept(label=labels[0], codings=tuple(Coding(system=s, code=c, display=d) for s, c, d in codings))
     _, first, last = standings.get("fact", (0, None, None))
     counts = {standing: numbers[0] for standing, numbers in standings.items()}
-    return CatalogueEntry(kind=kind, key=key, concept=concept, labels=tuple(labels), counts=counts, first=first, last=last, types=tuple(types))
+    return CatalogueEntry(
+        kind=kind,
+        key=key,
+        concept=concept,
+        labels=tuple(labels),
+        counts=counts,
+        first=first,
+        last=last,
+        types=tuple(types),
+    )

@@ -54,15 +54,31 @@ class Mention:
 
 
 _TOKEN = re.compile(r"\S+")
+_SHORT = {"h/o": "history of", "w/": "with", "w/o": "without", "c/o": "complains of", "y/o": "years old", "#": "number of", "s/p": "after", "b/c": "because", "p/w": "presents with"}
+_EDGES = frozenset("the a an of her his their its this that patient patients in on at for to with and or is was has".split())
 
 
 def words_of(text: str) -> tuple[Word, ...]:
-    """The normalised words of a text with their offsets."""
+    """The normalised words of a text with their offsets; `labs/vitals` is two words, `h/o` what it stands for."""
     out = []
     for token in _TOKEN.finditer(text):
-        for part in normalise(token.group()).split():
+        for part in _parts(token.group()):
             out.append(Word(text=part, start=token.start(), end=token.end()))
     return tuple(out)
+
+
+@lru_cache(maxsize=20_000)
+def _parts(token: str) -> tuple[str, ...]:
+    bare = token.lower().strip("?.,;:!()")
+    if bare in _SHORT:
+        return tuple(_SHORT[bare].split())
+    spread = token.replace("#", " number of ") if token.startswith("#") else token
+    parts = normalise(spread.replace("'s", "s").replace("\u2019s", "s")).split()
+    return tuple(p for part in parts for p in (part.split("/") if _is_pair(part) else [part]) if p)
+
+
+def _is_pair(part: str) -> bool:
+    return "/" in part and not any(c.isdigit() for c in part) and not lexicon().lookup(part)
 
 
 _QUALIFIED = re.compile(r"\b(suspected|possible|risk of|at risk|family history|screening for|history of|no evidence)\b")
@@ -129,14 +145,17 @@ class Matcher:
         self._labels: dict[str, list[CatalogueEntry]] = defaultdict(list)
         self._classes: dict[Class, list[CatalogueEntry]] = defaultdict(list)
         self._of: dict[tuple[str, str], frozenset[Class]] = {}
+        self._words: dict[tuple[str, str], frozenset[str]] = {}
         self._panels = {p for e in self.lexicon.entries("lab") for p in e.parents}
         for entry in catalogue.entries:
             self._add(entry)
         self._longest = max((len(k.split()) for k in self._labels), default=0)
 
     def _add(self, entry: CatalogueEntry) -> None:
-        for name in _names(entry):
+        names = _names(entry)
+        for name in names:
             self._labels[name].append(entry)
+        self._words[entry.kind, entry.key] = frozenset(_stem(w) for n in names for w in n.split())
         classes = self._meanings(entry)
         self._of[entry.kind, entry.key] = frozenset(classes)
         for known in self._with_parents(classes):
@@ -198,14 +217,14 @@ class Matcher:
         return len(label) > 3 and bool(re.search(r"[a-z]{4}", label)) and not label.startswith("unnamed")
 
     def labels_in(self, words: Sequence[Word]) -> list[Mention]:
-        """The chart's own labels in a question, longest first; labels of one short word are left to the lexicon pass."""
+        """The chart's own long or numbered labels in a question, longest first: found before times are looked for."""
         texts = [w.text for w in words]
         taken = [False] * len(texts)
         found = []
         for length in range(min(self._longest, len(texts)), 0, -1):
             for i in range(len(texts) - length + 1):
                 phrase = " ".join(texts[i : i + length])
-                if any(taken[i : i + length]) or phrase not in self._labels or (length == 1 and len(phrase) < 4):
+                if any(taken[i : i + length]) or phrase not in self._labels or not (length > 4 or any(c.isdigit() for c in phrase)):
                     continue
                 taken[i : i + length] = [True] * length
                 found.append(self._mention(i, i + length, phrase))
@@ -225,6 +244,8 @@ class Matcher:
             for i in range(len(texts) - length + 1):
                 if any(taken[i : i + length]) or (length == 1 and texts[i] in stop):
                     continue
+                if length > 1 and (texts[i] in _EDGES or texts[i + length - 1] in _EDGES):
+                    continue
                 mention = self._mention(i, i + length, " ".join(texts[i : i + length]))
                 if mention.entries or mention.classes:
                     taken[i : i + length] = [True] * length
@@ -234,11 +255,14 @@ class Matcher:
     def by_words(self, phrase: str, kinds: Sequence[str] = ()) -> tuple[CatalogueEntry, ...]:
         """The chart's concepts whose label holds every word of the phrase (whole words, plain plurals folded)."""
         wanted = {_stem(w) for w in phrase.split()}
-        return tuple(
-            e
-            for e in self.catalogue.entries
-            if (not kinds or e.kind in kinds) and wanted <= {_stem(w) for n in _names(e) for w in n.split()}
-        )
+        return tuple(e for e in self.catalogue.entries if (not kinds or e.kind in kinds) and self._holds(e, wanted))
+
+    def _holds(self, entry: CatalogueEntry, wanted: set[str]) -> bool:
+        """Whether each wanted word is a word of the entry's names, or the beginning of one ("derm", "creat")."""
+        words = self._words.get((entry.kind, entry.key), frozenset())
+        if entry.kind == "condition" and _QUALIFIED.search(entry.concept.label.lower()) and not _QUALIFIED.search(" ".join(wanted)):
+            return False
+        return all(w in words or (len(w) > 3 and any(x.startswith(w) for x in words)) for w in wanted)
 
     def by_spelling(self, first: int, last: int, phrase: str) -> Mention | None:
         """The mention that a misspelt phrase most probably means, or None."""

@@ -41,6 +41,7 @@ class Series:
     left_out: tuple[Fact, ...] = ()
 
     def quantity(self, value: float) -> Quantity:
+        """A number of the course with its unit."""
         return Quantity(value=value, unit=self.unit, code=self.unit)
 
 
@@ -113,12 +114,15 @@ def _duration(facts: tuple[Fact, ...], params: Mapping[str, Any]) -> int | None:
 
 
 def _length_of_stay(facts: tuple[Fact, ...], params: Mapping[str, Any]) -> Quantity | None:
-    """Length of one encounter: days for a stay over midnight, else hours or minutes."""
+    """Length of one encounter: days for a stay over midnight, else hours or minutes.
+
+    None while it goes on, and where its dates are known only to the month or year.
+    """
     when = facts[0].when if facts else None
-    if not when or not when.low or not when.high:
+    if not when or not when.low or not when.high or when.precision in ("year", "month"):
         return None
-    nights = (when.high.date() - when.low.date()).days
-    if nights:
+    nights = ((dates.last_day(when) or when.high.date()) - when.low.date()).days
+    if nights or when.precision == "day":
         return Quantity(value=nights, unit="d", code="d")
     minutes = round((when.high - when.low).total_seconds() / 60)
     if minutes >= 120:
@@ -127,7 +131,7 @@ def _length_of_stay(facts: tuple[Fact, ...], params: Mapping[str, Any]) -> Quant
 
 
 def _convert(facts: tuple[Fact, ...], params: Mapping[str, Any]) -> Quantity | None:
-    value = facts[0].value
+    value = facts[0].value if facts else None
     if not isinstance(value, Quantity):
         return None
     return units.convert(value, params["unit"], molar_mass=params.get("molar_mass"))
@@ -153,7 +157,10 @@ OPERATIONS: Mapping[str, Callable[[tuple[Fact, ...], Mapping[str, Any]], Any]] =
 
 
 def compute(op: str, facts: tuple[Fact, ...], **params: Any) -> Computation:
-    """Run `op` over the facts and keep what it read beside what it gave. Raises KeyError for an unknown op."""
+    """Run `op` over the facts and keep what it read beside what it gave.
+
+    Raises KeyError for an unknown op, and ValueError (UnitError) for a `convert` to a unit that does not fit.
+    """
     given = {k: v for k, v in params.items() if v is not None}
     return Computation(op=op, inputs=facts, params=given, result=OPERATIONS[op](facts, given))
 

@@ -37,6 +37,8 @@ def taken(fact: Fact) -> bool:
 
 
 def _state(fact: Fact, encounters: Mapping[Reference, Fact], as_of: date) -> str:
+    if fact.status == "not-taken":
+        return _OVER[fact.status]
     if fact.standing != "fact":
         return {"error": "entered in error", "not-done": "not given"}.get(fact.standing, fact.standing)
     if fact.details.get("role") not in ("order", "statement"):
@@ -45,7 +47,7 @@ def _state(fact: Fact, encounters: Mapping[Reference, Fact], as_of: date) -> str
         return _OVER[fact.status]
     ends = fact.details.get("ends")
     if ends and dates.ends_before(ends, as_of):
-        return f"course ended {(ends.high - ends.high.resolution).date()}"
+        return f"course ended {dates.last_day(ends)}"
     return _stay(fact, encounters, as_of)
 
 
@@ -55,6 +57,6 @@ def _stay(fact: Fact, encounters: Mapping[Reference, Fact], as_of: date) -> str:
     stay = encounters.get(fact.encounter) if fact.encounter else None
     if stay is None:
         return "taking"
-    dated = stay.when.high if stay.when else None
-    over = dated <= dates.end_of_day(as_of) if dated else stay.status == "finished"
+    last = dates.last_day(stay.when) if stay.when else None
+    over = last <= as_of if last else stay.status == "finished"
     return "stay over" if over else "taking"

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from fhir_tools import units
+from fhir_tools import dates, units
 from fhir_tools.types import Components, Concept, Fact, Interval, Missing, Quantity, Value
 
-__all__ = ["day_text", "describe", "is_blood_pressure", "label", "period_text", "quantity_text", "span_of", "value_text"]
+__all__ = [
+    "day_text",
+    "describe",
+    "is_blood_pressure",
+    "label",
+    "period_text",
+    "pressures",
+    "quantity_text",
+    "span_of",
+    "value_text",
+]
 
-_SYSTOLIC, _DIASTOLIC = frozenset(("8480-6", "8459-0", "8460-8", "8461-6")), frozenset(("8462-4", "8453-3", "8454-1", "8455-8"))
-_SEMANTIC_TAGS = ("(disorder)", "(procedure)", "(finding)", "(situation)", "(regime/therapy)", "(event)", "(morphologic abnormality)")
+_SYSTOLIC = frozenset(("8480-6", "8459-0", "8460-8", "8461-6"))
+_DIASTOLIC = frozenset(("8462-4", "8453-3", "8454-1", "8455-8"))
+"""LOINC codes of the two parts of a blood pressure: in general, sitting, standing, supine."""
+_SEMANTIC_TAGS = (
+    "(disorder)",
+    "(procedure)",
+    "(finding)",
+    "(situation)",
+    "(regime/therapy)",
+    "(event)",
+    "(morphologic abnormality)",
+)
 
 
 def label(concept: Concept) -> str:
@@ -30,8 +50,8 @@ def period_text(interval: Interval | None) -> str:
         return day_text(interval)
     if interval.high is None:
         return f"since {interval.text}"
-    last = (interval.high - interval.high.resolution).date().isoformat()
-    return interval.text if interval.precision in ("year", "month") or last <= interval.text else f"{interval.text} to {last}"
+    last = (dates.last_day(interval) or interval.high.date()).isoformat()[: len(interval.text)]
+    return interval.text if last <= interval.text else f"{interval.text} to {last}"
 
 
 def quantity_text(quantity: Quantity) -> str:
@@ -43,29 +63,30 @@ def quantity_text(quantity: Quantity) -> str:
 
 def is_blood_pressure(fact: Fact) -> bool:
     """Whether the fact is a panel with a systolic and a diastolic component."""
-    return _pressures(fact) is not None
+    return bool(pressures(fact))
 
 
-def _pressures(fact: Fact) -> tuple[Quantity, Quantity] | None:
+def pressures(fact: Fact) -> tuple[Fact, ...]:
+    """The systolic and the diastolic component of a blood pressure; empty for anything else."""
     if not isinstance(fact.value, Components):
-        return None
-    found: dict[str, Quantity] = {}
+        return ()
+    found: dict[str, Fact] = {}
     for part in fact.value.parts:
         codes = {c.code for c in part.concept.codings}
         if isinstance(part.value, Quantity):
             if codes & _SYSTOLIC:
-                found["systolic"] = part.value
+                found["systolic"] = part
             elif codes & _DIASTOLIC:
-                found["diastolic"] = part.value
-    return (found["systolic"], found["diastolic"]) if len(found) == 2 else None
+                found["diastolic"] = part
+    return (found["systolic"], found["diastolic"]) if len(found) == 2 else ()
 
 
 def value_text(fact: Fact) -> str:
     """The value in words: `152/92 mm[Hg]` for a blood pressure; empty where there is none."""
-    pressures = _pressures(fact)
-    if pressures:
-        top, bottom = (units.show_number(round(p.value)) for p in pressures)
-        return f"{top}/{bottom} {pressures[0].unit or pressures[0].code or ''}".strip()
+    parts = [p.value for p in pressures(fact) or () if isinstance(p.value, Quantity)]
+    if parts:
+        top, bottom = (f"{p.comparator or ''}{units.show_number(round(p.value))}" for p in parts)
+        return f"{top}/{bottom} {parts[0].unit or parts[0].code or ''}".strip()
     return _plain(fact.value)
 
 

@@ -117,6 +117,8 @@ def _lines(person: bool) -> Iterator[str]:
         try:
             line = input("› " if person else "").strip()
         except (EOFError, KeyboardInterrupt):
+            if person:
+                print()
             return
         if line:
             yield line

@@ -88,7 +88,7 @@ async def _summarise(out: Console, store: LocalStore, given: Settings) -> None:
     out.print(Rule(f"summary of {_SUMMARY_OF}", style="dim", align="left"))
     async with Agent(store, _SUMMARY_OF, as_of=charts.AS_OF, settings=given) as agent:
         made = await summaries.summarise(await agent.chart(), "snapshot")
-    out.print(Text(clean(summaries.render(made, "text"))))
+    out.print(Text(clean(summaries.render(made, "text"))), soft_wrap=True)
     out.print()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import date
 from typing import get_args
 
@@ -13,7 +13,7 @@ from agent.summaries import plain, results, sections
 from agent.summaries.reading import Reader
 from agent.summaries.types import KINDS, Cited, Drafted, Kind, Line, Note, Numbering, Section, Sketch, Summary
 from agent.summaries.visits import since_last_visit
-from agent.types import Ask, Draft, Evidence, Verified
+from agent.types import Ask, Claim, Draft, Evidence, Support, Verified
 from agent.verify import verify
 from fhir_tools import wording
 from fhir_tools.facts import facts_of
@@ -30,7 +30,7 @@ async def summarise(chart: Chart, kind: str) -> Summary:
         raise UserError(f"no summary is called {kind!r}; there are {', '.join(KINDS)}")
     reader = Reader(chart)
     sketches = await _MAKERS[kind](reader)  # type: ignore[index]
-    banner = sections.person(reader)
+    banner = sections.person(reader, everyday=kind == "for-patient")
     return _Assembly(reader, kind).summary(banner, sketches)  # type: ignore[arg-type]
 
 
@@ -62,15 +62,22 @@ async def _labs(reader: Reader) -> Sketches:
 
 async def _for_patient(reader: Reader) -> Sketches:
     say = plain.sentence
-    return (
-        await sections.problems(reader, "Your health problems", say),
-        await sections.current_drugs(reader, "Your medicines", say),
+    made = (
+        await sections.problems(reader, say=say),
+        await sections.current_drugs(reader, say=say),
         await sections.allergies(reader, say),
-        await results.vitals(reader, say=True),
+        await results.vitals(reader, everyday=True),
         await results.labs(reader, 15, everyday=True),
         await sections.immunizations(reader, say, 10),
         await sections.encounters(reader, 3, say),
     )
+    return tuple(replace(sketch, title=title) for title, sketch in zip(_EVERYDAY, made, strict=True))
+
+
+_EVERYDAY = (
+    "Your health problems", "Your medicines", "Your allergies", "Your measurements", "Your test results", "Your vaccines",
+    "Your last visits",
+)  # fmt: skip
 
 
 _MAKERS: dict[Kind, Callable[[Reader], Awaitable[Sketches]]] = {
@@ -118,24 +125,24 @@ class _Assembly:
         )
 
     def _section(self, sketch: Sketch) -> Section:
-        verified = _verified(sketch)
         self._marks |= {m.id: m for c in sketch.cards for m in c.marks}
-        rest: dict[str, list[Drafted]] = defaultdict(list)
-        for drafted in sketch.lines:
-            rest[drafted.claim.text].append(drafted)
-        told = [
-            Line(
-                text=claim.text,
-                marks=tuple(self._numbers.of(m) for m in claim.marks),
-                support=support,
-                plot=drafted.plot,
-                flagged=drafted.flagged,
-            )
-            for claim, support in zip(verified.claims, verified.supports, strict=True)
-            for drafted in [rest[claim.text].pop(0)]
-        ]
-        notes = tuple(Note(text=n.text, marks=tuple(self._numbers.of(m) for m in n.marks)) for n in sketch.notes)
-        return Section(title=sketch.title, lines=tuple(told), notes=notes, hidden=sketch.hidden, removed=verified.removed)
+        whole = _verified(sketch, [d.claim for d in sketch.lines])
+        kept = _paired(whole, [d.claim.text for d in sketch.lines])
+        rest = [d for at, d in enumerate(sketch.lines) if at not in kept and d.shorter]
+        bare = _verified(sketch, [d.shorter for d in rest if d.shorter])
+        places = [sketch.lines.index(d) for d in rest]
+        again = _paired(bare, [d.shorter.text for d in rest if d.shorter])
+        kept |= {places[at]: pair for at, pair in again.items()}
+        told = tuple(self._line(sketch.lines[at], *kept[at]) for at in sorted(kept))
+        notes = tuple(Note(text=n.text, marks=self._named(n.marks)) for n in sketch.notes)
+        return Section(title=sketch.title, lines=told, notes=notes, hidden=sketch.hidden, removed=whole.removed)
+
+    def _line(self, drafted: Drafted, claim: Claim, support: Support) -> Line:
+        marks = self._named(claim.marks)
+        return Line(text=claim.text, marks=marks, support=support, plot=drafted.plot, flagged=drafted.flagged)
+
+    def _named(self, marks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(self._numbers.of(m) for m in marks)
 
     def _cited(self) -> Iterable[Cited]:
         known = {m.id: m for m in self._reader.marks.of(self._numbers.names)} | self._marks
@@ -144,12 +151,23 @@ class _Assembly:
                 yield _citation(known[old], new)
 
 
-def _verified(sketch: Sketch) -> Verified:
-    """The lines that the section's own cards bear. A section asks nothing, so no line can fail to answer it."""
-    if not sketch.lines:
+def _paired(verified: Verified, texts: list[str]) -> dict[int, tuple[Claim, Support]]:
+    """The surviving claims by the place of their line: verify keeps the order and the words of what it leaves."""
+    kept: dict[int, tuple[Claim, Support]] = {}
+    at = 0
+    for claim, support in zip(verified.claims, verified.supports, strict=True):
+        at = texts.index(claim.text, at)
+        kept[at] = (claim, support)
+        at += 1
+    return kept
+
+
+def _verified(sketch: Sketch, claims: list[Claim]) -> Verified:
+    """The claims that the section's own cards bear. A section asks nothing, so no line can fail to answer it."""
+    if not claims:
         return Verified()
     ask = Ask(question=sketch.title, op="list", kinds=tuple(dict.fromkeys(c.kind for c in sketch.cards)))
-    return verify(ask, Draft(claims=tuple(d.claim for d in sketch.lines)), Evidence(cards=sketch.cards))
+    return verify(ask, Draft(claims=tuple(claims)), Evidence(cards=sketch.cards))
 
 
 def _citation(mark: Mark, name: str) -> Cited:
@@ -165,7 +183,8 @@ def _citation(mark: Mark, name: str) -> Cited:
             version=mark.fact.version,
             date=when.text if when and when.text else None,
         )
-    return Cited(mark=name, text=mark.shown, references=mark.references, path=mark.computation.op if mark.computation else "")
+    op = mark.computation.op if mark.computation else ""
+    return Cited(mark=name, text=mark.shown, references=mark.references, path=op)
 
 
 def _warnings(reader: Reader) -> tuple[str, ...]:

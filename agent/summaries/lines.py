@@ -33,7 +33,15 @@ def marks_of(card: Card, *facts: Fact) -> tuple[str, ...]:
 
 def line(card: Card, text: str, *facts: Fact) -> Drafted:
     """A line about facts of a card, with their marks."""
-    return Drafted(claim=Claim(text=text, marks=marks_of(card, *facts)))
+    marks = marks_of(card, *facts)
+    bare = (
+        Claim(text=_bare(facts[0]), marks=marks[:1]) if facts and facts[0].kind in ("allergy", "medication") else None
+    )
+    return Drafted(claim=Claim(text=text, marks=marks), shorter=bare)
+
+
+def _bare(fact: Fact) -> str:
+    return f"{_name(fact)} is recorded{on(fact.when) if fact.when else ''}."
 
 
 def sentence(fact: Fact) -> str:
@@ -113,7 +121,8 @@ def _medication(fact: Fact) -> str:
     d = fact.details
     statement = d.get("role") == "statement"
     dose, reasons = shown_dose(fact), names(d.get("reason"))
-    extra = ", ".join(x for x in (dose, "" if dose and str(d.get("route", "")).lower() in dose.lower() else d.get("route", "")) if x)
+    route = str(d.get("route", ""))
+    extra = ", ".join(x for x in (dose, "" if route.lower() in dose.lower() else route) if x)
     why = f" for {reasons}" if reasons else ""
     if d.get("taking") == "taking":
         word = "reported as taken" if statement else "listed active"

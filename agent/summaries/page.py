@@ -15,9 +15,14 @@ __all__ = ["html"]
 
 
 def html(summary: Summary, more: Mapping[str, tuple[str, ...]], searches: str) -> str:
-    """The page. `more` has, by section title, what is not shown or was removed; `searches` is the line about searches."""
+    """The page. `more` has what each section (by title) leaves out; `searches` is the line about searches."""
     return _template().render(
-        summary=summary, sections=(summary.banner, *summary.sections), more=more, searches=searches, drawn=_drawn, told=_told
+        summary=summary,
+        sections=(summary.banner, *summary.sections),
+        more=more,
+        searches=searches,
+        drawn=_drawn,
+        told=_told,
     )
 
 
@@ -25,7 +30,9 @@ def html(summary: Summary, more: Mapping[str, tuple[str, ...]], searches: str) -
 def _template() -> Template:
     # Chart text is data: everything is escaped but the drawings, which are made here.
     loader = PackageLoader("agent.summaries", package_path=".")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     return environment.get_template("page.html.j2")
 
 
@@ -36,7 +43,8 @@ def _drawn(plot: Plot) -> Markup:
 def _told(plot: Plot) -> str:
     """The plot in words, for who does not see it."""
     first, last = plot.points[0], plot.points[-1]
-    band = f"; reference range {_bound(plot.low)} to {_bound(plot.high)}" if plot.low is not None or plot.high is not None else ""
+    known = plot.low is not None or plot.high is not None
+    band = f"; reference range {_bound(plot.low)} to {_bound(plot.high)}" if known else ""
     number = len([p for p in plot.points if p[2] == plot.names[0]])
     return f"{plot.title}, {number} results from {first[0].date()} to {last[0].date()}{band}"
 

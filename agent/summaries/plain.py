@@ -19,6 +19,7 @@ _MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 _HARMLESS = re.compile(r"\b(?:essential|primary|unspecified|disorder)\b|\s*[\[(][^\])]*[\])]|,\s*unspecified")
+_SPECIMEN = re.compile(r" in (?:serum|plasma|blood|urine|serum or plasma|arterial blood|venous blood|body fluid)\b.*$")
 
 
 @cache
@@ -34,7 +35,7 @@ def lay(concept: Concept) -> str:
     """
     whole = " ".join(wording.label(concept).lower().split())
     plain = " ".join(_HARMLESS.sub(" ", whole).split()).strip(" ,-")
-    first = plain.split(" in ")[0]
+    first = _SPECIMEN.sub("", plain)
     found = next((_words()[w] for w in (whole, plain, first) if w in _words()), "")
     return "" if found == whole else found
 
@@ -72,17 +73,16 @@ def sentence(fact: Fact) -> str:
             return f"{_capital(name)}{since}."
         case "medication":
             dose = shown_dose(fact)
-            ordered = "stated" if fact.details.get("role") == "statement" else "ordered"
+            ordered = "noted" if fact.details.get("role") == "statement" else "ordered"
             return f"{_capital(name)}{f': {dose}' if dose else ''}, {ordered}{_dated(fact.when)}."
         case "allergy":
             reaction = fact.details.get("reaction")
-            return f"{_capital(name)}{f': it caused {reaction}' if reaction and not fact.details.get('negation') else ''}."
+            caused = f": it caused {reaction}" if reaction and not fact.details.get("negation") else ""
+            return f"{_capital(name)}{caused}."
         case "measurement" | "social":
             return f"{_capital(name)} was {_value(fact)}{_flag(fact)}{_dated(fact.when)}."
         case "immunization":
             return f"{_capital(name)} was given{_dated(fact.when)}."
-        case "encounter":
-            return f"{_capital(name)}{_dated(fact.when)}."
     return f"{_capital(name)}{_dated(fact.when)}."
 
 
@@ -94,7 +94,7 @@ def _value(fact: Fact) -> str:
 
 def _flag(fact: Fact) -> str:
     flag = flag_of(fact)
-    return f" ({flag})" if flag in ("high", "low") else f" ({flag})" if flag else ""
+    return f" ({flag})" if flag else ""
 
 
 def _capital(text: str) -> str:

@@ -18,6 +18,13 @@ __all__ = ["plot_of", "sparkline", "svg"]
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPARK = 24
 _LEAST = 3
+_TIME: dict[str, Any] = {
+    "tickCount": 4,
+    "grid": False,
+    "labelFlush": True,
+    "labelOverlap": "greedy",
+    "labelSeparation": 8,
+}
 _TEXT, _BAND, _LINE, _NOW = "#010203", "#010204", "#010205", "#010206"
 _VARIABLES = {_TEXT: "currentColor", _BAND: "var(--band)", _LINE: "var(--line)", _NOW: "var(--now)"}
 """Stand-in colours of the drawing, and the page's own that take their place (so that dark mode reaches it)."""
@@ -25,7 +32,7 @@ _RANGE = re.compile(r"^\s*(?P<low>-?\d+(?:\.\d+)?)\s*-\s*(?P<high>-?\d+(?:\.\d+)
 _ONE = re.compile(r"^\s*(?P<sign>[<>]=?|≤|≥)\s*(?P<value>-?\d+(?:\.\d+)?)\s*(?P<unit>\S*)")
 
 
-def plot_of(facts: tuple[Fact, ...]) -> Plot | None:
+def plot_of(facts: tuple[Fact, ...], older: int = 0) -> Plot | None:
     """The facts (of one concept, oldest first) as a course; None with fewer than three comparable, dated numbers."""
     told = tuple(f for f in facts if f.when and f.when.low and f.when.precision in ("day", "time"))
     pressure = bool(told) and all(wording.is_blood_pressure(f) for f in told)
@@ -43,6 +50,7 @@ def plot_of(facts: tuple[Fact, ...]) -> Plot | None:
         points=tuple(points),
         low=low,
         high=high,
+        older=max(0, older),
     )
 
 
@@ -80,25 +88,27 @@ def svg(plot: Plot) -> str:
 def _chart(plot: Plot) -> Any:
     rows = [{"t": when.date().isoformat(), "v": value, "s": name or plot.title} for when, value, name in plot.points]
     last = [next(r for r in reversed(rows) if r["s"] == (name or plot.title)) for name in plot.names]
-    x = alt.X("t:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=4, grid=False, labelFlush=True))
-    y = alt.Y("v:Q", title=plot.unit or None, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=4))
+    x = alt.X("t:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(**_TIME))
+    y = alt.Y("v:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=4))
     line = alt.Chart(alt.Data(values=rows)).mark_line(color=_LINE, strokeWidth=1.5, point={"color": _LINE, "size": 14})
     latest = alt.Chart(alt.Data(values=last))
     layers = [
         line.encode(x=x, y=y, detail="s:N"),
         latest.mark_point(color=_NOW, filled=True, size=60, opacity=1).encode(x=x, y=y),
-        latest.mark_text(color=_TEXT, dy=-10, align="right", fontWeight="bold").encode(x=x, y=y, text="v:Q"),
+        latest.mark_text(color=_TEXT, dx=7, align="left", fontWeight="bold").encode(x=x, y=y, text="v:Q"),
     ]
     if plot.low is not None or plot.high is not None:
         layers.insert(0, _band(plot, [float(str(r["v"])) for r in rows], y))
     return (
         alt.layer(*layers)
-        .properties(width=250, height=110, background="transparent")
+        .properties(width=240, height=110, background="transparent")
         .configure(
             font="system-ui, sans-serif",
-            padding={"left": 4, "right": 12, "top": 12, "bottom": 4},
+            padding={"left": 4, "right": 34, "top": 8, "bottom": 4},
             view=alt.ViewConfig(stroke=None),
-            axis=alt.AxisConfig(labelColor=_TEXT, titleColor=_TEXT, tickColor=_TEXT, domainColor=_TEXT, gridColor=_BAND),
+            axis=alt.AxisConfig(
+                labelColor=_TEXT, titleColor=_TEXT, tickColor=_TEXT, domainColor=_TEXT, gridColor=_BAND
+            ),
         )
     )
 

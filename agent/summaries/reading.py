@@ -12,7 +12,7 @@ from fhir_tools.cards import Marks
 from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.errors import NotFound
 from fhir_tools.facts import facts_of
-from fhir_tools.types import Concept, Fact, Kind, Mark, Query, Reference, Search
+from fhir_tools.types import Concept, Fact, Interval, Kind, Mark, Query, Reference, Search
 
 __all__ = ["DATED", "Reader", "usable"]
 
@@ -49,15 +49,29 @@ class Reader:
         return Query(type=type_, params=(("patient", str(self.chart.patient)), *params))
 
     async def read(self, kind: Kind, query: Query) -> tuple[Fact, ...]:
-        """The facts of a kind that a search finds, not dated after as_of, oldest first; parts of panels left to their whole."""
+        """The facts of a kind that a search finds, oldest first: none dated after as_of, no parts of panels."""
         result = await self.chart.search(query)
         found = result.total if result.total is not None else len(result.matches)
         self.searched[str(query)] = Search(query=str(query), found=found, complete=result.complete, error=result.error)
         facts = [f for r in result.matches for f in facts_of(r) if f.kind == kind and "panel" not in f.details]
-        return compute.in_order(tuple([await self._named(f) for f in facts if not self.later(f)]))
+        return compute.in_order(tuple([self._as_known(await self._named(f)) for f in facts if not self.later(f)]))
 
     def later(self, fact: Fact) -> bool:
         return bool(fact.when and fact.when.low and fact.when.low >= self.end)
+
+    def _as_known(self, fact: Fact) -> Fact:
+        """The fact without what is dated after as_of: an end that had not come yet, and the status it brought."""
+        details = {k: v for k, v in fact.details.items() if k == "ends" or not self._ahead(v)}
+        ended = "abatement" in fact.details and "abatement" not in details
+        if ended:
+            details.pop("clinical", None)
+        when = fact.when
+        if when and when.high and when.high > self.end and fact.kind == "encounter":
+            when = replace(when, high=None)
+        return replace(fact, details=details, when=when, status="" if ended else fact.status)
+
+    def _ahead(self, value: object) -> bool:
+        return isinstance(value, Interval) and bool(value.low and value.low >= self.end)
 
     def newest(self, type_: str, count: int, *params: tuple[str, str], since: date | None = None) -> Query:
         """A search for the newest records up to as_of."""

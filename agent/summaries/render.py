@@ -70,7 +70,8 @@ def _course(plot: Plot) -> str:
     first, last = plot.points[0][0].date(), plot.points[-1][0].date()
     values = [v for _, v, name in plot.points if name == plot.names[0]]
     number = f"{units.show_number(min(values))} to {units.show_number(max(values))}"
-    return f"{sparkline(plot)} {len(values)} results {first} to {last}, {number}"
+    older = f" ({plot.older} older ones left out)" if plot.older else ""
+    return f"{sparkline(plot)} {len(values)} results {first} to {last}, {number}{older}"
 
 
 def _more(section: Section) -> Iterator[str]:
@@ -78,7 +79,7 @@ def _more(section: Section) -> Iterator[str]:
         yield f"{section.hidden} more {'is' if section.hidden == 1 else 'are'} not shown."
     reasons = Counter(r.reason for r in section.removed)
     for reason, number in reasons.items():
-        yield f"{number} line{'s' if number > 1 else ''} removed by the check: {reason}."
+        yield f"{number} line{'s' if number > 1 else ''} removed or shortened by the check: {reason}."
 
 
 def _searches(summary: Summary) -> str:
@@ -135,7 +136,14 @@ def _json(summary: Summary) -> str:
         "sections": [_section_data(s) for s in (summary.banner, *summary.sections)],
         "closing": summary.closing,
         "citations": [
-            {"mark": c.mark, "text": c.text, "date": c.date, "references": c.references, "version": c.version, "path": c.path}
+            {
+                "mark": c.mark,
+                "text": c.text,
+                "date": c.date,
+                "references": c.references,
+                "version": c.version,
+                "path": c.path,
+            }
             for c in summary.citations
         ],
         "searched": [
@@ -163,7 +171,10 @@ def _line_data(line: Line) -> dict[str, Any]:
         "unit": plot.unit,
         "low": plot.low,
         "high": plot.high,
-        "points": [{"when": when.isoformat(), "value": value, "series": name or None} for when, value, name in plot.points],
+        "older": plot.older,
+        "points": [
+            {"when": when.isoformat(), "value": value, "series": name or None} for when, value, name in plot.points
+        ],
     }
     return {"text": line.text, "marks": line.marks, "support": line.support, "flagged": line.flagged, "course": course}
 

@@ -39,11 +39,11 @@ _COURSE = 40
 _ENOUGH = 12
 
 
-async def vitals(reader: Reader, count: int = _COURSE, say: bool = False) -> Sketch:
+async def vitals(reader: Reader, count: int = _COURSE, everyday: bool = False) -> Sketch:
     """The newest of each vital sign."""
     entries = [e for e in reader.chart.catalogue.of("measurement") if e.count and _codes(e) & set(VITALS)]
     ordered = sorted(entries, key=lambda e: min(VITALS.index(c) for c in _codes(e) & set(VITALS)))
-    made = await measured(reader, "Vital signs", ordered, count, everyday=say)
+    made = await measured(reader, "Vital signs", ordered, count, everyday=everyday)
     if made.lines:
         return made
     query = reader.newest("Observation", 1, ("category", "vital-signs"))
@@ -86,13 +86,17 @@ async def measured(
         window = f"newest {len(facts)} results" if len(facts) >= count else ""
         card = measurement_card(reader.marks, facts, window=window, names=names, each=len(facts) <= _ENOUGH)
         cards.append(card)
-        told.append(_drafted(reader, card, facts, everyday))
+        told.append(_drafted(reader, card, facts, everyday, entry.count - len(facts) if window else 0))
     queries = [reader.searched[q] for q in reader.searched if q.startswith("Observation")]
-    notes = tuple(Note(text=f"A search for results was cut short ({q.error or 'no reason given'}).") for q in queries if not q.complete)
+    notes = tuple(
+        Note(text=f"A search for results was cut short ({q.error or 'no reason given'}).")
+        for q in queries
+        if not q.complete
+    )
     return Sketch(title=title, lines=tuple(told), cards=tuple(cards), notes=notes[:1])
 
 
-def _drafted(reader: Reader, card: Card, facts: tuple[Fact, ...], everyday: bool) -> Drafted:
+def _drafted(reader: Reader, card: Card, facts: tuple[Fact, ...], everyday: bool, older: int) -> Drafted:
     text, used = lines.measured(facts)
     if everyday:
         text, used = plain.sentence(used[-1]), used[-1:]
@@ -101,7 +105,7 @@ def _drafted(reader: Reader, card: Card, facts: tuple[Fact, ...], everyday: bool
     fresh = replace(card, marks=(*card.marks, *(reader.marks.fact(f) for f in used)))
     return Drafted(
         claim=Claim(text=text, marks=lines.marks_of(fresh, *used)),
-        plot=plot_of(facts),
+        plot=plot_of(facts, older),
         flagged=bool(lines.flag_of(used[-1])),
     )
 
@@ -132,5 +136,3 @@ def _rank(entry: CatalogueEntry) -> int:
 
 def _backwards(day: str | None) -> int:
     return -int((day or "0").replace("-", "").ljust(8, "0"))
-
-

@@ -56,15 +56,16 @@ def listed(
 
 
 def absent(reader: Reader, what: str, *queries: Query, others: tuple[Fact, ...] = ()) -> Note:
-    """"No … are documented" with the searches that prove it; a cut search and unusable records are told as such."""
+    """ "No … are documented" with the searches that prove it; a cut search and unusable records are told as such."""
     marks = tuple(m.id for m in reader.proof(*queries))
-    faults = reader.faults(*queries)
+    faults = "; ".join(reader.faults(*queries))
     if faults:
-        return Note(text=f"{what} could not be read in full ({'; '.join(faults)}), so this may not be all.", marks=marks)
+        return Note(text=f"{what} could not be read in full ({faults}), so this may not be all.", marks=marks)
     proof = ", ".join(f"{q.type}: {reader.found(q)}" for q in queries)
     if others:
         how = ", ".join(dict.fromkeys(_HOW.get(f.standing, f.standing) for f in others))
-        return Note(text=f"No {what.lower()} on record that count: {len(others)} {how} (searched {proof}).", marks=marks)
+        told = f"{len(others)} {'is' if len(others) == 1 else 'are'} on record as {how}"
+        return Note(text=f"No {what.lower()} are documented that count; {told} (searched {proof}).", marks=marks)
     return Note(text=f"No {what.lower()} are documented (searched {proof}).", marks=marks)
 
 
@@ -79,8 +80,8 @@ def cut(reader: Reader, what: str, *queries: Query) -> tuple[Note, ...]:
 # The person.
 
 
-def person(reader: Reader, say: Say | None = None) -> Sketch:
-    """Name, sex, age; who has died is told as such."""
+def person(reader: Reader, everyday: bool = False) -> Sketch:
+    """Name, sex, age; who has died is told as such. `everyday` speaks to the person."""
     facts = {f.path: f for f in facts_of(reader.chart.person)}
     died = next((f for p, f in facts.items() if p.startswith("Patient.deceased") and _dead(reader, f)), None)
     told, cards = [], []
@@ -90,7 +91,7 @@ def person(reader: Reader, say: Say | None = None) -> Sketch:
             cards.append(card)
             told.append(line(card, f"{word}: {wording.value_text(facts[path])}.", facts[path]))
     if "Patient.birthDate" in facts:
-        drafted, card = _age(reader, facts["Patient.birthDate"], died)
+        drafted, card = _age(reader, facts["Patient.birthDate"], died, everyday)
         cards.append(card)
         told.append(drafted)
     if died:
@@ -98,7 +99,7 @@ def person(reader: Reader, say: Say | None = None) -> Sketch:
         cards.append(card)
         when = f" on {wording.value_text(died)}" if isinstance(died.value, Interval) else ""
         told.append(line(card, f"The patient died{when}." if when else "The patient is recorded as deceased.", died))
-    return Sketch(title="Patient", lines=tuple(told), cards=tuple(cards))
+    return Sketch(title="You" if everyday else "Patient", lines=tuple(told), cards=tuple(cards))
 
 
 def _dead(reader: Reader, fact: Fact) -> bool:
@@ -107,7 +108,7 @@ def _dead(reader: Reader, fact: Fact) -> bool:
     return fact.value is True
 
 
-def _age(reader: Reader, birth: Fact, died: Fact | None) -> tuple[Drafted, Card]:
+def _age(reader: Reader, birth: Fact, died: Fact | None, everyday: bool) -> tuple[Drafted, Card]:
     at_death = died is not None and isinstance(died.value, Interval)
     inputs = (birth, replace(died, when=died.value)) if died and isinstance(died.value, Interval) else (birth,)
     age = compute.compute("age", inputs, at=None if at_death else reader.chart.as_of)
@@ -117,7 +118,10 @@ def _age(reader: Reader, birth: Fact, died: Fact | None) -> tuple[Drafted, Card]
         reader.marks, (birth,), title="Patient", computed=computed, names=("date of birth", "patient", "age")
     )
     mark = next(m.id for m in card.marks if m.computation and m.computation.op == "age")
-    text = f"The patient {'was' if died else 'is'} {shown} years old{' at death' if at_death else ''}, born {wording.value_text(birth)}."
+    told = f"The patient {'was' if died else 'is'} {shown} years old{' at death' if at_death else ''}"
+    text = f"{told}, born {wording.value_text(birth)}."
+    if everyday and not died and isinstance(birth.value, Interval):
+        text = f"You are {shown} years old, born {plain.day(birth.value)}."
     return Drafted(claim=Claim(text=text, marks=(mark, *marks_of(card, birth)))), card
 
 
@@ -129,31 +133,29 @@ async def conditions(reader: Reader) -> tuple[Query, tuple[Fact, ...]]:
     return query, await reader.read("condition", query)
 
 
-def active(reader: Reader, fact: Fact) -> bool:
-    """Whether a condition stands on the day: by its clinical status, which is as recorded now, or a later abatement."""
-    end = fact.details.get("abatement")
-    if isinstance(end, Interval) and end.low:
-        return end.low >= reader.end
+def active(fact: Fact) -> bool:
+    """Whether a condition stands on the day: by its clinical status, else because it has no end up to then."""
     clinical = fact.details.get("clinical")
-    return clinical in ("active", "recurrence", "relapse") if clinical else end is None
+    return clinical in ("active", "recurrence", "relapse") if clinical else "abatement" not in fact.details
 
 
 async def problems(reader: Reader, title: str = "Active problems", say: Say = lines.sentence) -> Sketch:
     query, facts = await conditions(reader)
-    groups = by_concept(f for f in usable(facts) if active(reader, f))
+    groups = by_concept(f for f in usable(facts) if active(f))
     if groups:
         return listed(reader, title, groups, say, notes=cut(reader, "Conditions", query))
     notes = [] if usable(facts) else [absent(reader, "Conditions", query, others=facts)]
     if usable(facts):
         marks = tuple(m.id for m in reader.proof(query))
-        notes.append(Note(text=f"No condition is recorded as active ({len(usable(facts))} past ones are).", marks=marks))
+        told = f"No condition is recorded as active; {len(usable(facts))} past ones are."
+        notes.append(Note(text=told, marks=marks))
     return Sketch(title=title, notes=(*notes, *cut(reader, "Conditions", query)))
 
 
 async def past_problems(reader: Reader) -> tuple[Sketch, ...]:
     """What is over, and what was never sure or was refuted, told as that."""
     _, facts = await conditions(reader)
-    standing = {wording.label(f.concept).lower() for f in usable(facts) if active(reader, f)}
+    standing = {wording.label(f.concept).lower() for f in usable(facts) if active(f)}
     over = [g for g in by_concept(usable(facts)) if wording.label(g[-1].concept).lower() not in standing]
     unsure = by_concept(f for f in facts if f.standing in ("unconfirmed", "refuted"))
     made = [listed(reader, "Past problems", over)] if over else []
@@ -163,7 +165,8 @@ async def past_problems(reader: Reader) -> tuple[Sketch, ...]:
 
 
 def _unsure(fact: Fact) -> str:
-    return f"{wording.label(fact.concept)} is {'refuted' if fact.standing == 'refuted' else 'unconfirmed'}{lines.on(fact.when)}."
+    word = "refuted" if fact.standing == "refuted" else "unconfirmed"
+    return f"{wording.label(fact.concept)} is {word}{lines.on(fact.when)}."
 
 
 # Medications.
@@ -172,7 +175,8 @@ def _unsure(fact: Fact) -> str:
 async def drugs(reader: Reader, only_active: bool) -> tuple[tuple[Query, ...], tuple[Fact, ...]]:
     """Orders and statements up to as_of, judged for being taken; all of them or those whose status is active."""
     queries = tuple(
-        reader.query(type_, *(((name, "active"),) if only_active else ()), *_until(reader, type_)) for type_, name in _ORDERS
+        reader.query(type_, *(((name, "active"),) if only_active else ()), *_until(reader, type_))
+        for type_, name in _ORDERS
     )
     found = [f for q in queries for f in await reader.read("medication", q)]
     return queries, await reader.reasoned(await reader.judged(tuple(found)))
@@ -186,13 +190,22 @@ async def current_drugs(reader: Reader, title: str = "Current medications", say:
     """Drugs whose newest order or statement says that they are being taken."""
     queries, facts = await drugs(reader, only_active=True)
     groups = by_concept(f for f in usable(facts) if taken(f))
-    others = len({wording.label(f.concept) for f in usable(facts) if not taken(f)} - {wording.label(g[-1].concept) for g in groups})
+    now = {wording.label(g[-1].concept) for g in groups}
+    others = len({wording.label(f.concept) for f in usable(facts) if not taken(f)} - now)
     notes = list(cut(reader, "Medications", *queries))
     if others:
-        notes.append(Note(text=f"{others} more {'is' if others == 1 else 'are'} listed active, but the course or the stay that it was for is over."))
+        told = f"{others} more {'is' if others == 1 else 'are'} listed active, but the course or the hospital stay is over."
+        notes.append(Note(text=told))
     if not groups:
-        notes.insert(0, absent(reader, "Current medications", *queries))
+        notes.insert(0, _none_current(reader, facts, queries))
     return listed(reader, title, groups, say, notes=tuple(notes))
+
+
+def _none_current(reader: Reader, facts: tuple[Fact, ...], queries: tuple[Query, ...]) -> Note:
+    if not facts and any(e.count for e in reader.chart.catalogue.of("medication")) and not reader.faults(*queries):
+        marks = tuple(m.id for m in reader.proof(*queries))
+        return Note(text="Medications are documented, but none up to this day is recorded as active now.", marks=marks)
+    return absent(reader, "Current medications", *queries, others=tuple(f for f in facts if f.standing != "fact"))
 
 
 async def other_drugs(reader: Reader) -> tuple[Sketch, ...]:
@@ -261,5 +274,3 @@ async def family(reader: Reader) -> Sketch:
     if not standing:
         return Sketch(title="Family history", notes=(absent(reader, "Family history entries", query, others=facts),))
     return listed(reader, "Family history", tuple((f,) for f in standing), notes=cut(reader, "Family history", query))
-
-

@@ -20,7 +20,8 @@ class Plot:
     """The course of one measurement: points oldest first in `unit` (UCUM), and the chart's own reference range.
 
     `low` and `high` are the range of the latest result, None where it has none (on that side) or has it in
-    another unit. `names` are the series (one, or systolic and diastolic); each point names its own.
+    another unit. `names` are the series (one, or systolic and diastolic); each point names its own. `older` results
+    were left out.
     """
 
     title: str
@@ -28,6 +29,7 @@ class Plot:
     points: tuple[tuple[datetime, float, str], ...]
     low: float | None = None
     high: float | None = None
+    older: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -36,9 +38,13 @@ class Plot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drafted:
-    """A line before verify: the claim, what goes with it, and whether the result is out of range."""
+    """A line before verify: the claim, what goes with it, and whether the result is out of range.
+
+    `shorter` is told when verify takes the claim out: the bare record, so that a doubt about a detail hides no allergy.
+    """
 
     claim: Claim
+    shorter: Claim | None = None
     plot: Plot | None = None
     flagged: bool = False
 

@@ -1,7 +1,7 @@
 """What is new since the last visit. The last visit is the last finished encounter before the most recent one.
 
 New is what is clinically dated after that visit ended, up to as_of, the most recent encounter with it: results,
-orders, conditions that began or ended, procedures, reports, vaccines. A stop that the chart does not date cannot be placed in time.
+orders, conditions that began or ended, procedures, reports, vaccines. A stop without a date cannot be placed in time.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ async def since_last_visit(reader: Reader) -> tuple[Sketch, ...]:
     for kind, type_, title in _TYPES:
         found = await _new(reader, kind, reader.newest(type_, _RESULTS, since=day), after)
         made += [listed(reader, title, by_concept(found))] if found else []
-    return (*made, _nothing(reader, made[2:], day)) if not any(s.lines for s in made[2:]) else tuple(s for s in made if s.lines or s.notes)
+    told = tuple(s for s in made if s.lines or s.notes)
+    return told if any(s.lines for s in made[1:]) else (*told, _nothing(reader, day))
 
 
 def _last_finished(visits: tuple[Fact, ...]) -> Fact | None:
@@ -63,22 +64,40 @@ def _last_finished(visits: tuple[Fact, ...]) -> Fact | None:
 
 def _visits(reader: Reader, latest: Fact, before: Fact | None, notes: tuple[Note, ...]) -> Sketch:
     told = [latest] if before is None else [latest, before]
-    card = event_card(reader.marks, tuple(reversed(told)), title="Encounters, newest", window="newest encounters", names=("visit", "encounter"))
+    card = event_card(
+        reader.marks,
+        tuple(reversed(told)),
+        title="Encounters, newest",
+        window="newest encounters",
+        names=("visit", "encounter"),
+    )
     words = ("Most recent", "Before it")
     drafted = tuple(line(card, f"{word}: {lines.sentence(f)}", f) for word, f in zip(words, told, strict=False))
     how = (
         f"Only one visit is documented up to {reader.chart.as_of}, so there is nothing to compare it with."
         if before is None
-        else "Listed below is what is dated after the earlier of these two visits ended; a stop without a date cannot be placed."
+        else "Below is what is dated after the earlier of these two visits ended. A stop without a date cannot be placed."
     )
     return Sketch(title="Visits", lines=drafted, notes=(Note(text=how), *notes), cards=(card,))
 
 
-def _nothing(reader: Reader, made: list[Sketch], day: date) -> Sketch:
-    types = ("Observation", "Condition", "MedicationRequest", "Procedure", "DiagnosticReport", "Immunization", "ImagingStudy")
+def _nothing(reader: Reader, day: date) -> Sketch:
+    types = (
+        "Observation",
+        "Condition",
+        "MedicationRequest",
+        "Procedure",
+        "DiagnosticReport",
+        "Immunization",
+        "ImagingStudy",
+    )
     rows = [s for s in reader.searched.values() if s.query.split("?")[0] in types]
     marks = tuple(reader.marks.searched(s).id for s in rows)
-    told = "Nothing new is documented" if all(s.complete for s in rows) else "Nothing new was found, but a search was cut short,"
+    told = (
+        "Nothing new is documented"
+        if all(s.complete for s in rows)
+        else "Nothing new was found, but a search was cut short,"
+    )
     return Sketch(title="New", notes=(Note(text=f"{told} after {day.isoformat()}.", marks=marks),))
 
 
@@ -111,7 +130,13 @@ async def _results(reader: Reader, after: datetime, day: date) -> Sketch:
     if reader.found(query) > _RESULTS:
         notes = (*notes, Note(text=f"Only the newest {_RESULTS} of {reader.found(query)} results were read."))
     flagged = sorted(drafted, key=lambda d: not d.flagged)
-    return Sketch(title="New results", lines=tuple(flagged[:60]), cards=tuple(cards), notes=notes, hidden=max(0, len(flagged) - 60))
+    return Sketch(
+        title="New results",
+        lines=tuple(flagged[:60]),
+        cards=tuple(cards),
+        notes=notes,
+        hidden=max(0, len(flagged) - 60),
+    )
 
 
 async def _conditions(reader: Reader, after: datetime) -> tuple[Sketch, ...]:
@@ -135,12 +160,14 @@ async def _orders(reader: Reader, after: datetime, day: date) -> tuple[Sketch, .
     started = [f for f in new if wording.label(f.concept).lower() not in known]
     again = [f for f in new if wording.label(f.concept).lower() in known]
     over = [f for f in usable(every) if f not in new and _over(reader, f, after)]
-    titled = (("Medications started", started), ("Medications ordered again", again), ("Medication courses that ended", over))
+    titled = (
+        ("Medications started", started),
+        ("Medications ordered again", again),
+        ("Medication courses that ended", over),
+    )
     return tuple(listed(reader, title, by_concept(group)) for title, group in titled if group)
 
 
 def _over(reader: Reader, fact: Fact, after: datetime) -> bool:
     end = fact.details.get("ends")
     return isinstance(end, Interval) and bool(end.high and after <= end.high < reader.end)
-
-

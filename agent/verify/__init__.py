@@ -23,5 +23,7 @@ def verify(ask: Ask, draft: Draft, evidence: Evidence) -> Verified:
         claims=tuple(v.claim for v in kept),
         supports=tuple(v.support for v in kept),
         removed=tuple(Removed(kind=v.fault.kind, reason=v.fault.reason) for v in verdicts if v.fault),
-        feedback="\n".join(f"Claim {n}: {v.fault.kind}: {v.fault.reason}." for n, v in enumerate(verdicts, 1) if v.fault),
+        feedback="\n".join(
+            f"Claim {n}: {v.fault.kind}: {v.fault.reason}." for n, v in enumerate(verdicts, 1) if v.fault
+        ),
     )

@@ -52,7 +52,9 @@ def _without_bare(reading: Reading) -> Reading:
     """The reading without statements of a mere noun ("the note", "reports"), where something else is to be checked."""
     if not (reading.quotes or reading.leftover or len(reading.statements) > 1):
         return reading
-    kept = tuple(s for s in reading.statements if s.number or s.head or s.dating or s.qualifiers or s.denied or s.attributes)
+    kept = tuple(
+        s for s in reading.statements if s.number or s.head or s.dating or s.qualifiers or s.denied or s.attributes
+    )
     return replace(reading, statements=kept)
 
 
@@ -178,13 +180,17 @@ class Judge:
             return _fault("number", "another number was worked out")
         return _fault("computation", "no sound computation over all the records bears it")
 
-    def _dependent(self, s: Statement, reading: Reading, named: tuple[str, ...], rest: list[tuple[Statement, Held]]) -> Held:
+    def _dependent(
+        self, s: Statement, reading: Reading, named: tuple[str, ...], rest: list[tuple[Statement, Held]]
+    ) -> Held:
         """Differences and ages, which depend on what else the claim tells."""
         others = frozenset(i for _, h in rest for i in h.ids)
         base = universe(s, self.chart, self.ask, named)
         if s.role == "age":
             birth = self.chart.kind("patient")
-            event = any(x.role == "event" and (x.head or x.dating) and not (x.head and x.head.concept <= birth) for x, _ in rest)
+            event = any(
+                x.role == "event" and (x.head or x.dating) and not (x.head and x.head.concept <= birth) for x, _ in rest
+            )
             event = event or bool(s.dating)
             marks = self.computations.age(s, others - birth, event)
             if not marks and others:
@@ -195,7 +201,11 @@ class Judge:
         marks = self.computations.change(s, base, told, reading)
         if marks:
             return Held(marks=marks)
-        plain = None if s.number and s.number.signed else narrow(replace(s, role="value"), base, reading, self.chart, self.pools, others)
+        plain = (
+            None
+            if s.number and s.number.signed
+            else narrow(replace(s, role="value"), base, reading, self.chart, self.pools, others)
+        )
         if plain and plain.ids and not reading.directions:
             return Held(ids=plain.ids)
         return _fault("computation", "no sound difference between the values bears it")
@@ -213,7 +223,9 @@ class Judge:
         positive = [i for i in told if facts[i].standing == "fact" and not is_negative(facts[i])]
         if positive and not any(w in s.statuses for w in STANDING_WORDS):
             return _fault("negation", "it is denied, and the chart records it")
-        negative = frozenset(i for i in told if is_negative(facts[i]) and (facts[i].standing == "fact" or stands(facts[i], s)))
+        negative = frozenset(
+            i for i in told if is_negative(facts[i]) and (facts[i].standing == "fact" or stands(facts[i], s))
+        )
         if negative:
             return Held(ids=negative)
         return self._searched(s, reading)
@@ -232,7 +244,14 @@ class Judge:
         about = {id(self.chart.cards[n]) for n in s.head.cards} if s.head else set()
         named = id(card) in about if s.head else card.kind in s.nouns
         fits = not card.window or self.ask.window is not None or self.ask.anchor is not None
-        return mark.search.found == 0 and mark.search.complete and mark.search.error is None and card.complete and named and fits
+        return (
+            mark.search.found == 0
+            and mark.search.complete
+            and mark.search.error is None
+            and card.complete
+            and named
+            and fits
+        )
 
     # The claim as a whole.
 
@@ -253,6 +272,8 @@ class Judge:
         chosen: list[str] = list(quote_marks)
         for s, h in held:
             marks = self._choose(s, h, claim.marks)
+            if isinstance(marks, Fault) and self._within(h.ids, [*chosen, *(m for _, x in held for m in x.marks[:1])]):
+                continue
             if isinstance(marks, Fault):
                 return Verdict(claim=claim, fault=marks)
             chosen += marks
@@ -263,11 +284,15 @@ class Judge:
             return Verdict(claim=claim, fault=document)
         return self._told(claim, reading, pairs, (*chosen, *document))
 
-    def _told(self, claim: Claim, reading: Reading, pairs: list[tuple[Statement, Ids]], chosen: tuple[str, ...]) -> Verdict:
+    def _told(
+        self, claim: Claim, reading: Reading, pairs: list[tuple[Statement, Ids]], chosen: tuple[str, ...]
+    ) -> Verdict:
         marks = tuple(m for m in dict.fromkeys((*(m for m in claim.marks if m in chosen), *chosen)))
         if not marks:
             return Verdict(claim=claim, fault=Fault(kind="unsupported", reason="no evidence holds the claim"))
-        fault = self._relevance(marks, reading) or data.fault(claim, reading, [self.chart.marks[m] for m in marks], pairs, self.chart)
+        fault = self._relevance(marks, reading) or data.fault(
+            claim, reading, [self.chart.marks[m] for m in marks], pairs, self.chart
+        )
         if fault:
             return Verdict(claim=replace(claim, value=None), fault=fault)
         return Verdict(claim=replace(claim, marks=marks), support=self._support(marks))
@@ -330,7 +355,9 @@ class Judge:
             if reading.advice:
                 return Fault(kind="empty", reason="the claim advises, which no record can hold")
             named = any(s.head for s in reading.statements)
-            return Fault(kind="unsupported" if named else "concept", reason="the claim has words that its evidence does not hold")
+            return Fault(
+                kind="unsupported" if named else "concept", reason="the claim has words that its evidence does not hold"
+            )
         return document
 
     def _choose(self, s: Statement, h: Held, named: tuple[str, ...]) -> list[str] | Fault:
@@ -346,11 +373,18 @@ class Judge:
             return by_name
         marked = [i for i in h.ids if self.chart.marks_for(i)]
         if not marked:
-            return Fault(kind="unsupported", reason="the record that holds it was not shown, so that it cannot be cited")
+            return Fault(
+                kind="unsupported", reason="the record that holds it was not shown, so that it cannot be cited"
+            )
         if s.role != "event" and not self._one(h.ids):
             return Fault(kind="unsupported", reason="several records fit, and the words mean none of them")
         best = max(marked, key=lambda i: (compute.when_key(self.chart.facts[i]), -i))
         return self.chart.marks_for(best)[:1]
+
+    def _within(self, ids: Ids, chosen: list[str]) -> bool:
+        """Whether a computation that is cited anyway read these facts, so that its mark stands for them."""
+        computed = [c for m in chosen if (c := self.chart.marks[m].computation)]
+        return any(ids & self.computations.ids(c) for c in computed)
 
     def _one(self, ids: Ids) -> bool:
         """Whether the facts are one result: of one resource, or told twice for the same time."""
@@ -366,14 +400,19 @@ class Judge:
         facts = [f for m in marks for f in self.chart.marks[m].facts]
         if any(f.concept.key in keys for f in facts):
             return None
-        if not all(aside(c) for c in cards):
+        if not all(aside(c) for c in cards) or reading.text.lower().startswith("also in the chart"):
             return None
         return Fault(kind="irrelevant", reason="the claim is about something else than was asked")
 
 
 def _texts(chart: Chart, at: int) -> list[str]:
     fact = chart.facts[at]
-    texts = [fact.concept.label, wording.value_text(fact), fact.status, *(t for c in fact.concept.codings for t in (c.display or "", c.code))]
+    texts = [
+        fact.concept.label,
+        wording.value_text(fact),
+        fact.status,
+        *(t for c in fact.concept.codings for t in (c.display or "", c.code)),
+    ]
     for value in fact.details.values():
         for item in value if isinstance(value, tuple) else (value,):
             texts += texts_of(item)

@@ -19,7 +19,9 @@ __all__ = ["Chart", "Mention", "aside", "is_list", "texts_of", "tokens"]
 Ids = frozenset[int]
 
 _TOKEN = re.compile(r"[^\W_]+(?:\.\d+)*")
-_TAG = re.compile(r"\s*\((?:disorder|procedure|finding|situation|regime/therapy|event|morphologic abnormality|substance|person)\)$")
+_TAG = re.compile(
+    r"\s*\((?:disorder|procedure|finding|situation|regime/therapy|event|morphologic abnormality|substance|person)\)$"
+)
 _PAREN = re.compile(r"\s*\(([^()]*)\)")
 _LISTED = re.compile(r": \d+ \[c\d+\]$")
 _DETAILS = (
@@ -83,7 +85,7 @@ def is_list(card: Card) -> bool:
 
 def aside(card: Card) -> bool:
     """Whether the card shows the closest things instead of what was asked."""
-    return card.title.lower().startswith("also in the chart")
+    return card.role == "also" or card.title.lower().startswith("also in the chart")
 
 
 class Chart:
@@ -101,13 +103,17 @@ class Chart:
         for card in self.cards:
             self._take(card)
         self._marked = self._marks_by_fact()
-        self.units = {unit_spelling(u) for f in self.facts for q in (*quantities_of(f), *_doses(f)) for u in _spellings(q)}
+        self.units = {
+            unit_spelling(u) for f in self.facts for q in (*quantities_of(f), *_doses(f)) for u in _spellings(q)
+        }
         self._name(ask)
 
     # Facts and marks.
 
     def _take(self, card: Card) -> None:
-        for fact in (*card.facts, *(f for m in card.marks for f in m.facts)):
+        # a computation's inputs must be facts of cards; only the birth date may come from elsewhere
+        marked = (f for m in card.marks for f in m.facts if m.fact or f.path == "Patient.birthDate")
+        for fact in (*card.facts, *marked):
             self._add(fact, card)
             if isinstance(fact.value, Components):
                 for part in fact.value.parts:
@@ -177,7 +183,11 @@ class Chart:
                 self._put(text, "detail", (at,))
         for number, card in enumerate(self.cards):
             self._name_card(card)
-            for text in (*card.names, *(v for c in card.concepts for v in _variants(c)), re.split(r" \(|, ", card.title)[0]):
+            for text in (
+                *card.names,
+                *(v for c in card.concepts for v in _variants(c)),
+                re.split(r" \(|, ", card.title)[0],
+            ):
                 self._put(text, "cards", (number,))
         for target in ask.targets:
             ids = [i for i, f in enumerate(self.facts) if f.concept.key in target.keys]
@@ -238,7 +248,10 @@ class Chart:
 
     def _longest(self, spans: list[tuple[str, int, int]], at: int, shown: str) -> tuple[tuple[str, ...], _Name] | None:
         word = spans[at][0]
-        options = [*self._names.get(word, {}).items(), *(self._names.get(word[:-1], {}).items() if word.endswith("s") else ())]
+        options = [
+            *self._names.get(word, {}).items(),
+            *(self._names.get(word[:-1], {}).items() if word.endswith("s") else ()),
+        ]
         for words, name in sorted(options, key=lambda o: -len(o[0])):
             run = tuple(s[0] for s in spans[at : at + len(words)])
             plural = len(run) == len(words) and run[:-1] == words[:-1] and run[-1] == words[-1] + "s"
@@ -283,6 +296,8 @@ def _labels(fact: Fact) -> Iterator[str]:
     yield from _variants(fact.concept)
     if isinstance(fact.details.get("panel"), Concept):
         yield from (w for w in ("systolic", "diastolic") if w in fact.concept.label.lower())
+    if fact.kind == "imaging":
+        yield from (str(fact.details[k]) for k in ("made", "description") if fact.details.get(k))
     if fact.kind in ("medication", "allergy"):
         yield from _ingredients(fact.concept.label)
     if fact.kind == "patient":

@@ -51,7 +51,11 @@ def _starts(fact: Fact) -> Iterator[Interval]:
 
 
 def _ends(fact: Fact) -> Iterator[date]:
-    if fact.when and fact.when.high and fact.kind in ("encounter", "medication", "procedure", "careplan", "goal", "device"):
+    if (
+        fact.when
+        and fact.when.high
+        and fact.kind in ("encounter", "medication", "procedure", "careplan", "goal", "device")
+    ):
         last = dates.last_day(fact.when)
         # the day of an order is not the end of it; only a period has an end of its own
         if last and (fact.kind == "encounter" or last != fact.when.day):
@@ -77,7 +81,9 @@ def day_fits(day: Day, interval: Interval) -> bool:
     if (day.day and written < 2) or (day.month and written < 1):
         return False
     if day.clock and (
-        interval.precision != "time" or not interval.low or (interval.low.hour, interval.low.minute) != (day.clock.hour, day.clock.minute)
+        interval.precision != "time"
+        or not interval.low
+        or (interval.low.hour, interval.low.minute) != (day.clock.hour, day.clock.minute)
     ):
         return False
     told = ((day.year, start.year), (day.month, start.month), (day.day, start.day))
@@ -144,7 +150,12 @@ def has_status(fact: Fact, what: str) -> bool:
     if what == "active" and not words.intersection(_STATUS["active"]):
         return fact.kind in ("condition", "allergy") and _active(fact)
     if what == "ended" and fact.kind == "medication" and fact.details.get("taking"):
-        return not medications.taken(fact) and fact.details["taking"] not in ("on hold", "status unknown", "given", "dispensed")
+        return not medications.taken(fact) and fact.details["taking"] not in (
+            "on hold",
+            "status unknown",
+            "given",
+            "dispensed",
+        )
     if what == "confirmed":
         return "confirmed" in words
     if what == "resolved" and fact.kind == "condition" and not fact.details.get("clinical"):
@@ -168,7 +179,9 @@ def _active(fact: Fact) -> bool:
 # Interpretation.
 
 _FLAGS = {"h": "high", "hh": "critical", "l": "low", "ll": "critical", "n": "normal", "a": "abnormal", "aa": "critical"}
-_BOUNDS = re.compile(r"(?P<low>-?\d+(?:\.\d+)?)\s*-\s*(?P<high>\d+(?:\.\d+)?)|(?P<sign>[<>]=?)\s*(?P<one>\d+(?:\.\d+)?)")
+_BOUNDS = re.compile(
+    r"(?P<low>-?\d+(?:\.\d+)?)\s*-\s*(?P<high>\d+(?:\.\d+)?)|(?P<sign>[<>]=?)\s*(?P<one>\d+(?:\.\d+)?)"
+)
 
 
 def interpreted(fact: Fact, what: str) -> bool:
@@ -218,7 +231,11 @@ def number_match(told: Number, fact: Fact, shown: frozenset[str], *, ranges: boo
 
 
 def _in_texts(told: Number, fact: Fact, ranges: bool) -> Match:
-    keys = ("range",) if ranges else ("dose", "dosage", "onset", "stage", "outcome", "title", "description", "series", "instances")
+    keys = (
+        ("range",)
+        if ranges
+        else ("dose", "dosage", "onset", "stage", "outcome", "title", "description", "series", "instances")
+    )
     texts = [t for key in keys for t in texts_of(fact.details.get(key))]
     if isinstance(fact.value, str) and not ranges:
         texts.append(fact.value)
@@ -232,9 +249,9 @@ def _in_texts(told: Number, fact: Fact, ranges: bool) -> Match:
             if same and second:
                 following = text[number.end :].split()[:1]
                 written = number.unit or (following[0] if following else "")
-                if told.unit is None or unit_spelling(told.unit).rstrip("s") == unit_spelling(written).strip(".,;)").rstrip("s"):
+                if told.unit is None or unit_spelling(told.unit).rstrip("s") == unit_spelling(written).strip(
+                    ".,;)"
+                ).rstrip("s"):
                     return "yes"
                 found = "unit"
     return found
-
-

@@ -75,13 +75,11 @@ def _forward(cue: Cue, reading: Reading, a: Statement, b: Statement, a_ids: Ids,
     if re.search(r"\bfrom\s*$", text[: a.number.start]) or re.search(r"\bto\s*$", text[: b.number.start]):
         return True
     between = text[max(cue.end, a.number.end) : b.number.start] if cue.start >= a.number.end else ""
-    if re.search(r"\b(?:than|from|versus|vs|compared|over|before)\b", between) or re.search(r"\bthan\b", text[cue.start : b.number.start]):
+    if re.search(r"\b(?:than|from|versus|vs|compared|over|before)\b", between) or re.search(
+        r"\bthan\b", text[cue.start : b.number.start]
+    ):
         return False
-    return min(_time(i, chart) for i in a_ids) <= max(_time(i, chart) for i in b_ids)
-
-
-def _time(at: int, chart: Chart) -> object:
-    return compute.when_key(chart.facts[at])
+    return min(compute.when_key(chart.facts[i]) for i in a_ids) <= max(compute.when_key(chart.facts[i]) for i in b_ids)
 
 
 def _number(at: int, chart: Chart) -> float | None:
@@ -133,7 +131,9 @@ def _ordered(ids: Ids, chart: Chart, pools: Pools) -> list[int]:
     return sorted(kept, key=lambda i: compute.when_key(chart.facts[i]))
 
 
-def answer_fault(reading: Reading, held: list[tuple[Statement, Ids]], base: Ids, chart: Chart, pools: Pools) -> Fault | None:
+def answer_fault(
+    reading: Reading, held: list[tuple[Statement, Ids]], base: Ids, chart: Chart, pools: Pools
+) -> Fault | None:
     """Whether a leading yes or no contradicts what follows it, or what the question asked to compare."""
     if not reading.answer:
         return None
@@ -156,7 +156,11 @@ def answer_fault(reading: Reading, held: list[tuple[Statement, Ids]], base: Ids,
             opposed = True
     if reading.answer == "yes":
         return wrong if opposed else None
-    if reading.directions or any(s.number and s.number.comparator for s, _ in held) or any(s.interpretations for s, _ in held):
+    if (
+        reading.directions
+        or any(s.number and s.number.comparator for s, _ in held)
+        or any(s.interpretations for s, _ in held)
+    ):
         return None
     return None if opposed else wrong
 

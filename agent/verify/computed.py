@@ -57,14 +57,16 @@ class Computations:
         found = []
         for mark, c in self.of("count", "list", "mean", "count_by_year"):
             mine = universe & self._card_ids(mark) if cards else universe
-            if (c.op == "count_by_year" and self._by_year(s, c, mine)) or any(self._counts(n, expected, c) for expected in self._expected(s, mine, mark)):
+            if (c.op == "count_by_year" and self._by_year(s, c, mine)) or any(
+                self._counts(n, expected, c, named=s.head is not None) for expected in self._expected(s, mine, mark)
+            ):
                 found.append(mark.id)
         return tuple(found)
 
-    def _counts(self, n: int, expected: Ids, c: Computation) -> bool:
-        if n not in (len(self._references(expected)), len(self._labels(expected))):
-            return False
-        return self._covers(c, expected)
+    def _counts(self, n: int, expected: Ids, c: Computation, *, named: bool) -> bool:
+        """Records are counted; where a list is told of ("5 active conditions"), also the different names in it."""
+        records, names = len(self._references(expected)), len(self._labels(expected))
+        return (n == records or (n == names and not named)) and self._covers(c, expected)
 
     def _by_year(self, s: Statement, c: Computation, universe: Ids) -> bool:
         day = s.dating.days[0] if s.dating and len(s.dating.days) == 1 and s.dating.relation == "on" else None
@@ -186,9 +188,7 @@ class Computations:
 
     def _numbers(self, ids: Iterable[int]) -> Ids:
         facts = self.chart.facts
-        return frozenset(
-            i for i in ids if isinstance(v := numeric(facts[i]).value, Quantity) and v.comparator is None
-        )
+        return frozenset(i for i in ids if isinstance(v := numeric(facts[i]).value, Quantity) and v.comparator is None)
 
     def _references(self, ids: Iterable[int]) -> frozenset[str]:
         return frozenset(str(self.chart.facts[i].reference) for i in ids)
@@ -234,7 +234,10 @@ def _again(c: Computation) -> bool:
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, Quantity) and isinstance(b, Quantity):
-        return math.isclose(a.value, b.value, rel_tol=1e-9, abs_tol=1e-12) and (a.code, a.comparator) == (b.code, b.comparator)
+        return math.isclose(a.value, b.value, rel_tol=1e-9, abs_tol=1e-12) and (a.code, a.comparator) == (
+            b.code,
+            b.comparator,
+        )
     if isinstance(a, tuple | list) and isinstance(b, tuple | list):
         return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
     return type(a) is type(b) and bool(a == b)

@@ -38,13 +38,19 @@ def _results(marks: list[Mark]) -> list[Any]:
     for m in marks:
         if m.computation:
             result = m.computation.result
-            out += [y for x in (result if isinstance(result, tuple) else (result,)) for y in (x if isinstance(x, tuple) else (x,))]
+            out += [
+                y
+                for x in (result if isinstance(result, tuple) else (result,))
+                for y in (x if isinstance(x, tuple) else (x,))
+            ]
             if m.computation.op in ("count", "list", "mean", "count_by_year"):
                 out += [len(m.computation.inputs), len({f.concept.label.lower() for f in m.computation.inputs})]
     return out
 
 
-def _number(value: Mapping[str, Any], reading: Reading, marks: list[Mark], pairs: list[tuple[Statement, Ids]], chart: Chart) -> Fault | None:
+def _number(
+    value: Mapping[str, Any], reading: Reading, marks: list[Mark], pairs: list[tuple[Statement, Ids]], chart: Chart
+) -> Fault | None:
     raw = value.get("value")
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
         return Fault(kind="number", reason="the value given as data is no number")
@@ -82,16 +88,24 @@ def _intervals(marks: list[Mark]) -> list[Interval]:
     return own + ends
 
 
-def _date(value: Mapping[str, Any], reading: Reading, marks: list[Mark], pairs: list[tuple[Statement, Ids]], chart: Chart) -> Fault | None:
+def _date(
+    value: Mapping[str, Any], reading: Reading, marks: list[Mark], pairs: list[tuple[Statement, Ids]], chart: Chart
+) -> Fault | None:
     days = days_in(normal(str(value.get("value", ""))))
     said = [d for s in reading.statements if s.dating for d in s.dating.days]
-    agreed = not said or any((d.year, d.month, d.day) == (days[0].year, days[0].month, days[0].day) for d in said) if days else False
+    agreed = (
+        not said or any((d.year, d.month, d.day) == (days[0].year, days[0].month, days[0].day) for d in said)
+        if days
+        else False
+    )
     if days and agreed and any(day_fits(days[0], i) for i in _intervals(marks)):
         return None
     return Fault(kind="date", reason="the date given as data is not the evidence's")
 
 
-def _bool(value: Mapping[str, Any], reading: Reading, marks: list[Mark], pairs: list[tuple[Statement, Ids]], chart: Chart) -> Fault | None:
+def _bool(
+    value: Mapping[str, Any], reading: Reading, marks: list[Mark], pairs: list[tuple[Statement, Ids]], chart: Chart
+) -> Fault | None:
     said = value.get("value")
     if reading.answer:
         agrees = said is (reading.answer == "yes")
@@ -112,18 +126,26 @@ def _held_words(reading: Reading, marks: list[Mark], pairs: list[tuple[Statement
     return {t for text in texts for t in tokens(text)}
 
 
-def _text(value: Mapping[str, Any], reading: Reading, marks: list[Mark], pairs: list[tuple[Statement, Ids]], chart: Chart) -> Fault | None:
+def _text(
+    value: Mapping[str, Any], reading: Reading, marks: list[Mark], pairs: list[tuple[Statement, Ids]], chart: Chart
+) -> Fault | None:
     if set(tokens(str(value.get("value", "")))) <= _held_words(reading, marks, pairs, chart):
         return None
     return Fault(kind="unsupported", reason="the words given as data are not the evidence's")
 
 
-def _set(value: Mapping[str, Any], reading: Reading, marks: list[Mark], pairs: list[tuple[Statement, Ids]], chart: Chart) -> Fault | None:
+def _set(
+    value: Mapping[str, Any], reading: Reading, marks: list[Mark], pairs: list[tuple[Statement, Ids]], chart: Chart
+) -> Fault | None:
     items = value.get("value")
     if not isinstance(items, list | tuple | set | frozenset):
         return Fault(kind="unsupported", reason="the value given as data is no list")
     facts = [f for m in marks for f in m.facts] + [chart.facts[i] for _, ids in pairs for i in ids]
-    names = {t for f in facts for t in (f.concept.label.lower(), wording.label(f.concept).lower(), wording.value_text(f).lower())}
+    names = {
+        t
+        for f in facts
+        for t in (f.concept.label.lower(), wording.label(f.concept).lower(), wording.value_text(f).lower())
+    }
     names |= {f.when.text for f in facts if f.when}
     said = normal(reading.text)
     if all(str(item).lower() in names or (tokens(str(item)) and str(item).lower() in said) for item in items):

@@ -53,7 +53,9 @@ def universe(s: Statement, chart: Chart, ask: Ask, named: tuple[str, ...]) -> Id
     asked = frozenset(i for i, f in enumerate(chart.facts) if f.concept.key in keys)
     if asked:
         return asked
-    cited = frozenset(i for m in named if m in chart.marks for f in chart.marks[m].facts if (i := chart.id_of(f)) is not None)
+    cited = frozenset(
+        i for m in named if m in chart.marks for f in chart.marks[m].facts if (i := chart.id_of(f)) is not None
+    )
     cards = [c for c in chart.cards if not aside(c)]
     if cited or len(cards) != 1:
         return cited
@@ -78,14 +80,19 @@ def narrow(s: Statement, base: Ids, reading: Reading, chart: Chart, pools: Pools
     for a in s.attributes:
         ids = frozenset(i for i in ids if i in a.concept | a.value | a.detail)
     if not ids:
-        return _none("cause" if reading.causes else "concept", "two things are told together that no resource holds together")
+        return _none(
+            "cause" if reading.causes else "concept", "two things are told together that no resource holds together"
+        )
     pool = ids
     if s.number is not None:
         found = {i: number_match(s.number, facts[i], _shown(chart, i), ranges=_ranged(s, reading)) for i in ids}
         ids = frozenset(i for i, m in found.items() if m == "yes")
         if not ids:
             wrong = "unit" if "unit" in found.values() else "number"
-            return _none(wrong, "the number's unit is not the recorded one" if wrong == "unit" else "the number is not in the evidence")
+            return _none(
+                wrong,
+                "the number's unit is not the recorded one" if wrong == "unit" else "the number is not in the evidence",
+            )
     ids, fault = _in_time(s, ids, pool, chart, pools)
     if fault:
         return Narrowing(fault=fault)
@@ -134,7 +141,7 @@ def _in_time(s: Statement, ids: Ids, pool: Ids, chart: Chart, pools: Pools) -> t
         if first or same:
             return first or own, None
         if not pools.sanctioned(dating):
-            return frozenset(), Fault(kind="qualifier", reason="\"since\" is told of a date that is not the first")
+            return frozenset(), Fault(kind="qualifier", reason='"since" is told of a date that is not the first')
     if inside and pools.sanctioned(dating):
         return inside, None
     return frozenset(), fault
@@ -146,15 +153,19 @@ def _in_state(s: Statement, ids: Ids, pool: Ids, chart: Chart, pools: Pools, oth
     if not ids:
         return _none("status", "the record did not happen, or not as it is told")
     if not s.denied_statuses:
-        words = s.statuses - set(STANDING_WORDS) | ({"current"} & s.qualifiers if facts[min(ids)].kind == "medication" else set())
+        words = s.statuses - set(STANDING_WORDS) | (
+            {"current"} & s.qualifiers if facts[min(ids)].kind == "medication" else set()
+        )
         ids = frozenset(i for i in ids if all(has_status(facts[i], w) for w in words))
     else:
         told = pools.happened(pool)
         if any(has_status(facts[i], w) for i in told for w in s.denied_statuses):
             return _none("status", "the status that is denied is the recorded one")
         ids = frozenset(i for i in ids if all(has_status(facts[i], w) for w in s.statuses - set(STANDING_WORDS)))
-    if "ended" in s.statuses and s.dating is None and any(
-        facts[i].kind == "medication" and has_status(facts[i], "taking") for i in pools.happened(pool)
+    if (
+        "ended" in s.statuses
+        and s.dating is None
+        and any(facts[i].kind == "medication" and has_status(facts[i], "taking") for i in pools.happened(pool))
     ):
         ids = frozenset()
     if not ids:
@@ -177,7 +188,9 @@ def _qualified(s: Statement, ids: Ids, pool: Ids, chart: Chart, pools: Pools, ot
     ends = s.dating is not None and s.dating.start < (s.number.start if s.number else 0)
     for what in sorted(told):
         kept = frozenset(
-            i for i in ids if any(pools.holds(what, i, p, others) for p in _views(s, i, pool, chart, pools, window=ends))
+            i
+            for i in ids
+            if any(pools.holds(what, i, p, others) for p in _views(s, i, pool, chart, pools, window=ends))
         )
         if not kept:
             return _none("qualifier", f'"{what}" is not true of the record')

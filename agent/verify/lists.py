@@ -1,4 +1,4 @@
-""""Only", "all" and lists: what is told as the whole must be the whole."""
+""" "Only", "all" and lists: what is told as the whole must be the whole."""
 
 from __future__ import annotations
 
@@ -47,13 +47,17 @@ def _missing(told: list[tuple[Statement, Ids]], chart: Chart, pools: Pools) -> b
     kinds = {chart.facts[i].kind for _, ids in told for i in ids}
     statuses = frozenset(w for s, _ in told for w in s.statuses)
     current = any("current" in s.qualifiers for s, _ in told)
-    ids = pools.happened(i for i, f in enumerate(chart.facts) if f.kind in kinds and not all(map(aside, chart.cards_of[i])))
+    ids = pools.happened(
+        i for i, f in enumerate(chart.facts) if f.kind in kinds and not all(map(aside, chart.cards_of[i]))
+    )
     cards = [c for c in chart.cards if is_list(c) and c.kind in kinds and not aside(c)]
     if cards and (statuses or current):
         ids = frozenset(i for i in ids if any(any(c is x for x in chart.cards_of[i]) for c in cards))
     facts = chart.facts
     ids = frozenset(
-        i for i in ids if all(has_status(facts[i], w) for w in statuses) and (not current or has_status(facts[i], "current"))
+        i
+        for i in ids
+        if all(has_status(facts[i], w) for w in statuses) and (not current or has_status(facts[i], "current"))
     )
     if pools.ask.window is not None:
         ids = pools.asked(ids)

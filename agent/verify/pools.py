@@ -35,10 +35,14 @@ class Pools:
 
     def happened(self, ids: Iterable[int], like: Fact | None = None) -> Ids:
         """The facts that count: those that happened and, beside one with a value, those with a value."""
-        valued = like is not None and like.kind in ("measurement", "social") and not isinstance(like.value, Missing | None)
+        valued = (
+            like is not None and like.kind in ("measurement", "social") and not isinstance(like.value, Missing | None)
+        )
         facts = self.chart.facts
         return frozenset(
-            i for i in ids if facts[i].standing == "fact" and not (valued and isinstance(facts[i].value, Missing | None))
+            i
+            for i in ids
+            if facts[i].standing == "fact" and not (valued and isinstance(facts[i].value, Missing | None))
         )
 
     # Windows.
@@ -63,7 +67,9 @@ class Pools:
         facts = self.chart.facts
         if window is None:
             return frozenset(ids)
-        return frozenset(i for i in ids if (when := facts[i].when) and (window.starts_in(when) or window.contains(when)))
+        return frozenset(
+            i for i in ids if (when := facts[i].when) and (window.starts_in(when) or window.contains(when))
+        )
 
     def sanctioned(self, dating: Dating, ids: Iterable[int] = ()) -> bool:
         """Whether the window told is one that was asked for, that a card is for, or that recorded dates bound."""
@@ -139,7 +145,9 @@ class Pools:
         facts = self.chart.facts
         mine = numeric(facts[at])
         course = compute.series(_unique(numeric(facts[i]) for i in pool | {at}))
-        value = next((v for f, v in course.points if f is mine or (f.reference == mine.reference and f.path == mine.path)), None)
+        value = next(
+            (v for f, v in course.points if f is mine or (f.reference == mine.reference and f.path == mine.path)), None
+        )
         if value is None:
             return False
         values = [v for _, v in course.points]
@@ -150,7 +158,9 @@ class Pools:
         """Whether no fact of the pool is nearer to the anchor's day than this one."""
         mine = self._day(at)
         gaps = [[abs((day - a).days) for i in pool if (day := self._day(i))] for a in anchors]
-        return mine is not None and any(g and abs((mine - a).days) <= min(g) for a, g in zip(anchors, gaps, strict=True))
+        return mine is not None and any(
+            g and abs((mine - a).days) <= min(g) for a, g in zip(anchors, gaps, strict=True)
+        )
 
     def anchor_days(self) -> list[date]:
         """The day of the event that the question is anchored to, where the cards hold it."""
@@ -165,8 +175,12 @@ class Pools:
 
     def titled(self, word: str) -> bool:
         """Whether a time phrase is that of the question or of a card's window."""
-        said = " ".join((self.ask.question, self.ask.window.text if self.ask.window else "", *(c.window for c in self.chart.cards)))
-        return " ".join(w for w in tokens(word) if w not in ("the", "in", "over", "during", "within", "for")) in " ".join(tokens(said))
+        said = " ".join(
+            (self.ask.question, self.ask.window.text if self.ask.window else "", *(c.window for c in self.chart.cards))
+        )
+        return " ".join(
+            w for w in tokens(word) if w not in ("the", "in", "over", "during", "within", "for")
+        ) in " ".join(tokens(said))
 
 
 def _unique(facts: Iterable[Fact]) -> tuple[Fact, ...]:

@@ -32,9 +32,13 @@ def polarity(text: str, start: int, end: int) -> Told:
     before, after = low[begin:start], low[end : min(finish, end + 40)]
     if RELATIVE.search(before) or re.match(r"[\s,]*(?:in|of) (?:his|her|the|their)?\s*" + RELATIVE.pattern, after):
         return "relative"
-    if NEGATION.search(before) or re.match(r"[\s,:]*(?:is|was|are|were|has been)?\s*(?:not |absent|ruled out|denied|negative|excluded|none)", after):
+    if NEGATION.search(before) or re.match(
+        r"[\s,:]*(?:is|was|are|were|has been)?\s*(?:not |absent|ruled out|denied|negative|excluded|none)", after
+    ):
         return "negated"
-    if UNCERTAIN.search(before) or re.match(r"\s*\?|[\s,:]*(?:is|was)?\s*(?:possible|suspected|unlikely|likely|not excluded|cannot be excluded)", after):
+    if UNCERTAIN.search(before) or re.match(
+        r"\s*\?|[\s,:]*(?:is|was)?\s*(?:possible|suspected|unlikely|likely|not excluded|cannot be excluded)", after
+    ):
         return "uncertain"
     return "plain"
 
@@ -68,7 +72,11 @@ def _place(mark: Mark, quote: str) -> Told | None:
     text = " ".join(normal(_source(mark)).split())
     wanted = " ".join(normal(quote).split()).strip(" .…")
     at = text.find(wanted) if wanted else -1
-    edges = at >= 0 and (at == 0 or not text[at - 1].isalnum()) and not text[at + len(wanted) : at + len(wanted) + 1].isalnum()
+    edges = (
+        at >= 0
+        and (at == 0 or not text[at - 1].isalnum())
+        and not text[at + len(wanted) : at + len(wanted) + 1].isalnum()
+    )
     return polarity(text, at, at + len(wanted)) if edges else None
 
 
@@ -85,7 +93,9 @@ def _says(reading: Reading, told: Told) -> bool:
             return bool(reading.relative)
 
 
-def spoken(words: tuple[str, ...], reading: Reading, chart: Chart, named: tuple[str, ...]) -> tuple[str, ...] | Fault | None:
+def spoken(
+    words: tuple[str, ...], reading: Reading, chart: Chart, named: tuple[str, ...]
+) -> tuple[str, ...] | Fault | None:
     """The span that holds all these words, told in the claim's way; a fault where only its polarity differs; else None."""
     wrong: Fault | None = None
     for mark in _ordered(chart, named):
@@ -93,9 +103,11 @@ def spoken(words: tuple[str, ...], reading: Reading, chart: Chart, named: tuple[
         if not text or not set(words) <= set(tokens(text)):
             continue
         ways = {polarity(text, m.start(), m.end()) for w in words for m in re.finditer(rf"\b{re.escape(w)}\b", text)}
-        told: Told = next((w for w in ("relative", "negated", "uncertain") if w in ways), "plain")  # type: ignore[assignment]
+        told: Told = next((w for w in ("relative", "negated", "uncertain") if w in ways), "plain")
         claimed = _says(reading, told) if told != "plain" else not (reading.denied or reading.relative)
         if claimed:
             return (mark.id,)
-        wrong = Fault(kind="quote", reason="the document tells it negated, uncertain or about a relative, or the claim does")
+        wrong = Fault(
+            kind="quote", reason="the document tells it negated, uncertain or about a relative, or the claim does"
+        )
     return wrong

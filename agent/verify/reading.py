@@ -155,7 +155,7 @@ def _relative(lower: str, mentions: list[Mention]) -> str:
 
 
 def normal_quotes(text: str) -> str:
-    return text.translate(str.maketrans({"“": '"', "”": '"', "„": '"'}))
+    return text.replace("“", '"').replace("”", '"').replace("„", '"')
 
 
 def _fill(text: str, start: int, end: int, with_: str) -> str:
@@ -174,12 +174,14 @@ def _seen(shown: str, masked: str) -> str:
 _COUNTED = re.compile(
     rf"\s*(?:(?!\b(?:and|or|was|is|were|are|on|in|at|for|to)\b)(?:\x01+s?|[a-z][\w'-]*)[\s,]+){{0,4}}{COUNT_NOUN}(?![\w-])"
 )
-_COUNT_BEFORE = re.compile(r"\b(?:count(?: is| was|:)?|total(?: of| is|:)|number(?: \w+){0,2} (?:is|was|:)|recorded|measured|seen)\s*$")
+_COUNT_BEFORE = re.compile(
+    r"\b(?:count(?: is| was|:)?|total(?: of| is|:)|number(?: \w+){0,2} (?:is|was|:)|recorded|measured|seen)\s*$"
+)
 
 
 def _counts(masked: str, n: Number) -> bool:
     """Whether a number counts things: `5 results`, `count 5`; a number with a unit or decimals never does."""
-    if n.unit or n.places or n.comparator or n.join or n.signed or n.value != int(n.value):
+    if n.unit or n.places or n.comparator or n.join or n.signed or not n.value.is_integer():
         return False
     if n.text in ("once", "twice"):
         return True
@@ -204,17 +206,24 @@ _AS_RECORDED = re.compile(r"\b(?:recorded|listed|documented|noted) (?:as )?(?:\w
 _BEGINNING = re.compile(
     r"\b(?:order(?:ed)?|record(?:ed)?|listed|started|onset|diagnos\w+|documented|prescribed|authored|given|since|dated|admitted)\b|[\x02\x03]"
 )
+_ANCHORED = re.compile(
+    r"\x01[^\x01\x02\x03.;]*\b(?:closest|nearest|diagnos\w+|onset|when|time|before|after|during|since)\b[^\x01\x02\x03.;]*$"
+)
 _TO = re.compile(r"\s*(?:to|-|through|until|till)\s*$")
 _AND = re.compile(r"\s*and\s*$")
 _CHANGE_BEFORE = re.compile(r"\b(?:chang(?:e[ds]?|ing)|difference|increase[ds]?|decrease[ds]?|rose|fell|dropped|gain(?:ed)?|lost|risen|"
                             r"fallen|up|down|declined|grew|reduction)(?: \w+){0,2}? (?:by|of|is|was|:)?\s*(?:an? |about |only )?$")  # fmt: skip
 _BY = re.compile(r"\bby\s*(?:about |only )?$")
-_CHANGE_AFTER = re.compile(r"\s*(?:increase|decrease|change|drop|rise|fall|gain|loss|higher|lower|more|less|reduction|decline)\b")
+_CHANGE_AFTER = re.compile(
+    r"\s*(?:increase|decrease|change|drop|rise|fall|gain|loss|higher|lower|more|less|reduction|decline)\b"
+)
 _AGE = re.compile(r"\s*-?(?:old\b|of age\b)")
 _AGE_BEFORE = re.compile(r"\b(?:aged?|age(?: is| was| of|:)|old)\s*$")
 _CURRENT = re.compile(r"\b(?:current(?:ly)?|now)\b")
 _POST = re.compile(r"^[\s,(]*(?:(?:which|that|this|it|was|is|are|being|as|also|its|their|the|a|and that)\s+)*$")
-_POST_END = re.compile(r"^\s*(?:(?:value|result|reading|one|on record|recorded|so far|ever|measured|yet|level|measurement)\s*)*(?:$|[,);.])")
+_POST_END = re.compile(
+    r"^\s*(?:(?:value|result|reading|one|on record|recorded|so far|ever|measured|yet|level|measurement)\s*)*(?:$|[,);.])"
+)
 
 
 class _Parts:
@@ -248,11 +257,17 @@ class _Parts:
                 out[-1] = Dating(days=(*out[-1].days, day), relation="range")
                 continue
             relation = self._relation(day.start)
-            out.append(Dating(days=(day,), relation="since" if relation == "range" else relation, ending=self._ending(day.start)))
+            out.append(
+                Dating(
+                    days=(day,), relation="since" if relation == "range" else relation, ending=self._ending(day.start)
+                )
+            )
         return [replace(d, relation="on") if d.relation == "since" and self._during(d.start) else d for d in out]
 
     def _during(self, start: int) -> bool:
-        return bool(re.search(r"\bduring\s*$|\bfrom\s*$", self.masked[:start])) and not re.search(r"\bsince\s*$", self.masked[:start])
+        return bool(re.search(r"\bduring\s*$|\bfrom\s*$", self.masked[:start])) and not re.search(
+            r"\bsince\s*$", self.masked[:start]
+        )
 
     def _relation(self, start: int) -> Relation:
         before = self.masked[max(0, start - 20) : start]
@@ -328,6 +343,8 @@ class _Parts:
             return False
         if re.search(r"\b(?:and|versus|vs|compared|when|than)\b", gap):
             return False
+        if _counts(self.masked, n) and re.search(r"\b(?:first|last|latest)\b", gap):
+            return False
         followed = any(d.end <= other.start < limit for other in self.numbers) or self._value_after(d)
         return not (date_first and followed and not re.search(r"^\s*(?:\(|on\b|in\b|at\b)", gap))
 
@@ -347,14 +364,25 @@ class _Parts:
         role = self._role(n)
         if role == "age":
             return Statement(role=role, at=n.start, clause=clause, number=n, dating=dating)
-        head = before[-1] if before else after[0] if after else None
-        if role == "count" and after and _COUNTED.match(self.masked, n.end) and "\x01" in self.masked[n.end : n.end + 40]:
-            head = after[0] if not self.masked[n.end : after[0].start].strip(" abcdefghijklmnopqrstuvwxyz-") else head
+        subjects = [h for h in before if not _ANCHORED.search(self.masked[: h.start])] or before
+        head = subjects[-1] if subjects else after[0] if after else None
+        if role == "count":
+            head = self._counted(n, after) or (subjects[-1] if subjects else None)
         return Statement(role=role, at=n.start, clause=clause, number=n, head=head, dating=dating)
+
+    def _counted(self, n: Number, after: list[Mention]) -> Mention | None:
+        """The name inside "5 hemoglobin results" or right behind "5 results for"; not the members of a list."""
+        if not after:
+            return None
+        gap = self.masked[n.end : after[0].start]
+        plain = not gap.strip("abcdefghijklmnopqrstuvwxyz- ") and not re.search(r"\b(?:is|are|were)\b", gap)
+        return after[0] if plain else None
 
     def _role(self, n: Number) -> Role:
         before, after = self.masked[: n.start], self.masked[n.end :]
-        if (n.unit or "").lower().rstrip("s") in ("year", "yr", "a", "month") and (_AGE.match(after) or _AGE_BEFORE.search(before)):
+        if (n.unit or "").lower().rstrip("s") in ("year", "yr", "a", "month") and (
+            _AGE.match(after) or _AGE_BEFORE.search(before)
+        ):
             return "age"
         if _AGE_BEFORE.search(before) and not n.unit:
             return "age"
@@ -366,7 +394,9 @@ class _Parts:
             return "change" if not re.search(r"\b(?:to|from)\s*$", before) else "value"
         return "value"
 
-    def _events(self, heads: list[Mention], free: list[Dating], valued: list[Statement], clause: int) -> list[Statement]:
+    def _events(
+        self, heads: list[Mention], free: list[Dating], valued: list[Statement], clause: int
+    ) -> list[Statement]:
         used = [s.head for s in valued if s.head]
         out = []
         dated: list[Mention] = []
@@ -419,6 +449,9 @@ class _Parts:
     def _target(self, cue: Cue, statements: list[Statement]) -> int | None:
         """The statement that a qualifier is told of: the next one, unless it stands behind the one before it."""
         later = [i for i, s in enumerate(statements) if s.at >= cue.start]
+        valued = [i for i, s in enumerate(statements) if s.role == "value"]
+        if cue.what == "closest" and valued:
+            return valued[0]
         earlier = [i for i, s in enumerate(statements) if s.at < cue.start]
         if earlier:
             s = statements[earlier[-1]]
@@ -427,7 +460,9 @@ class _Parts:
             if not later and re.search(r"\b(?:than|from|to|as|with|before|against)\b", self.masked[end : cue.start]):
                 return None
             gap = re.sub(r"\([\x02 ]*\)|\b(?:on|in|at)\s+\x02+", "", self.masked[end : cue.start])
-            if not later or (_POST.match(gap.replace(")", " ")) and _POST_END.match(self.masked[cue.end :]) and gap.strip()):
+            if not later or (
+                _POST.match(gap.replace(")", " ")) and _POST_END.match(self.masked[cue.end :]) and gap.strip()
+            ):
                 return earlier[-1]
         return later[0] if later else None
 
@@ -470,7 +505,9 @@ class _Parts:
         return False
 
 
-_DENIED = re.compile(r"(?<![\w])(?:no|not|never|neither|nor|\w+n't|n't)(?:\s+(?:currently|yet|been|be|listed|recorded|as|the|any|an?|on|now|clearly|significantly|marked|told)){0,3}\s*$")
+_DENIED = re.compile(
+    r"(?<![\w])(?:no|not|never|neither|nor|\w+n't|n't)(?:\s+(?:currently|yet|been|be|listed|recorded|as|the|any|an?|on|now|clearly|significantly|marked|told)){0,3}\s*$"
+)
 
 
 def _denied_before(masked: str, at: int) -> bool:

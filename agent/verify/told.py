@@ -85,7 +85,7 @@ _DATES = tuple(
         rf"(?<![\w.-])(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}}){_CLOCK}(?![\w-])",
         rf"(?<![\w./])(?P<y>\d{{4}})/(?P<m>\d{{1,2}})/(?P<d>\d{{1,2}}){_CLOCK}(?![\w/])",
         rf"(?<![\w.-])(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[ -](?:of )?(?P<name>{_NAMES})\.?,?[ -](?P<y>\d{{4}}){_CLOCK}(?!\w)",
-        rf"(?<![\w-])(?P<name>{_NAMES})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<y>(?:19|20)\d{{2}}){_CLOCK})?(?![\w.])",
+        rf"(?<![\w-])(?P<name>{_NAMES})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<y>(?:19|20)\d{{2}}){_CLOCK})?(?!\w|\.\d|,? (?:19|20)\d\d)",
         rf"(?<![\w-])(?P<name>{_NAMES})\.?(?:,| of|-)? ?(?P<y>(?:19|20)\d{{2}})(?!\w)",
         rf"(?<![\w.-])(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<name>{_NAMES})(?!\w)",
         rf"(?<![\w./-])(?P<a>\d{{1,2}})(?P<sep>[/.-])(?P<b>\d{{1,2}})(?P=sep)(?P<y>\d{{4}}|\d{{2}}){_CLOCK}(?![\w/-])",
@@ -147,7 +147,7 @@ def _clock(parts: dict[str, str | None]) -> time | None:
     return time(hour, int(parts["min"] or 0))
 
 
-_FIGURE = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+_FIGURE = r"(?:\d{1,3}(?:,\d{3}){1,5}(?!\d)|\d{1,18}(?!\d))(?:\.\d{1,18}(?!\d))?"
 _NUMBER = re.compile(
     r"(?P<cmp>[<>]=?|≤|≥|\b(?:less than(?: or equal to)?|more than|greater than(?: or equal to)?|under|below|above|over"
     r"|at least|at most|exceed(?:s|ed|ing)?)\b)?"
@@ -173,7 +173,9 @@ def numbers_in(text: str, shown: str, is_unit: Unit) -> Iterator[Number]:
         yield number
         at = max(number.end, match.end("num"))
     for match in _WORD.finditer(text):
-        yield Number(start=match.start(), end=match.end(), text=match[0], value=NUMBER_WORDS[match[1]], word=True)
+        yield Number(
+            start=match.start(), end=match.end(), text=match[0], value=float(NUMBER_WORDS[match[1]]), word=True
+        )
 
 
 def _number(match: re.Match[str], shown: str, is_unit: Unit) -> Number:
@@ -196,7 +198,11 @@ def _number(match: re.Match[str], shown: str, is_unit: Unit) -> Number:
 def _joined(first: Number, match: re.Match[str], shown: str, is_unit: Unit) -> Number:
     digits = match["num"].replace(",", "")
     unit, end = _unit(shown, match.end("num"), is_unit)
-    common = {"places": len(digits.partition(".")[2]), "figures": len(digits.replace(".", "").lstrip("0")), "unit": unit}
+    common = {
+        "places": len(digits.partition(".")[2]),
+        "figures": len(digits.replace(".", "").lstrip("0")),
+        "unit": unit,
+    }
     second = Number(start=match.start("num"), end=end, text=digits, value=float(digits), **common)  # type: ignore[arg-type]
     join: Literal["/", "-", ":"] = "/" if "/" in match["join"] else "-" if "-" in match["join"] else ":"
     return Number(
@@ -238,12 +244,12 @@ def _unit(shown: str, at: int, is_unit: Unit) -> tuple[str | None, int]:
 
 
 def _reads_as_unit(text: str, is_unit: Unit) -> bool:
-    if any(c in text for c in "\x01\x02\x03\""):
+    if any(c in text for c in '\x01\x02\x03"'):
         return False
     low = text.lower()
-    if low in ("in", "a", "at", "as", "to", "on", "is", "by") or re.match(r"[/.-]?\d", low):
+    if low in ("in", "a", "at", "as", "to", "on", "is", "by") or re.match(r"[/.-]\d|(?!10[*^])\d", low):
         return False
     if low in _SPELLED or is_unit(text):
         return True
     joined = "/" in text or "[" in text or "^" in text or "*" in text or " per " in low
-    return joined and not text[0].isdigit() and units.canonical(text, None) is not None
+    return joined and units.canonical(text, None) is not None

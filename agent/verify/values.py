@@ -9,7 +9,7 @@ from agent.verify.told import Number
 from fhir_tools import units
 from fhir_tools.types import Components, Fact, Quantity
 
-__all__ = ["Match", "fits", "number_fits", "pair_fits", "quantities_of", "unit_spelling"]
+__all__ = ["Match", "figures", "fits", "number_fits", "pair_fits", "quantities_of", "unit_spelling"]
 
 Match = Literal["yes", "unit", "sign", "no"]
 """`unit`: the digits agree and the unit does not; `sign`: the comparator does not."""
@@ -25,15 +25,22 @@ def unit_spelling(text: str) -> str:
 def number_fits(told: Number, value: float, shown: frozenset[str] = frozenset()) -> bool:
     """Whether the digits told are the value, rounded to them.
 
-    Rounding may drop digits that mean little: three are kept, or one part in a hundred, or just what the
-    evidence itself shows; `7` is not 6.9.
+    Rounding may only drop digits that mean little: those of a number recorded with more than four, of which three
+    are kept, or one part in a hundred. Or it is just what the evidence itself shows. `7` is not 6.9.
     """
     scale = max(abs(value), abs(told.value), 1e-12)
     if abs(told.value - value) <= 1e-9 * scale:
         return True
     if abs(told.value - value) > 0.5 * 10**-told.places * (1 + 1e-9):
         return False
-    return told.figures >= 3 or abs(told.value - value) <= 0.01 * abs(value) or told.text in shown
+    if told.text in shown:
+        return True
+    return figures(value) > 4 and (told.figures >= 3 or abs(told.value - value) <= 0.01 * abs(value))
+
+
+def figures(value: float) -> int:
+    """How many significant digits a recorded number is written with."""
+    return len(f"{abs(value):.15g}".partition("e")[0].replace(".", "").strip("0"))
 
 
 def fits(told: Number, quantity: Quantity, shown: frozenset[str] = frozenset()) -> Match:

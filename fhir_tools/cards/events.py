@@ -1,4 +1,4 @@
-"""Cards of what happened or stands: conditions, procedures, vaccines, allergies, reports, encounters, family, person."""
+"""Cards of what happened or stands: conditions, drugs, procedures, vaccines, encounters, reports, family, person."""
 
 from __future__ import annotations
 
@@ -36,13 +36,31 @@ def _condition(fact: Fact) -> list[str]:
     end = d.get("abatement")
     ended = f"until {wording.day_text(end)}" if isinstance(end, Interval) else f"ended {end}" if end else ""
     status = d.get("clinical") or ""
-    return [status, f"{d['severity']}" if d.get("severity") else "", f"onset {d['onset']}" if isinstance(d.get("onset"), str) else "", ended, d.get("stage", "")]
+    onset = d.get("onset")
+    return [
+        status,
+        d.get("severity", ""),
+        _said("onset", onset if isinstance(onset, str) else ""),
+        ended,
+        d.get("stage", ""),
+    ]
 
 
 def _medication(fact: Fact) -> list[str]:
     d = fact.details
     dose = wording.quantity_text(d["dose"]) if isinstance(d.get("dose"), Quantity) else ""
-    return [f"{d.get('role', '')} {fact.status}".strip(), d.get("dosage") or dose, d.get("route", ""), f"for {names(d.get('reason'))}" if names(d.get("reason")) else "", d.get("taking", "")]
+    role = f"{d.get('role', '')} {fact.status}".strip()
+    return [
+        role,
+        d.get("dosage") or dose,
+        d.get("route", ""),
+        _said("for", names(d.get("reason"))),
+        d.get("taking", ""),
+    ]
+
+
+def _said(word: str, what: str) -> str:
+    return f"{word} {what}" if what else ""
 
 
 def names(reasons: Any) -> str:
@@ -52,17 +70,23 @@ def names(reasons: Any) -> str:
 
 def _allergy(fact: Fact) -> list[str]:
     d = fact.details
-    return [d.get("clinical", ""), f"criticality {d['criticality']}" if d.get("criticality") else "", f"reaction {d['reaction']}" if d.get("reaction") else ""]
+    return [
+        d.get("clinical", ""),
+        _said("criticality", d.get("criticality", "")),
+        _said("reaction", d.get("reaction", "")),
+    ]
 
 
 def _encounter(fact: Fact) -> list[str]:
     d = fact.details
-    return [d.get("class", ""), fact.status if fact.status != "finished" else "", f"for {names(d.get('reason'))}" if names(d.get("reason")) else "", d.get("service", ""), d.get("disposition", "")]
+    status, reason = "" if fact.status == "finished" else fact.status, _said("for", names(d.get("reason")))
+    return [d.get("class", ""), status, reason, d.get("service", ""), d.get("disposition", "")]
 
 
 def _procedure(fact: Fact) -> list[str]:
     d = fact.details
-    return [fact.status if fact.status != "completed" else "", d.get("body_site", ""), f"for {names(d.get('reason'))}" if names(d.get("reason")) else "", d.get("outcome", "")]
+    status, reason = "" if fact.status == "completed" else fact.status, _said("for", names(d.get("reason")))
+    return [status, d.get("body_site", ""), reason, d.get("outcome", "")]
 
 
 def _imaging(fact: Fact) -> list[str]:
@@ -107,7 +131,8 @@ def _row(marks: Marks, fact: Fact, used: list[str], *roles: str, name: bool = Fa
     when = wording.period_text(fact.when) if fact.kind == "encounter" else wording.day_text(fact.when)
     what = f"{wording.label(fact.concept)} " if name else ""
     rest = told(fact)
-    return f"[{mark.id}] {what}{when if when != 'undated' else ''}{', ' if rest and when != 'undated' else ''}{rest}".strip()
+    dated = ", ".join(x for x in (when if when != "undated" else "", rest) if x)
+    return f"[{mark.id}] {what}{dated}".strip()
 
 
 def event_card(

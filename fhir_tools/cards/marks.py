@@ -27,29 +27,34 @@ class Marks:
         """The fact's mark; a fact marked before keeps its id and gains the roles."""
         key = (str(fact.reference), fact.path)
         known = self._facts.get(key)
-        mark = replace(known, roles=known.roles | set(roles)) if known else Mark(
-            id=self._next(""), shown=shown or wording.describe(fact), roles=frozenset(roles), fact=fact
+        mark = (
+            replace(known, roles=known.roles | set(roles))
+            if known
+            else Mark(id=self._next(""), shown=shown or wording.describe(fact), roles=frozenset(roles), fact=fact)
         )
         self._facts[key] = mark
         return mark
 
     def quote(self, fact: Fact, span: Span) -> Mark:
         """A stretch of the document that `fact` is."""
-        mark = Mark(id=self._next(""), shown=f'{wording.describe(fact)}: "{span.quote}"', roles=frozenset(("quote",)), fact=fact, span=span)
+        shown = f'{wording.describe(fact)}: "{span.quote}"'
+        mark = Mark(id=self._next(""), shown=shown, roles=frozenset(("quote",)), fact=fact, span=span)
         self._order.append(mark)
         return mark
 
     def computed(self, computation: Computation, shown: str) -> Mark:
+        """The mark of a computation, told as `shown`."""
         mark = Mark(id=self._next("c"), shown=shown, computation=computation)
         self._order.append(mark)
         return mark
 
     def searched(self, search: Search) -> Mark:
+        """The mark of a search."""
         mark = Mark(id=self._next("s"), shown=f"{search.query}: {search.found} found", search=search)
         self._order.append(mark)
         return mark
 
     def of(self, ids: Iterable[str]) -> tuple[Mark, ...]:
-        """The marks with these ids as they are by now, in id order of asking."""
+        """The marks with these ids as they are by now, each once, in the order given."""
         known = {m.id: m for m in (*self._facts.values(), *self._order)}
         return tuple(known[i] for i in dict.fromkeys(ids) if i in known)

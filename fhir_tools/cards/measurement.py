@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fhir_tools import compute, wording
 from fhir_tools.cards.marks import Marks
-from fhir_tools.types import Card, Components, Computation, Concept, Fact, Mark, Missing, Quantity
+from fhir_tools.types import Card, Computation, Concept, Fact, Mark, Missing, Quantity
 
 __all__ = ["measurement_card", "numbers_of"]
 
@@ -14,9 +14,8 @@ _EACH = 12
 
 def numbers_of(fact: Fact) -> Fact:
     """The fact whose number stands for it: itself, or the systolic part of a blood pressure."""
-    if isinstance(fact.value, Components) and wording.is_blood_pressure(fact):
-        return fact.value.parts[0]
-    return fact
+    parts = wording.pressures(fact)
+    return parts[0] if parts else fact
 
 
 def measurement_card(
@@ -34,13 +33,13 @@ def measurement_card(
     `facts` hold standing `fact` only and at least one of them.
     """
     ordered = compute.in_order(facts)
-    told = tuple(f for f in ordered if not isinstance(f.value, Missing) and f.value is not None)
+    told = tuple(f for f in ordered if _has_value(f))
     used: list[str] = []
     lines = [_roles_line(marks, told, molar_mass, used)] if told else []
     lines += _computed_lines(marks, told, window, molar_mass, used)
     if each and 2 < len(told) <= _EACH:
         lines.append("each: " + " | ".join(_point(marks.fact(f, "member"), f, used) for f in told))
-    lines += _absent_line(marks, ordered, told, used)
+    lines += _absent_line(marks, ordered, used)
     return Card(
         title=_title(ordered, told, window),
         kind=ordered[-1].kind,
@@ -52,6 +51,10 @@ def measurement_card(
         window=window,
         complete=complete,
     )
+
+
+def _has_value(fact: Fact) -> bool:
+    return fact.value is not None and not isinstance(fact.value, Missing)
 
 
 def _concepts(facts: tuple[Fact, ...]) -> tuple[Concept, ...]:
@@ -71,20 +74,22 @@ def _roles(told: tuple[Fact, ...], molar_mass: float | None) -> dict[str, Fact]:
     roles = {"latest": told[-1]}
     if len(told) > 1:
         roles |= {"previous": told[-2], "first": told[0]}
-    course = compute.series(tuple(numbers_of(f) for f in told), molar_mass)
+    numbers = tuple(numbers_of(f) for f in told)
+    course = compute.series(numbers, molar_mass)
     if len(course.points) > 1:
-        whole = {(f.reference, f.version): f for f in told}
+        whole = {id(n): f for n, f in zip(numbers, told, strict=True)}
         # of equal extremes the latest is told: it is the one that matters now
         high = max(reversed(course.points), key=lambda p: p[1])[0]
         low = min(reversed(course.points), key=lambda p: p[1])[0]
-        roles |= {"highest": whole[high.reference, high.version], "lowest": whole[low.reference, low.version]}
+        roles |= {"highest": whole[id(high)], "lowest": whole[id(low)]}
     return roles
 
 
 def _roles_line(marks: Marks, told: tuple[Fact, ...], molar_mass: float | None, used: list[str]) -> str:
     parts = [f"{role} {_point(marks.fact(fact, role), fact, used)}" for role, fact in _roles(told, molar_mass).items()]
     if len(told) == 1:
-        marks.fact(told[0], "first", "highest", "lowest")
+        numeric = isinstance(numbers_of(told[0]).value, Quantity)
+        marks.fact(told[0], "first", *(("highest", "lowest") if numeric else ()))
     return " | ".join(parts)
 
 
@@ -109,15 +114,15 @@ def _computed_lines(
         parts.append(f"{name} {text} [{mark.id}]")
 
     add(compute.compute("count", told), "count", str(len(told)))
-    numbers = tuple(numbers_of(f) for f in told)
-    course = compute.series(numbers, molar_mass)
-    exact = tuple(f for f, _ in course.points)
-    if len(exact) > 1 and len(exact) == len(told) and exact == numbers:
+    for name, numbers in _courses(told):
+        exact = tuple(f for f, _ in compute.series(numbers, molar_mass).points)
+        if len(exact) < 2:
+            continue
         mean = compute.compute("mean", exact, molar_mass=molar_mass)
-        add(mean, "mean", wording.quantity_text(mean.result))
-        ends = (exact[0], exact[-1])
-        change = compute.compute("change", ends, molar_mass=molar_mass)
-        add(change, "first to latest", _signed(change.result))
+        left = f" of {len(exact)}" if len(exact) < len(numbers) else ""
+        add(mean, f"mean{name}", f"{wording.quantity_text(mean.result)}{left}")
+        change = compute.compute("change", (exact[0], exact[-1]), molar_mass=molar_mass)
+        add(change, f"first to latest{name}", _signed(change.result))
     years = compute.compute("count_by_year", told)
     if not window and len(years.result) > 1:
         shown = "  ".join(f"{year}: {n}" for year, n in years.result[-_YEARS:])
@@ -125,11 +130,19 @@ def _computed_lines(
     return [" | ".join(parts)]
 
 
+def _courses(told: tuple[Fact, ...]) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
+    """The course of numbers, or the two of a blood pressure."""
+    if told and all(wording.is_blood_pressure(f) for f in told):
+        pairs = [wording.pressures(f) for f in told]
+        return (" systolic", tuple(p[0] for p in pairs)), (" diastolic", tuple(p[1] for p in pairs))
+    return (("", tuple(numbers_of(f) for f in told)),)
+
+
 def _signed(quantity: Quantity) -> str:
     text = wording.quantity_text(quantity)
     return text if quantity.value < 0 else f"+{text}"
 
 
-def _absent_line(marks: Marks, ordered: tuple[Fact, ...], told: tuple[Fact, ...], used: list[str]) -> list[str]:
-    absent = [f for f in ordered if f not in told]
+def _absent_line(marks: Marks, ordered: tuple[Fact, ...], used: list[str]) -> list[str]:
+    absent = [f for f in ordered if not _has_value(f)]
     return ["without a value: " + " | ".join(_point(marks.fact(f), f, used) for f in absent[-3:])] if absent else []

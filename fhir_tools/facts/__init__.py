@@ -55,7 +55,8 @@ KIND_TYPES: Mapping[Kind, tuple[str, ...]] = {
 
 def facts_of(resource: Resource) -> tuple[Fact, ...]:
     """The facts of one resource, the whole before its parts; empty for types without clinical content."""
-    reader = _READERS.get(resource.get("resourceType", ""))
+    kind = resource.get("resourceType")
+    reader = _READERS.get(kind) if isinstance(kind, str) else None
     return tuple(reader(resource)) if reader else ()
 
 

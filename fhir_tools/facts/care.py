@@ -15,6 +15,7 @@ from fhir_tools.facts.elements import (
     fact_of,
     first_concept,
     labels,
+    mapping_of,
     pick,
     reasons_of,
     references_of,
@@ -35,6 +36,7 @@ _PROCEDURE: Mapping[str, Standing] = {"preparation": "planned", "not-done": "not
 
 
 def procedure(r: Resource) -> Iterator[Fact]:
+    """One procedure, done, under way, planned or not done."""
     status = text_of(r.get("status"))
     details = details_of(
         reason=reasons_of(r),
@@ -57,11 +59,12 @@ def procedure(r: Resource) -> Iterator[Fact]:
 
 
 def encounter(r: Resource) -> Iterator[Fact]:
+    """One encounter; its concept is its type, else its class."""
     status = text_of(r.get("status"))
-    raw_class = r.get("class") if isinstance(r.get("class"), dict) else {}
+    raw_class = mapping_of(r.get("class"))
     kind, code = first_concept(r.get("type")), text_of(raw_class.get("code"))
     display = text_of(raw_class.get("display")) or code
-    stay = r.get("hospitalization") if isinstance(r.get("hospitalization"), dict) else {}
+    stay = mapping_of(r.get("hospitalization"))
     details = details_of(
         class_=code,
         type=kind,
@@ -88,6 +91,7 @@ def encounter(r: Resource) -> Iterator[Fact]:
 
 
 def document(r: Resource) -> Iterator[Fact]:
+    """One DocumentReference or Composition; entered-in-error may stand in `status` or in `docStatus`."""
     attachments = [elements_of(c.get("attachment")) for c in elements_of(r.get("content"))]
     titles = [text_of(a.get("title")) for group in attachments for a in group]
     title = text_of(r.get("description")) or text_of(r.get("title")) or next(filter(None, titles), "")
@@ -97,7 +101,8 @@ def document(r: Resource) -> Iterator[Fact]:
         author=", ".join(filter(None, (display_of(a) for a in elements_of(r.get("author"))))),
         content_types=tuple(text_of(a.get("contentType")) for group in attachments for a in group),
     )
-    context = r.get("context") if isinstance(r.get("context"), dict) else {}
+    context = mapping_of(r.get("context"))
+    status, error = text_of(r.get("status")), "entered-in-error"
     encounter = next(iter(references_of(context.get("encounter"))), None)
     when = when_of(r.get("date")) or when_of(context.get("period")) or when_of(r.get("indexed"))
     concept = concept_of(r.get("type"), title)
@@ -106,8 +111,8 @@ def document(r: Resource) -> Iterator[Fact]:
         "document",
         concept,
         path=f"{r['resourceType']}.type",
-        standing=standing_of(r.get("status")),
-        status=text_of(r.get("status")),
+        standing=standing_of(error if error in (status, r.get("docStatus")) else status),
+        status=status,
         when=when,
         encounter=encounter,
         details=details,
@@ -115,6 +120,7 @@ def document(r: Resource) -> Iterator[Fact]:
 
 
 def imaging(r: Resource) -> Iterator[Fact]:
+    """One imaging study; its concept is the procedure, else the description, else modality and body site."""
     status, series = text_of(r.get("status")), elements_of(r.get("series"))
     modalities = _shown([*elements_of(r.get("modality")), *(x for s in series for x in elements_of(s.get("modality")))])
     sites = _shown([x for s in series for x in elements_of(s.get("bodySite"))])
@@ -125,13 +131,15 @@ def imaging(r: Resource) -> Iterator[Fact]:
     details = details_of(
         modality=modalities,
         modality_codes=tuple(
-            dict.fromkeys(str(x["code"]) for s in (r, *series) for x in elements_of(s.get("modality")) if x.get("code"))
+            dict.fromkeys(
+                c for s in (r, *series) for x in elements_of(s.get("modality")) if (c := text_of(x.get("code")))
+            )
         ),
         body_site=sites,
         description=text_of(r.get("description")),
         made=made,
-        series=str(r.get("numberOfSeries") or len(series)),
-        instances=str(r.get("numberOfInstances") or sum(len(elements_of(s.get("instance"))) for s in series)),
+        series=_number(r.get("numberOfSeries"), len(series)),
+        instances=_number(r.get("numberOfInstances"), sum(len(elements_of(s.get("instance"))) for s in series)),
         reason=reasons_of(r),
     )
     yield fact_of(
@@ -147,7 +155,12 @@ def imaging(r: Resource) -> Iterator[Fact]:
 
 
 def _shown(codings: list[Mapping[str, Any]]) -> str:
-    return ", ".join(dict.fromkeys(text_of(c.get("display")) or text_of(c.get("code")) for c in codings))
+    shown = (text_of(c.get("display")) or text_of(c.get("code")) for c in codings)
+    return ", ".join(dict.fromkeys(filter(None, shown)))
+
+
+def _number(told: Any, counted: int) -> str:
+    return str(told if isinstance(told, int) and told else counted)
 
 
 def plain(
@@ -158,6 +171,7 @@ def plain(
     def read(r: Resource) -> Iterator[Fact]:
         status = text_of(r.get("status")) or text_of(r.get("lifecycleStatus"))
         fallback = text_of(r.get("title")) or text_of(r.get("description"))
+        standing = standing_of(status, table)
         found = next((w for w in (when_of(pick(r, k)) for k in when) if w), None)
         details = details_of(
             reason=reasons_of(r), category=codes_of(r.get("category")), intent=text_of(r.get("intent"))
@@ -167,7 +181,7 @@ def plain(
             kind,
             first_concept(r.get(element), fallback),
             path=f"{r['resourceType']}.{element}",
-            standing=standing_of(status, table),
+            standing="not-done" if standing == "fact" and r.get("doNotPerform") is True else standing,
             status=status,
             when=found,
             details=details,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from fhir_tools import dates
@@ -15,6 +16,7 @@ from fhir_tools.facts.elements import (
     elements_of,
     fact_of,
     labels,
+    mapping_of,
     pick,
     quantity_of,
     reasons_of,
@@ -40,6 +42,7 @@ _NOT_TAKEN: Mapping[str, Standing] = {
     "not-done": "not-done",
     "declined": "not-done",
     "not-taken": "not-done",
+    "intended": "planned",
     "preparation": "planned",
 }
 
@@ -56,6 +59,7 @@ _MEDICATION_WHEN = ("authoredOn", "whenHandedOver", "whenPrepared", "dateAsserte
 
 
 def medication(r: Resource) -> Iterator[Fact]:
+    """One order, statement, administration or dispense of a drug (`role`)."""
     status = text_of(r.get("status"))
     standing = standing_of(status, _NOT_TAKEN)
     if r.get("doNotPerform") is True:
@@ -101,11 +105,12 @@ def _dosage(dosage: list[Mapping[str, Any]]) -> str:
 
 def _frequency(dosage: Resource) -> str:
     dose = _dose([dosage])
-    timing = dosage.get("timing") if isinstance(dosage.get("timing"), dict) else {}
-    repeat = timing.get("repeat") if isinstance(timing.get("repeat"), dict) else {}
+    timing = mapping_of(dosage.get("timing"))
+    repeat = mapping_of(timing.get("repeat"))
     parts = [f"{dose.value:g} {dose.unit or ''}".strip()] if dose else []
-    if repeat.get("frequency") and repeat.get("period"):
-        parts.append(f"{repeat['frequency']} per {repeat['period']:g} {repeat.get('periodUnit', '')}".strip())
+    often, period = (quantity_of({"value": repeat.get(k)}) for k in ("frequency", "period"))
+    if often and period:
+        parts.append(f"{often.value:g} per {period.value:g} {text_of(repeat.get('periodUnit'))}".strip())
     code = labels(timing.get("code"))
     as_needed = "as needed" if dosage.get("asNeededBoolean") or dosage.get("asNeededCodeableConcept") else ""
     return " ".join(x for x in (*parts, code, as_needed) if x)
@@ -121,22 +126,25 @@ def _dose(dosage: list[Mapping[str, Any]]) -> Quantity | None:
 
 
 def _ends(dosage: list[Mapping[str, Any]], start: Interval | None) -> Interval | None:
-    """When the ordered course is over (Timing.repeat.bounds[x]); a supply's length is not a course's."""
-    for item in dosage:
-        timing = item.get("timing")
-        repeat = timing.get("repeat") if isinstance(timing, dict) else None
-        if not isinstance(repeat, dict):
-            continue
-        bounds = when_of(repeat.get("boundsPeriod"))
-        if bounds and bounds.high:
-            return bounds
-        length = quantity_of(repeat.get("boundsDuration"))
-        if length and start:
-            return dates.lasting(start, length)
-    return None
+    """When the ordered course is over (Timing.repeat.bounds[x]); a supply's length is not a course's.
+
+    A taper has a dosage for each step: the course ends with the last of them, and not at all where one is unbounded.
+    """
+    repeats = [mapping_of(mapping_of(d.get("timing")).get("repeat")) for d in dosage]
+    ends = [_bounds(r, start) for r in repeats if r]
+    known = [e for e in ends if e and e.high]
+    return max(known, key=lambda e: dates.last_day(e) or date.max) if known and len(known) == len(ends) else None
+
+
+def _bounds(repeat: Resource, start: Interval | None) -> Interval | None:
+    if "boundsPeriod" in repeat:
+        return when_of(repeat["boundsPeriod"])
+    length = quantity_of(repeat.get("boundsDuration")) or quantity_of(mapping_of(repeat.get("boundsRange")).get("high"))
+    return dates.lasting(start, length) if length and start else None
 
 
 def immunization(r: Resource) -> Iterator[Fact]:
+    """One vaccination, given or (`not-done`) not."""
     status = text_of(r.get("status"))
     details = details_of(
         status_reason=labels(r.get("statusReason")),

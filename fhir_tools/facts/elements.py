@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from fhir_tools import dates
@@ -18,10 +19,11 @@ __all__ = [
     "concept_of",
     "details_of",
     "display_of",
+    "elements_of",
     "fact_of",
     "first_concept",
-    "elements_of",
     "labels",
+    "mapping_of",
     "pick",
     "quantity_of",
     "reasons_of",
@@ -34,63 +36,86 @@ __all__ = [
 ]
 
 Resource = Mapping[str, Any]
-
-
 Details = dict[str, Any]
+
+_COMPARATORS = ("<", "<=", ">=", ">")
+_TERMINOLOGY = ("http://terminology.hl7.org/", "http://hl7.org/fhir/")
+
+
+def mapping_of(value: Any) -> Resource:
+    """The object that it is, or an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def elements_of(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of an element, whether it repeats or not."""
     if isinstance(value, dict):
         return [value]
     return [x for x in value if isinstance(x, dict)] if isinstance(value, list) else []
 
 
 def text_of(value: Any) -> str:
+    """A string on one line, without the blanks round it; empty for anything else."""
     return " ".join(value.replace("\u200b", "").split()) if isinstance(value, str) else ""
 
 
+def _code(coding: Resource) -> str:
+    """The code of a Coding; a number is taken for the text that it should have been."""
+    code = coding.get("code")
+    return str(code) if isinstance(code, int) and not isinstance(code, bool) else text_of(code)
+
+
 def concept_of(value: Any, fallback: str = "") -> Concept | None:
+    """A CodeableConcept: its text, else a display, the fallback or the first code is the label; None without any."""
     if not isinstance(value, dict):
         return Concept(label=fallback) if fallback else None
+    given = elements_of(value.get("coding"))
     codings = tuple(
-        Coding(system=c.get("system"), code=str(c["code"]), display=text_of(c.get("display")) or None)
-        for c in elements_of(value.get("coding"))
-        if c.get("code")
+        Coding(system=text_of(c.get("system")) or None, code=code, display=text_of(c.get("display")) or None)
+        for c in given
+        if (code := _code(c))
     )
-    shown = next((c.display for c in codings if c.display), "")
-    displays = shown or next(
-        (text_of(c.get("display")) for c in elements_of(value.get("coding")) if c.get("display")), ""
-    )
-    label = text_of(value.get("text")) or displays or fallback or (codings[0].code if codings else "")
+    shown = [*(c.display for c in codings), *(text_of(c.get("display")) for c in given)]
+    display = next(filter(None, shown), "")
+    label = text_of(value.get("text")) or display or fallback or (codings[0].code if codings else "")
     return Concept(label=label, codings=codings) if label else None
 
 
 def first_concept(value: Any, fallback: str = "") -> Concept | None:
+    """The first of several CodeableConcepts."""
     found = elements_of(value)
     return concept_of(found[0] if found else None, fallback)
 
 
 def labels(value: Any) -> str:
+    """The labels of one or several CodeableConcepts, with commas."""
     return ", ".join(c.label for c in map(concept_of, elements_of(value)) if c)
 
 
 def code_of(value: Any) -> str:
+    """The code of a status-like CodeableConcept: HL7's own where a site adds codes of its own; else its text.
+
+    A plain string is read as well: a "refuted" that is lost because of its shape would turn into a fact.
+    """
+    if isinstance(value, str):
+        return text_of(value).lower()
     for item in elements_of(value):
-        for coding in elements_of(item.get("coding")):
-            if coding.get("code"):
-                return str(coding["code"])
-        if item.get("text"):
+        codings = [c for c in elements_of(item.get("coding")) if _code(c)]
+        official = [c for c in codings if text_of(c.get("system")).startswith(_TERMINOLOGY)]
+        if codings:
+            return _code((official or codings)[0])
+        if text_of(item.get("text")):
             return text_of(item["text"]).lower()
     return ""
 
 
 def codes_of(value: Any) -> tuple[str, ...]:
-    return tuple(
-        str(c["code"]) for item in elements_of(value) for c in elements_of(item.get("coding")) if c.get("code")
-    )
+    """Every code of one or several CodeableConcepts."""
+    return tuple(_code(c) for item in elements_of(value) for c in elements_of(item.get("coding")) if _code(c))
 
 
 def reference_of(value: Any) -> Reference | None:
+    """A literal reference to a resource; None for contained ones, `urn:` and what is no reference."""
     text = value.get("reference") if isinstance(value, dict) else None
     if not isinstance(text, str) or text.startswith(("#", "urn:")):
         return None
@@ -101,41 +126,58 @@ def reference_of(value: Any) -> Reference | None:
 
 
 def references_of(value: Any) -> tuple[Reference, ...]:
+    """The literal references among one or several."""
     return tuple(r for r in map(reference_of, elements_of(value)) if r)
 
 
 def display_of(value: Any) -> str:
+    """What a Reference says of its target."""
     return text_of(value.get("display")) if isinstance(value, dict) else ""
 
 
 def when_of(value: Any) -> Interval | None:
-    """A date, dateTime, instant or Period; None where it cannot be read."""
+    """A date, dateTime, instant, Period or Timing (its first event, or its bounds); None where it cannot be read."""
     try:
         if isinstance(value, str):
             return dates.parse(value)
-        if isinstance(value, dict) and ("start" in value or "end" in value):
+        if not isinstance(value, dict):
+            return None
+        if "start" in value or "end" in value:
             return dates.period(value)
-        if isinstance(value, dict) and value.get("event"):
-            return dates.parse(value["event"][0])
-    except (ValueError, TypeError):
+        events = value.get("event")
+        if isinstance(events, list) and events:
+            return dates.parse(events[0])
+    except (ValueError, TypeError, OverflowError):
         return None
-    return None
+    return when_of(mapping_of(value.get("repeat")).get("boundsPeriod"))
+
+
+def _number(value: Any) -> float | None:
+    """A JSON number that a float can hold; None for anything else, a boolean too."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return value if isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def quantity_of(value: Any) -> Quantity | None:
-    if not isinstance(value, dict) or isinstance(value.get("value"), bool):
+    """A Quantity with a number; its code is kept only where its system is UCUM or is not said.
+
+    None for one with a comparator that R4 does not know: the number alone would say something else.
+    """
+    if not isinstance(value, dict) or (number := _number(value.get("value"))) is None:
         return None
-    number = value.get("value")
-    if not isinstance(number, int | float):
+    unit, code, comparator = (text_of(value.get(k)) or None for k in ("unit", "code", "comparator"))
+    if comparator and comparator not in _COMPARATORS:
         return None
     ucum = value.get("system") in (None, "http://unitsofmeasure.org")
-    code = value.get("code") if ucum else None
-    return Quantity(
-        value=number, unit=value.get("unit") or value.get("code"), code=code, comparator=value.get("comparator")
-    )
+    return Quantity(value=number, unit=unit or code, code=code if ucum else None, comparator=comparator)
 
 
 def bounds(low: Any, high: Any) -> str:
+    """A Range in words: `3.5-5.1 mmol/L`, `>=60 mL/min`; empty without either end."""
     a, b = quantity_of(low), quantity_of(high)
     unit = next((q.unit for q in (a, b) if q and q.unit), "")
     number = f"{a.value:g}-{b.value:g}" if a and b else f">={a.value:g}" if a else f"<={b.value:g}" if b else ""
@@ -160,14 +202,15 @@ def _typed(kind: str, raw: Any) -> Value | None:
         return concept_of(raw)
     if kind == "Coding":
         return concept_of({"coding": [raw]})
-    if kind in ("Integer", "Decimal") and isinstance(raw, int | float):
-        return Quantity(value=raw)
+    if kind in ("Integer", "Decimal"):
+        number = _number(raw)
+        return None if number is None else Quantity(value=number)
     if kind == "Boolean" and isinstance(raw, bool):
         return raw
     if kind in ("DateTime", "Date", "Instant", "Period"):
         return when_of(raw)
     if kind == "Range" and isinstance(raw, dict):
-        return bounds(raw.get("low"), raw.get("high"))
+        return bounds(raw.get("low"), raw.get("high")) or None
     if kind == "Ratio" and isinstance(raw, dict):
         top, bottom = quantity_of(raw.get("numerator")), quantity_of(raw.get("denominator"))
         return f"{top.value:g}:{bottom.value:g}" if top and bottom else None
@@ -182,6 +225,7 @@ def pick(r: Resource, name: str) -> Any:
 
 
 def age_or_text(value: Any) -> str:
+    """An Age, Range or string in words: `54 a`, `50-55 a`, `in her fifties`."""
     quantity = quantity_of(value)
     if quantity:
         return f"{quantity.value:g} {quantity.unit or ''}".strip()
@@ -191,18 +235,20 @@ def age_or_text(value: Any) -> str:
 
 
 def standing_of(status: Any, table: Mapping[str, Standing] | None = None) -> Standing:
+    """The standing that a status word gives: `error` for entered-in-error, else what the table says, else `fact`."""
     if status == "entered-in-error":
         return "error"
     return (table or {}).get(str(status), "fact")
 
 
 def details_of(**items: Any) -> Details:
+    """The details that say something; a trailing underscore keeps a key clear of Python's own words."""
     return {k.rstrip("_"): v for k, v in items.items() if v not in (None, "", ())}
 
 
 def fact_of(r: Resource, kind: Kind, concept: Concept | None, *, path: str, **more: Any) -> Fact:
-    meta = r.get("meta")
-    version = meta.get("versionId") if isinstance(meta, dict) else None
+    """A fact of the resource: reference, version and encounter are its own; `more` are fields of `Fact`."""
+    version = text_of(mapping_of(r.get("meta")).get("versionId")) or None
     encounter = more.pop("encounter", None) or reference_of(r.get("encounter")) or reference_of(r.get("context"))
     return Fact(
         kind=kind,
@@ -216,5 +262,6 @@ def fact_of(r: Resource, kind: Kind, concept: Concept | None, *, path: str, **mo
 
 
 def reasons_of(r: Resource) -> tuple[Concept | Reference, ...]:
+    """reasonReference (to be followed) and reasonCode."""
     concepts = tuple(c for c in map(concept_of, elements_of(r.get("reasonCode"))) if c)
     return (*references_of(r.get("reasonReference")), *concepts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fhir_tools.facts.elements import (
     Resource,
@@ -25,6 +26,7 @@ __all__ = ["patient"]
 
 
 def patient(r: Resource) -> Iterator[Fact]:
+    """One fact for each demographic element that the resource has, in reading order."""
     for path, label, value, when in _demographics(r):
         if value not in (None, ""):
             yield fact_of(r, "patient", Concept(label=label), path=f"Patient.{path}", value=value, when=when)
@@ -34,17 +36,11 @@ def _demographics(r: Resource) -> Iterator[tuple[str, str, Value | None, Interva
     birth = when_of(r.get("birthDate"))
     yield "birthDate", "date of birth", birth, None
     yield "gender", "gender", text_of(r.get("gender")), None
-    names = elements_of(r.get("name"))
-    official = next((n for n in names if n.get("use") == "official"), names[0] if names else {})
-    given = official.get("given") if isinstance(official.get("given"), list) else []
-    yield (
-        "name",
-        "name",
-        text_of(official.get("text")) or " ".join((*map(str, given), text_of(official.get("family")))).strip(),
-        None,
-    )
-    died = when_of(r.get("deceasedDateTime"))
-    yield "deceasedDateTime" if died else "deceasedBoolean", "deceased", died or r.get("deceasedBoolean"), None
+    yield "name", "name", _name(r), None
+    died, dead = when_of(r.get("deceasedDateTime")), r.get("deceasedBoolean")
+    # a date of death that cannot be read still says that there is one (R4 Patient.deceased[x])
+    told = dead if isinstance(dead, bool) else True if text_of(r.get("deceasedDateTime")) else None
+    yield "deceasedDateTime" if died or told is not dead else "deceasedBoolean", "deceased", died or told, None
     yield "maritalStatus", "marital status", labels(r.get("maritalStatus")), None
     yield "address", "address", _address(r), None
     phones = [text_of(t.get("value")) for t in elements_of(r.get("telecom")) if t.get("system") == "phone"]
@@ -52,7 +48,8 @@ def _demographics(r: Resource) -> Iterator[tuple[str, str, Value | None, Interva
     yield "communication", "language", labels([c.get("language") for c in elements_of(r.get("communication"))]), None
     yield "identifier", "medical record number", _record_number(r), None
     for name in ("race", "ethnicity", "birthsex"):
-        yield "extension", name, _us_core(r, name), None
+        # the place says which extension: one mark stands for one fact
+        yield f"extension('{_US_CORE}{name}')", name, _us_core(r, name), None
     yield (
         "generalPractitioner",
         "general practitioner",
@@ -61,11 +58,35 @@ def _demographics(r: Resource) -> Iterator[tuple[str, str, Value | None, Interva
     )
 
 
+_PREFERRED = ("official", "usual")
+_FORMER = ("old", "maiden")
+
+
+def _name(r: Resource) -> str:
+    """The official name, else the usual one, else the first that is not a former one (R4 HumanName.use)."""
+    names = elements_of(r.get("name"))
+    ranked = sorted(names, key=_name_rank)
+    if not ranked:
+        return ""
+    name = ranked[0]
+    return text_of(name.get("text")) or " ".join(
+        filter(None, (*_lines(name.get("given")), text_of(name.get("family"))))
+    )
+
+
+def _name_rank(name: Resource) -> int:
+    use = name.get("use")
+    return _PREFERRED.index(use) if use in _PREFERRED else 3 if use in _FORMER else 2
+
+
+def _lines(value: Any) -> list[str]:
+    return [text_of(x) for x in value if text_of(x)] if isinstance(value, list) else []
+
+
 def _address(r: Resource) -> str:
     for a in elements_of(r.get("address")):
-        lines = a.get("line") if isinstance(a.get("line"), list) else []
-        parts = (*map(str, lines), a.get("city"), a.get("state"), a.get("postalCode"), a.get("country"))
-        return text_of(a.get("text")) or ", ".join(str(p) for p in parts if p)
+        rest = (text_of(a.get(k)) for k in ("city", "state", "postalCode", "country"))
+        return text_of(a.get("text")) or ", ".join(filter(None, (*_lines(a.get("line")), *rest)))
     return ""
 
 
@@ -74,6 +95,9 @@ def _record_number(r: Resource) -> str:
         if code_of(item.get("type")) == "MR":
             return text_of(item.get("value"))
     return ""
+
+
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 
 
 def _us_core(r: Resource, name: str) -> str:

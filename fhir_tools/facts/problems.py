@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fhir_tools.facts.elements import (
     Details,
@@ -21,11 +21,9 @@ from fhir_tools.facts.elements import (
     text_of,
     when_of,
 )
-from fhir_tools.types import (
-    Fact,
-)
+from fhir_tools.types import Concept, Fact, Standing
 
-__all__ = ["allergy", "condition", "family", "NO_KNOWN"]
+__all__ = ["NO_KNOWN", "allergy", "condition", "family"]
 
 NO_KNOWN = frozenset(
     ("716186003", "409137002", "428607008", "429625007", "428197003", "160244002", "no-known-allergies")
@@ -33,14 +31,20 @@ NO_KNOWN = frozenset(
 """Codes for an explicit "no known allergy" (all, drug, environmental, food, insect; R4 AllergyIntolerance.code)."""
 
 
+_VERIFIED: Mapping[str, Standing] = {
+    "refuted": "refuted",
+    **dict.fromkeys(("unconfirmed", "provisional", "differential"), "unconfirmed"),
+}
+
+
 def condition(r: Resource) -> Iterator[Fact]:
+    """The condition; its time is its onset, else when it was recorded."""
     verification = code_of(r.get("verificationStatus"))
     clinical = code_of(r.get("clinicalStatus"))
     onset_raw, abatement_raw = pick(r, "onset"), pick(r, "abatement")
     onset, abatement = when_of(onset_raw), when_of(abatement_raw)
     recorded = when_of(r.get("recordedDate"))
-    unsure = dict.fromkeys(("unconfirmed", "provisional", "differential"), "unconfirmed")
-    standing = standing_of(verification, {"refuted": "refuted", **unsure})  # type: ignore[dict-item]
+    standing = standing_of(verification, _VERIFIED)
     details = details_of(
         onset=onset or age_or_text(onset_raw),
         abatement=abatement or ("yes" if abatement_raw is True else age_or_text(abatement_raw)),
@@ -51,7 +55,7 @@ def condition(r: Resource) -> Iterator[Fact]:
         severity=labels(r.get("severity")),
         body_site=labels(r.get("bodySite")),
         stage=labels([s.get("summary") for s in elements_of(r.get("stage"))]),
-        when_from="" if onset else "recorded",
+        when_from="recorded" if recorded and not onset else "",
     )
     when = onset or recorded
     status = clinical or ("resolved" if details.get("abatement") else "")
@@ -68,23 +72,20 @@ def condition(r: Resource) -> Iterator[Fact]:
 
 
 def allergy(r: Resource) -> Iterator[Fact]:
+    """The allergy, or the explicit statement that there is none (`negation`)."""
     verification, clinical = code_of(r.get("verificationStatus")), code_of(r.get("clinicalStatus"))
-    reactions = elements_of(r.get("reaction"))
+    reactions, given = elements_of(r.get("reaction")), r.get("category")
     concept = concept_of(r.get("code")) or first_concept([x["substance"] for x in reactions if "substance" in x])
-    negation = bool(concept) and (
-        any(c.code in NO_KNOWN for c in concept.codings)
-        or concept.label.lower().startswith(("no known", "nka", "nkda"))
-    )
     details = details_of(
         clinical=clinical,
         verification=verification,
         criticality=text_of(r.get("criticality")),
-        category=tuple(x for x in r.get("category", ()) if isinstance(x, str)),
-        reaction=", ".join(labels(x.get("manifestation")) for x in reactions),
-        negation="yes" if negation else "",
+        category=tuple(x for x in given if isinstance(x, str)) if isinstance(given, list) else (),
+        reaction=", ".join(filter(None, (labels(x.get("manifestation")) for x in reactions))),
+        negation="yes" if concept and _none_known(concept) else "",
     )
     when = when_of(pick(r, "onset")) or when_of(r.get("recordedDate"))
-    standing = standing_of(verification, {"refuted": "refuted", "unconfirmed": "unconfirmed"})
+    standing = standing_of(verification, _VERIFIED)
     yield fact_of(
         r,
         "allergy",
@@ -97,7 +98,13 @@ def allergy(r: Resource) -> Iterator[Fact]:
     )
 
 
+def _none_known(concept: Concept) -> bool:
+    said = concept.label.lower().startswith(("no known", "nka", "nkda"))
+    return said or any(c.code in NO_KNOWN for c in concept.codings)
+
+
 def family(r: Resource) -> Iterator[Fact]:
+    """The relative's conditions, never the patient's own; without any, only that there is such a relative."""
     status = text_of(r.get("status"))
     relation = concept_of(r.get("relationship"), "relative")
     common: Details = {"standing": standing_of(status), "status": status, "when": when_of(r.get("date"))}

@@ -26,12 +26,14 @@ from fhir_tools.types import (
     Concept,
     Fact,
     Kind,
+    Missing,
 )
 
 __all__ = ["observation", "report"]
 
 
 def observation(r: Resource) -> Iterator[Fact]:
+    """The observation, then each of its components; its time is effective[x], else `issued`."""
     category = codes_of(r.get("category"))
     kind: Kind = "social" if "social-history" in category else "measurement"
     when = when_of(pick(r, "effective"))
@@ -44,7 +46,8 @@ def observation(r: Resource) -> Iterator[Fact]:
     concept = concept_of(r.get("code"))
     name, value = value_of(r)
     parts = tuple(_component(r, i, c, kind, concept, common) for i, c in enumerate(elements_of(r.get("component"))))
-    if value is None and parts:
+    # a panel may say why it has no value of its own (obs-6) beside the values of its parts
+    if parts and (value is None or (isinstance(value, Missing) and any(_has_value(p) for p in parts))):
         name, value = "component", Components(parts=parts)
     details = details_of(
         category=category,
@@ -52,10 +55,14 @@ def observation(r: Resource) -> Iterator[Fact]:
         range=_range(r),
         body_site=labels(r.get("bodySite")),
         note=" ".join(text_of(n.get("text")) for n in elements_of(r.get("note"))),
-        when_from="" if when else "issued",
+        when_from="issued" if common["when"] and not when else "",
     )
     yield fact_of(r, kind, concept, path=f"Observation.{name}", value=value, details=details, **common)
     yield from parts
+
+
+def _has_value(fact: Fact) -> bool:
+    return fact.value is not None and not isinstance(fact.value, Missing)
 
 
 def _component(r: Resource, i: int, c: Resource, kind: Kind, panel: Concept | None, common: Details) -> Fact:
@@ -72,6 +79,7 @@ def _range(r: Resource) -> str:
 
 
 def report(r: Resource) -> Iterator[Fact]:
+    """The report; its value is the conclusion, else the labels of the conclusion codes."""
     status = text_of(r.get("status"))
     details = details_of(
         category=codes_of(r.get("category")),
@@ -79,17 +87,19 @@ def report(r: Resource) -> Iterator[Fact]:
         studies=references_of(r.get("imagingStudy")),
         codes=labels(r.get("conclusionCode")),
     )
-    conclusion = text_of(r.get("conclusion")) or details.get("codes")
+    conclusion = text_of(r.get("conclusion"))
+    value = conclusion or details.get("codes")
+    element = "conclusion" if conclusion else "conclusionCode" if value else "code"
     when = when_of(pick(r, "effective")) or when_of(r.get("issued"))
     standing = standing_of(status, {"cancelled": "cancelled", "registered": "planned"})
     yield fact_of(
         r,
         "report",
         concept_of(r.get("code")),
-        path="DiagnosticReport.conclusion" if conclusion else "DiagnosticReport.code",
+        path=f"DiagnosticReport.{element}",
         standing=standing,
         status=status,
-        value=conclusion or None,
+        value=value,
         when=when,
         details=details,
     )

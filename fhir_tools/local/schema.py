@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fhir_tools.errors import UserError
 
-__all__ = ["EMPTY_INDEX", "SCHEMA_VERSION", "connect", "has_schema", "remedy"]
+__all__ = ["EMPTY_INDEX", "SCHEMA_VERSION", "connect", "remedy"]
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x43484C4E  # "CHLN"; SQLite keeps it in the file's header
@@ -109,10 +109,3 @@ def remedy(path: str, fault: sqlite3.OperationalError) -> str:
     if code == sqlite3.SQLITE_READONLY:
         return f"{path!r} cannot be written; make the file and its folder writable, or copy it elsewhere"
     return f"{path!r} cannot be opened as a store: {fault}; check that the folder exists and is writable"
-
-
-def has_schema(path: Path) -> bool:
-    """Whether a file is a chartline store, without opening it as one (its SQLite header is read)."""
-    with path.open("rb") as file:
-        head = file.read(72)
-    return head.startswith(b"SQLite format 3\0") and int.from_bytes(head[68:72], "big") == _APPLICATION_ID

@@ -104,14 +104,17 @@ def _count_by_year(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 
 def _mean(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    mark = say.computed(card, "mean")
     told = _told(card)
     where = f" {card.window}" if card.window else ""
-    if mark is None or mark.computation is None:
+    means = [m for m in card.marks if m.computation and m.computation.op == "mean" and m.computation.result]
+    if not means:
         return _point(say.role(card, "latest"), ask, f"Only one result{where}: ") if len(told) == 1 else ()
-    quantity: Quantity = mark.computation.result
-    text = f"Mean {say.name(told[-1])}{where} is {wording.quantity_text(quantity)} ({len(mark.facts)} results)."
-    return (say.claim(text, mark, value=say.number_value(quantity)),)
+    out = []
+    for mark in means:
+        quantity: Quantity = mark.computation.result  # type: ignore[union-attr]
+        text = f"Mean {say.name(mark.facts[-1])}{where} is {wording.quantity_text(quantity)} ({len(mark.facts)} results)."
+        out.append(say.claim(text, mark, value=say.number_value(quantity)))
+    return tuple(out)
 
 
 def _change(ask: Ask, card: Card) -> tuple[Claim, ...]:

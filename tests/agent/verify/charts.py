@@ -17,7 +17,10 @@ UCUM = "http://unitsofmeasure.org"
 
 
 def code(label: str, value: str | None = None, system: str = "http://snomed.info/sct") -> dict[str, Any]:
-    return {"text": label, "coding": [{"system": system, "code": value or f"x-{label.lower().replace(' ', '-')}", "display": label}]}
+    return {
+        "text": label,
+        "coding": [{"system": system, "code": value or f"x-{label.lower().replace(' ', '-')}", "display": label}],
+    }
 
 
 def observation(n: str, label: str, when: str, value: float | None, unit: str = "%", **more: Any) -> Fact:
@@ -33,7 +36,10 @@ def observation(n: str, label: str, when: str, value: float | None, unit: str = 
 
 def pressure(n: str, when: str, top: float, bottom: float) -> Fact:
     def part(label: str, loinc: str, value: float) -> dict[str, Any]:
-        return {"code": code(label, loinc, "http://loinc.org"), "valueQuantity": {"value": value, "unit": "mm[Hg]", "system": UCUM, "code": "mm[Hg]"}}
+        return {
+            "code": code(label, loinc, "http://loinc.org"),
+            "valueQuantity": {"value": value, "unit": "mm[Hg]", "system": UCUM, "code": "mm[Hg]"},
+        }
 
     parts = [part("Diastolic Blood Pressure", "8462-4", bottom), part("Systolic Blood Pressure", "8480-6", top)]
     resource = {"resourceType": "Observation", "id": n, "status": "final", "code": code("Blood Pressure", "85354-9", "http://loinc.org"),
@@ -41,7 +47,9 @@ def pressure(n: str, when: str, top: float, bottom: float) -> Fact:
     return facts_of(resource)[0]
 
 
-def condition(n: str, label: str, when: str, clinical: str = "active", verification: str = "confirmed", **more: Any) -> Fact:
+def condition(
+    n: str, label: str, when: str, clinical: str = "active", verification: str = "confirmed", **more: Any
+) -> Fact:
     resource = {
         "resourceType": "Condition", "id": n, "code": code(label), "onsetDateTime": when,
         "clinicalStatus": {"coding": [{"code": clinical}]}, "verificationStatus": {"coding": [{"code": verification}]}, **more,
@@ -61,8 +69,18 @@ def resource(**parts: Any) -> Fact:
     return facts_of(parts)[0]
 
 
-def encounter(n: str, label: str, start: str, end: str, status: str = "finished", class_: str = "AMB", **more: Any) -> Fact:
-    return resource(resourceType="Encounter", id=n, status=status, type=[code(label)], period={"start": start, "end": end}, **{"class": {"code": class_}}, **more)
+def encounter(
+    n: str, label: str, start: str, end: str, status: str = "finished", class_: str = "AMB", **more: Any
+) -> Fact:
+    return resource(
+        resourceType="Encounter",
+        id=n,
+        status=status,
+        type=[code(label)],
+        period={"start": start, "end": end},
+        **{"class": {"code": class_}},
+        **more,
+    )
 
 
 def relative(n: str, relation: str, label: str, onset: str = "") -> Fact:
@@ -71,13 +89,27 @@ def relative(n: str, relation: str, label: str, onset: str = "") -> Fact:
 
 
 def note(n: str, when: str, title: str = "Progress note") -> Fact:
-    return resource(resourceType="DocumentReference", id=n, status="current", type=code(title), date=when + "T10:00:00Z", content=[{"attachment": {"contentType": "text/plain"}}])
+    return resource(
+        resourceType="DocumentReference",
+        id=n,
+        status="current",
+        type=code(title),
+        date=when + "T10:00:00Z",
+        content=[{"attachment": {"contentType": "text/plain"}}],
+    )
 
 
 A1C = tuple(
     observation(f"a{i}", "Hemoglobin A1c", when, value)
     for i, (when, value) in enumerate(
-        [("2009-05-02", 6.1), ("2015-04-11", 8.2), ("2017-02-03", 7.4), ("2018-03-05", 7.7), ("2018-09-01", 7.1), ("2019-03-02", 6.9)]
+        [
+            ("2009-05-02", 6.1),
+            ("2015-04-11", 8.2),
+            ("2017-02-03", 7.4),
+            ("2018-03-05", 7.7),
+            ("2018-09-01", 7.1),
+            ("2019-03-02", 6.9),
+        ]
     )
 )
 GLUCOSE = tuple(
@@ -94,8 +126,12 @@ CONDITIONS = (
 )
 EMBOLISM = (condition("r1", "Pulmonary embolism", "2015-01-01", "inactive", "refuted"),)
 METOPROLOL = (
-    order("m1", "24 HR metoprolol succinate 100 MG Extended Release Oral Tablet", "2017-05-01", "stopped", "Hypertension"),
-    order("m2", "24 HR metoprolol succinate 100 MG Extended Release Oral Tablet", "2019-03-02", "active", "Hypertension"),
+    order(
+        "m1", "24 HR metoprolol succinate 100 MG Extended Release Oral Tablet", "2017-05-01", "stopped", "Hypertension"
+    ),
+    order(
+        "m2", "24 HR metoprolol succinate 100 MG Extended Release Oral Tablet", "2019-03-02", "active", "Hypertension"
+    ),
 )
 AZATHIOPRINE = (order("z1", "azathioprine 50 MG Oral Tablet", "2016-08-09", "stopped"),)
 BIRTH = resource(resourceType="Patient", id="x", birthDate="1950-03-04", gender="female")
@@ -194,20 +230,34 @@ def person(**ask: Any) -> Chart:
 def visits(**ask: Any) -> Chart:
     marks = Marks()
     stay = compute.compute("length_of_stay", VISITS[1:2])
-    return Chart(event_card(marks, VISITS, title="Encounters, 4 records", computed=((stay, "length of stay 5 d"),)), **ask)
+    return Chart(
+        event_card(marks, VISITS, title="Encounters, 4 records", computed=((stay, "length of stay 5 d"),)), **ask
+    )
 
 
 def absent(name: str = "Epilepsy", *, found: int = 0, complete: bool = True, **ask: Any) -> Chart:
     marks = Marks()
     mark = marks.searched(Search(query=f"Condition?code:text={name}", found=found, complete=complete))
-    card = Card(title=f"{name}, condition", kind="condition", lines=(f"searched: {found} found [{mark.id}]",), marks=(mark,), names=(name.lower(),))
+    card = Card(
+        title=f"{name}, condition",
+        kind="condition",
+        lines=(f"searched: {found} found [{mark.id}]",),
+        marks=(mark,),
+        names=(name.lower(),),
+    )
     return Chart(card, event_card(marks, CONDITIONS[:1]), **ask)
 
 
 def notes(**ask: Any) -> Chart:
     marks = Marks()
     spans = [marks.quote(LETTER, Span(start=i * 100, end=i * 100 + len(s), quote=s)) for i, s in enumerate(SENTENCES)]
-    card = Card(title="Progress note, document", kind="document", lines=tuple(m.shown for m in spans), marks=tuple(spans), facts=(LETTER,))
+    card = Card(
+        title="Progress note, document",
+        kind="document",
+        lines=tuple(m.shown for m in spans),
+        marks=tuple(spans),
+        facts=(LETTER,),
+    )
     return Chart(card, **ask)
 
 

@@ -107,7 +107,9 @@ def test_a_computation_with_other_inputs_is_a_fault() -> None:
     left_out = compute.compute("mean", A1C[1:])
     assert isinstance(left_out.result, Quantity)
     assert with_computation(left_out).kind(f"Mean A1c is {left_out.result.value:.3f} %.", "c1") == "computation"
-    assert with_computation(compute.compute("count", A1C[1:])).kind("5 A1c results are recorded.", "c1") == "computation"
+    assert (
+        with_computation(compute.compute("count", A1C[1:])).kind("5 A1c results are recorded.", "c1") == "computation"
+    )
     foreign = compute.compute("mean", (*A1C, observation("zz", "Hemoglobin A1c", "2019-05-05", 9.9)))
     chart = with_computation(foreign)
     chart.cards = (replace(chart.cards[0], facts=A1C),)
@@ -137,10 +139,15 @@ def test_a_window_is_the_one_asked_for() -> None:
 
 def test_what_is_closest_to_an_event() -> None:
     marks = Marks()
-    facts = tuple(observation(f"w{i}", "Body weight", w, v, "kg") for i, (w, v) in enumerate([("2010-05-30", 70.5), ("2012-01-01", 80.0)]))
+    facts = tuple(
+        observation(f"w{i}", "Body weight", w, v, "kg")
+        for i, (w, v) in enumerate([("2010-05-30", 70.5), ("2012-01-01", 80.0)])
+    )
     onset = charts.CONDITIONS[1]
     target = Target(words="hypertension", label="Hypertension", keys=(onset.concept.key,))
-    chart = Chart(measurement_card(marks, facts), event_card(marks, (onset,)), anchor=Anchor(relation="closest", target=target))
+    chart = Chart(
+        measurement_card(marks, facts), event_card(marks, (onset,)), anchor=Anchor(relation="closest", target=target)
+    )
     text = "Body weight closest to the diagnosis of Hypertension (2010-06-07) was {} kg on {}."
     assert chart.references(text.format("70.5", "2010-05-30")) == {"Observation/w0", "Condition/c2"}
     assert chart.kind(text.format("80", "2012-01-01")) == "qualifier"
@@ -241,7 +248,11 @@ def test_the_closest_things_are_no_answer() -> None:
 
 def test_feedback_numbers_the_claims_and_tells_nothing_of_the_chart() -> None:
     made = labs()
-    claims = (Claim(text="A1c was 6.9 % on 2019-03-02."), Claim(text="A1c was 6.8 % on 2019-03-02."), Claim(text="The first A1c was 8.2 %."))
+    claims = (
+        Claim(text="A1c was 6.9 % on 2019-03-02."),
+        Claim(text="A1c was 6.8 % on 2019-03-02."),
+        Claim(text="The first A1c was 8.2 %."),
+    )
     found = verify(made.ask, Draft(claims=claims), Evidence(cards=made.cards))
     assert [c.text for c in found.claims] == ["A1c was 6.9 % on 2019-03-02."]
     assert found.supports == ("direct",)
@@ -271,7 +282,25 @@ def test_yes_and_no_answer_the_comparison_that_was_asked() -> None:
 
 
 def test_odd_claims_raise_nothing() -> None:
-    for text in ("", " ", "[1]", '"', '""', "1/0", "-", "2019", "in 2019", "%", "Yes.", "No", "no no no", "\x00\x01\x02", "İ 6.9 ŉ", "9" * 400, "31/02/2019 99:99"):
+    for text in (
+        "",
+        " ",
+        "[1]",
+        '"',
+        '""',
+        "1/0",
+        "-",
+        "2019",
+        "in 2019",
+        "%",
+        "Yes.",
+        "No",
+        "no no no",
+        "\x00\x01\x02",
+        "İ 6.9 ŉ",
+        "9" * 400,
+        "31/02/2019 99:99",
+    ):
         for make in (labs, problems, drugs, absent, charts.notes):
             make().kind(text)
         verify(labs().ask, Draft(claims=(Claim(text=text),)), Evidence())
@@ -279,9 +308,15 @@ def test_odd_claims_raise_nothing() -> None:
 
 def test_thirty_claims_take_milliseconds() -> None:
     made = labs()
-    facts = tuple(observation(f"k{i}", "Heart rate", f"20{i % 20:02d}-{i % 12 + 1:02d}-{i % 28 + 1:02d}", 60.0 + i % 40, "/min") for i in range(300))
+    facts = tuple(
+        observation(f"k{i}", "Heart rate", f"20{i % 20:02d}-{i % 12 + 1:02d}-{i % 28 + 1:02d}", 60.0 + i % 40, "/min")
+        for i in range(300)
+    )
     cards: tuple[Card, ...] = (*made.cards, measurement_card(Marks(), facts))
-    claims = tuple(Claim(text="The latest A1c, 6.9 % on 2019-03-02, is lower than the one before it, 7.1 % on 2018-09-01.") for _ in range(30))
+    claims = tuple(
+        Claim(text="The latest A1c, 6.9 % on 2019-03-02, is lower than the one before it, 7.1 % on 2018-09-01.")
+        for _ in range(30)
+    )
     best = 9.0
     for _ in range(3):
         start = time.perf_counter()

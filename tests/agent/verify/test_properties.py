@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.verify.checks import day_fits
 from agent.verify.told import Number, days_in, normal, numbers_in
-from agent.verify.values import number_fits
+from agent.verify.values import figures, number_fits
 from fhir_tools import dates
 from fhir_tools.cards import Marks, measurement_card
 from fhir_tools.types import Fact
@@ -17,24 +17,39 @@ from tests.agent.verify.charts import Chart, mark, observation
 
 DAYS = st.dates(min_value=date(1990, 1, 1), max_value=date(2020, 12, 31))
 TENTHS = st.integers(min_value=10, max_value=9999).map(lambda n: n / 10)
-SERIES = st.lists(st.tuples(DAYS, TENTHS), min_size=1, max_size=8, unique_by=(lambda p: p[0], lambda p: p[1])).map(sorted)
+SERIES = st.lists(st.tuples(DAYS, TENTHS), min_size=1, max_size=8, unique_by=(lambda p: p[0], lambda p: p[1])).map(
+    sorted
+)
 UNITS = ("mg/dL", "mmol/L", "g/L", "kg", "/min", "mm[Hg]", "U/L")
 
 
 def chart_of(series: list[tuple[date, float]], unit: str) -> tuple[Chart, tuple[Fact, ...]]:
-    facts = tuple(observation(f"o{i}", "Serum marker", day.isoformat(), value, unit) for i, (day, value) in enumerate(series))
+    facts = tuple(
+        observation(f"o{i}", "Serum marker", day.isoformat(), value, unit) for i, (day, value) in enumerate(series)
+    )
     return Chart(measurement_card(Marks(), facts, each=True)), facts
 
 
 def told(day: date, form: int) -> str:
-    return (day.isoformat(), f"{day:%B} {day.day}, {day.year}", f"{day.day} {day:%b} {day.year}", f"{day.month}/{day.day}/{day.year}")[form]
+    return (
+        day.isoformat(),
+        f"{day:%B} {day.day}, {day.year}",
+        f"{day.day} {day:%b} {day.year}",
+        f"{day.month}/{day.day}/{day.year}",
+    )[form]
 
 
 @settings(max_examples=60, deadline=None)
 @given(series=SERIES, unit=st.sampled_from(UNITS), form=st.integers(0, 3), data=st.data())
-def test_true_claims_find_the_marks_that_they_lost(series: list[tuple[date, float]], unit: str, form: int, data: st.DataObject) -> None:
+def test_true_claims_find_the_marks_that_they_lost(
+    series: list[tuple[date, float]], unit: str, form: int, data: st.DataObject
+) -> None:
     chart, _ = chart_of(series, unit)
-    shown = [i for i in range(len(series)) if any(m.fact and m.fact.reference.id == f"o{i}" for c in chart.cards for m in c.marks)]
+    shown = [
+        i
+        for i in range(len(series))
+        if any(m.fact and m.fact.reference.id == f"o{i}" for c in chart.cards for m in c.marks)
+    ]
     at = data.draw(st.sampled_from(shown))
     day, value = series[at]
     text = f"Serum marker was {value:g} {unit} on {told(day, form)}."
@@ -44,7 +59,9 @@ def test_true_claims_find_the_marks_that_they_lost(series: list[tuple[date, floa
 
 @settings(max_examples=120, deadline=None)
 @given(series=SERIES, unit=st.sampled_from(UNITS), data=st.data())
-def test_a_changed_number_date_or_unit_is_never_held(series: list[tuple[date, float]], unit: str, data: st.DataObject) -> None:
+def test_a_changed_number_date_or_unit_is_never_held(
+    series: list[tuple[date, float]], unit: str, data: st.DataObject
+) -> None:
     chart, _ = chart_of(series, unit)
     everything = tuple(m.id for c in chart.cards for m in c.marks)
     day, value = data.draw(st.sampled_from(series))
@@ -109,9 +126,11 @@ def test_rounding_keeps_the_value(value: float, places: int) -> None:
     text = f"{value:.{places}f}"
     number = next(iter(numbers_in(text, text, lambda u: False)))
     assume(float(text) > 0)
-    if number.figures >= 3:
+    if number.figures >= 3 and figures(value) > 4:
         assert number_fits(number, value)
-    off = Number(start=0, end=1, text=text, value=number.value + 1.5 * 10**-places, places=places, figures=number.figures)
+    off = Number(
+        start=0, end=1, text=text, value=number.value + 1.5 * 10**-places, places=places, figures=number.figures
+    )
     assert not number_fits(off, float(text))
 
 

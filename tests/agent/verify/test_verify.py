@@ -6,7 +6,15 @@ import pytest
 
 from tests.agent.verify.charts import absent, drugs, labs, notes, person, problems, visits
 
-ALL = {"labs": labs, "problems": problems, "drugs": drugs, "person": person, "visits": visits, "absent": absent, "notes": notes}
+ALL = {
+    "labs": labs,
+    "problems": problems,
+    "drugs": drugs,
+    "person": person,
+    "visits": visits,
+    "absent": absent,
+    "notes": notes,
+}
 
 TRUE = [
     ("labs", "Hemoglobin A1c was 6.9 % on 2019-03-02."),
@@ -54,7 +62,10 @@ TRUE = [
     ("problems", "There are 3 active conditions."),
     ("problems", "The mother had ovarian cancer."),
     ("problems", "Family history: Ovarian cancer (mother), onset 45 years."),
-    ("drugs", "Yes: 24 HR metoprolol succinate 100 MG Extended Release Oral Tablet is listed active, last ordered 2019-03-02."),
+    (
+        "drugs",
+        "Yes: 24 HR metoprolol succinate 100 MG Extended Release Oral Tablet is listed active, last ordered 2019-03-02.",
+    ),
     ("drugs", "The patient is currently taking metoprolol."),
     ("drugs", "Metoprolol was first ordered on 2017-05-01."),
     ("drugs", "Metoprolol was started on 2017-05-01."),
@@ -68,7 +79,10 @@ TRUE = [
     ("person", "The patient was born on 1950-03-04."),
     ("person", "Date of birth: 1950-03-04."),
     ("person", "The patient is 69 years old."),
-    ("person", "The patient was 63 years old when Non-small cell carcinoma of lung, TNM stage 1 was first recorded (2013-10-05)."),
+    (
+        "person",
+        "The patient was 63 years old when Non-small cell carcinoma of lung, TNM stage 1 was first recorded (2013-10-05).",
+    ),
     ("visits", "The last encounter was on 2019-06-06."),
     ("visits", "The patient was last seen on 2019-06-06 (Follow-up visit)."),
     ("visits", "The planned visit on 2019-12-01 was cancelled."),
@@ -136,7 +150,11 @@ FALSE = [
     # direction
     ("labs", "A1c rose from 7.1 % on 2018-09-01 to 6.9 % on 2019-03-02.", "direction"),
     ("labs", "The latest A1c, 6.9 %, is higher than the previous result.", "direction"),
-    ("labs", "The latest A1c, 6.9 % on 2019-03-02, is higher than the one before it, 7.1 % on 2018-09-01.", "direction"),
+    (
+        "labs",
+        "The latest A1c, 6.9 % on 2019-03-02, is higher than the one before it, 7.1 % on 2018-09-01.",
+        "direction",
+    ),
     ("labs", "A1c decreased by 0.8 % between the first and the latest result.", "computation number"),
     ("labs", "Hemoglobin A1c changed by -0.8 % from 6.1 % on 2009-05-02 to 6.9 % on 2019-03-02.", "computation number"),
     ("labs", "Hemoglobin A1c changed by +0.8 % from 7.1 % on 2018-09-01 to 6.9 % on 2019-03-02.", "computation number"),
@@ -194,7 +212,11 @@ FALSE = [
     ("person", "The patient was born on 1950-03-05.", "date"),
     ("person", "The patient is 70 years old.", "number"),
     ("person", "The patient is 63 years old.", "number"),
-    ("person", "The patient was 69 years old when Non-small cell carcinoma of lung, TNM stage 1 was first recorded.", "number"),
+    (
+        "person",
+        "The patient was 69 years old when Non-small cell carcinoma of lung, TNM stage 1 was first recorded.",
+        "number",
+    ),
     ("person", "The patient is male.", "concept unsupported"),
     # nothing to check, words that nothing holds
     ("labs", "Continue current therapy.", "empty"),
