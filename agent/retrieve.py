@@ -6,6 +6,7 @@ and the closest other things get one that is told apart (`also`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -422,7 +423,7 @@ def _one(gather: Gather, fact: Fact) -> Card:
 
 
 def _absence(gather: Gather, target: Target, window: str, searched: tuple[str, ...], near: tuple[str, ...] = ()) -> None:
-    opaque = sum(len(gather.chart.matcher.opaque(k)) for k in target.kinds)
+    opaque = sum(len(gather.chart.matcher.opaque(k)) for k in target.kinds[:1])
     complete = all(s.complete for s in gather.searched.values()) and all(s.complete for s in gather.chart.catalogue.searched)
     gather.absent.append(
         Absence(label=target.label, kinds=target.kinds, searched=searched, window=window, opaque=opaque, near=near, complete=complete)
@@ -469,7 +470,8 @@ async def _listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card
     if kind == "allergy":
         usable = tuple(f for f in usable if f.status not in ("inactive", "resolved") or f.details.get("negation"))
     if kind == "medication" and ask.op in ("list", "latest", "taking") and window is None:
-        usable = tuple(f for f in usable if medications.taken(f)) if ask.current or ask.op != "list" else usable
+        past = re.search(r"\b(ever|all|history|past|previous\w*|former\w*|prior|stopped|discontinued)\b", ask.question.lower())
+        usable = tuple(f for f in usable if medications.taken(f)) if ask.current or not past else usable
     if kind == "condition" and ask.current and ask.op not in ("count", "count_by_year"):
         usable = tuple(f for f in usable if _is_active(f, gather))
     inside = _within(usable, window)

@@ -6,6 +6,7 @@ in `Ask.unknown`, and several concepts that fit one mention come back as `Target
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,13 +25,13 @@ __all__ = ["subject_of", "understand"]
 
 _POLITE = re.compile(
     r"^\s*(?:(?:hi|hello|hey|ok(?:ay)?|please|pls|kindly|so|well)\b[\s,!.]*)*"
-    r"(?:(?:(?:can|could|would|will) you (?:please |kindly )?(?:tell|show|give|let|find|look|pull|check|list|get|help|remind)\b(?: (?:me|us))?(?: (?:up|know|find|see))?)"
+    r"(?:(?:(?:can|could|would|will) (?:you|we|i) (?:please |kindly |also )?(?=\w+)(?:(?:tell|show|give|let|help|remind)(?: (?:me|us))?(?: know)?\b)?)"
     r"|(?:i(?:'d| would)? (?:want|need|like|love) to (?:know|see|find(?: out)?|check)|i(?:'m| am) (?:wondering|curious|interested)(?: to know)?|do (?:you|we) (?:know|have)|let me know|remind me))?\s*(?=\S)",
     re.I,
 )
 
 _PREFERRED: Mapping[str, tuple[Kind, ...]] = {
-    "lab": ("measurement", "social"),
+    "lab": ("measurement", "social", "report", "procedure"),
     "condition": ("condition",),
     "icd10": ("condition",),
     "drug": ("medication",),
@@ -52,13 +53,13 @@ _KIND_ORDER: tuple[Kind, ...] = (
 )  # fmt: skip
 
 _RELATION = re.compile(
-    r"\b(?P<rel>(?:closest|nearest|next) to|closest|nearest|around|near|about|(?:at|around|by) the time of|at time of|on the day of|"
+    r"\b(?P<rel>(?:closest|nearest|next)(?: in time)? to|closest|nearest|around|near|about|(?:at|around|by) the time of|at time of|on the day of|"
     r"when|at|on|before|prior to|preceding|after|following|since|during|for|in|from|with|of|upon)\b(?P<fill>(?: (?:the|a|an|their|his|her|its|this|that|patient|pt|s|he|she|"
-    r"they|was|were|got|first|last|latest|most|recent|initial|previous|time|date|day|diagnosis|diagnosed|dx|onset|start|starting|started|being|"
+    r"they|was|were|got|first|last|latest|most|recent|initial|previous|time|date|day|diagnosis|diagnosed|dx|dxd|dxed|got|in time|onset|start|starting|started|being|"
     r"having|developing|developed|develop|of|with|receiving|undergoing|had|has|for|to|t\d|began|beginning|put|on|is|record|recording|recorded))*) (?P<m>m\d+)\b"
     r"(?P<tail>(?: (?:was|is|were|got|being|first|in|t\d|diagnosed|diagnosis|onset|started|start|began|found|made|recorded|performed|done|given|prescribed|appeared|identified|occurred|developed))*)"
 )
-_EVENT_WORDS = re.compile(r"\b(diagnos\w*|dx|onset|start\w*|began|beginning|develop\w*|first|put on|when|time of|day of)\b")
+_EVENT_WORDS = re.compile(r"\b(diagnos\w*|dx|dxd|dxed|onset|start\w*|began|beginning|develop\w*|first|put on|when|time of|day of)\b")
 _RELATIONS: Mapping[str, str] = {
     "before": "before", "prior to": "before", "preceding": "before", "after": "after", "following": "after",
     "since": "since", "during": "during", "from": "since",
@@ -102,7 +103,25 @@ def _read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) 
     reading = _Reading(text=text, words=words, mentions=_not_the_patient(mentions), times=[_dated(t, birth) for t in times])
     _mend(reading, matcher)
     reading.skeleton = _skeleton(reading)
+    if not reading.mentions:
+        _name_of_cues(reading, matcher)
     return reading
+
+
+def _name_of_cues(reading: _Reading, matcher: Matcher) -> None:
+    """Words that are all cues can still be one label of the chart: "medication documentation"."""
+    run: list[int] = []
+    for i, word in [*enumerate(reading.words), (len(reading.words), None)]:
+        if word is not None and word.text not in cues.FUNCTION_WORDS and not any(t.start < word.end and word.start < t.end for t in reading.times):
+            run.append(i)
+            continue
+        phrase = " ".join(reading.words[k].text for k in run)
+        entries = matcher.by_words(phrase) if len(run) > 1 else ()
+        if entries and len({e.key for e in entries}) <= 3:
+            reading.mentions = [Mention(first=run[0], last=run[-1] + 1, words=phrase, entries=entries)]
+            reading.skeleton = _skeleton(reading)
+            return
+        run = []
 
 
 _STAYS = frozenset(
@@ -170,6 +189,8 @@ def _is_cue(word: str) -> bool:
 
 def _mend_run(first: int, last: int, reading: _Reading, matcher: Matcher) -> None:
     phrase = " ".join(w.text for w in reading.words[first:last])
+    if _widened(first, last, phrase, reading, matcher):
+        return
     entries = matcher.by_words(phrase) if len(phrase) > 3 else ()
     if entries and len({e.key for e in entries}) <= _MANY:
         reading.mentions.append(Mention(first=first, last=last, words=phrase, entries=entries))
@@ -182,6 +203,18 @@ def _mend_run(first: int, last: int, reading: _Reading, matcher: Matcher) -> Non
             _mend_run(i, i + 1, reading, matcher)
     else:
         reading.left.append(phrase)
+
+
+def _widened(first: int, last: int, phrase: str, reading: _Reading, matcher: Matcher) -> bool:
+    """A word beside a mention may narrow it: "viral" of "sinusitis (viral)", where the chart has such a label."""
+    for n, m in enumerate(reading.mentions):
+        if m.last == first or m.first == last:
+            entries = matcher.by_words(f"{m.words} {phrase}")
+            if entries and len({e.key for e in entries}) <= _MANY:
+                span = (min(first, m.first), max(last, m.last))
+                reading.mentions[n] = Mention(first=span[0], last=span[1], words=f"{m.words} {phrase}", entries=entries)
+                return True
+    return False
 
 
 _MANY = 6
@@ -221,7 +254,8 @@ def _assemble(question: str, reading: _Reading, matcher: Matcher) -> Ask:
         which = "last" if re.search(rf"\b(last|latest|most recent|recent|previous|this)\b[^m]*m{anchor_at}\b", reading.skeleton) else "first"
         target = _target(reading.mentions[anchor_at], (), "when", matcher)
         anchor = Anchor(relation=relation, target=target, which=_which(which, target), window=anchor_window)  # type: ignore[arg-type]
-    attribute = "" if targets else _attribute(s)
+    attribute = "" if targets or cue_kinds else _attribute(s)
+    loose = _loose(reading, primary, targets)
     kinds = _kinds(targets, cue_kinds, attribute)
     ask = Ask(
         question=question,
@@ -234,10 +268,22 @@ def _assemble(question: str, reading: _Reading, matcher: Matcher) -> Ask:
         n=_number(s),
         attribute=attribute,
         current=bool(re.search(r"\b(active|current|currently|now|still|ongoing|present|presently|taking|on|today)\b", s)),
-        unknown=tuple(reading.left) + tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None) + tuple(m.group() for m in cues.UNSAFE.finditer(re.sub(r"\b(most|more) recent\b", "", s))),
+        unknown=tuple(reading.left) + loose + tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None) + tuple(m.group() for m in cues.UNSAFE.finditer(re.sub(r"\b(most|more) recent\b", "", s))),
         threshold=_threshold(s),
     )
     return _settle(ask, s)
+
+
+_JOINT = re.compile(r"^( (and|or|as well as|plus|with|the|any|his|her|their|also|amp|latest|last|most|recent|both|for|first|of))* $|^$")
+
+
+def _loose(reading: _Reading, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
+    """Several subjects that the words do not put side by side: how they belong together was not understood."""
+    if len(targets) < 2 or len({t.kinds[:1] for t in targets}) < 2:
+        return ()
+    numbers = [reading.mentions.index(m) for m in primary]
+    gaps = [re.search(rf"m{a}\b(.*?)m{b}\b", reading.skeleton) for a, b in itertools.pairwise(numbers)]
+    return () if all(g and _JOINT.match(f"{g[1].rstrip()} " if g[1].strip() else "") for g in gaps) else tuple(t.words for t in targets[1:])
 
 
 def _distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
@@ -269,6 +315,8 @@ def _anchor_of(reading: _Reading) -> tuple[int | None, str]:
         return None, ""
     for found in _RELATION.finditer(reading.skeleton):
         number = int(found["m"][1:])
+        if found["rel"] == "when" and re.match(r"when (was|were|did|is|has|had|does)\b", reading.skeleton[found.start() :]):
+            continue  # it asks for the time, it does not tell it
         told = f"{found['rel']}{found['fill']}{found['tail']}"
         others = len(reading.mentions) > 1 or bool(re.search(r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?)\b", reading.skeleton[: found.start()] + reading.skeleton[found.end() :]))
         encounter = reading.mentions[number].words in _STAYS or any(c.kind == "encounter" for c in reading.mentions[number].classes)
@@ -277,7 +325,7 @@ def _anchor_of(reading: _Reading) -> tuple[int | None, str]:
         if others and ((strong and (encounter or _EVENT_WORDS.search(told) or found["rel"] in _RELATIONS or found["rel"].startswith(("closest", "nearest", "around", "near")))) or (weak and encounter and found["rel"] in ("at", "on", "in", "from", "for")) or (weak and found["rel"] in ("at",) and _EVENT_WORDS.search(told))):
             if number == 0 and len(reading.mentions) == 1 and not encounter and not _EVENT_WORDS.search(told):
                 continue
-            if re.search(r"\bhow (old|young)\b|\bage\b", reading.skeleton[: found.start()]):
+            if re.search(r"\bhow (old|young)\b|\bage\b|\byears old\b", reading.skeleton[: found.start()]):
                 continue
             return number, _RELATIONS.get(found["rel"], "during" if encounter else "closest")
     return None, ""
@@ -405,6 +453,10 @@ def _meant(mention: Mention, kind: Kind, matcher: Matcher) -> list[Any]:
     """By the lexicon's meanings: the thing itself before a panel's parts; else labels that hold a term for it."""
     classes = {(c.kind, c.id) for c in mention.classes}
     entries = matcher.entries_of(classes, (kind,))
+    if kind == "medication" and mention.words not in {i for _, i in classes}:
+        branded = matcher.by_words(mention.words, (kind,))
+        if branded:
+            return list(branded)
     combined = [c.attributes["ingredients"].split("|") for c in mention.classes if c.attributes.get("ingredients")]
     if combined and kind in ("medication", "allergy"):
         whole = {("drug", d) for d in combined[0]}
@@ -414,7 +466,7 @@ def _meant(mention: Mention, kind: Kind, matcher: Matcher) -> list[Any]:
         return itself or list(entries)
     if entries:
         return list(entries)
-    terms = [t for c in mention.classes if _PREFERRED.get(c.kind, ("",))[0] == kind for t in c.terms if len(t) > 4]
+    terms = [t for c in mention.classes if kind in _PREFERRED.get(c.kind, ()) for t in c.terms if len(t) > 4]
     return [e for t in terms for e in matcher.by_words(t, (kind,))]
 
 
@@ -468,7 +520,7 @@ def _settle(ask: Ask, s: str) -> Ask:
     """The operation and the expected form of answer, now that the subject is known."""
     kind = ask.kinds[0] if ask.kinds else None
     yes_no = bool(cues.VERBS_FIRST.search(s)) and not re.search(r"\b(and|,)? ?(when|what|which)\b", s[3:])
-    asks_when = bool(re.match(r"^(\w+ )?(when|what date|which date|what day|on what|on which|what was the date|date of|how long ago|how recently|what year|what month)\b", s)) or bool(re.search(r"\b(when was|when did|when were|date of)\b", s))
+    asks_when = bool(re.search(r"\b(since when|how far back|(start|end|stop) date|date (first|last|started|of|when)|(first|last) (rx|order|dose|prescription) date)\b", s)) or bool(re.match(r"^(\w+ )?(when|what date|which date|what day|on what|on which|what was the date|date of|how long ago|how recently|what year|what month)\b", s)) or bool(re.search(r"\b(when was|when did|when were|date of)\b", s))
     op = ask.op
     if kind == "patient" and not ask.targets:
         return replace(ask, op="attribute", expects="date" if ask.attribute == "date of birth" else "number" if ask.attribute == "age" else "bool" if ask.attribute == "deceased" else "text")
@@ -501,6 +553,8 @@ def _settle_measurement(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
         return "exists"
     if ask.op == "started":
         return "first"
+    if ask.window and ask.window.low is None:
+        return "latest"
     return "list" if re.search(r"\b(all|list|every|each|history|values|results|readings|measurements)\b", s) or ask.window else "latest"
 
 
@@ -516,6 +570,8 @@ def _settle_medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
         return "ended" if ask.op == "ended" else "latest" if ask.op in ("latest", "previous") and not re.search(r"\b(start|began|first|initiat)\w*", s) else "started"
     if ask.anchor or (ask.window and not ask.current):
         return "list" if not ask.targets else "exists"
+    if not ask.targets:
+        return ask.op if re.search(r"\b(last|latest|most recent\w*|newest|first|earliest|previous)\b", s) else "list"
     past = re.search(r"\b(ever|been on|used to|previously|history|past|has|had)\b", s) and not re.search(r"\b(currently|still|now|taking|active)\b", s)
     if ask.targets:
         if past and yes_no:
@@ -527,8 +583,12 @@ def _settle_medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
 
 
 def _settle_event(ask: Ask, s: str, yes_no: bool, asks_when: bool, kind: Kind) -> Op:
+    if kind == "encounter" and re.search(r"\btotal m\d", s):
+        return "count"
     if ask.op in ("age_at", "count", "count_by_year", "reason", "duration", "describe", "find", "ended", "abnormal"):
         return ask.op
+    if yes_no and not asks_when and ask.targets and ask.op in ("first", "started", "latest", "list", "previous"):
+        return "status" if kind == "condition" and ask.current and ask.op != "latest" else "exists"
     if kind == "condition" and ask.targets:
         if ask.op in ("age_at",):
             return ask.op

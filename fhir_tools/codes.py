@@ -55,6 +55,7 @@ class Mention:
 
 _TOKEN = re.compile(r"\S+")
 _SHORT = {"h/o": "history of", "w/": "with", "w/o": "without", "c/o": "complains of", "y/o": "years old", "#": "number of", "s/p": "after", "b/c": "because", "p/w": "presents with"}
+_DOTTED = re.compile(r"(?:[a-z]\.){2,}[a-z]?")
 _EDGES = frozenset("the a an of her his their its this that patient patients in on at for to with and or is was has".split())
 
 
@@ -69,7 +70,10 @@ def words_of(text: str) -> tuple[Word, ...]:
 
 @lru_cache(maxsize=20_000)
 def _parts(token: str) -> tuple[str, ...]:
-    bare = token.lower().strip("?.,;:!()")
+    bare = token.lower().strip("?,;:!()")
+    if _DOTTED.fullmatch(bare):
+        return (bare.replace(".", ""),)
+    bare = bare.strip(".")
     if bare in _SHORT:
         return tuple(_SHORT[bare].split())
     spread = token.replace("#", " number of ") if token.startswith("#") else token
@@ -231,7 +235,7 @@ class Matcher:
         return sorted(found, key=lambda m: m.first)
 
     def _mention(self, first: int, last: int, phrase: str) -> Mention:
-        classes = self.lexicon.lookup(phrase)
+        classes = self.lexicon.lookup(phrase) or next(filter(None, map(self.lexicon.lookup, _turned(phrase))), ())
         return Mention(first=first, last=last, words=phrase, entries=tuple(self._labels.get(phrase, ())), classes=classes)
 
     def mentions(self, words: Sequence[Word], blocked: Sequence[bool], stop: frozenset[str]) -> list[Mention]:
@@ -246,7 +250,7 @@ class Matcher:
                     continue
                 if length > 1 and (texts[i] in _EDGES or texts[i + length - 1] in _EDGES):
                     continue
-                mention = self._mention(i, i + length, " ".join(texts[i : i + length]))
+                mention = self._mention(i, i + length, _bare(texts[i : i + length]))
                 if mention.entries or mention.classes:
                     taken[i : i + length] = [True] * length
                     found.append(mention)
@@ -295,6 +299,32 @@ def names_of(label: str) -> tuple[str, ...]:
     """A label as a question writes it: its normalised words, with and without a bracketed tail."""
     both = (label, re.sub(r"\s*\([^()]*\)$", "", label))
     return tuple(dict.fromkeys(n for t in both if (n := " ".join(w.text for w in words_of(t)))))
+
+
+_ARTICLES = frozenset(("the", "a", "an"))
+
+
+def _bare(words: Sequence[str]) -> str:
+    """The words as a label has them: "laceration of the face" is "laceration of face"."""
+    return " ".join(w for w in words if w not in _ARTICLES)
+
+
+_ADJECTIVES = {
+    "ovary": "ovarian", "ovaries": "ovarian", "lung": "pulmonary", "lungs": "lung", "liver": "hepatic", "kidney": "renal",
+    "stomach": "gastric", "colon": "colonic", "heart": "cardiac", "brain": "cerebral", "pancreas": "pancreatic",
+    "uterus": "uterine", "cervix": "cervical", "bladder": "bladder", "prostate": "prostate", "breast": "breast",
+    "skin": "skin", "esophagus": "esophageal", "oesophagus": "esophageal", "rectum": "rectal", "testis": "testicular",
+    "thyroid": "thyroid", "bone": "bone", "blood": "blood", "larynx": "laryngeal", "throat": "throat", "mouth": "oral",
+}  # fmt: skip
+
+
+def _turned(phrase: str) -> tuple[str, ...]:
+    """ "cancer of ovary" the other way round: "ovary cancer", "ovarian cancer"; other names for a malignant growth."""
+    head, of, tail = phrase.partition(" of ")
+    if not of:
+        return ()
+    heads = ("cancer", head) if head in ("malignant neoplasm", "carcinoma", "malignancy", "malignant tumor", "tumor", "ca") else (head,)
+    return tuple(f"{t} {h}" for h in heads for t in dict.fromkeys((tail, _ADJECTIVES.get(tail, tail))))
 
 
 def _stem(word: str) -> str:

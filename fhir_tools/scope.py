@@ -185,8 +185,8 @@ class Scoped:
         """Whether it is this patient's, or nobody's and (where it could be somebody's) referred to by the chart."""
         if self._mine(resource):
             return True
-        kind = resource.get("resourceType")
-        if any(self._owners(resource)) or kind not in _SHARED | _MAYBE_SHARED:
+        kind = str(resource.get("resourceType"))
+        if kind not in _SHARED | _MAYBE_SHARED or any(self._owners(resource)):
             return False
         return kind in _SHARED or self._is_linked(str(asked or f"{kind}/{resource.get('id')}"))
 
@@ -205,7 +205,9 @@ class Scoped:
         return all(self._harmless(r) for r in found if isinstance(r, dict))
 
     def _harmless(self, resource: Mapping[str, Any]) -> bool:
-        return self._mine(resource) or (resource.get("resourceType") in _SHARED and not any(self._owners(resource)))
+        return self._mine(resource) or (
+            str(resource.get("resourceType")) in _SHARED and not any(self._owners(resource))
+        )
 
     # Links. They are looked through only when something is asked for by one: most charts are never asked.
 

@@ -75,8 +75,8 @@ async def _for_patient(reader: Reader) -> Sketches:
 
 
 _EVERYDAY = (
-    "Your health problems", "Your medicines", "Your allergies", "Your measurements", "Your test results", "Your vaccines",
-    "Your last visits",
+    "Your health problems", "Your medicines", "Your allergies", "Your measurements", "Your test results",
+    "Your vaccines", "Your last visits",
 )  # fmt: skip
 
 
@@ -166,7 +166,7 @@ def _verified(sketch: Sketch, claims: list[Claim]) -> Verified:
     """The claims that the section's own cards bear. A section asks nothing, so no line can fail to answer it."""
     if not claims:
         return Verified()
-    ask = Ask(question=sketch.title, op="list", kinds=tuple(dict.fromkeys(c.kind for c in sketch.cards)))
+    ask = Ask(question=sketch.title, op=sketch.op, kinds=tuple(dict.fromkeys(c.kind for c in sketch.cards)))
     return verify(ask, Draft(claims=tuple(claims)), Evidence(cards=sketch.cards))
 
 

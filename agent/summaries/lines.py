@@ -128,8 +128,11 @@ def _medication(fact: Fact) -> str:
         word = "reported as taken" if statement else "listed active"
     else:
         word = str(d.get("taking") or fact.status or "recorded")
-    dated = f", {'stated' if statement else 'ordered'}{on(fact.when)}"
-    return f"{_name(fact)} is {word}{dated}{f' ({extra})' if extra else ''}{why}."
+    dated = f"{'stated' if statement else 'ordered'}{on(fact.when)}"
+    told = f"{f' ({extra})' if extra else ''}{why}."
+    if d.get("taking") == "taking":
+        return f"{_name(fact)} is {word}, {dated}{told}"
+    return f"{_name(fact)}, {dated}, is {word}{told}"
 
 
 def _allergy(fact: Fact) -> str:

@@ -20,6 +20,7 @@ _MONTHS = (
 )  # fmt: skip
 _HARMLESS = re.compile(r"\b(?:essential|primary|unspecified|disorder)\b|\s*[\[(][^\])]*[\])]|,\s*unspecified")
 _SPECIMEN = re.compile(r" in (?:serum|plasma|blood|urine|serum or plasma|arterial blood|venous blood|body fluid)\b.*$")
+_UNITS = {"mm[Hg]": "mmHg", " Cel": " °C", "[degF]": "°F", "[in_i]": "in", "[lb_av]": "lb"}
 
 
 @cache
@@ -89,7 +90,10 @@ def sentence(fact: Fact) -> str:
 def _value(fact: Fact) -> str:
     if isinstance(fact.value, Components) and not wording.is_blood_pressure(fact):
         return wording.value_text(fact)
-    return wording.value_text(fact).replace("mm[Hg]", "mmHg")
+    text = wording.value_text(fact)
+    for code, everyday in _UNITS.items():
+        text = text.replace(code, everyday)
+    return text
 
 
 def _flag(fact: Fact) -> str:

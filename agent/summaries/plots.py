@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from typing import Any
 
 import altair as alt
@@ -18,6 +19,7 @@ __all__ = ["plot_of", "sparkline", "svg"]
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPARK = 24
 _LEAST = 3
+_DAYS, _MONTHS = 90, 3 * 365
 _TIME: dict[str, Any] = {
     "tickCount": 4,
     "grid": False,
@@ -86,12 +88,12 @@ def svg(plot: Plot) -> str:
 
 
 def _chart(plot: Plot) -> Any:
-    rows = [{"t": when.date().isoformat(), "v": value, "s": name or plot.title} for when, value, name in plot.points]
+    rows = [{"t": when.astimezone(UTC).isoformat(), "v": v, "s": name or plot.title} for when, v, name in plot.points]
     last = [next(r for r in reversed(rows) if r["s"] == (name or plot.title)) for name in plot.names]
-    x = alt.X("t:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(**_TIME))
+    x = alt.X("t:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(**_TIME, format=_format(plot)))
     y = alt.Y("v:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=4))
-    line = alt.Chart(alt.Data(values=rows)).mark_line(color=_LINE, strokeWidth=1.5, point={"color": _LINE, "size": 14})
-    latest = alt.Chart(alt.Data(values=last))
+    line = alt.Chart(_data(rows)).mark_line(color=_LINE, strokeWidth=1.5, point={"color": _LINE, "size": 14})
+    latest = alt.Chart(_data(last))
     layers = [
         line.encode(x=x, y=y, detail="s:N"),
         latest.mark_point(color=_NOW, filled=True, size=60, opacity=1).encode(x=x, y=y),
@@ -113,9 +115,19 @@ def _chart(plot: Plot) -> Any:
     )
 
 
+def _format(plot: Plot) -> str:
+    """How days are written on the axis: a day, a month or a year, by how long the course is."""
+    days = (plot.points[-1][0] - plot.points[0][0]).days
+    return "%-d %b %Y" if days < _DAYS else "%b %Y" if days < _MONTHS else "%Y"
+
+
+def _data(rows: list[dict[str, Any]]) -> Any:
+    return alt.InlineData(values=rows)
+
+
 def _band(plot: Plot, values: list[float], y: Any) -> Any:
     """The reference range; a side that the chart leaves open ends where the points do."""
     low = plot.low if plot.low is not None else min([*values, plot.high or 0.0])
     high = plot.high if plot.high is not None else max([*values, low])
     rows = [{"v": low, "v2": high}]
-    return alt.Chart(alt.Data(values=rows)).mark_rect(color=_BAND, opacity=1).encode(y=y, y2="v2:Q")
+    return alt.Chart(_data(rows)).mark_rect(color=_BAND, opacity=1).encode(y=y, y2="v2:Q")

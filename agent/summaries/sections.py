@@ -9,7 +9,7 @@ from agent.summaries import lines, plain
 from agent.summaries.lines import line, marks_of
 from agent.summaries.reading import Reader, usable
 from agent.summaries.types import Drafted, Note, Sketch
-from agent.types import Claim
+from agent.types import Claim, Op
 from fhir_tools import compute, wording
 from fhir_tools.cards import event_card
 from fhir_tools.facts import facts_of
@@ -17,8 +17,8 @@ from fhir_tools.medications import taken
 from fhir_tools.types import Card, Fact, Interval, Query
 
 __all__ = [
-    "active", "allergies", "by_concept", "conditions", "current_drugs", "drugs", "encounters", "family", "immunizations",
-    "listed", "other_drugs", "past_problems", "person", "problems", "procedures",
+    "active", "allergies", "by_concept", "conditions", "current_drugs", "drugs", "encounters", "family",
+    "immunizations", "listed", "other_drugs", "past_problems", "person", "problems", "procedures",
 ]  # fmt: skip
 
 Say = Callable[[Fact], str]
@@ -99,7 +99,8 @@ def person(reader: Reader, everyday: bool = False) -> Sketch:
         cards.append(card)
         when = f" on {wording.value_text(died)}" if isinstance(died.value, Interval) else ""
         told.append(line(card, f"The patient died{when}." if when else "The patient is recorded as deceased.", died))
-    return Sketch(title="You" if everyday else "Patient", lines=tuple(told), cards=tuple(cards))
+    op: Op = "age_at" if died else "list"
+    return Sketch(title="You" if everyday else "Patient", lines=tuple(told), cards=tuple(cards), op=op)
 
 
 def _dead(reader: Reader, fact: Fact) -> bool:
@@ -187,14 +188,15 @@ def _until(reader: Reader, type_: str) -> tuple[tuple[str, str], ...]:
 
 
 async def current_drugs(reader: Reader, title: str = "Current medications", say: Say = lines.sentence) -> Sketch:
-    """Drugs whose newest order or statement says that they are being taken."""
+    """Drugs with an active order or statement whose course and stay are not over; the newest such order is told."""
     queries, facts = await drugs(reader, only_active=True)
     groups = by_concept(f for f in usable(facts) if taken(f))
     now = {wording.label(g[-1].concept) for g in groups}
     others = len({wording.label(f.concept) for f in usable(facts) if not taken(f)} - now)
     notes = list(cut(reader, "Medications", *queries))
     if others:
-        told = f"{others} more {'is' if others == 1 else 'are'} listed active, but the course or the hospital stay is over."
+        verb = "is" if others == 1 else "are"
+        told = f"{others} more {verb} listed active, but the course or the hospital stay is over."
         notes.append(Note(text=told))
     if not groups:
         notes.insert(0, _none_current(reader, facts, queries))

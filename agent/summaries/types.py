@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
-from agent.types import Claim, Removed, Support
+from agent.types import Claim, Op, Removed, Support
 from fhir_tools.types import Card, Reference, Search
 
 __all__ = ["KINDS", "Cited", "Drafted", "Kind", "Line", "Note", "Plot", "Section", "Sketch", "Summary"]
@@ -59,13 +59,14 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sketch:
-    """A section before verify. `hidden` counts lines that are left out for length."""
+    """A section before verify. `hidden` counts lines that are left out for length; `op` is what its lines tell."""
 
     title: str
     lines: tuple[Drafted, ...] = ()
     notes: tuple[Note, ...] = ()
     cards: tuple[Card, ...] = ()
     hidden: int = 0
+    op: Op = "list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

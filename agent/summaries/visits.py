@@ -76,7 +76,7 @@ def _visits(reader: Reader, latest: Fact, before: Fact | None, notes: tuple[Note
     how = (
         f"Only one visit is documented up to {reader.chart.as_of}, so there is nothing to compare it with."
         if before is None
-        else "Below is what is dated after the earlier of these two visits ended. A stop without a date cannot be placed."
+        else "Below is what is dated after the end of the earlier visit. A stop without a date cannot be placed."
     )
     return Sketch(title="Visits", lines=drafted, notes=(Note(text=how), *notes), cards=(card,))
 

@@ -14,7 +14,8 @@ from agent.verify.computed import Computations
 from agent.verify.facts import Fault, narrow, universe
 from agent.verify.pools import Ids, Pools
 from agent.verify.quotes import quoted, spoken
-from agent.verify.reading import Cue, Reading, Statement, read
+from agent.verify.reading import Reading, read
+from agent.verify.statements import Cue, Statement
 from agent.verify.words import BARE_DENIAL, DOCUMENTED
 from fhir_tools import compute, wording
 from fhir_tools.types import Mark
@@ -165,12 +166,12 @@ class Judge:
         marks = self.computations.count(s, base, nameless and not s.nouns)
         if marks:
             return Held(marks=marks)
-        assert s.number is not None
+        told = int(s.number.value) if s.number else -1
         counted = self.pools.inside(self.pools.happened(base), s.dating) if s.head or s.nouns else frozenset()
         sanctioned = s.dating is None or self.pools.sanctioned(s.dating, counted)
         alone = [self.chart.marks_for(i) for i in counted]
         plain = not (s.statuses or s.denied_statuses or s.qualifiers - {"only", "all"} or s.attributes)
-        if plain and sanctioned and len(counted) == int(s.number.value) <= _SPREAD and all(alone):
+        if plain and sanctioned and len(counted) == told <= _SPREAD and all(alone):
             return Held(together=tuple(dict.fromkeys(m[0] for m in alone)))
         return self._misread(s, base, nameless and not s.nouns)
 
@@ -239,12 +240,11 @@ class Judge:
         return Held(marks=marks)
 
     def _proves(self, mark: Mark, s: Statement) -> bool:
-        assert mark.search is not None
         card = self.chart.card_of[mark.id]
         about = {id(self.chart.cards[n]) for n in s.head.cards} if s.head else set()
         named = id(card) in about if s.head else card.kind in s.nouns
         fits = not card.window or self.ask.window is not None or self.ask.anchor is not None
-        return (
+        return mark.search is not None and (
             mark.search.found == 0
             and mark.search.complete
             and mark.search.error is None

@@ -25,8 +25,10 @@ _TAG = re.compile(
 _PAREN = re.compile(r"\s*\(([^()]*)\)")
 _LISTED = re.compile(r": \d+ \[c\d+\]$")
 _DETAILS = (
-    "reason", "relationship", "reaction", "severity", "body_site", "dosage", "route", "stage", "outcome", "location", "provider",
-    "author", "title", "disposition", "service", "type", "status_reason", "onset", "codes", "modality", "description", "panel",
+    "reason", "relationship", "reaction", "severity", "body_site", "dosage", "route", "stage", "outcome",
+    "location", "provider",
+    "author", "title", "disposition", "service", "type", "status_reason", "onset", "codes", "modality",
+    "description", "panel",
     "dose", "made",
 )  # fmt: skip
 """Details that a claim may tell by name; statuses, roles and the like are read by their own words."""
@@ -36,8 +38,9 @@ _CLASSES = {
 }  # fmt: skip
 """Words for HL7 v3 ActEncounterCode, by which R4 classes encounters."""
 _FORMS = frozenset(
-    """tablet tablets capsule oral injection injectable solution suspension extended release delayed hour cream ointment patch
-    spray inhaler topical syringe prefilled pen chewable human structure substance product medicinal containing only""".split()
+    """tablet tablets capsule oral injection injectable solution suspension extended release delayed hour cream
+    ointment patch spray inhaler topical syringe prefilled pen chewable human structure substance product medicinal
+    containing only""".split()
 )
 _PERSON = {
     "date of birth": ("born", "dob", "birth date", "birthdate", "birthday"), "gender": ("sex",),
@@ -215,6 +218,8 @@ class Chart:
                         yield from _labels(self.facts[at])
                 else:
                     yield from texts_of(item)
+        if level := fact.details.get("criticality"):
+            yield from (f"criticality {level}", f"{level} criticality")
         code = str(fact.details.get("class", ""))
         yield from (word for word, codes in _CLASSES.items() if code in codes)
 
@@ -238,7 +243,7 @@ class Chart:
             best = self._longest(spans, at, shown)
             if best:
                 words, name = best
-                start, end = spans[at][1], spans[at + len(words) - 1][2]
+                start, end = spans[at][1], _closed(text, spans[at][1], spans[at + len(words) - 1][2])
                 found.append(
                     Mention(start=start, end=end, text=text[start:end], concept=frozenset(name.concept),
                             value=frozenset(name.value), detail=frozenset(name.detail), cards=frozenset(name.cards))
@@ -262,6 +267,13 @@ class Chart:
                 continue
             return words, name
         return None
+
+
+def _closed(text: str, start: int, end: int) -> int:
+    """The end of a name with the bracket that closes it: `Body mass index (BMI) [Ratio]`."""
+    opened, closing = {")": "(", "]": "["}, text[end : end + 1]
+    unbalanced = closing in opened and text.count(opened[closing], start, end) > text.count(closing, start, end)
+    return end + 1 if unbalanced else end
 
 
 def _each(value: object) -> tuple[object, ...]:

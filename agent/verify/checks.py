@@ -1,4 +1,4 @@
-"""Whether one fact bears what one statement tells of it: its date, standing, status, interpretation, numbers in details."""
+"""Whether one fact bears what one statement tells of it: date, standing, status, interpretation, numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from agent.verify.chart import texts_of
-from agent.verify.reading import Dating, Statement
+from agent.verify.statements import Dating, Statement
 from agent.verify.told import Day, Number, normal, numbers_in
 from agent.verify.values import Match, fits, number_fits, pair_fits, unit_spelling
 from fhir_tools import dates, medications

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from agent.verify.chart import Chart
 from agent.verify.facts import Fault
 from agent.verify.pools import Ids, Pools, numeric
-from agent.verify.reading import Cue, Reading, Statement
+from agent.verify.reading import Reading
+from agent.verify.statements import Cue, Statement
 from fhir_tools import compute
 
 __all__ = ["Compared", "answer_fault", "compare"]
@@ -69,8 +70,8 @@ def _pair(cue: Cue, reading: Reading, pair: list[tuple[Statement, Ids]], chart: 
 
 def _forward(cue: Cue, reading: Reading, a: Statement, b: Statement, a_ids: Ids, b_ids: Ids, chart: Chart) -> bool:
     """Whether the words go from the first value to the second: "from a to b", not "a is higher than b"."""
-    assert a.number is not None
-    assert b.number is not None
+    if a.number is None or b.number is None:
+        return True
     text = reading.masked
     if re.search(r"\bfrom\s*$", text[: a.number.start]) or re.search(r"\bto\s*$", text[: b.number.start]):
         return True
@@ -155,7 +156,12 @@ def answer_fault(
         if facts and all(f.details.get("taking", "") not in ("taking", "") for f in facts):
             opposed = True
     if reading.answer == "yes":
-        return wrong if opposed else None
+        over = (
+            any(s.statuses & _OVER for s, _ in held)
+            and not taking
+            and not any((s.statuses & _NO) - _OVER or s.denied_statuses for s, _ in held)
+        )
+        return wrong if opposed and not (over and not reading.denied and not reading.direction_denied) else None
     if (
         reading.directions
         or any(s.number and s.number.comparator for s, _ in held)
@@ -165,6 +171,8 @@ def answer_fault(
     return None if opposed else wrong
 
 
+_OVER = frozenset(("ended", "resolved", "inactive", "remission", "completed"))
+"""What is over has been there: a yes to "any history of", and a no to "still"."""
 _NO = frozenset(("error", "refuted", "planned", "cancelled", "not-done", "unconfirmed", "ended", "on-hold", "resolved",
                  "inactive", "remission", "completed"))  # fmt: skip
 

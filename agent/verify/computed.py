@@ -9,7 +9,8 @@ from typing import Any
 from agent.verify.chart import Chart
 from agent.verify.checks import has_status
 from agent.verify.pools import Ids, Pools, numeric
-from agent.verify.reading import Reading, Statement
+from agent.verify.reading import Reading
+from agent.verify.statements import Statement
 from agent.verify.told import Number
 from agent.verify.values import fits, number_fits
 from fhir_tools import compute
@@ -52,8 +53,7 @@ class Computations:
 
     def count(self, s: Statement, universe: Ids, cards: bool) -> tuple[str, ...]:
         """The marks that bear a count; `cards` when the claim names nothing, so that each card counts its own."""
-        assert s.number is not None
-        n = int(s.number.value)
+        n = int(s.number.value) if s.number else -1
         found = []
         for mark, c in self.of("count", "list", "mean", "count_by_year"):
             mine = universe & self._card_ids(mark) if cards else universe

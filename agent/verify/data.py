@@ -11,7 +11,8 @@ from agent.verify.chart import Chart, texts_of, tokens
 from agent.verify.checks import day_fits
 from agent.verify.facts import Fault
 from agent.verify.pools import Ids
-from agent.verify.reading import Reading, Statement
+from agent.verify.reading import Reading
+from agent.verify.statements import Statement
 from agent.verify.told import Number, days_in, normal
 from agent.verify.values import fits, number_fits, quantities_of
 from fhir_tools import dates, wording
@@ -55,8 +56,9 @@ def _number(
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
         return Fault(kind="number", reason="the value given as data is no number")
     text = f"{abs(raw):.12g}"
-    told = Number(start=0, end=0, text=text, value=float(raw), places=len(text.partition(".")[2]), figures=len(text.replace(".", "").lstrip("0")),
-                  unit=value.get("unit") or None)  # fmt: skip
+    places, digits = len(text.partition(".")[2]), len(text.replace(".", "").lstrip("0"))
+    unit = value.get("unit") or None
+    told = Number(start=0, end=0, text=text, value=float(raw), places=places, figures=digits, unit=unit)
     facts = [f for m in marks if m.fact for f in m.facts] + [chart.facts[i] for _, ids in pairs for i in ids]
     quantities = [q for f in facts for q in quantities_of(f)] + [r for r in _results(marks) if isinstance(r, Quantity)]
     quantities += [q for f in facts for q in f.details.values() if isinstance(q, Quantity)]
@@ -64,6 +66,9 @@ def _number(
     bare = [Quantity(value=q.value, unit=q.unit, code=q.code) for q in quantities]
     bare += [Quantity(value=abs(q.value), unit=q.unit, code=q.code) for q in quantities if not reading.directions]
     found = {fits(told, q) for q in bare}
+    counted = [s.number.value for s in reading.statements if s.role == "count" and s.number]
+    if float(raw) in counted:
+        return None
     if "yes" in found or any(number_fits(told, p) for p in plain):
         return _when(value, pairs, chart)
     kind = "unit" if "unit" in found else "number"

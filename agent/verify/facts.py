@@ -8,10 +8,12 @@ from datetime import date
 
 from agent.types import Ask
 from agent.verify.chart import Chart, aside, tokens
-from agent.verify.checks import STANDING_WORDS, dated, has_status, interpreted, number_match, stands
+from agent.verify.checks import STANDING_WORDS, dated, day_fits, has_status, interpreted, number_match, stands
 from agent.verify.computed import shown_numbers
 from agent.verify.pools import Ids, Pools
-from agent.verify.reading import Reading, Statement
+from agent.verify.reading import Reading
+from agent.verify.statements import Dating, Statement
+from fhir_tools import compute
 from fhir_tools.types import Concept
 
 __all__ = ["Fault", "Narrowing", "narrow", "universe"]
@@ -104,8 +106,8 @@ def _none(kind: str, reason: str) -> Narrowing:
 
 
 def _ranged(s: Statement, reading: Reading) -> bool:
-    assert s.number is not None
-    return bool(_RANGE.search(reading.masked[max(0, s.number.start - 30) : s.number.start]))
+    at = s.number.start if s.number else 0
+    return bool(_RANGE.search(reading.masked[max(0, at - 30) : at]))
 
 
 def _shown(chart: Chart, at: int) -> frozenset[str]:
@@ -135,7 +137,13 @@ def _in_time(s: Statement, ids: Ids, pool: Ids, chart: Chart, pools: Pools) -> t
     if dating.relation in ("on", "until") or (len(dating.days) == 2 and own):
         return own, None if own else fault
     inside = pools.inside(ids, dating)
+    if len(dating.days) == 2:
+        ends = _spanned(dating, ids, chart, pools)
+        return (ends, None) if ends else (frozenset(), fault) if not pools.sanctioned(dating, ids) else (inside, None)
     if dating.relation == "since" and own:
+        over = s.statuses & {"resolved", "inactive", "remission", "ended", "completed"}
+        if over and all(facts[i].kind == "condition" for i in own):
+            return own, None  # one episode's own start, told with how it stands
         first = frozenset(i for i in own if pools.holds("first", i, pools.happened(pool)))
         same = s.role == "value" and own and pools.inside(pools.happened(pool), dating) <= ids
         if first or same:
@@ -145,6 +153,21 @@ def _in_time(s: Statement, ids: Ids, pool: Ids, chart: Chart, pools: Pools) -> t
     if inside and pools.sanctioned(dating):
         return inside, None
     return frozenset(), fault
+
+
+def _spanned(dating: Dating, ids: Ids, chart: Chart, pools: Pools) -> Ids:
+    """The first and the last record, where the two dates told are theirs in the chart, the year or the window."""
+    told = pools.happened(ids)
+    year = dating.days[0].year if dating.days[0].year == dating.days[1].year else None
+    in_year = frozenset(i for i in told if (w := chart.facts[i].when) and w.day and w.day.year == year)
+    for view in (told, in_year, pools.asked(told)):
+        ordered = sorted((i for i in view if chart.facts[i].when), key=lambda i: compute.when_key(chart.facts[i]))
+        if not ordered:
+            continue
+        first, last = chart.facts[ordered[0]].when, chart.facts[ordered[-1]].when
+        if first and last and day_fits(dating.days[0], first) and day_fits(dating.days[1], last):
+            return frozenset((ordered[0], ordered[-1]))
+    return frozenset()
 
 
 def _in_state(s: Statement, ids: Ids, pool: Ids, chart: Chart, pools: Pools, others: Ids) -> Narrowing:

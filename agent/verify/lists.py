@@ -9,7 +9,8 @@ from agent.verify.chart import Chart, aside, is_list
 from agent.verify.checks import has_status
 from agent.verify.facts import Fault
 from agent.verify.pools import Ids, Pools
-from agent.verify.reading import Reading, Statement
+from agent.verify.reading import Reading
+from agent.verify.statements import Statement
 from fhir_tools import wording
 
 __all__ = ["fault"]
@@ -27,6 +28,13 @@ def fault(reading: Reading, pairs: list[tuple[Statement, Ids]], chart: Chart, as
     """The fault of a list that leaves members out, or of an "only" or "all" that is not true."""
     told = [(s, ids) for s, ids in pairs if ids and (s.role in ("event", "value"))]
     words = frozenset(w for s, _ in pairs for w in s.qualifiers)
+    if told and all(chart.facts[i].standing != "fact" for _, ids in told for i in ids):
+        valid = any(chart.facts[i].standing == "fact" for s, _ in told if s.head for i in s.head.concept)
+        return (
+            Fault(kind="qualifier", reason='"only" is told beside a valid record')
+            if valid and "only" in words
+            else None
+        )
     listed = [s for s, _ in told if s.role == "event" and s.head]
     heading = _HEADING.search(reading.masked) if listed and not _PARTLY.search(reading.masked) else None
     if not (heading or words & {"only", "all"}):

@@ -1,4 +1,4 @@
-"""What a fact is among all facts of its concept: latest, first, highest …, worked out anew and never taken from roles."""
+"""What a fact is among all of its concept: latest, first, highest …, worked out anew, never taken from roles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from agent.types import Ask
 from agent.verify.chart import Chart, tokens
 from agent.verify.checks import day_fits, has_status
-from agent.verify.reading import Dating
+from agent.verify.statements import Dating
 from agent.verify.told import Day, days_in, normal
 from fhir_tools import compute
 from fhir_tools.types import Components, Fact, Missing
@@ -134,7 +134,7 @@ class Pools:
         if at not in order:
             return False
         place = order.index(at)
-        after = {i for i in order[place + 1 : place + 2]}
+        after = set(order[place + 1 : place + 2])
         back = 1 + (self.ask.n or 1) if self.ask.op == "previous" else 2
         return bool(after & others) or (len(order) >= back and self._same_time(at, order[-back]))
 

@@ -96,7 +96,7 @@ def _says(reading: Reading, told: Told) -> bool:
 def spoken(
     words: tuple[str, ...], reading: Reading, chart: Chart, named: tuple[str, ...]
 ) -> tuple[str, ...] | Fault | None:
-    """The span that holds all these words, told in the claim's way; a fault where only its polarity differs; else None."""
+    """The span that holds all these words, told in the claim's way; a fault where only the polarity differs."""
     wrong: Fault | None = None
     for mark in _ordered(chart, named):
         text = " ".join(normal(_source(mark)).split())

@@ -67,7 +67,8 @@ class Number:
     word: bool = False
 
 
-_PLAIN = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "–": "-", "—": "-", "−": "-", "\u00a0": " ", "\u202f": " ",
+_PLAIN = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "–": "-", "—": "-", "−": "-",
+"\u00a0": " ", "\u202f": " ",
                         "μ": "µ", "⁄": "/"})  # fmt: skip
 
 
@@ -78,14 +79,19 @@ def normal(text: str) -> str:
 
 
 _NAMES = "|".join(sorted(MONTHS, key=len, reverse=True))
-_CLOCK = r"(?:(?:t|,? (?:at )?)(?P<h>\d{1,2}):(?P<min>\d{2})(?::\d{2}(?:\.\d+)?)?(?: ?(?P<half>am|pm)\b)?(?:z\b|[+-]\d{2}:?\d{2})?)?"
+_CLOCK = (
+    r"(?:(?:t|,? (?:at )?)(?P<h>\d{1,2}):(?P<min>\d{2})(?::\d{2}(?:\.\d+)?)?(?: ?(?P<half>am|pm)\b)?"
+    r"(?:z\b|[+-]\d{2}:?\d{2})?)?"
+)
 _DATES = tuple(
     re.compile(p)
     for p in (
         rf"(?<![\w.-])(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}}){_CLOCK}(?![\w-])",
         rf"(?<![\w./])(?P<y>\d{{4}})/(?P<m>\d{{1,2}})/(?P<d>\d{{1,2}}){_CLOCK}(?![\w/])",
-        rf"(?<![\w.-])(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[ -](?:of )?(?P<name>{_NAMES})\.?,?[ -](?P<y>\d{{4}}){_CLOCK}(?!\w)",
-        rf"(?<![\w-])(?P<name>{_NAMES})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<y>(?:19|20)\d{{2}}){_CLOCK})?(?!\w|\.\d|,? (?:19|20)\d\d)",
+        rf"(?<![\w.-])(?P<d>\d{{1,2}})(?:st|nd|rd"
+        rf"|th)?[ -](?:of )?(?P<name>{_NAMES})\.?,?[ -](?P<y>\d{{4}}){_CLOCK}(?!\w)",
+        rf"(?<![\w-])(?P<name>{_NAMES})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<y>(?:19"
+        rf"|20)\d{{2}}){_CLOCK})?(?!\w|\.\d|,? (?:19|20)\d\d)",
         rf"(?<![\w-])(?P<name>{_NAMES})\.?(?:,| of|-)? ?(?P<y>(?:19|20)\d{{2}})(?!\w)",
         rf"(?<![\w.-])(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<name>{_NAMES})(?!\w)",
         rf"(?<![\w./-])(?P<a>\d{{1,2}})(?P<sep>[/.-])(?P<b>\d{{1,2}})(?P=sep)(?P<y>\d{{4}}|\d{{2}}){_CLOCK}(?![\w/-])",
@@ -157,7 +163,8 @@ _SECOND = re.compile(rf"(?P<join>\s?/\s?|\s?-\s?|:)(?P<num>{_FIGURE})(?![\w]*/\d
 _WORD = re.compile(r"(?<![\w-])(" + "|".join(NUMBER_WORDS) + r")(?![\w-])")
 _COMPARATORS = {
     "≤": "<=", "≥": ">=", "less than": "<", "less than or equal to": "<=", "more than": ">", "greater than": ">",
-    "greater than or equal to": ">=", "under": "<", "below": "<", "above": ">", "over": ">", "at least": ">=", "at most": "<=",
+    "greater than or equal to": ">=", "under": "<", "below": "<", "above": ">", "over": ">", "at least": ">=",
+    "at most": "<=",
     "exceed": ">", "exceeds": ">", "exceeded": ">", "exceeding": ">",
 }  # fmt: skip
 
@@ -222,8 +229,9 @@ def _joined(first: Number, match: re.Match[str], shown: str, is_unit: Unit) -> N
 
 _RUN = re.compile(r"[ \t-]?(\S+)((?: \S+){0,2})")
 _SPELLED = frozenset(
-    """mg g kg ug mcg µg ng pg mmol umol µmol nmol pmol mol meq meq/l ml l dl cl ul µl cm mm m km ft inch inches lb lbs pound
-    pounds oz years year yrs yr months month weeks week wks days day hours hour hrs hr h min mins minutes minute sec seconds
+    """mg g kg ug mcg µg ng pg mmol umol µmol nmol pmol mol meq meq/l ml l dl cl ul µl cm mm m km ft inch inches
+    lb lbs pound pounds oz years year yrs yr months month weeks week wks days day hours hour hrs hr h min mins
+    minutes minute sec seconds
     bpm mmhg cmh2o mosm iu u units unit % percent °c °f c f celsius fahrenheit pack-years kcal kpa pa kg/m2 kg/m²
     beats breaths points k inr""".split()
 )

@@ -62,7 +62,7 @@ def medication(r: Resource) -> Iterator[Fact]:
     """One order, statement, administration or dispense of a drug (`role`)."""
     status = text_of(r.get("status"))
     standing = standing_of(status, _NOT_TAKEN)
-    if r.get("doNotPerform") is True:
+    if standing == "fact" and r.get("doNotPerform") is True:
         standing = "not-done"
     if standing == "fact" and r.get("intent") in ("proposal", "plan"):
         standing = "planned"

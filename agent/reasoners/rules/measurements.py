@@ -24,7 +24,8 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return _without_value(card)
     if ask.threshold:
         return _threshold(ask, card)
-    return _BY_OP.get(ask.op, _latest)(ask, card)
+    tell = _BY_OP.get(ask.op)
+    return tell(ask, card) if tell else ()
 
 
 def _told(card: Card) -> tuple[Fact, ...]:
@@ -230,6 +231,8 @@ def _without_value(card: Card) -> tuple[Claim, ...]:
 
 
 _BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
+    "latest": _latest,
+    "when": _latest,
     "first": _by_role("First"),
     "started": _by_role("First"),
     "highest": _by_role("Highest"),

@@ -52,7 +52,8 @@ def condition(
 ) -> Fact:
     resource = {
         "resourceType": "Condition", "id": n, "code": code(label), "onsetDateTime": when,
-        "clinicalStatus": {"coding": [{"code": clinical}]}, "verificationStatus": {"coding": [{"code": verification}]}, **more,
+        "clinicalStatus": {"coding": [{"code": clinical}]},
+        "verificationStatus": {"coding": [{"code": verification}]}, **more,
     }  # fmt: skip
     return facts_of(resource)[0]
 
@@ -84,7 +85,8 @@ def encounter(
 
 
 def relative(n: str, relation: str, label: str, onset: str = "") -> Fact:
-    return resource(resourceType="FamilyMemberHistory", id=n, status="completed", relationship={"text": relation}, date="2015-01-01",
+    return resource(resourceType="FamilyMemberHistory", id=n, status="completed", relationship={"text": relation},
+                    date="2015-01-01",
                     condition=[{"code": code(label), **({"onsetString": onset} if onset else {})}])  # fmt: skip
 
 

@@ -80,7 +80,8 @@ def test_qualifiers_are_true_or_removed(series: list[tuple[date, float]], what: 
     everything = tuple(m.id for c in chart.cards for m in c.marks)
     at = data.draw(st.integers(0, len(series) - 1))
     values = [v for _, v in series]
-    right = {"latest": len(series) - 1, "first": 0, "highest": values.index(max(values)), "lowest": values.index(min(values)),
+    right = {"latest": len(series) - 1, "first": 0, "highest": values.index(max(values)),
+             "lowest": values.index(min(values)),
              "previous": len(series) - 2}[what]  # fmt: skip
     kind = chart.kind(f"The {what} serum marker was {values[at]:g} mg/dL.", *everything)
     assert (kind == "") == (at == right)

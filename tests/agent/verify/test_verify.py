@@ -64,7 +64,8 @@ TRUE = [
     ("problems", "Family history: Ovarian cancer (mother), onset 45 years."),
     (
         "drugs",
-        "Yes: 24 HR metoprolol succinate 100 MG Extended Release Oral Tablet is listed active, last ordered 2019-03-02.",
+        "Yes: 24 HR metoprolol succinate 100 MG Extended Release Oral Tablet is listed active, "
+        "last ordered 2019-03-02.",
     ),
     ("drugs", "The patient is currently taking metoprolol."),
     ("drugs", "Metoprolol was first ordered on 2017-05-01."),
@@ -81,7 +82,8 @@ TRUE = [
     ("person", "The patient is 69 years old."),
     (
         "person",
-        "The patient was 63 years old when Non-small cell carcinoma of lung, TNM stage 1 was first recorded (2013-10-05).",
+        "The patient was 63 years old when Non-small cell carcinoma of lung, TNM stage 1 was first recorded "
+        "(2013-10-05).",
     ),
     ("visits", "The last encounter was on 2019-06-06."),
     ("visits", "The patient was last seen on 2019-06-06 (Follow-up visit)."),
