@@ -25,8 +25,8 @@ ME, OTHER = Reference(type="Patient", id="me"), Reference(type="Patient", id="ot
 SERVER = "https://fhir.example/r4"
 
 
-def about(patient: str, kind: str = "Observation", id: str = "", **more: Any) -> dict[str, Any]:
-    return {"resourceType": kind, "id": id or f"{patient}-{kind}", "subject": {"reference": patient}, **more}
+def about(patient: str, kind: str = "Observation", **more: Any) -> dict[str, Any]:
+    return {"resourceType": kind, "id": kind.lower(), "subject": {"reference": patient}, **more}
 
 
 MINE = about(
@@ -40,7 +40,7 @@ MINE = about(
 LETTER = about(
     "Patient/me",
     "DocumentReference",
-    "d1",
+    id="d1",
     content=[
         {"attachment": {"url": "Binary/b1"}},
         {"attachment": {"url": "https://files.example/2019/my%20letter.pdf"}},
@@ -216,7 +216,7 @@ async def test_the_patient_itself_is_found_by_its_id_only(params: tuple[tuple[st
 
 
 @pytest.mark.parametrize(
-    "type_", sorted(R4_TYPES - COMPARTMENT) + ["observation", "Observation?x", "Patient/other", ""]
+    "type_", [*sorted(R4_TYPES - COMPARTMENT), "observation", "Observation?x", "Patient/other", ""]
 )
 async def test_types_outside_the_compartment_are_not_searched(type_: str) -> None:
     scope, source = scoped()
@@ -440,8 +440,8 @@ async def test_own_bodies_come_as_they_are(body: bytes) -> None:
 # Anything at all.
 
 BITS = st.sampled_from(
-    ["patient", "subject", "Patient", "/", "me", "other", ":", ".", "_has", "_id", ",", "\\", "%2F", "&", "=", "?", "|"]
-    + ["Group", "$everything", "_history", "..", "Binary", "b1", "b9", SERVER, "Observation", "foreign", " ", "\x00"]
+    "patient subject Patient / me other : . _has _id , \\ %2F & = ? | Group $everything _history .. Binary b1 b9 "
+    f"{SERVER} Observation foreign \x00".split(" ")
 )
 TEXT = st.lists(BITS, max_size=6).map("".join) | st.text(max_size=12)
 NAMES = TEXT | st.sampled_from([name for name, _ in REFUSED_PARAMS])
