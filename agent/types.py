@@ -39,7 +39,7 @@ __all__ = [
 Op = Literal[
     "latest", "previous", "first", "highest", "lowest", "on", "closest", "list", "count", "count_by_year", "mean",
     "change", "trend", "compare", "exists", "taking", "when", "started", "ended", "age", "age_at", "dose", "reason",
-    "status", "duration", "describe", "find", "attribute", "abnormal",
+    "status", "duration", "describe", "find", "attribute", "abnormal", "range", "order",
 ]  # fmt: skip
 """What a question asks to be done with its subject; see `agent.understand` for the words of each."""
 
@@ -83,7 +83,11 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A question as rules understood it. `unknown` are the content words that nothing accounts for."""
+    """A question as rules understood it. `unknown` are the content words that nothing accounts for.
+
+    `state` keeps only what is (no longer) going on, `relative` is the family member asked about, `purpose`
+    the condition that a drug was ordered for, `threshold` a comparison with its number, `n` how many or how far back.
+    """
 
     question: str
     op: Op
@@ -96,6 +100,9 @@ class Ask:
     attribute: str = ""
     expects: Literal["number", "date", "bool", "text", "set"] | None = None
     current: bool = False
+    state: Literal["", "active", "resolved", "stopped"] = ""
+    relative: str = ""
+    purpose: Target | None = None
     unknown: tuple[str, ...] = ()
     threshold: tuple[str, float, str | None] | None = None
 

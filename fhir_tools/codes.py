@@ -55,6 +55,7 @@ class Mention:
 
 _TOKEN = re.compile(r"\S+")
 _SHORT = {"h/o": "history of", "w/": "with", "w/o": "without", "c/o": "complains of", "y/o": "years old", "#": "number of", "s/p": "after", "b/c": "because", "p/w": "presents with"}
+_SIGNS = ((">=", " at least "), ("\u2265", " at least "), (">", " above "), ("<", " below "), ("cxr", "chest x ray"), ("CXR", "chest x ray"))
 _DOTTED = re.compile(r"(?:[a-z]\.){2,}[a-z]?")
 _EDGES = frozenset("the a an of her his their its this that patient patients in on at for to with and or is was has".split())
 
@@ -77,6 +78,8 @@ def _parts(token: str) -> tuple[str, ...]:
     if bare in _SHORT:
         return tuple(_SHORT[bare].split())
     spread = token.replace("#", " number of ") if token.startswith("#") else token
+    for sign, words in _SIGNS:
+        spread = spread.replace(sign, words)
     parts = normalise(spread.replace("'s", "s").replace("\u2019s", "s")).split()
     return tuple(p for part in parts for p in (part.split("/") if _is_pair(part) else [part]) if p)
 

@@ -149,18 +149,7 @@ def event_card(
     """The records of one concept (or of a class of them): first, latest, the ones between, and how many."""
     ordered = compute.in_order(facts)
     used: list[str] = []
-    several = len({f.concept.key for f in ordered}) > 1
-    lines = [f"latest {_row(marks, ordered[-1], used, 'latest', name=several)}"]
-    if len(ordered) > 1:
-        lines.insert(0, f"first {_row(marks, ordered[0], used, 'first', name=several)}")
-        between = ordered[1:-1][-_SHOWN:]
-        lines[1:1] = [_row(marks, f, used, "previous" if f is ordered[-2] else "member", name=several) for f in between]
-        if len(ordered) == 2:
-            marks.fact(ordered[0], "previous")
-    else:
-        marks.fact(ordered[0], "first")
-    if len(ordered) > 1:
-        lines.append(_count_line(marks, ordered, window, used))
+    lines = _record_lines(marks, ordered, window, used)
     for computation, shown in computed:
         mark = marks.computed(computation, shown)
         used.append(mark.id)
@@ -177,6 +166,22 @@ def event_card(
         window=window,
         complete=complete,
     )
+
+
+def _record_lines(marks: Marks, ordered: tuple[Fact, ...], window: str, used: list[str]) -> list[str]:
+    several = len({f.concept.key for f in ordered}) > 1
+    lines = [f"latest {_row(marks, ordered[-1], used, 'latest', name=several)}"]
+    if len(ordered) > 1:
+        lines.insert(0, f"first {_row(marks, ordered[0], used, 'first', name=several)}")
+        between = ordered[1:-1][-_SHOWN:]
+        lines[1:1] = [_row(marks, f, used, "previous" if f is ordered[-2] else "member", name=several) for f in between]
+        if len(ordered) == 2:
+            marks.fact(ordered[0], "previous")
+    else:
+        marks.fact(ordered[0], "first")
+    if len(ordered) > 1:
+        lines.append(_count_line(marks, ordered, window, used))
+    return lines
 
 
 def _title(ordered: tuple[Fact, ...], window: str) -> str:
@@ -224,18 +229,7 @@ def list_card(
     `everything` are all facts the list was chosen from, so that "only" and "all" can be checked.
     """
     used: list[str] = []
-    lines = []
-    for group in groups[:_ROWS]:
-        ordered = compute.in_order(group)
-        if len(ordered) == 1:
-            lines.append(_row(marks, ordered[0], used, "member", name=True))
-            continue
-        latest = ordered[-1]
-        shown = f"{wording.label(latest.concept)}: {len(ordered)} records, latest {wording.day_text(latest.when)}"
-        mark = marks.computed(compute.compute("list", ordered), shown)
-        used.append(mark.id)
-        rest = told(latest)
-        lines.append(f"[{mark.id}] {shown}{f', {rest}' if rest else ''}")
+    lines = [_group_row(marks, compute.in_order(group), used) for group in groups[:_ROWS]]
     if len(groups) > _ROWS:
         lines.append(f"and {len(groups) - _ROWS} more")
     chosen = tuple(f for g in groups for f in g)
@@ -252,3 +246,14 @@ def list_card(
         window=window,
         complete=complete,
     )
+
+
+def _group_row(marks: Marks, ordered: tuple[Fact, ...], used: list[str]) -> str:
+    if len(ordered) == 1:
+        return _row(marks, ordered[0], used, "member", name=True)
+    latest = ordered[-1]
+    shown = f"{wording.label(latest.concept)}: {len(ordered)} records, latest {wording.day_text(latest.when)}"
+    mark = marks.computed(compute.compute("list", ordered), shown)
+    used.append(mark.id)
+    rest = told(latest)
+    return f"[{mark.id}] {shown}{f', {rest}' if rest else ''}"

@@ -100,7 +100,7 @@ def _point(mark: Mark, fact: Fact, used: list[str]) -> str:
     used.append(mark.id)
     status = f" ({fact.status})" if fact.status not in ("final", "amended", "corrected", "") else ""
     flag = f" {fact.details['interpretation']}" if fact.details.get("interpretation") else ""
-    return f"[{mark.id}] {wording.day_text(fact.when)} {wording.value_text(fact)}{flag}{status}"
+    return f"[{mark.id}] {wording.day_text(fact.when)} {wording.value_text(fact)}{flag}{status}".rstrip()
 
 
 def _computed_lines(
@@ -121,8 +121,9 @@ def _computed_lines(
         mean = compute.compute("mean", exact, molar_mass=molar_mass)
         left = f" of {len(exact)}" if len(exact) < len(numbers) else ""
         add(mean, f"mean{name}", f"{wording.quantity_text(mean.result)}{left}")
-        change = compute.compute("change", (exact[0], exact[-1]), molar_mass=molar_mass)
-        add(change, f"first to latest{name}", _signed(change.result))
+        if exact[0] is numbers[0] and exact[-1] is numbers[-1]:
+            change = compute.compute("change", (exact[0], exact[-1]), molar_mass=molar_mass)
+            add(change, f"first to latest{name}", _signed(change.result))
     years = compute.compute("count_by_year", told)
     if not window and len(years.result) > 1:
         shown = "  ".join(f"{year}: {n}" for year, n in years.result[-_YEARS:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -49,9 +50,9 @@ def mapping_of(value: Any) -> Resource:
 
 def elements_of(value: Any) -> list[Mapping[str, Any]]:
     """The objects of an element, whether it repeats or not."""
-    if isinstance(value, dict):
-        return [value]
-    return [x for x in value if isinstance(x, dict)] if isinstance(value, list) else []
+    if isinstance(value, list):
+        return [x for x in value if isinstance(x, dict)]
+    return [value] if isinstance(value, dict) else []
 
 
 def text_of(value: Any) -> str:
@@ -59,9 +60,8 @@ def text_of(value: Any) -> str:
     return " ".join(value.replace("\u200b", "").split()) if isinstance(value, str) else ""
 
 
-def _code(coding: Resource) -> str:
+def _code(code: Any) -> str:
     """The code of a Coding; a number is taken for the text that it should have been."""
-    code = coding.get("code")
     return str(code) if isinstance(code, int) and not isinstance(code, bool) else text_of(code)
 
 
@@ -69,15 +69,26 @@ def concept_of(value: Any, fallback: str = "") -> Concept | None:
     """A CodeableConcept: its text, else a display, the fallback or the first code is the label; None without any."""
     if not isinstance(value, dict):
         return Concept(label=fallback) if fallback else None
-    given = elements_of(value.get("coding"))
+    said = [x for c in elements_of(value.get("coding")) for x in (c.get("system"), c.get("code"), c.get("display"))]
+    try:
+        return _concept(fallback, value.get("text"), *said)
+    except TypeError:  # an array or object where a string belongs: it has no hash
+        return _concept.__wrapped__(fallback, value.get("text"), *said)
+
+
+# A chart says few concepts, each many times. `typed`, since 1 and True are equal and not the same code.
+@lru_cache(maxsize=8192, typed=True)
+def _concept(fallback: str, text: Any, *said: Any) -> Concept | None:
+    """The concept of a text and of the system, code and display of each coding in turn."""
+    systems, codes, displays = said[0::3], [_code(code) for code in said[1::3]], [text_of(d) for d in said[2::3]]
     codings = tuple(
-        Coding(system=text_of(c.get("system")) or None, code=code, display=text_of(c.get("display")) or None)
-        for c in given
-        if (code := _code(c))
+        Coding(system=text_of(system) or None, code=code, display=display or None)
+        for system, code, display in zip(systems, codes, displays, strict=True)
+        if code
     )
-    shown = [*(c.display for c in codings), *(text_of(c.get("display")) for c in given)]
+    shown = [*(c.display for c in codings), *displays]
     display = next(filter(None, shown), "")
-    label = text_of(value.get("text")) or display or fallback or (codings[0].code if codings else "")
+    label = text_of(text) or display or fallback or (codings[0].code if codings else "")
     return Concept(label=label, codings=codings) if label else None
 
 
@@ -89,6 +100,8 @@ def first_concept(value: Any, fallback: str = "") -> Concept | None:
 
 def labels(value: Any) -> str:
     """The labels of one or several CodeableConcepts, with commas."""
+    if not value:
+        return ""
     return ", ".join(c.label for c in map(concept_of, elements_of(value)) if c)
 
 
@@ -100,10 +113,10 @@ def code_of(value: Any) -> str:
     if isinstance(value, str):
         return text_of(value).lower()
     for item in elements_of(value):
-        codings = [c for c in elements_of(item.get("coding")) if _code(c)]
+        codings = [c for c in elements_of(item.get("coding")) if _code(c.get("code"))]
         official = [c for c in codings if text_of(c.get("system")).startswith(_TERMINOLOGY)]
         if codings:
-            return _code((official or codings)[0])
+            return _code((official or codings)[0].get("code"))
         if text_of(item.get("text")):
             return text_of(item["text"]).lower()
     return ""
@@ -111,13 +124,18 @@ def code_of(value: Any) -> str:
 
 def codes_of(value: Any) -> tuple[str, ...]:
     """Every code of one or several CodeableConcepts."""
-    return tuple(_code(c) for item in elements_of(value) for c in elements_of(item.get("coding")) if _code(c))
+    return tuple(c.code for concept in map(concept_of, elements_of(value)) if concept for c in concept.codings)
 
 
 def reference_of(value: Any) -> Reference | None:
     """A literal reference to a resource; None for contained ones, `urn:` and what is no reference."""
     text = value.get("reference") if isinstance(value, dict) else None
-    if not isinstance(text, str) or text.startswith(("#", "urn:")):
+    return _literal(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=8192)
+def _literal(text: str) -> Reference | None:
+    if text.startswith(("#", "urn:")):
         return None
     try:
         return Reference.parse(text)
@@ -169,7 +187,8 @@ def quantity_of(value: Any) -> Quantity | None:
     """
     if not isinstance(value, dict) or (number := _number(value.get("value"))) is None:
         return None
-    unit, code, comparator = (text_of(value.get(k)) or None for k in ("unit", "code", "comparator"))
+    unit, code = text_of(value.get("unit")) or None, text_of(value.get("code")) or None
+    comparator = text_of(value.get("comparator")) or None
     if comparator and comparator not in _COMPARATORS:
         return None
     ucum = value.get("system") in (None, "http://unitsofmeasure.org")
@@ -221,7 +240,10 @@ def pick(r: Resource, name: str) -> Any:
     """The value of a choice element such as `onset[x]`, whichever type it has."""
     if name in r:
         return r[name]
-    return next((v for k, v in r.items() if k.startswith(name) and k[len(name) : len(name) + 1].isupper()), None)
+    for key in r:
+        if key.startswith(name) and key[len(name) : len(name) + 1].isupper():
+            return r[key]
+    return None
 
 
 def age_or_text(value: Any) -> str:
@@ -243,7 +265,7 @@ def standing_of(status: Any, table: Mapping[str, Standing] | None = None) -> Sta
 
 def details_of(**items: Any) -> Details:
     """The details that say something; a trailing underscore keeps a key clear of Python's own words."""
-    return {k.rstrip("_"): v for k, v in items.items() if v not in (None, "", ())}
+    return {k.rstrip("_"): v for k, v in items.items() if v or v not in (None, "", ())}
 
 
 def fact_of(r: Resource, kind: Kind, concept: Concept | None, *, path: str, **more: Any) -> Fact:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fhir_tools.facts.elements import (
     Details,
@@ -27,9 +27,12 @@ from fhir_tools.types import (
     Fact,
     Kind,
     Missing,
+    Standing,
 )
 
 __all__ = ["observation", "report"]
+
+_UNDONE: Mapping[str, Standing] = {"cancelled": "cancelled", "registered": "planned"}
 
 
 def observation(r: Resource) -> Iterator[Fact]:
@@ -39,7 +42,7 @@ def observation(r: Resource) -> Iterator[Fact]:
     when = when_of(pick(r, "effective"))
     status = text_of(r.get("status"))
     common: Details = {
-        "standing": standing_of(status, {"cancelled": "cancelled", "registered": "planned"}),
+        "standing": standing_of(status, _UNDONE),
         "status": status,
     }
     common["when"] = when or when_of(r.get("issued"))
@@ -54,7 +57,7 @@ def observation(r: Resource) -> Iterator[Fact]:
         interpretation=labels(r.get("interpretation")),
         range=_range(r),
         body_site=labels(r.get("bodySite")),
-        note=" ".join(text_of(n.get("text")) for n in elements_of(r.get("note"))),
+        note=" ".join([text_of(n.get("text")) for n in elements_of(r.get("note"))]),
         when_from="issued" if common["when"] and not when else "",
     )
     yield fact_of(r, kind, concept, path=f"Observation.{name}", value=value, details=details, **common)
@@ -91,7 +94,7 @@ def report(r: Resource) -> Iterator[Fact]:
     value = conclusion or details.get("codes")
     element = "conclusion" if conclusion else "conclusionCode" if value else "code"
     when = when_of(pick(r, "effective")) or when_of(r.get("issued"))
-    standing = standing_of(status, {"cancelled": "cancelled", "registered": "planned"})
+    standing = standing_of(status, _UNDONE)
     yield fact_of(
         r,
         "report",

@@ -73,15 +73,19 @@ class Lexicon:
                 return found
         return self._icd10_titles.get(folded, ()) if kinds is not None and "icd10" in kinds else ()
 
-    def by_code(self, system: str, code: str) -> tuple[Entry, ...]:
-        """The entries of a code. An ICD-10 code finds every prefix of it, the longest first."""
+    def by_code(self, system: str, code: str, *, titles: bool = False) -> tuple[Entry, ...]:
+        """The entries of a code. An ICD-10 code finds every prefix of it, the longest first.
+
+        `titles` asks for the entry of the ICD-10-CM table as well (kind `icd10`, last), and reads that table.
+        """
         if system not in _ICD_SYSTEMS:
             return tuple(self._codes.get((system, _code_key(system, code)), ()))
         bare = _code_key(ICD10, code)
         prefixes = [bare[:end] for end in range(len(bare), 2, -1)]
         found = [entry for prefix in prefixes for entry in self._codes.get((ICD10, prefix), ())]
-        table = [self._icd10[dotted] for prefix in prefixes if (dotted := _dotted(prefix)) in self._icd10]
-        return tuple({(e.kind, e.id): e for e in [*found, *table[:1]]}.values())
+        if titles:
+            found += [self._icd10[dotted] for prefix in prefixes if (dotted := _dotted(prefix)) in self._icd10][:1]
+        return tuple({(e.kind, e.id): e for e in found}.values())
 
     @cached_property
     def max_words(self) -> int:

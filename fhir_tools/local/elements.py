@@ -65,19 +65,22 @@ def _step(nodes: list[Any], key: str) -> list[Any]:
     return found
 
 
-def tokens(value: Any) -> Iterator[tuple[str | None, str]]:
+def tokens(value: Any) -> list[tuple[str | None, str]]:
     """(system, code) of a Coding, CodeableConcept, Identifier, ContactPoint, code or boolean (R4 3.1.1.4.10)."""
     if isinstance(value, bool):
-        yield None, "true" if value else "false"
-    elif isinstance(value, str):
-        yield None, value
-    elif isinstance(value, dict):
-        coding = value.get("coding")
-        for item in coding if isinstance(coding, list) else (value,):
-            code = (item.get("code") or item.get("value")) if isinstance(item, dict) else None
-            if isinstance(code, str):
-                system = item.get("system")
-                yield system if isinstance(system, str) else None, code
+        return [(None, "true" if value else "false")]
+    if isinstance(value, str):
+        return [(None, value)]
+    if not isinstance(value, dict):
+        return []
+    coding = value.get("coding")
+    found: list[tuple[str | None, str]] = []
+    for item in coding if isinstance(coding, list) else (value,):
+        code = (item.get("code") or item.get("value")) if isinstance(item, dict) else None
+        if isinstance(code, str):
+            system = item.get("system")
+            found.append((system if isinstance(system, str) else None, code))
+    return found
 
 
 def texts(value: Any) -> Iterator[str]:

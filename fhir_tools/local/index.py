@@ -11,7 +11,7 @@ from typing import Any
 from fhir_tools.local.elements import CHOICES, fold, ranges, strings, tokens, walk
 from fhir_tools.query import Path, SearchParameter, parameters
 
-__all__ = ["ANY_SYSTEM", "INDEX_VERSION", "PATIENT_PARAMS", "Indexer", "is_indexed", "literal", "patient_of"]
+__all__ = ["ANY_SYSTEM", "INDEX_VERSION", "PATIENT_PARAMS", "Indexer", "indexed_as", "is_indexed", "literal", "patient_of"]
 
 INDEX_VERSION = "1"
 """To be raised whenever rows of this module or of `concepts` change: older stores are then indexed anew on opening."""
@@ -59,7 +59,8 @@ def _patient_keys(type_: str) -> tuple[str, ...]:
 def _plan(type_: str) -> Mapping[str, list[tuple[str, SearchParameter, Path]]]:
     """First key of a path → what to read there: term name, parameter, rest of the path.
 
-    Only selective kinds of parameters get rows, and no `combo-` twins; searches read the rest from the resource.
+    Only selective kinds of parameters get rows; a `combo-` one has those of its parts (`indexed_as`). Searches read
+    the rest from the resource.
     """
     plan: dict[str, list[tuple[str, SearchParameter, Path]]] = {}
     for spec in parameters(type_).values():
@@ -74,8 +75,25 @@ def _plan(type_: str) -> Mapping[str, list[tuple[str, SearchParameter, Path]]]:
 
 
 def is_indexed(spec: SearchParameter) -> bool:
-    """Whether a parameter has rows in the index."""
+    """Whether a parameter has rows of its own in the index."""
     return spec.type in ("token", "reference", "string", "date") and not spec.name.startswith(("_", "combo-"))
+
+
+@cache
+def indexed_as(type_: str, name: str) -> tuple[str, ...]:
+    """The parameters whose rows together are those of the parameter: itself, or the parts of a `combo-` one.
+
+    Empty where the index has no rows for it.
+    """
+    spec = parameters(type_)[name]
+    if is_indexed(spec):
+        return (name,)
+    if not name.startswith("combo-"):
+        return ()
+    parts = [
+        p for p in parameters(type_).values() if is_indexed(p) and p.type == spec.type and {*p.paths} <= {*spec.paths}
+    ]
+    return tuple(p.name for p in parts) if {x for p in parts for x in p.paths} == {*spec.paths} else ()
 
 
 def rows(resource: Mapping[str, Any], own: str | None) -> tuple[set[Term], set[Moment]]:
@@ -86,32 +104,36 @@ def rows(resource: Mapping[str, Any], own: str | None) -> tuple[set[Term], set[M
     moments: set[Moment] = set()
     for key, value in resource.items():
         for param, spec, rest in plan.get(key, ()):
-            if not rest:
+            if rest:
+                values: Iterable[Any] = walk(resource if rest[0].startswith(f"{key}[") else value, (rest,))
+            else:
                 values = value if isinstance(value, list) else (value,)
+            if spec.type == "token":
+                _add_tokens(terms, param, values)
+            elif spec.type == "reference":
+                _add_references(terms, param, values, f"Patient/{own}" if spec.name in PATIENT_PARAMS else "")
+            elif spec.type == "date":
+                moments.update([(param, low, high) for v in values for low, high in ranges(v)])
             else:
-                values = walk(resource if rest[0].startswith(f"{key}[") else value, (rest,))
-            if spec.type == "date":
-                moments.update((param, low, high) for v in values for low, high in ranges(v))
-            else:
-                _add_terms(terms, param, spec, values, own)
+                terms.update([(param, fold(text), "") for v in values for text in strings(v)])
     return terms, moments
 
 
-def _add_terms(terms: set[Term], param: str, spec: SearchParameter, values: Iterable[Any], own: str | None) -> None:
+def _add_tokens(terms: set[Term], param: str, values: Iterable[Any]) -> None:
     for value in values:
-        if spec.type == "token":
-            if isinstance(value, str):
-                terms.add((param, value, ANY_SYSTEM))
-                continue
-            bare = ANY_SYSTEM if value is True or value is False else ""
-            for system, code in tokens(value):
-                terms.add((param, code, system or bare))
-        elif spec.type == "reference":
-            text = literal(value)
-            if text and not (spec.name in PATIENT_PARAMS and text == f"Patient/{own}"):
-                terms.add((param, text, ""))
-        else:
-            terms.update((param, fold(text), "") for text in strings(value))
+        if isinstance(value, str):
+            terms.add((param, value, ANY_SYSTEM))
+            continue
+        bare = ANY_SYSTEM if value is True or value is False else ""
+        for system, code in tokens(value):
+            terms.add((param, code, system or bare))
+
+
+def _add_references(terms: set[Term], param: str, values: Iterable[Any], own: str) -> None:
+    for value in values:
+        text = literal(value)
+        if text and text != own:
+            terms.add((param, text, ""))
 
 
 class Indexer:
@@ -157,6 +179,7 @@ class Indexer:
         return number
 
     def add(self, key: int, patient: int, resource: Mapping[str, Any]) -> None:
+        """Make and keep the rows of a resource; `flush` writes them."""
         terms, moments = self._numbered(key, patient, resource)
         self._postings += terms
         self._moments += moments

@@ -15,7 +15,7 @@ from typing import Any
 
 from fhir_tools.errors import QueryError
 from fhir_tools.local.elements import fold, ranges, strings, tokens, walk
-from fhir_tools.local.index import ANY_SYSTEM, PATIENT_PARAMS, is_indexed, literal
+from fhir_tools.local.index import ANY_SYSTEM, PATIENT_PARAMS, indexed_as, is_indexed, literal
 from fhir_tools.local.match import asked_range, asked_references, asked_token, matches
 from fhir_tools.query import R4_TYPES, Param, SearchParameter, check, parameters, unescape
 from fhir_tools.types import Query, SearchResult
@@ -127,6 +127,8 @@ class _Finder:
         keys: set[int] | None = None
         rest: list[Param] = []
         for param in filters:
+            if self._patient is not None and param.name in PATIENT_PARAMS and self._indexed(param):
+                continue  # every look-up below is within the one patient's rows
             narrowed = self._narrow(param)
             if narrowed is None:
                 rest.append(param)
@@ -155,19 +157,20 @@ class _Finder:
 
     def _narrow(self, param: Param) -> set[int] | None:
         if param.name == "_id" and param.modifier is None:
-            sql = "SELECT key FROM resource WHERE type = ? AND id = ? AND deleted = 0"
-            return {k for value in param.values for k in self._keys(sql, (self._type, unescape(value)))}
+            sql = "SELECT key FROM resource WHERE type = ? AND id = ? AND deleted = 0 AND patient = ifnull(?, patient)"
+            asked = [(self._type, unescape(value), self._patient) for value in param.values]
+            return {k for values in asked for k in self._keys(sql, values)}
         if param.name.startswith("_") or not self._indexed(param):
             return None
-        return {k for value in param.values for k in self._value(param, value)}
+        names = indexed_as(self._type, param.name)
+        return {k for name in names for value in param.values for k in self._value(f"{self._type}.{name}", param, value)}
 
     def _indexed(self, param: Param) -> bool:
         if param.modifier is None:
-            return is_indexed(param.spec)
+            return bool(indexed_as(self._type, param.name))
         return param.spec.type == "reference" and param.modifier in R4_TYPES
 
-    def _value(self, param: Param, value: str) -> set[int]:
-        name = f"{self._type}.{param.name}"
+    def _value(self, name: str, param: Param, value: str) -> set[int]:
         if param.spec.type == "date":
             return self._dates(name, value)
         if param.spec.type == "token":
@@ -180,12 +183,12 @@ class _Finder:
             start = fold(unescape(value))
             # The upper end of a prefix range: no text that starts with it sorts after its last possible character.
             return self._postings(self._terms(name, "code >= ? AND code < ?", (start, start + "\U0010ffff")))
-        return self._references(param, value)
+        return self._references(name, param, value)
 
-    def _references(self, param: Param, value: str) -> set[int]:
+    def _references(self, name: str, param: Param, value: str) -> set[int]:
         found: set[int] = set()
         for text in asked_references(param, value, R4_TYPES):
-            found |= self._postings(self._terms(f"{self._type}.{param.name}", "code = ?", (text,)))
+            found |= self._postings(self._terms(name, "code = ?", (text,)))
             if param.name in PATIENT_PARAMS and text.startswith("Patient/"):
                 found |= self._chart(self._number(text[8:]))
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 
 import pytest
 from hypothesis import given
@@ -231,12 +232,22 @@ def test_by_code_reads_codes_as_charts_write_them() -> None:
     assert ids(LEXICON.by_code(LOINC, "4548-4")) == {("lab", "hemoglobin a1c")}
     assert LEXICON.by_code(CVX, "3") == LEXICON.by_code(CVX, "03") != ()
     diabetes = ids(LEXICON.by_code(ICD10, "E11.9"))
-    assert {("condition", "type 2 diabetes"), ("condition", "diabetes"), ("icd10", "E11.9")} <= diabetes
+    assert {("condition", "type 2 diabetes"), ("condition", "diabetes")} <= diabetes
+    titled = LEXICON.by_code(ICD10, "E11.9", titles=True)
+    assert ids(titled) == diabetes | {("icd10", "E11.9")} and titled[-1].kind == "icd10"
     assert ids(LEXICON.by_code(ICD10, "E119")) == diabetes
     assert ("condition", "type 1 diabetes") not in diabetes
     assert ("condition", "infection") in ids(LEXICON.by_code(ICD10, "B34.9"))
     assert ("condition", "cancer") in ids(LEXICON.by_code(ICD10, "C50.912"))
     assert LEXICON.by_code("http://example.org", "1") == ()
+
+
+def test_the_icd10_table_is_read_only_on_request() -> None:
+    fresh = Lexicon(LEXICON.entries())
+    with pytest.MonkeyPatch.context() as patch:
+        module = import_module("fhir_tools.lexicon.lexicon")
+        patch.setattr(module, "read_icd10", lambda: pytest.fail("the table was read"))
+        assert ids(fresh.by_code(ICD10, "E11.9")) == ids(LEXICON.by_code(ICD10, "E11.9"))
 
 
 def test_icd10_titles_only_on_request() -> None:

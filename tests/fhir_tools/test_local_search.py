@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fhir_tools.errors import QueryError
 from fhir_tools.local import LocalStore
 from fhir_tools.local.match import matches
+from fhir_tools.local.search import run
 from fhir_tools.query import check, parse
 from fhir_tools.types import Reference
 
@@ -59,6 +60,32 @@ CASES: list[tuple[list[dict[str, Any]], str, list[str]]] = [
     ([observation(code=coded("1")), observation()], "Observation?code:missing=true", ["r1"]),
     ([observation(code=coded("1")), observation()], "Observation?code:missing=false", ["r0"]),
     ([observation(component=[{"code": coded("9")}])], "Observation?combo-code=9", ["r0"]),
+    ([observation(code=coded("9")), observation(code=coded("8"))], "Observation?combo-code=9", ["r0"]),
+    (
+        [observation(code=coded("8"), component=[{"code": coded("9")}]), observation(code=coded("7", "urn:x"))],
+        "Observation?combo-code=http://loinc.org|9,urn:x|7",
+        ["r0", "r1"],
+    ),
+    (
+        [observation(component=[{"code": coded("9")}]), observation(code=coded("1"))],
+        "Observation?combo-code:not=9",
+        ["r1"],
+    ),
+    (
+        [observation(component=[{"valueCodeableConcept": coded("9")}]), observation(valueCodeableConcept=coded("9"))],
+        "Observation?combo-value-concept=9",
+        ["r0", "r1"],
+    ),
+    (
+        [observation(component=[{"valueQuantity": {"value": 9}}]), observation(valueQuantity={"value": 9})],
+        "Observation?combo-value-quantity=9",
+        ["r0", "r1"],
+    ),
+    (
+        [observation(subject={"reference": "Patient/a"}), observation(subject={"reference": "Patient/b"})],
+        "Observation?_id=r0,r1&patient=a",
+        ["r0"],
+    ),
     ([{"resourceType": "Patient", "name": [{"family": "Núñez"}]}], "Patient?family=NUN", ["r0"]),
     ([{"resourceType": "Patient", "name": [{"family": "Núñez"}]}], "Patient?family:exact=Nunez", []),
     ([{"resourceType": "Patient", "name": [{"family": "Núñez"}]}], "Patient?family:exact=Núñez", ["r0"]),
@@ -100,6 +127,33 @@ async def test_search(resources: list[dict[str, Any]], text: str, found: list[st
         filters, _ = check(parse(text))
         stored = [await store.read(Reference(type=r["resourceType"], id=f"r{n}")) for n, r in enumerate(resources)]
         assert [r["id"] for r in stored if all(matches(r, p) for p in filters)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("patient=a&combo-code=1", 2),
+        ("patient=a&combo-code=1&date=2012", 1),
+        ("patient=a&code=1", 1),
+        ("combo-code=1", 3),
+        ("patient=a&_id=r0", 1),
+        ("patient=a&combo-code=1&_summary=count", 0),
+    ],
+)
+def test_what_the_index_knows_is_not_parsed(text: str, read: int) -> None:
+    """Questions ask by patient and `combo-code`: on a large chart all others stay unread."""
+    a, b = {"reference": "Patient/a"}, {"reference": "Patient/b"}
+    others = [observation(code=coded(f"x{n}"), subject=a) for n in range(20)]
+    store = make(
+        observation(code=coded("1"), subject=a, effectiveDateTime="2012-03-04"),
+        observation(code=coded("2"), subject=a, component=[{"code": coded("1")}], effectiveDateTime="2013"),
+        observation(code=coded("1"), subject=b),
+        *others,
+    )
+    asked: list[int] = []
+    run(store.connection, parse(f"Observation?{text}"), lambda keys: asked.extend(keys) or [])
+    store.close()
+    assert len(asked) == read
 
 
 def quantity(value: float, **more: Any) -> dict[str, Any]:

@@ -86,7 +86,9 @@ def test_a_course_with_an_end(end: str | None, expected: str) -> None:
     assert state(drug(dosageInstruction=[{"timing": {"repeat": {"boundsPeriod": period}}}])) == expected
 
 
-@pytest.mark.parametrize(("days", "expected"), [(5, "course ended 2019-03-05"), (9, "course ended 2019-03-09"), (10, "taking")])
+@pytest.mark.parametrize(
+    ("days", "expected"), [(5, "course ended 2019-03-05"), (9, "course ended 2019-03-09"), (10, "taking")]
+)
 def test_a_course_of_known_length(days: int, expected: str) -> None:
     bounds = {"boundsDuration": {"value": days, "code": "d", "system": "http://unitsofmeasure.org"}}
     assert state(drug(dosageInstruction=[{"timing": {"repeat": bounds}}])) == expected

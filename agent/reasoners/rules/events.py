@@ -19,6 +19,8 @@ def claims(ask: Ask, card: Card, evidence: Evidence | None = None) -> tuple[Clai
     """The claims that answer the question from one card of events; none where it cannot."""
     if ask.op == "describe" and card.title.endswith("of this encounter"):
         return _listed(ask, card)
+    if ask.op == "order":
+        return _order(ask, card, evidence)
     return _BY_OP.get(ask.op, _listed)(ask, card)
 
 
@@ -171,7 +173,7 @@ def _age_at(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 def _status(ask: Ask, card: Card) -> tuple[Claim, ...]:
     fact = _last(card.facts)
-    wanted = "resolved" if "resolved" in ask.question.lower() else "active"
+    wanted = "resolved" if ask.state == "resolved" else "active"
     active = fact.status in ("active", "recurrence", "relapse") and not fact.details.get("abatement")
     yes = active if wanted == "active" else not active
     return (say.claim(f"{'Yes' if yes else 'No'}: {_statement(fact)}.", say.mark_of(card, fact), value=say.truth(yes)),)
@@ -243,7 +245,40 @@ def _grouped(mark: Mark) -> str:
     return f"{_statement(facts[-1])} ({len(facts)} records, first {days[0]})"
 
 
+def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """When the last one was over: a condition's abatement, the end of a stay."""
+    fact = _last(card.facts)
+    end = fact.details.get("abatement") if fact.kind == "condition" else fact.when
+    day = _end_day(fact, end) if isinstance(end, Interval) else ""
+    if not day:
+        return (say.claim(f"{_statement(fact)}; no end is recorded.", say.mark_of(card, fact)),)
+    value = {"kind": "date", "value": day, "unit": None, "date": day}
+    return (say.claim(f"{_statement(fact)}.", say.mark_of(card, fact), value=value),)
+
+
+def _end_day(fact: Fact, end: Interval) -> str:
+    if fact.kind == "condition":
+        return end.text
+    return (end.high - end.high.resolution).date().isoformat() if end.high else ""
+
+
+def _order(ask: Ask, card: Card, evidence: Evidence | None) -> tuple[Claim, ...]:
+    """Which of two events was recorded first, from the first dated record of each."""
+    other = next((c for c in evidence.cards if c.role == "event"), None) if evidence else None
+    mine = [f for f in compute.in_order(card.facts) if f.when and f.when.low]
+    theirs = [f for f in other.facts if f.when and f.when.low] if other else []
+    if not mine or not theirs or not other or not ask.anchor:
+        return ()
+    a, b = mine[0], theirs[0]
+    first = compute.when_key(a)[0], compute.when_key(b)[0]
+    yes = first[0] < first[1] if ask.anchor.relation == "before" else first[0] > first[1]
+    relation = "before" if first[0] < first[1] else "after" if first[0] > first[1] else "at the same time as"
+    text = f"{'Yes' if yes else 'No'}: {say.name(a)} was first recorded{say.on(a)}, {relation} {say.name(b)}{say.on(b)}."
+    return (say.claim(text, say.mark_of(card, a), say.mark_of(other, b), value=say.truth(yes)),)
+
+
 _BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
+    "ended": _ended,
     "exists": _exists,
     "latest": _by_role("Last", "latest"),
     "first": _first,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from agent.reasoners.rules import say
 from agent.types import Ask, Claim
 from fhir_tools import compute, units, wording
 from fhir_tools.cards.measurement import numbers_of
-from fhir_tools.types import Card, Fact, Mark, Missing, Quantity
+from fhir_tools.types import Card, Concept, Fact, Mark, Missing, Quantity
 
 __all__ = ["claims"]
 
@@ -22,7 +23,7 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     told = _told(card)
     if not told:
         return _without_value(card)
-    if ask.threshold:
+    if ask.threshold and ask.op != "count":
         return _threshold(ask, card)
     tell = _BY_OP.get(ask.op)
     return tell(ask, card) if tell else ()
@@ -53,7 +54,25 @@ def _latest(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if ask.n and ask.n > 1:
         return _last_few(ask, card)
     mark = say.role(card, "latest")
+    yes = _holds(ask, mark)
+    if yes is not None and mark and mark.fact:
+        return (say.claim(f"{'Yes' if yes else 'No'}: {_statement(mark.fact)}.", mark, value=say.truth(yes)),)
     return (*_point(mark, ask, _lead("Latest", card)), *_same_time(card, mark))
+
+
+_NO = re.compile(r"\b(never|former|ex|non|not|quit|no|negative|absent)\b")
+_YES = re.compile(r"\b(current|every day|daily|some days|smoker|yes|positive|present|heavy|light)\b")
+
+
+def _holds(ask: Ask, mark: Mark | None) -> bool | None:
+    """Whether a coded status says yes to "is she a smoker?"; None where the words do not decide it."""
+    if mark is None or mark.fact is None or not isinstance(mark.fact.value, Concept) or not _SMOKING.search(ask.question):
+        return None
+    told = wording.value_text(mark.fact).lower().replace("-", " ")
+    return False if _NO.search(told) else True if _YES.search(told) else None
+
+
+_SMOKING = re.compile(r"\bsmoker\b|\b(does|is|do|did)\b.*\bsmok(e|ing)\b", re.IGNORECASE)
 
 
 def _lead(word: str, card: Card) -> str:
@@ -88,7 +107,25 @@ def _previous(ask: Ask, card: Card) -> tuple[Claim, ...]:
     return _point(say.role(card, "previous") if back == 2 else say.mark_of(card, told[-back]), ask, "Before that: " if back > 2 else "Previous: ")
 
 
+def _none_beyond(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """None of the results passes the limit: the extreme shows it."""
+    assert ask.threshold is not None
+    sign, limit, _ = ask.threshold
+    mark = say.role(card, "lowest" if sign == "<" else "highest")
+    if mark is None or mark.fact is None:
+        return ()
+    word, side = ("lowest", "below") if sign == "<" else ("highest", "above")
+    text = f"No {say.name(mark.fact)} result is {side} {units.show_number(limit)}: the {word} was {wording.value_text(mark.fact)}{say.on(mark.fact)}."
+    return (say.claim(text, mark, value={"kind": "number", "value": 0, "unit": None, "date": None}),)
+
+
+def _range(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    return (*_point(say.role(card, "lowest"), ask, _lead("Lowest", card)), *_point(say.role(card, "highest"), ask, _lead("Highest", card)))
+
+
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    if ask.threshold and ask.threshold[0] not in card.window:
+        return _none_beyond(ask, card)
     mark = say.computed(card, "count")
     told = _told(card)
     where = f" {card.window}" if card.window else ""
@@ -238,6 +275,7 @@ _BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
     "highest": _by_role("Highest"),
     "lowest": _by_role("Lowest"),
     "previous": _previous,
+    "range": _range,
     "count": _count,
     "count_by_year": _count_by_year,
     "mean": _mean,

@@ -126,7 +126,9 @@ def _dosage(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return ()
     fact = active[-1]
     text = f"{say.name(fact)}: {_dose(fact)[2:-1]}, ordered{say.on(fact)} ({fact.details.get('taking', fact.status)})."
-    return (say.claim(text, _mark(card, fact), value={"kind": "text", "value": _dose(fact)[2:-1], "unit": None, "date": None}),)
+    dose = fact.details.get("dose")
+    value = say.number_value(dose) if isinstance(dose, Quantity) else {"kind": "text", "value": _dose(fact)[2:-1], "unit": None, "date": None}
+    return (say.claim(text, _mark(card, fact), value=value),)
 
 
 def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:

@@ -20,6 +20,9 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if ask.attribute == "age":
         return _age(card)
     fact = mark.fact
+    if ask.attribute == "deceased" and ask.expects == "date" and isinstance(fact.value, Interval):
+        day = wording.value_text(fact)
+        return (say.claim(f"The patient died on {day}.", mark, value={"kind": "date", "value": day, "unit": None, "date": day}),)
     if ask.attribute == "deceased":
         dead = isinstance(fact.value, Interval) or fact.value is True
         text = f"Yes: the patient died on {wording.value_text(fact)}." if isinstance(fact.value, Interval) else f"{'Yes: the patient is' if dead else 'No: the patient is not'} recorded as deceased."

@@ -1,0 +1,38 @@
+"""Stage retrieve: what was understood → searches → facts → cards with marks. No model.
+
+Each target gets one card (or an `Absence` with the searches that prove it), the event of an anchor gets one,
+and the closest other things get one that is told apart (`also`).
+"""
+
+from __future__ import annotations
+
+from agent.chart import Chart
+from agent.retrieve.events import anchored
+from agent.retrieve.gather import Gather
+from agent.retrieve.lists import listed
+from agent.retrieve.notes import quoted
+from agent.retrieve.person import person
+from agent.retrieve.subjects import subject
+from agent.types import Ask, Evidence
+
+__all__ = ["Gather", "retrieve"]
+
+_ORDER = {"subject": 0, "event": 1, "also": 2}
+
+
+async def retrieve(chart: Chart, ask: Ask) -> Evidence:
+    """The evidence for one question. Raises SourceError when the source fails before anything was read."""
+    gather = Gather(chart)
+    if ask.unknown or any(t.choices for t in ask.targets):
+        return gather.evidence(())
+    if ask.attribute and not ask.targets:
+        return gather.evidence(await person(gather, ask))
+    window, cards = await anchored(gather, ask)
+    if ask.op == "find":
+        return gather.evidence((*await quoted(gather, ask, window), *cards))
+    if ask.targets:
+        for target in ask.targets:
+            cards = (*cards, *await subject(gather, ask, target, window))
+    elif ask.kinds:
+        cards = (*cards, *await listed(gather, ask, window))
+    return gather.evidence(tuple(sorted(cards, key=lambda c: _ORDER[c.role])))

@@ -1,0 +1,75 @@
+"""The event that a time is told by, as a fact, a card and a window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.retrieve.gather import Gather, usable, within
+from agent.types import Anchor, Ask, Target
+from fhir_tools import compute, wording
+from fhir_tools.cards import event_card
+from fhir_tools.dates import Window
+from fhir_tools.types import Card, Fact
+
+__all__ = ["anchored", "facts_of_target"]
+
+
+async def anchored(gather: Gather, ask: Ask) -> tuple[Window | None, tuple[Card, ...]]:
+    """The window that the question's times and anchor come to, and the card of the anchor's event."""
+    if ask.anchor is None:
+        return ask.window, ()
+    events = await _events(gather, ask.anchor)
+    if not events:
+        await gather.absence(ask.anchor.target, ask.anchor.window.text if ask.anchor.window else "")
+        return ask.window, ()
+    event = events[-1] if ask.anchor.which == "last" else events[0]
+    names = (ask.anchor.target.words, ask.anchor.target.label)
+    return _window(ask, event), (replace(event_card(gather.marks, (event,), names=names), role="event"),)
+
+
+async def _events(gather: Gather, anchor: Anchor) -> tuple[Fact, ...]:
+    found = await facts_of_target(gather, anchor.target)
+    return tuple(f for f in within(usable(found), anchor.window) if f.when and f.when.low)
+
+
+def _window(ask: Ask, event: Fact) -> Window | None:
+    assert ask.anchor is not None
+    when, label = event.when, wording.label(event.concept)
+    if when is None or when.low is None or ask.op == "order":
+        return ask.window
+    match ask.anchor.relation:
+        case "before":
+            return Window(low=None, high=when.low, text=f"before {label} ({when.text})")
+        case "after":
+            return Window(low=when.high or when.low, high=None, text=f"after {label} ({when.text})")
+        case "since":
+            return Window(low=when.low, high=None, text=f"since {label} ({when.text})")
+        case "during":
+            return Window(low=when.low, high=when.high, text=f"during {label} ({wording.period_text(when)})")
+    return ask.window
+
+
+async def facts_of_target(gather: Gather, target: Target) -> tuple[Fact, ...]:
+    """The facts of every standing that a target means, oldest first."""
+    found: list[Fact] = []
+    for kind in target.kinds:
+        if kind == "encounter":
+            found += _encounters(gather, target, await gather.facts("encounter"))
+        elif target.keys:
+            named = await gather.facts(kind, target.keys)
+            found += [f for f in named if not target.labels or f.concept.label in target.labels]
+    return compute.in_order(tuple(found))
+
+
+_ANY_VISIT = ("visit", "encounter", "appointment")
+
+
+def _encounters(gather: Gather, target: Target, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Encounters of the class or type that the words mean; a word for any visit means all of them."""
+    if target.keys:
+        return tuple(f for f in facts if f.concept.key in target.keys)
+    known = [gather.chart.matcher.lexicon.by_id(kind, name) for kind, name in target.lexicon if kind == "encounter"]
+    codes = {code for e in known if e for _, code in e.codes}
+    if not codes or target.words.rstrip("s") in _ANY_VISIT:
+        return facts
+    return tuple(f for f in facts if f.details.get("class") in codes)

@@ -1,0 +1,178 @@
+"""Cards of a whole part of the chart: "active conditions", "allergies", "visits in 2017", "abnormal labs"."""
+
+from __future__ import annotations
+
+import re
+
+from agent.retrieve.gather import Gather, usable, within
+from agent.types import Ask, Target
+from fhir_tools import compute, medications, wording
+from fhir_tools.cards import event_card, list_card
+from fhir_tools.dates import Window
+from fhir_tools.types import Card, Concept, Fact, Kind, Quantity
+
+__all__ = ["grouped", "is_active", "is_relative", "keeps", "listed"]
+
+_PLURAL = {
+    "allergy": "allergies", "family": "family history", "imaging": "imaging studies", "social": "social history",
+    "careplan": "care plans",
+}  # fmt: skip
+_PAST = re.compile(r"\b(ever|all|history|past|previous\w*|former\w*|prior)\b")
+_OCCUR = ("latest", "first", "previous", "count", "count_by_year", "duration", "describe", "ended")
+
+
+async def listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card, ...]:
+    """The card of a kind of record without a named subject; its absence noted where there is none."""
+    kind = ask.kinds[0]
+    if kind == "measurement":
+        return await _latest_of_each(gather, ask, window)
+    every = usable(await gather.facts(kind))
+    chosen = tuple(f for f in within(every, window) if _wanted(f, ask, kind, window))
+    if ask.purpose:
+        chosen = _ordered_for(chosen, ask.purpose)
+    if ask.relative:
+        chosen = tuple(f for f in chosen if is_relative(f, ask.relative, gather))
+    told = window.text if window else ""
+    title = _title(ask, kind)
+    if not chosen:
+        await gather.absence(Target(words=title, label=title, kinds=(kind,)), told)
+        return ()
+    if kind in ("encounter", "document") or ask.op in _OCCUR:
+        return await _occurrences(gather, ask, chosen, told)
+    shown = f"{title}{f', {told}' if told else ''}"
+    return (
+        list_card(gather.marks, grouped(chosen), title=shown, kind=kind, window=told, everything=chosen, names=(kind,)),
+    )
+
+
+def _wanted(fact: Fact, ask: Ask, kind: Kind, window: Window | None) -> bool:
+    """Whether a fact belongs to the list asked for: what goes on now, what is over, or everything."""
+    if kind == "allergy":
+        return (
+            ask.state == "resolved" or fact.status not in ("inactive", "resolved") or bool(fact.details.get("negation"))
+        )
+    if (
+        kind == "medication"
+        and ask.op in ("list", "taking", "count")
+        and not ask.state
+        and window is None
+        and not ask.purpose
+    ):
+        return ask.op == "count" or medications.taken(fact) or bool(_PAST.search(ask.question.lower()))
+    return keeps(fact, ask)
+
+
+def keeps(fact: Fact, ask: Ask) -> bool:
+    """Whether the fact has the state that the question wants; facts without a course always do."""
+    if not ask.state or fact.kind not in ("condition", "medication", "careplan"):
+        return True
+    if fact.kind == "condition":
+        return is_active(fact) == (ask.state == "active")
+    if fact.kind == "medication":
+        return medications.taken(fact) == (ask.state == "active")
+    return (fact.status == "active") == (ask.state == "active")
+
+
+def is_active(fact: Fact) -> bool:
+    """Whether a condition is recorded as going on (clinicalStatus, and no abatement)."""
+    return fact.status in ("active", "recurrence", "relapse", "") and not fact.details.get("abatement")
+
+
+def is_relative(fact: Fact, relative: str, gather: Gather) -> bool:
+    """Whether a family history fact is about the relative named, or anyone where only "family" is said."""
+    relation = fact.details.get("relationship")
+    if not isinstance(relation, Concept):
+        return False
+    known = gather.chart.matcher.lexicon.by_id("relationship", relative)
+    terms = {relative.lower(), *(known.terms if known else ())}
+    generic = bool(terms & {"family member", "relative", "family"})
+    return (
+        generic
+        or relation.label.lower() in terms
+        or any(c.code in {code for _, code in known.codes} for c in relation.codings if known)
+    )
+
+
+def _ordered_for(facts: tuple[Fact, ...], purpose: Target) -> tuple[Fact, ...]:
+    wanted = {purpose.label.lower(), purpose.words.lower()}
+    return tuple(
+        f
+        for f in facts
+        if any(
+            isinstance(r, Concept) and (r.key in purpose.keys or wording.label(r).lower() in wanted)
+            for r in f.details.get("reason", ())
+        )
+    )
+
+
+def grouped(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
+    """The facts by what they are about, in order of first appearance."""
+    groups: dict[str, list[Fact]] = {}
+    for fact in facts:
+        groups.setdefault(wording.label(fact.concept).lower(), []).append(fact)
+    return tuple(tuple(g) for g in groups.values())
+
+
+def _title(ask: Ask, kind: Kind) -> str:
+    state = ask.state if kind in ("condition", "medication", "careplan") else ""
+    if kind == "medication":
+        state = {"active": "current", "": "" if ask.purpose or _PAST.search(ask.question.lower()) else "current"}.get(
+            state, state
+        )
+    why = f" ordered for {ask.purpose.label}" if ask.purpose else ""
+    return f"{state} {_PLURAL.get(kind, kind + 's')}{why}".strip()
+
+
+async def _occurrences(gather: Gather, ask: Ask, facts: tuple[Fact, ...], told: str) -> tuple[Card, ...]:
+    from agent.retrieve.subjects import happenings
+
+    kind, last = facts[0].kind, compute.in_order(facts)[-1]
+    title = f"{_PLURAL.get(kind, kind + 's')},{f' {told},' if told else ''} {len(facts)}"
+    stay = (
+        compute.compute("length_of_stay", (last,))
+        if kind == "encounter" and ask.op in ("duration", "describe")
+        else None
+    )
+    computed = (
+        ((stay, f"length {wording.quantity_text(stay.result)}"),) if stay and isinstance(stay.result, Quantity) else ()
+    )
+    card = event_card(gather.marks, facts, title=title, window=told, names=(kind,), computed=computed)
+    return (card, *await happenings(gather, last)) if ask.op == "describe" else (card,)
+
+
+_VITAL, _LAB = frozenset(("vital-signs", "vital-sign")), frozenset(("laboratory", "LAB"))
+_MOST = 40
+
+
+async def _latest_of_each(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card, ...]:
+    told, question = window.text if window else "", ask.question.lower()
+    wanted = (
+        _VITAL
+        if "vital" in question
+        else _LAB
+        if re.search(r"\b(labs?|lab\w*|blood ?work)\b", question)
+        else frozenset()
+    )
+    facts = within(usable(await gather.facts("measurement")), window)
+    chosen = tuple(
+        f
+        for f in facts
+        if "panel" not in f.details
+        and f.value is not None
+        and (not wanted or wanted & set(f.details.get("category", ())))
+    )
+    name = "abnormal results" if ask.op == "abnormal" else "results"
+    if ask.op == "abnormal":
+        chosen = tuple(f for f in chosen if _flagged(f))
+    if not chosen:
+        await gather.absence(Target(words=name, label=name, kinds=("measurement",)), told)
+        return ()
+    latest = {f.concept.key: f for f in compute.in_order(chosen)}
+    rows = tuple((f,) for f in reversed(compute.in_order(tuple(latest.values()))))
+    title = f"{name if ask.op == 'abnormal' else 'latest of each measurement'}{f', {told}' if told else ''}"
+    return (list_card(gather.marks, rows[:_MOST], title=title, kind="measurement", window=told, everything=chosen),)
+
+
+def _flagged(fact: Fact) -> bool:
+    text = str(fact.details.get("interpretation", "")).lower()
+    return bool(text) and text not in ("normal", "n", "negative")

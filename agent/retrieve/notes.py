@@ -1,0 +1,68 @@
+"""Sentences of notes that hold a question's subject, each with its span and how it is asserted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.retrieve.gather import Gather, usable, within
+from agent.types import Ask, Target
+from fhir_tools import wording
+from fhir_tools.dates import Window
+from fhir_tools.documents import Document, find, read_document
+from fhir_tools.facts import facts_of
+from fhir_tools.types import Card, Mark
+
+__all__ = ["quoted"]
+
+_QUOTES = 8
+
+
+async def quoted(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card, ...]:
+    """Sentences of notes that hold the question's subject, each with its span and how it is asserted."""
+    documents = await _documents(gather, window)
+    subjects = [t for t in ask.targets if t.kinds[:1] != ("document",)]
+    quotes: list[Mark] = []
+    lines = []
+    for target in subjects:
+        for found in find(documents, _terms(gather, target))[-_QUOTES:]:
+            mark = gather.marks.quote(found.document.fact, found.span)
+            quotes.append(mark)
+            told = "" if found.assertion == "affirmed" else f" ({found.assertion})"
+            lines.append(
+                f'[{mark.id}] {wording.day_text(found.document.fact.when)} {wording.label(found.document.fact.concept)}: "{found.span.quote}"{told}'
+            )
+    unread = [d for d in documents if d.unread]
+    if unread:
+        gather.warnings.append(f"{len(unread)} of {len(documents)} documents could not be read ({unread[0].unread})")
+    if not quotes:
+        label = ", ".join(t.label for t in subjects) or "that"
+        await gather.absence(Target(words=label, label=label, kinds=("document",)), window.text if window else "")
+        if unread:
+            gather.absent[-1] = replace(gather.absent[-1], complete=False)
+        return ()
+    return (
+        Card(
+            title="In the notes",
+            kind="document",
+            lines=tuple(lines),
+            marks=tuple(quotes),
+            facts=tuple(m.fact for m in quotes if m.fact),
+            names=tuple(t.label for t in subjects),
+        ),
+    )
+
+
+def _terms(gather: Gather, target: Target) -> tuple[str, ...]:
+    entries = [gather.chart.matcher.lexicon.by_id(kind, name) for kind, name in target.lexicon]
+    return tuple(dict.fromkeys((target.words, *(t for e in entries if e for t in e.terms))))
+
+
+async def _documents(gather: Gather, window: Window | None) -> tuple[Document, ...]:
+    documents = []
+    for kind in ("DocumentReference", "Composition"):
+        if any(kind in e.types for e in gather.chart.catalogue.of("document")):
+            result = await gather.search(gather.query(kind))
+            for resource in result.matches:
+                facts = within(usable(f for f in facts_of(resource) if not gather.later(f)), window)
+                documents += [await read_document(resource, f, gather.chart.source) for f in facts]
+    return tuple(documents)

@@ -1,0 +1,214 @@
+"""The cards of what a question names: one a target, or the proof that the chart does not hold it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.retrieve.events import facts_of_target
+from agent.retrieve.gather import Gather, usable, within
+from agent.retrieve.lists import grouped, is_relative, keeps
+from agent.retrieve.person import age_text, birth_of
+from agent.types import Ask, Target
+from fhir_tools import compute, medications, wording
+from fhir_tools.cards import event_card, list_card, measurement_card
+from fhir_tools.cards.measurement import numbers_of
+from fhir_tools.dates import Window
+from fhir_tools.types import Card, Fact, Interval, Missing, Quantity
+
+__all__ = ["subject"]
+
+Extra = tuple[tuple[Any, str], ...]
+
+
+async def subject(gather: Gather, ask: Ask, target: Target, window: Window | None) -> tuple[Card, ...]:
+    """The cards of one target in a window; with its absence noted, the closest other things."""
+    found = await facts_of_target(gather, target)
+    if ask.relative:
+        found = tuple(f for f in found if is_relative(f, ask.relative, gather))
+    real = usable(found)
+    inside = within(real, window)
+    names = (target.words, target.label)
+    if not inside:
+        return await _not_there(gather, target, found, real, window)
+    told = window.text if window else ""
+    match inside[-1].kind:
+        case "measurement" | "social":
+            return tuple(
+                c for part in _analytes(gather, inside) for c in _measured(gather, ask, part, real, told, names)
+            )
+        case "medication":
+            return (_drug(gather, inside, told, names),)
+    if ask.op == "age_at":
+        return (event_card(gather.marks, inside, names=names, computed=_age_then(gather, inside)),)
+    if ask.state and inside[-1].kind == "condition" and ask.op in ("list", "count"):
+        inside = tuple(f for f in inside if keeps(f, ask)) or inside
+    card = event_card(gather.marks, inside, window=told, names=names, computed=_lengths(gather, ask, inside))
+    if ask.op == "describe" and card.kind == "encounter":
+        return (card, *await happenings(gather, inside[-1]))
+    return (card, *_other_standings(gather, found))
+
+
+def _other_standings(gather: Gather, found: tuple[Fact, ...]) -> tuple[Card, ...]:
+    """Refuted and unconfirmed records beside real ones: told as what they are, never counted."""
+    rest = tuple(f for f in found if f.standing in ("refuted", "unconfirmed"))
+    if not rest:
+        return ()
+    title = f"also in the chart, not counted: {wording.label(rest[0].concept)}"
+    return (replace(event_card(gather.marks, rest, title=title), role="also"),)
+
+
+def _lengths(gather: Gather, ask: Ask, facts: tuple[Fact, ...]) -> Extra:
+    """How long the last encounter was, or since when a condition is recorded, where that is asked."""
+    last = facts[-1]
+    if last.kind == "encounter" and ask.op in ("duration", "describe"):
+        stay = compute.compute("length_of_stay", (last,))
+        return ((stay, f"length {wording.quantity_text(stay.result)}"),) if isinstance(stay.result, Quantity) else ()
+    if ask.op == "duration" and last.kind == "condition":
+        end = facts[0].details.get("abatement")
+        to = end.day if isinstance(end, Interval) else gather.chart.as_of
+        lasted = compute.compute("duration", (facts[0],), to=to)
+        return ((lasted, f"duration {lasted.result} days to {to}"),)
+    return ()
+
+
+def _age_then(gather: Gather, facts: tuple[Fact, ...]) -> Extra:
+    birth = birth_of(gather)
+    first = next((f for f in facts if f.when and f.when.low), facts[0])
+    if birth is None or first.when is None:
+        return ()
+    age = compute.compute("age_at", (birth, first))
+    return ((age, f"age then: {age_text(age.result)}"),)
+
+
+def _analytes(gather: Gather, facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
+    """The facts by analyte: codes of one meaning together, the parts of a panel apart."""
+    groups: dict[Any, list[Fact]] = {}
+    for fact in facts:
+        entry = gather.chart.catalogue.get(fact.kind, fact.concept.key)
+        groups.setdefault((entry and gather.chart.matcher.classes_of(entry)) or fact.concept.key, []).append(fact)
+    return tuple(tuple(g) for g in groups.values())
+
+
+def _measured(
+    gather: Gather, ask: Ask, inside: tuple[Fact, ...], real: tuple[Fact, ...], told: str, names: tuple[str, ...]
+) -> tuple[Card, ...]:
+    mass = _molar_mass(gather, inside)
+    if ask.op == "closest" and ask.anchor:
+        return _closest(gather, real, names, mass)
+    if ask.op == "change" and ask.n:
+        inside = tuple(f for f in inside if isinstance(numbers_of(f).value, Quantity))[-ask.n :]
+    if ask.op == "count" and ask.threshold:
+        inside = tuple(f for f in inside if _passes(f, ask.threshold))
+        told = f"{told} {ask.threshold[0]} {ask.threshold[1]:g}".strip()
+        if not inside:
+            return (measurement_card(gather.marks, real, names=names, molar_mass=mass),)
+    each = bool(told) or ask.op in ("list", "trend", "on") or bool(ask.n)
+    return (measurement_card(gather.marks, inside, window=told, names=names, molar_mass=mass, each=each),)
+
+
+def _passes(fact: Fact, threshold: tuple[str, float, str | None]) -> bool:
+    value = numbers_of(fact).value
+    if not isinstance(value, Quantity) or value.comparator:
+        return False
+    sign, limit, _ = threshold
+    return value.value > limit if sign == ">" else value.value >= limit if sign == ">=" else value.value < limit
+
+
+def _closest(gather: Gather, real: tuple[Fact, ...], names: tuple[str, ...], mass: float | None) -> tuple[Card, ...]:
+    event = next((m.fact for m in gather.marks.of(("1",)) if m.fact), None)
+    dated = [f for f in real if f.when and f.when.low and not isinstance(f.value, Missing) and f.value is not None]
+    if event is None or event.when is None or event.when.low is None or not dated:
+        return ()
+    at = event.when.low
+    nearest = min(dated, key=lambda f: abs(_instant(f) - at))
+    gather.marks.fact(nearest, "closest")
+    return (
+        measurement_card(
+            gather.marks, (nearest,), window=f"closest to {event.when.text}", names=names, molar_mass=mass
+        ),
+    )
+
+
+def _instant(fact: Fact) -> datetime:
+    return fact.when.low if fact.when and fact.when.low else datetime(1, 1, 1, tzinfo=UTC)
+
+
+def _molar_mass(gather: Gather, facts: tuple[Fact, ...]) -> float | None:
+    entry = gather.chart.catalogue.get(facts[-1].kind, facts[-1].concept.key)
+    for kind, name in gather.chart.matcher.classes_of(entry) if entry else ():
+        known = gather.chart.matcher.lexicon.by_id(kind, name)
+        if known and known.attributes.get("molar_mass"):
+            return float(known.attributes["molar_mass"])
+    return None
+
+
+def _drug(gather: Gather, facts: tuple[Fact, ...], told: str, names: tuple[str, ...]) -> Card:
+    orders = tuple(f for f in facts if f.details.get("role") in ("order", "statement")) or facts
+    given = tuple(f for f in facts if f not in orders)
+    active = tuple(f for f in orders if medications.taken(f))
+    computed = []
+    if active and len(active) != len(orders):
+        computed.append((compute.compute("list", active), f"listed active: {len(active)}"))
+    if given:
+        computed.append(
+            (compute.compute("count", given), f"given or dispensed {len(given)} times, {wording.span_of(given)}")
+        )
+    name = names[1] if len({f.concept.key for f in orders}) > 1 else wording.label(orders[-1].concept)
+    number = f"{len(orders)} order{'s' if len(orders) != 1 else ''}"
+    title = f"{name}, medication,{f' {told},' if told else ''} {number}; {'taking now' if active else 'not taking now'}"
+    card = event_card(gather.marks, orders, title=title, window=told, names=names, computed=tuple(computed))
+    return replace(card, facts=compute.in_order(facts))
+
+
+async def happenings(gather: Gather, encounter: Fact) -> tuple[Card, ...]:
+    """What is recorded against one encounter, kind by kind."""
+    cards = []
+    for kind in ("condition", "procedure", "medication", "imaging", "report", "document"):
+        facts = tuple(f for f in usable(await gather.facts(kind)) if f.encounter == encounter.reference)
+        if facts:
+            title = f"{kind}s of this encounter"
+            cards.append(list_card(gather.marks, grouped(facts), title=title, kind=facts[0].kind, everything=facts))
+    return tuple(cards)
+
+
+async def _not_there(
+    gather: Gather, target: Target, found: tuple[Fact, ...], real: tuple[Fact, ...], window: Window | None
+) -> tuple[Card, ...]:
+    """Nothing usable (in the window): the proof, and the closest things the chart does have."""
+    if real and window is not None:
+        await gather.absence(target, window.text)
+        return (replace(_one(gather, real[-1]), role="also"),)
+    if found:
+        title = f"{wording.label(found[-1].concept)}: no valid record, only these"
+        return (event_card(gather.marks, found, title=title, names=(target.words, target.label)),)
+    near = gather.chart.matcher.nearest(target.label.lower(), target.kinds[:1])
+    await gather.absence(target, "", tuple(e.concept.label for e in near))
+    return await _elsewhere(gather, target)
+
+
+def _one(gather: Gather, fact: Fact) -> Card:
+    title = f"also in the chart: {wording.label(fact.concept)}"
+    if fact.kind == "measurement":
+        return replace(measurement_card(gather.marks, (fact,)), title=title)
+    return event_card(gather.marks, (fact,), title=title)
+
+
+_ELSEWHERE = ("family", "condition", "procedure", "allergy", "measurement", "medication", "order", "report", "imaging")
+
+
+async def _elsewhere(gather: Gather, target: Target) -> tuple[Card, ...]:
+    """The same thing said of somebody else or in another part of the chart."""
+    other = [
+        e
+        for e in gather.chart.matcher.entries_of(target.lexicon)
+        if e.kind not in target.kinds and e.kind in _ELSEWHERE
+    ]
+    cards = []
+    for entry in other[:2]:
+        facts = usable(await gather.facts(entry.kind, (entry.key,)))
+        if facts:
+            title = f"also in the chart: {entry.kind}"
+            cards.append(replace(event_card(gather.marks, facts[-1:], title=title), role="also"))
+    return tuple(cards)

@@ -1,0 +1,173 @@
+"""A question → what it asks, by rules: its subject in this chart, the operation, the times, and what was not understood.
+
+Nothing is guessed away: content words that neither the chart, the lexicon nor the cues account for come back
+in `Ask.unknown`, and several concepts that fit one mention come back as `Target.choices`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from agent.chart import Chart
+from agent.types import Ask, Op, Target, Turn
+from agent.understand import cues
+from agent.understand.anchors import anchor_of, find_anchor, windows, without
+from agent.understand.reading import Reading, is_stay, read
+from agent.understand.settle import settle
+from agent.understand.targets import distinct, joined, target_of
+from agent.understand.threads import follow_up, subject_of
+from fhir_tools import dates
+from fhir_tools.codes import Mention
+from fhir_tools.types import Kind
+
+__all__ = ["subject_of", "understand"]
+
+
+def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> Ask:
+    """What a question asks of this chart; `history` are the finished turns of its thread, oldest first."""
+    reading = read(question, chart.matcher, chart.as_of, dates.of_any(chart.person.get("birthDate")))
+    ask, skeleton = _assemble(question, reading, chart)
+    return follow_up(ask, reading, skeleton, history)
+
+
+def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
+    found = find_anchor(reading)
+    s = without(reading.skeleton, found)
+    cued = tuple(dict.fromkeys(k for _, kinds, p in cues.CATEGORIES if p.search(s) for k in kinds))
+    op = _op(s)
+    relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
+    cued = ("family", *cued) if relatives else cued
+    targets = distinct(target_of(group, cued, op, chart.matcher) for group in joined(primary))
+    purpose, targets = _purpose(s, cued, targets)
+    window, event = windows(reading, found)
+    anchor = None
+    if found is not None:
+        anchor = anchor_of(
+            reading, found, target_of((reading.mentions[found.number],), (), "when", chart.matcher), event
+        )
+    attribute = _attribute(s) if not cued and not any(t.keys for t in targets) else ""
+    targets = () if attribute and not any(t.kinds[:1] == ("condition",) for t in targets) else targets
+    ask = Ask(
+        question=question,
+        op=op,
+        kinds=_kinds(targets, cued, attribute, purpose),
+        targets=targets,
+        window=window,
+        anchor=anchor,
+        direction=next((d for d, p in cues.DIRECTIONS if p.search(s)), None),
+        n=_number(s),
+        attribute=attribute,
+        current=bool(cues.CURRENT.search(s)),
+        state=_state(s),
+        relative=relatives[0] if relatives else "",
+        purpose=purpose,
+        unknown=_unknown(reading, s, primary, targets),
+        threshold=_threshold(s),
+    )
+    return settle(ask, s), s
+
+
+def _relatives(mentions: Sequence[Mention]) -> tuple[list[str], list[Mention]]:
+    """The family members named ("mother"), and the other mentions."""
+    named = [
+        m
+        for m in mentions
+        if any(c.kind == "relationship" for c in m.classes) and not any(e.kind != "family" for e in m.entries)
+    ]
+    labels = [c.id for m in named for c in m.classes if c.kind == "relationship"]
+    return labels, [m for m in mentions if m not in named]
+
+
+def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple[Target | None, tuple[Target, ...]]:
+    """ "Drugs given for bronchitis": the condition is what they were ordered for, not the subject."""
+    only = len(targets) == 1 and targets[0].kinds[:1] == ("condition",)
+    if only and "medication" in cued and re.search(r"\b(for|to treat|treating|against)\b( \w+){0,3} m\d", s):
+        return targets[0], ()
+    return None, targets
+
+
+def _op(s: str) -> Op:
+    return next((op for op, pattern in cues.OPS if pattern.search(s)), "list")
+
+
+def _attribute(s: str) -> str:
+    return next((name for name, p in cues.ATTRIBUTES if p.search(s)), "")
+
+
+def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
+    if re.search(r"\b(active|current|currently|ongoing|still|now|present|presently)\b", s):
+        return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
+    if re.search(r"\b(resolved|inactive|resolve)\b", s):
+        return "resolved"
+    return "stopped" if re.search(r"\b(stopped|discontinued|no longer|former\w*)\b", s) else ""
+
+
+def _kinds(
+    targets: tuple[Target, ...], cued: tuple[Kind, ...], attribute: str, purpose: Target | None
+) -> tuple[Kind, ...]:
+    if purpose:
+        return ("medication",)
+    if targets:
+        return tuple(dict.fromkeys(k for t in targets for k in t.kinds))
+    return cued or (("patient",) if attribute else ())
+
+
+_NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())}
+_FEW = re.compile(
+    r"\b(?:last|latest|first|recent|previous|past)\s+(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b"
+    r"|\b(\d{1,2}|two|three|four|five) (?:most recent|latest|last)\b"
+)
+
+
+def _number(s: str) -> int | None:
+    found = _FEW.search(s)
+    word = (found[1] or found[2]) if found else None
+    if word:
+        return _NUMBERS.get(word) or int(word)
+    return 2 if re.search(r"\b(than|from|to|and) (the )?(one|value|result) before( it)?\b", s) else None
+
+
+_THRESHOLD = re.compile(
+    r"\b(above|over|greater than|more than|exceed\w*|higher than|at least|below|under|less than|lower than|fewer than)\s+(\d+(?:\.\d+)?)\b"
+)
+
+
+def _threshold(s: str) -> tuple[str, float, str | None] | None:
+    found = _THRESHOLD.search(s)
+    if not found:
+        return None
+    word = found[1]
+    sign = (
+        ">="
+        if word == "at least"
+        else "<"
+        if word in ("below", "under", "less than", "lower than", "fewer than")
+        else ">"
+    )
+    return sign, float(found[2]), None
+
+
+def _unknown(reading: Reading, s: str, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
+    """Words that nothing accounts for: content words, vague times, words rules must not pass over, loose subjects."""
+    vague = tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None)
+    unsafe = tuple(m.group() for m in cues.UNSAFE.finditer(cues.HARMLESS.sub(" ", s)))
+    return (*reading.left, *vague, *unsafe, *_loose(reading, primary, targets))
+
+
+_JOINT = re.compile(
+    r"( (and|or|as well as|plus|with|the|any|his|her|their|also|amp|latest|last|most|recent|both|for|first|of))*"
+)
+
+
+def _loose(reading: Reading, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
+    """Several subjects that the words do not put side by side: how they belong together was not understood."""
+    if len(targets) < 2 or len({t.kinds[:1] for t in targets}) < 2:
+        return ()
+    numbers = [reading.mentions.index(m) for m in primary]
+    gaps = [re.search(rf"m{a}\b(.*?)m{b}\b", reading.skeleton) for a, b in itertools.pairwise(numbers)]
+    side_by_side = all(g and _JOINT.fullmatch(g[1].rstrip()) for g in gaps)
+    stays = [m for m in primary if is_stay(m)]
+    return () if side_by_side and not stays else tuple(t.words for t in targets[1:])

@@ -1,0 +1,107 @@
+"""The event that a time is told by ("when hypertension was diagnosed", "since the admission in March")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+from agent.types import Anchor, Target
+from agent.understand.reading import Reading, is_stay
+from fhir_tools.dates import Window
+
+__all__ = ["Found", "anchor_of", "find_anchor", "windows", "without"]
+
+Relation = Literal["closest", "at", "before", "after", "during", "since"]
+
+_FILL = (
+    r"the|a|an|their|his|her|its|this|that|patient|patients|pt|s|he|she|they|was|were|got|first|last|latest|most|recent|initial|previous|time|date|day|"
+    r"diagnosis|diagnosed|dx|dxd|dxed|in|onset|start|starting|started|being|having|developing|developed|develop|of|with|receiving|undergoing|had|has|"
+    r"for|to|t\d|began|beginning|put|on|is|record|recording|recorded"
+)
+_TAIL = (
+    r"was|is|were|got|being|first|in|on|t\d|diagnosed|diagnosis|dx|onset|started|start|began|found|made|recorded|performed|done|given|"
+    r"prescribed|appeared|identified|occurred|developed"
+)
+_RELATION = re.compile(
+    r"\b(?P<rel>(?:closest|nearest)(?: in time)? to|closest|nearest|around|near|about|(?:at|around|by) the time of|at time of|on the day of|"
+    r"when|at|on|before|earlier than|prior to|preceding|after|later than|following|since|during|for|in|from|with|of|upon)\b"
+    rf"(?P<fill>(?: (?:{_FILL}))*) (?P<m>m\d+)\b(?P<tail>(?: (?:{_TAIL}))*)"
+)
+_EVENT = re.compile(
+    r"\b(diagnos\w*|dx|dxd|dxed|onset|start\w*|began|beginning|develop\w*|first|put on|when|time of|day of)\b"
+)
+_NAMED: Mapping[str, Relation] = {
+    "before": "before", "earlier than": "before", "prior to": "before", "preceding": "before",
+    "after": "after", "later than": "after", "following": "after", "since": "since", "during": "during",
+}  # fmt: skip
+_NEAR = ("closest", "nearest", "around", "near", "at the time", "at time", "by the time", "on the day", "when", "upon")
+_STANDALONE = re.compile(
+    r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?|drugs?|happened|vaccines?|diagnosed|conditions|visits?)\b"
+)
+
+
+class Found:
+    """An anchor's mention, its relation, and the stretch of the skeleton that tells it."""
+
+    def __init__(self, number: int, relation: Relation, start: int, end: int) -> None:
+        self.number, self.relation, self.start, self.end = number, relation, start, end
+
+
+def find_anchor(reading: Reading) -> Found | None:
+    """Which mention is the event that a time is told by; None when every mention is a subject."""
+    for match in _RELATION.finditer(reading.skeleton):
+        found = _judge(match, reading)
+        if found:
+            return found
+    return None
+
+
+def _judge(match: re.Match[str], reading: Reading) -> Found | None:
+    skeleton, number, rel = reading.skeleton, int(match["m"][1:]), match["rel"]
+    before, after = skeleton[: match.start()], skeleton[match.end() :]
+    if rel == "when" and re.match(r"when (was|were|did|is|has|had|does)\b", skeleton[match.start() :]):
+        return None  # it asks for the time, it does not tell it
+    if re.search(r"\bhow (old|young)\b|\bage\b|\byears old\b", before):
+        return None
+    if len(reading.mentions) < 2 and not _STANDALONE.search(before + after):
+        return None
+    stay = is_stay(reading.mentions[number])
+    told = f"{rel}{match['fill']}{match['tail']}"
+    event = bool(_EVENT.search(told))
+    near = rel.startswith(_NEAR)
+    fits = (
+        rel in _NAMED or near or (rel == "at" and event) or (rel in ("at", "on", "in", "from", "for", "with") and stay)
+    )
+    if not fits or (near and not (event or stay or rel.startswith(("closest", "nearest", "around", "near")))):
+        return None
+    relation = _NAMED.get(rel) or ("during" if stay else "closest")
+    return Found(number, relation, match.start(), match.end())
+
+
+def without(skeleton: str, found: Found | None) -> str:
+    """The skeleton without the anchor's phrase, whose words say nothing about what is asked for."""
+    if found is None:
+        return skeleton
+    return f"{skeleton[: found.start].rstrip()} {skeleton[found.end :].lstrip()}".strip()
+
+
+def windows(reading: Reading, found: Found | None) -> tuple[Window | None, Window | None]:
+    """The time the question asks about, and the one that only says when the anchor's event was."""
+    told = [(i, t.window) for i, t in enumerate(reading.times) if t.window]
+    if found is not None:
+        phrase = reading.skeleton[found.start : found.end]
+        near = reading.skeleton[found.end :].lstrip()
+        own = [(i, w) for i, w in told if re.search(rf"\bt{i}\b", phrase) or re.match(rf"(in|on|of|from) t{i}\b", near)]
+        if own:
+            rest = [w for i, w in told if i != own[0][0]]
+            return (rest[0] if rest else None), own[0][1]
+    return (told[0][1] if told else None), None
+
+
+def anchor_of(reading: Reading, found: Found, target: Target, window: Window | None) -> Anchor:
+    """The anchor as a record; of encounters the last is meant unless the words say the first."""
+    phrase = reading.skeleton[found.start : found.end]
+    last = bool(re.search(r"\b(last|latest|recent|previous)\b", phrase))
+    stay = "encounter" in target.kinds and not re.search(r"\bfirst\b", phrase)
+    return Anchor(relation=found.relation, target=target, which="last" if last or stay else "first", window=window)

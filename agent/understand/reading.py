@@ -1,0 +1,232 @@
+"""Taking a question apart: what it names, which times it tells, and the skeleton that is left for the cues."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import lru_cache
+
+from agent.understand import cues
+from fhir_tools import phrases
+from fhir_tools.codes import Matcher, Mention, Word, words_of
+from fhir_tools.types import Interval
+
+__all__ = ["STAYS", "Reading", "is_stay", "read"]
+
+_POLITE = re.compile(
+    r"^\s*(?:(?:hi|hello|hey|ok(?:ay)?|please|pls|kindly|so|well)\b[\s,!.]*)*"
+    r"(?:(?:(?:can|could|would|will) (?:you|we|i) (?:please |kindly |also )?(?=\w+)(?:(?:tell|show|give|let|help|remind)(?: (?:me|us))?(?: know)?\b)?)"
+    r"|(?:i(?:'d| would)? (?:want|need|like|love) to (?:know|see|find(?: out)?|check)|i(?:'m| am) (?:wondering|curious|interested)(?: to know)?"
+    r"|do (?:you|we) (?:know|have)|let me know|remind me|report (?=the\b)))?\s*(?=\S)",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(r"\(?\bnot the (?:latest|last|most recent|current)(?: one| value| result)?\b,?", re.IGNORECASE)
+
+STAYS = frozenset(
+    "admission admissions admitted hospitalization hospitalizations hospitalisation hospitalisations hospitalized"
+    " hospitalised inpatient outpatient emergency er ed visit visits encounter encounters appointment appointments"
+    " stay stays discharge telehealth ambulatory checkup".split()
+)
+"""Words for an encounter: a subject or the event of a time; never part of another name by themselves."""
+
+_MANY = 6
+"""Words that fit more concepts than this name none of them."""
+_NUMERAL = re.compile(r"[\d.,%<>=/+-]+")
+
+
+@dataclass(kw_only=True)
+class Reading:
+    """A question while it is being taken apart.
+
+    `skeleton` is its words with what is named replaced by `m0`, `m1`, … and times by `t0`, …;
+    `left` are the content words that nothing accounts for.
+    """
+
+    text: str
+    words: tuple[Word, ...]
+    mentions: list[Mention] = field(default_factory=list)
+    times: list[phrases.Phrase] = field(default_factory=list)
+    skeleton: str = ""
+    left: list[str] = field(default_factory=list)
+
+    def in_time(self, word: Word) -> bool:
+        return any(t.start < word.end and word.start < t.end for t in self.times)
+
+
+def read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) -> Reading:
+    """The question taken apart against one chart. `birth` turns ages ("at age 50") into windows."""
+    text = _ASIDE.sub(" ", _POLITE.sub("", question, count=1))
+    words = words_of(text)
+    labels = matcher.labels_in(words)
+    reading = Reading(text=text, words=words, times=_times(text, words, labels, as_of, birth, matcher))
+    blocked = [reading.in_time(w) for w in words]
+    for m in labels:
+        blocked[m.first : m.last] = [True] * (m.last - m.first)
+    stop = cues.FUNCTION_WORDS | cues.BENIGN | {w.text for w in words if _is_cue(w.text)}
+    found = [*labels, *(m for m in matcher.mentions(words, blocked, stop) if not _is_heading(m))]
+    found += _stays(words, found, blocked, matcher)
+    reading.mentions = _not_the_patient(sorted(found, key=lambda m: m.first))
+    _fuse(reading, matcher)
+    _mend(reading, matcher)
+    reading.skeleton = _skeleton(reading)
+    if not reading.mentions:
+        _name_of_cues(reading, matcher)
+    return reading
+
+
+def is_stay(mention: Mention) -> bool:
+    """Whether the mention is a word for an encounter."""
+    return mention.words in STAYS or any(c.kind == "encounter" for c in mention.classes)
+
+
+def _times(
+    text: str, words: Sequence[Word], labels: Sequence[Mention], as_of: date, birth: Interval | None, matcher: Matcher
+) -> list[phrases.Phrase]:
+    """The time phrases outside the chart's own labels; a bare "24 h" that a label of the chart has is part of a name."""
+    masked = list(text)
+    for m in labels:
+        start, end = words[m.first].start, words[m.last - 1].end
+        masked[start:end] = "#" * (end - start)
+    found = [_dated(t, birth) for t in phrases.find("".join(masked), as_of)]
+    named = any("24 hour" in e.concept.label.lower() for e in matcher.catalogue.of("measurement"))
+    bare = re.compile(r"\(?24[ -]?(?:h|hr|hrs|hour|hours)\)?", re.IGNORECASE)
+    return [t for t in found if not (named and bare.fullmatch(text[t.start : t.end].strip()))]
+
+
+def _dated(phrase: phrases.Phrase, birth: Interval | None) -> phrases.Phrase:
+    """An age ("at age 50") as a window, where the birth date is known."""
+    return replace(phrase, window=phrase.anchor.window(birth)) if phrase.anchor and birth else phrase
+
+
+def _is_heading(mention: Mention) -> bool:
+    """ "Problem list", "PMH", "med list": a part of the chart rather than a document of that name."""
+    documents = bool(mention.classes) and all(c.kind == "document" for c in mention.classes) and not mention.entries
+    return documents and any(p.search(mention.words) for name, _, p in cues.CATEGORIES if name != "document")
+
+
+def _stays(
+    words: Sequence[Word], mentions: Sequence[Mention], blocked: Sequence[bool], matcher: Matcher
+) -> list[Mention]:
+    taken = {i for m in mentions for i in range(m.first, m.last)}
+    return [
+        Mention(first=i, last=i + 1, words=w.text, classes=matcher.lexicon.lookup(w.text, ("encounter",)))
+        for i, w in enumerate(words)
+        if w.text in STAYS and i not in taken and not blocked[i]
+    ]
+
+
+def _not_the_patient(mentions: list[Mention]) -> list[Mention]:
+    """`pt` is the patient when something else is named; alone it is the prothrombin time."""
+    return [m for m in mentions if m.words not in ("pt", "pts")] or mentions
+
+
+@lru_cache(maxsize=5000)
+def _is_cue(word: str) -> bool:
+    """Whether a word by itself is one that says what is asked, not about what."""
+    named = (p for table in (cues.OPS, cues.ATTRIBUTES, cues.DIRECTIONS) for _, p in table)
+    return any(p.fullmatch(word) for p in (*named, *(p for _, _, p in cues.CATEGORIES)))
+
+
+def _is_content(i: int, reading: Reading) -> bool:
+    word = reading.words[i]
+    if any(m.first <= i < m.last for m in reading.mentions) or word.text in cues.BENIGN or reading.in_time(word):
+        return False
+    return not (_is_cue(word.text) or _NUMERAL.fullmatch(word.text) or cues.UNSAFE.fullmatch(word.text))
+
+
+def _fuse(reading: Reading, matcher: Matcher) -> None:
+    """Neighbouring mentions that are one label of the chart: "house dust mite" and "IgE", "hip" and "hemiarthroplasty"."""
+    out: list[Mention] = []
+    for m in reading.mentions:
+        if out and out[-1].last == m.first and not is_stay(m):
+            words = f"{out[-1].words} {m.words}"
+            entries = matcher.by_words(words)
+            if entries and len({e.key for e in entries}) <= _MANY:
+                out[-1] = Mention(first=out[-1].first, last=m.last, words=words, entries=entries)
+                continue
+        out.append(m)
+    reading.mentions = out
+
+
+def _mend(reading: Reading, matcher: Matcher) -> None:
+    """Account for content words that nothing named: by words of the chart's labels, then by spelling."""
+    run: list[int] = []
+    for i in range(len(reading.words) + 1):
+        if i < len(reading.words) and _is_content(i, reading):
+            run.append(i)
+            continue
+        if run:
+            _mend_run(run[0], run[-1] + 1, reading, matcher)
+        run = []
+    reading.mentions.sort(key=lambda m: m.first)
+
+
+def _mend_run(first: int, last: int, reading: Reading, matcher: Matcher) -> None:
+    phrase = " ".join(w.text for w in reading.words[first:last])
+    if _widened(first, last, phrase, reading, matcher):
+        return
+    entries = matcher.by_words(phrase) if len(phrase) > 3 else ()
+    if entries and len({e.key for e in entries}) <= _MANY:
+        reading.mentions.append(Mention(first=first, last=last, words=phrase, entries=entries))
+        return
+    mended = matcher.by_spelling(first, last, phrase)
+    if mended:
+        reading.mentions.append(mended)
+    elif last - first > 1:
+        for i in range(first, last):
+            _mend_run(i, i + 1, reading, matcher)
+    else:
+        reading.left.append(phrase)
+
+
+def _widened(first: int, last: int, phrase: str, reading: Reading, matcher: Matcher) -> bool:
+    """A word beside a mention may narrow it: "viral" of "sinusitis (viral)", where the chart has such a label."""
+    for n, m in enumerate(reading.mentions):
+        if m.last == first or m.first == last:
+            entries = matcher.by_words(f"{m.words} {phrase}")
+            if entries and len({e.key for e in entries}) <= _MANY:
+                span = min(first, m.first), max(last, m.last)
+                reading.mentions[n] = Mention(first=span[0], last=span[1], words=f"{m.words} {phrase}", entries=entries)
+                return True
+    return False
+
+
+def _name_of_cues(reading: Reading, matcher: Matcher) -> None:
+    """Words that are all cues can still be one label of the chart: "medication documentation"."""
+    run: list[int] = []
+    for i in range(len(reading.words) + 1):
+        if (
+            i < len(reading.words)
+            and reading.words[i].text not in cues.FUNCTION_WORDS
+            and not reading.in_time(reading.words[i])
+        ):
+            run.append(i)
+            continue
+        phrase = " ".join(reading.words[k].text for k in run)
+        entries = matcher.by_words(phrase) if len(run) > 1 else ()
+        if entries and len({e.key for e in entries}) <= _MANY // 2:
+            reading.mentions = [Mention(first=run[0], last=run[-1] + 1, words=phrase, entries=entries)]
+            reading.skeleton = _skeleton(reading)
+            return
+        run = []
+
+
+def _skeleton(reading: Reading) -> str:
+    out: list[str] = []
+    i = 0
+    while i < len(reading.words):
+        number = next((n for n, m in enumerate(reading.mentions) if m.first <= i < m.last), None)
+        if number is not None:
+            out.append(f"m{number}")
+            i = reading.mentions[number].last
+            continue
+        word = reading.words[i]
+        time = next((n for n, t in enumerate(reading.times) if t.start < word.end and word.start < t.end), None)
+        if time is None:
+            out.append(word.text)
+        elif not out or out[-1] != f"t{time}":
+            out.append(f"t{time}")
+        i += 1
+    return " ".join(out)

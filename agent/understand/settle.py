@@ -1,0 +1,151 @@
+"""The operation and the expected form of answer, once the subject is known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from agent.types import Ask, Op
+from agent.understand import cues
+from agent.understand.targets import NUMERIC
+from fhir_tools.dates import Window
+from fhir_tools.types import Kind
+
+__all__ = ["settle"]
+
+_ASKS_WHEN = re.compile(
+    r"\b(when|what date|which date|what day|what year|what month|since when|how far back|how recently|how long ago|on what|"
+    r"(start|end|stop|discharge|diagnosis|onset) date|dates?|date (first|last|started|of|when)|(first|last) (rx|order|dose|prescription) date)\b"
+)
+_WHAT_AND_WHEN = re.compile(r"^(and |so )*(what|whats|which|how (high|low|much|many))\b.*\b(and|,) when\b")
+_LAST = r"\b(last|latest|most recent\w*|newest|final)\b"
+_ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initial|previous|prior)\b"
+
+
+def settle(ask: Ask, s: str) -> Ask:
+    """The question with its operation and expected answer; `s` is the skeleton without the anchor's phrase."""
+    kind = ask.kinds[0] if ask.kinds else None
+    yes_no = bool(cues.VERBS_FIRST.search(s))
+    asks_when = bool(_ASKS_WHEN.search(s)) and not _WHAT_AND_WHEN.search(s) and not yes_no
+    if kind == "patient" and not ask.targets:
+        return _person(ask, s, asks_when)
+    op = ask.op
+    if (
+        ask.anchor
+        and ask.anchor.relation in ("before", "after")
+        and yes_no
+        and ask.targets
+        and kind not in ("measurement", "social", None)
+    ):
+        op = "order"
+    elif kind in ("measurement", "social"):
+        op = _measurement(ask, s, yes_no)
+    elif kind == "medication":
+        op = _medication(ask, s, yes_no, asks_when)
+    elif kind is not None:
+        op = _event(ask, s, yes_no, asks_when, kind)
+    return replace(ask, op=op, expects=_expects(op, yes_no, asks_when, kind))
+
+
+def _person(ask: Ask, s: str, asks_when: bool) -> Ask:
+    attribute = ask.attribute
+    dead = re.search(r"\b(death|die|died|dead|deceased|passed away|pass away|expired)\b", s)
+    if dead and re.search(r"\b(how old|age)\b", s):
+        attribute = "age"
+    elif dead and attribute != "date of birth":
+        attribute = "deceased"
+    expects: Any = {"date of birth": "date", "age": "number", "deceased": "date" if asks_when else "bool"}.get(
+        attribute, "text"
+    )
+    return replace(ask, op="attribute", attribute=attribute, expects=expects)
+
+
+def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
+    if ask.anchor and ask.op not in NUMERIC | {"count", "first"}:
+        return "closest" if ask.anchor.relation in ("closest", "at") else "latest"
+    if not ask.targets:
+        return ask.op if ask.op in ("abnormal", "count", "count_by_year") else "list"
+    if ask.op in ("count", "count_by_year"):
+        return ask.op
+    if ask.threshold:
+        ever = re.search(r"\b(ever|any|anytime)\b", s)
+        return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
+    if ask.op in NUMERIC | {"first", "previous", "abnormal"}:
+        return ask.op
+    if ask.window and _one_day(ask.window):
+        return "on"
+    if ask.op in ("duration", "dose", "reason", "ended", "find"):
+        return ask.op
+    if yes_no and re.search(r"\b(any|ever|has|have|had|been|did)\b", s) and not ask.current:
+        return "exists"
+    if ask.op == "started":
+        return "first"
+    if ask.op in ("latest", "when", "describe") or re.search(_LAST, s) or (ask.window and ask.window.low is None):
+        return "latest"
+    every = re.search(r"\b(all|list|every|each|history|values|results|readings|measurements)\b", s)
+    return "list" if every or ask.window else "latest"
+
+
+def _one_day(window: Window) -> bool:
+    return window.low is not None and window.high is not None and (window.high - window.low).days == 1
+
+
+def _medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
+    if ask.purpose:
+        return "list"
+    if ask.op in ("count", "count_by_year", "dose", "reason", "duration", "ended", "find"):
+        return ask.op
+    if ask.targets and (asks_when or ask.op in ("started", "first")) and not yes_no:
+        started = re.search(r"\b(start|began|first|initiat|since|how far)\w*", s)
+        return "latest" if ask.op in ("latest", "previous") and not started else "started"
+    if ask.anchor or (ask.window and not ask.current):
+        return "list" if not ask.targets else "exists"
+    if not ask.targets:
+        return ask.op if re.search(_ANY, s) and ask.op in ("latest", "first", "previous") else "list"
+    past = re.search(r"\b(ever|been on|used to|previous\w*|prior|history|past|has|had|any|was|were|did)\b", s)
+    if (
+        past
+        and not re.search(r"\b(currently|current|still|now|taking|active|today|presently)\b", s)
+        and (yes_no or re.search(r"\b(ever|prior|history|past)\b", s))
+    ):
+        return "exists"
+    if ask.op == "latest" and re.search(_LAST, s) and not yes_no:
+        return "latest"
+    return "taking"
+
+
+def _event(ask: Ask, s: str, yes_no: bool, asks_when: bool, kind: Kind) -> Op:
+    if kind == "encounter" and re.search(r"\btotal m\d", s):
+        return "count"
+    if ask.op in ("age_at", "count", "count_by_year", "reason", "duration", "describe", "find"):
+        return ask.op
+    if ask.op == "ended" or (asks_when and re.search(r"\b(resolv\w*|discharged?|end(ed)?|abat\w*)\b", s)):
+        return "ended"
+    if yes_no and ask.targets and ask.op in ("first", "started", "latest", "list", "previous"):
+        return "status" if kind == "condition" and ask.state else "exists"
+    if kind == "condition" and ask.targets:
+        if asks_when or ask.op in ("started", "first"):
+            return "latest" if re.search(_LAST, s) else "first"
+        return "status" if ask.state or re.search(r"\bstatus\b", s) else "exists"
+    if asks_when and re.search(r"\b(were|dates of|all|each|every)\b", s) and not re.search(_ANY, s):
+        return "list"
+    if asks_when or re.search(_ANY, s):
+        return ask.op if ask.op in ("first", "previous") else "first" if ask.op == "started" else "latest"
+    if ask.targets:
+        return "exists" if kind == "allergy" or yes_no or kind in ("immunization", "procedure", "family") else "list"
+    return "list"
+
+
+def _expects(op: Op, yes_no: bool, asks_when: bool, kind: Kind | None) -> Any:
+    if op in ("count", "mean", "change", "age_at"):
+        return "number"
+    if op in ("compare", "exists", "taking", "status", "order"):
+        return "bool"
+    if asks_when or op in ("started", "ended"):
+        return "date"
+    if op in ("latest", "first", "previous", "highest", "lowest", "on", "closest"):
+        if kind in ("measurement", "social"):
+            return "bool" if yes_no else "number"
+        return "date"
+    return {"list": "set"}.get(op, "text")
