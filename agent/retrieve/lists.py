@@ -28,6 +28,9 @@ async def listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
         return await _latest_of_each(gather, ask, window)
     every = usable(await gather.facts(kind))
     chosen = tuple(f for f in within(every, window) if _wanted(f, ask, kind, window))
+    if kind == "medication" and ask.state == "stopped":
+        taken = {wording.label(f.concept).lower() for f in every if medications.taken(f)}
+        chosen = tuple(f for f in chosen if wording.label(f.concept).lower() not in taken)
     if ask.purpose:
         chosen = _ordered_for(chosen, ask.purpose)
     if ask.relative:

@@ -48,7 +48,8 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         anchor = anchor_of(
             reading, found, target_of((reading.mentions[found.number],), (), "when", chart.matcher), event
         )
-    attribute = _attribute(s) if not cued and not any(t.keys for t in targets) else ""
+    held = any(t.keys for t in targets)
+    attribute = "" if cued or held or found else _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
     targets = () if attribute and not any(t.kinds[:1] == ("condition",) for t in targets) else targets
     ask = Ask(
         question=question,

@@ -36,6 +36,8 @@ _NAMED: Mapping[str, Relation] = {
     "after": "after", "later than": "after", "following": "after", "since": "since", "during": "during",
 }  # fmt: skip
 _NEAR = ("closest", "nearest", "around", "near", "at the time", "at time", "by the time", "on the day", "when", "upon")
+_OF_STAY = re.compile(r"\b(why|reason|admitting|chief complaint|how long|length|los|tell me about|discharged?|what for|for what)\b")
+"""What is asked about a stay itself, not about something during it."""
 _STANDALONE = re.compile(
     r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?|drugs?|happened|vaccines?|diagnosed|conditions|visits?)\b"
 )
@@ -67,6 +69,8 @@ def _judge(match: re.Match[str], reading: Reading) -> Found | None:
     if len(reading.mentions) < 2 and not _STANDALONE.search(before + after):
         return None
     stay = is_stay(reading.mentions[number])
+    if stay and len(reading.mentions) == 1 and _OF_STAY.search(before + after):
+        return None
     told = f"{rel}{match['fill']}{match['tail']}"
     event = bool(_EVENT.search(told))
     near = rel.startswith(_NEAR)

@@ -180,7 +180,7 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
 
 ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("date of birth", R(r"\b(dob|d o b|date of birth|birth ?dates?|birthdays?|bday|born|birth|birthdate)\b")),
-    ("deceased", R(r"\b(deceased|dead|die|died|alive|death|living|pass(ed)? away|expired)\b")),
+    ("deceased", R(r"\b(deceased|dod|dead|die|died|alive|death|living|pass(ed)? away|expired)\b")),
     ("gender", R(r"\b(gender|sex|male or female|male|female|man or (a )?woman)\b")),
     ("race", R(r"\brace\b")),
     ("ethnicity", R(r"\bethnic\w*\b")),

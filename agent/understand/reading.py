@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from agent.understand import cues
 from fhir_tools import phrases
-from fhir_tools.codes import Matcher, Mention, Word, words_of
+from fhir_tools.codes import Matcher, Mention, Word, names_of, words_of
 from fhir_tools.types import Interval
 
 __all__ = ["STAYS", "Reading", "is_stay", "read"]
@@ -27,7 +27,7 @@ _ASIDE = re.compile(r"\(?\bnot the (?:latest|last|most recent|current)(?: one| v
 STAYS = frozenset(
     "admission admissions admitted hospitalization hospitalizations hospitalisation hospitalisations hospitalized"
     " hospitalised inpatient outpatient emergency er ed visit visits encounter encounters appointment appointments"
-    " stay stays discharge telehealth ambulatory checkup".split()
+    " stay stays telehealth ambulatory checkup".split()
 )
 """Words for an encounter: a subject or the event of a time; never part of another name by themselves."""
 
@@ -90,9 +90,19 @@ def _times(
         start, end = words[m.first].start, words[m.last - 1].end
         masked[start:end] = "#" * (end - start)
     found = [_dated(t, birth) for t in phrases.find("".join(masked), as_of)]
-    named = any("24 hour" in e.concept.label.lower() for e in matcher.catalogue.of("measurement"))
-    bare = re.compile(r"\(?24[ -]?(?:h|hr|hrs|hour|hours)\)?", re.IGNORECASE)
-    return [t for t in found if not (named and bare.fullmatch(text[t.start : t.end].strip()))]
+    named = {w for e in matcher.catalogue.of("measurement") for n in names_of(e.concept.label) if "24 hour" in n for w in n.split()}
+    return [t for t in found if not (named and _is_name(text, t, named))]
+
+
+_BARE = re.compile(r"\(?(?:(?:last|first|latest|the)\s+)*24[ -]?(?:h|hr|hrs|hour|hours)\)?", re.IGNORECASE)
+
+
+def _is_name(text: str, time: phrases.Phrase, named: set[str]) -> bool:
+    """Whether "24 h" belongs to what is measured over a day: nothing before it says when, or the name goes on after it."""
+    if not _BARE.fullmatch(text[time.start : time.end].strip()):
+        return False
+    after = words_of(text[time.end :])
+    return not text[time.start : time.end].lower().startswith("last") or bool(after and after[0].text in named)
 
 
 def _dated(phrase: phrases.Phrase, birth: Interval | None) -> phrases.Phrase:
@@ -113,8 +123,13 @@ def _stays(
     return [
         Mention(first=i, last=i + 1, words=w.text, classes=matcher.lexicon.lookup(w.text, ("encounter",)))
         for i, w in enumerate(words)
-        if w.text in STAYS and i not in taken and not blocked[i]
+        if (w.text in STAYS or _is_discharge(words, i)) and i not in taken and not blocked[i]
     ]
+
+
+def _is_discharge(words: Sequence[Word], i: int) -> bool:
+    """ "since discharge" tells a time by a stay; "date of discharge" asks for one."""
+    return words[i].text == "discharge" and i > 0 and words[i - 1].text in ("at", "since", "after", "before", "on", "until")
 
 
 def _not_the_patient(mentions: list[Mention]) -> list[Mention]:
@@ -185,7 +200,7 @@ def _widened(first: int, last: int, phrase: str, reading: Reading, matcher: Matc
     """A word beside a mention may narrow it: "viral" of "sinusitis (viral)", where the chart has such a label."""
     for n, m in enumerate(reading.mentions):
         if m.last == first or m.first == last:
-            entries = matcher.by_words(f"{m.words} {phrase}")
+            entries = tuple(e for e in matcher.by_words(f"{m.words} {phrase}") if e.kind != "order")
             if entries and len({e.key for e in entries}) <= _MANY:
                 span = min(first, m.first), max(last, m.last)
                 reading.mentions[n] = Mention(first=span[0], last=span[1], words=f"{m.words} {phrase}", entries=entries)
@@ -205,7 +220,8 @@ def _name_of_cues(reading: Reading, matcher: Matcher) -> None:
             run.append(i)
             continue
         phrase = " ".join(reading.words[k].text for k in run)
-        entries = matcher.by_words(phrase) if len(run) > 1 else ()
+        part = any(all(p.search(w) for w in phrase.split()) or p.fullmatch(phrase) for _, _, p in cues.CATEGORIES)
+        entries = matcher.by_words(phrase) if len(run) > 1 and not part else ()
         if entries and len({e.key for e in entries}) <= _MANY // 2:
             reading.mentions = [Mention(first=run[0], last=run[-1] + 1, words=phrase, entries=entries)]
             reading.skeleton = _skeleton(reading)

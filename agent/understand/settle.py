@@ -103,7 +103,7 @@ def _medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
         return "list" if not ask.targets else "exists"
     if not ask.targets:
         return ask.op if re.search(_ANY, s) and ask.op in ("latest", "first", "previous") else "list"
-    past = re.search(r"\b(ever|been on|used to|previous\w*|prior|history|past|has|had|any|was|were|did)\b", s)
+    past = re.search(r"\b(ever|been|used to|previous\w*|prior|history|past|had|was|were|did)\b", s)
     if (
         past
         and not re.search(r"\b(currently|current|still|now|taking|active|today|presently)\b", s)
@@ -128,7 +128,9 @@ def _event(ask: Ask, s: str, yes_no: bool, asks_when: bool, kind: Kind) -> Op:
         if asks_when or ask.op in ("started", "first"):
             return "latest" if re.search(_LAST, s) else "first"
         return "status" if ask.state or re.search(r"\bstatus\b", s) else "exists"
-    if asks_when and re.search(r"\b(were|dates of|all|each|every)\b", s) and not re.search(_ANY, s):
+    if asks_when and re.search(r"\b(were|dates|all|each|every)\b", s) and not re.search(_ANY, s):
+        return "list"
+    if not ask.targets and not asks_when and re.search(r"\bprior\b", s) and not re.search(r"\b(last|latest|most recent|first)\b", s):
         return "list"
     if asks_when or re.search(_ANY, s):
         return ask.op if ask.op in ("first", "previous") else "first" if ask.op == "started" else "latest"

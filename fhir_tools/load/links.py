@@ -79,7 +79,7 @@ class Links:
 
         `last` says that the whole file has been seen, so a reference that is not found is not there.
         """
-        links = {(a or b).decode(): None for a, b in _LINK.findall(body)}
+        links = dict.fromkeys([(a or b).decode() for a, b in _LINK.findall(body)])
         changed: dict[str, str] = {}
         complete = True
         for text in links:
@@ -92,7 +92,8 @@ class Links:
         if changed:
             swap = {k.encode(): v.encode() for k, v in changed.items()}
             body = _LINK.sub(lambda m: _swapped(m, swap), body)
-        return body, complete, [changed.get(text, text) for text in links]
+            return body, complete, [changed.get(text, text) for text in links]
+        return body, complete, list(links)
 
     def _literal(self, text: str, *, last: bool) -> str | None:
         """`Type/id` of a reference; the text itself where it is another server's; None where not found (yet)."""

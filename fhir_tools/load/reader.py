@@ -276,5 +276,5 @@ def _unpacked(where: str, resource: Any) -> Sequence[Entry] | Iterator[Entry]:
         return [Entry(where=where, resource=resource)]
     _refuse_bundle("", where, resource.get("type"))
     items = resource.get("entry")
-    numbered = enumerate(items if isinstance(items, list) else (), 1)
-    return [_entry(", ".join(x for x in (where, f"entry {n}") if x), item) for n, item in numbered]
+    place = f"{where}, entry" if where else "entry"
+    return (_entry(f"{place} {n}", item) for n, item in enumerate(items if isinstance(items, list) else (), 1))

@@ -6,7 +6,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -143,7 +142,6 @@ class _Group:
         return [labels, [[*code, display] for code, display in self.codings.items()], standings, list(self.types)]
 
 
-@lru_cache(maxsize=8192)
 def _instant(when: datetime | None) -> str | None:
     if when is None:
         return None

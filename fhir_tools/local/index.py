@@ -178,9 +178,9 @@ class Indexer:
             self._numbers[term] = number
         return number
 
-    def add(self, key: int, patient: int, resource: Mapping[str, Any]) -> None:
-        """Make and keep the rows of a resource; `flush` writes them."""
-        terms, moments = self._numbered(key, patient, resource)
+    def add(self, key: int, patient: int, own: str | None, resource: Mapping[str, Any]) -> None:
+        """Make the rows of a resource whose patient has a number and an id (`own`); `flush` writes them."""
+        terms, moments = self._numbered(key, patient, own, resource)
         self._postings += terms
         self._moments += moments
         if len(self._postings) > 20_000:
@@ -189,7 +189,7 @@ class Indexer:
     def remove(self, key: int, patient: int, resource: Mapping[str, Any]) -> None:
         """Take out the rows that `add` made of the same resource."""
         self.flush()
-        terms, moments = self._numbered(key, patient, resource)
+        terms, moments = self._numbered(key, patient, patient_of(resource), resource)
         self._db.executemany("DELETE FROM posting WHERE term = ? AND patient = ? AND key = ?", terms)
         sql = "DELETE FROM moment WHERE term = ? AND patient = ? AND low = ? AND high = ? AND key = ?"
         self._db.executemany(sql, moments)
@@ -204,9 +204,9 @@ class Indexer:
             self._postings, self._moments = [], []
 
     def _numbered(
-        self, key: int, patient: int, resource: Mapping[str, Any]
+        self, key: int, patient: int, own: str | None, resource: Mapping[str, Any]
     ) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int, int, int]]]:
-        terms, moments = rows(resource, patient_of(resource))
+        terms, moments = rows(resource, own)
         number = self.term
         return (
             [(number(t), patient, key) for t in terms],

@@ -57,6 +57,7 @@ class LocalStore:
         self._index = Indexer(self._db)
         self._concepts = ConceptIndex(self._db)
         self._depth = self._load = 0
+        self._now = _now()
         self._medications: set[str] = set()
         if self._meta("index") != INDEX_VERSION:
             self.reindex()
@@ -132,7 +133,7 @@ class LocalStore:
         self._depth = 1
         try:
             with self._guarded():
-                self._load = int(self._meta("load") or 0) + 1
+                self._load, self._now = int(self._meta("load") or 0) + 1, _now()
                 self._set_meta("load", str(self._load))
                 yield
                 self._finish()
@@ -150,14 +151,15 @@ class LocalStore:
         type_, id_ = resource["resourceType"], resource["id"]
         meta = resource.get("meta")
         meta = meta if isinstance(meta, dict) else {}
-        stamp = str(meta.get("versionId") or "1"), str(meta.get("lastUpdated") or _now())
-        patient = self._index.patient(patient_of(resource))
+        stamp = str(meta.get("versionId") or "1"), str(meta.get("lastUpdated") or self._now)
+        own = patient_of(resource)
+        patient = self._index.patient(own)
         body = body or orjson.dumps(resource)
         sql = "INSERT OR IGNORE INTO resource (type, id, version, updated, load, patient, body) VALUES (?,?,?,?,?,?,?)"
         done = self._db.execute(sql, (type_, id_, *stamp, self._load, patient, body))
         if not done.rowcount:
-            return self._put_again(resource, body, meta, patient)
-        self._indexed(int(done.lastrowid or 0), patient, resource)
+            return self._put_again(resource, body, meta, own)
+        self._indexed(int(done.lastrowid or 0), own, resource)
         return "new"
 
     def delete(self, reference: Reference) -> bool:
@@ -172,7 +174,7 @@ class LocalStore:
             self._keep(reference.type, reference.id, version, updated, body)
             new = self._next_version(reference.type, reference.id, version)
             sql = "UPDATE resource SET deleted = 1, version = ?, updated = ? WHERE key = ?"
-            self._db.execute(sql, (new, _now(), key))
+            self._db.execute(sql, (new, self._now, key))
             return True
 
     @property
@@ -195,10 +197,11 @@ class LocalStore:
                 raise NotFound(f"the store has no {reference.type} of that id", status=404)
             key, old_patient, old_body = row
             resource = orjson.loads(body)
-            patient = self._index.patient(patient_of(resource))
+            own = patient_of(resource)
             self._unindexed(key, old_patient, old_body)
-            self._db.execute("UPDATE resource SET patient = ?, body = ? WHERE key = ?", (patient, body, key))
-            self._indexed(key, patient, resource)
+            sql = "UPDATE resource SET patient = ?, body = ? WHERE key = ?"
+            self._db.execute(sql, (self._index.patient(own), body, key))
+            self._indexed(key, own, resource)
 
     def has(self, reference: str) -> bool:
         """Whether `Type/id` is in the store and not deleted."""
@@ -234,14 +237,14 @@ class LocalStore:
                 "SELECT key, body FROM resource WHERE key > ? AND deleted = 0 ORDER BY key", (last,)
             ):
                 last, resource = row[0], orjson.loads(row[1])
-                patient = self._index.patient(patient_of(resource))
-                self._db.execute("UPDATE resource SET patient = ? WHERE key = ?", (patient, last))
-                self._indexed(last, patient, resource)
+                own = patient_of(resource)
+                self._db.execute("UPDATE resource SET patient = ? WHERE key = ?", (self._index.patient(own), last))
+                self._indexed(last, own, resource)
             self._set_meta("index", INDEX_VERSION)
 
     # Inside.
 
-    def _put_again(self, resource: Resource, body: bytes, meta: Mapping[str, Any], patient: int) -> Change:
+    def _put_again(self, resource: Resource, body: bytes, meta: Mapping[str, Any], own: str | None) -> Change:
         type_, id_ = resource["resourceType"], resource["id"]
         sql = "SELECT key, load, patient, version, updated, deleted, body FROM resource WHERE type = ? AND id = ?"
         row = self._one(sql, (type_, id_))
@@ -253,7 +256,7 @@ class LocalStore:
         given = meta.get("versionId")
         if not deleted and load == self._load and (given is None or str(given) == version):
             return "conflict"
-        stamp = (self._next_version(type_, id_, version, given), str(meta.get("lastUpdated") or _now()))
+        stamp = (self._next_version(type_, id_, version, given), str(meta.get("lastUpdated") or self._now))
         if given is not None and _is_older((str(given), meta.get("lastUpdated")), (version, updated)):
             self._keep(type_, id_, *stamp, body)
             return "older"
@@ -261,8 +264,8 @@ class LocalStore:
             self._keep(type_, id_, version, updated, old_body)
             self._unindexed(key, old_patient, old_body)
         sql = "UPDATE resource SET version = ?, updated = ?, load = ?, patient = ?, deleted = 0, body = ? WHERE key = ?"
-        self._db.execute(sql, (*stamp, self._load, patient, body, key))
-        self._indexed(key, patient, resource)
+        self._db.execute(sql, (*stamp, self._load, self._index.patient(own), body, key))
+        self._indexed(key, own, resource)
         return "updated"
 
     def _keep(self, type_: str, id_: str, version: str, updated: str, body: bytes) -> None:
@@ -277,8 +280,9 @@ class LocalStore:
             return str(given)
         return str(max((int(v) for v in used if v.isdecimal()), default=0) + 1)
 
-    def _indexed(self, key: int, patient: int, resource: Resource) -> None:
-        self._index.add(key, patient, resource)
+    def _indexed(self, key: int, own: str | None, resource: Resource) -> None:
+        patient = self._index.patient(own)
+        self._index.add(key, patient, own, resource)
         self._concepts.add(key, patient, resource)
         if resource["resourceType"] == "Medication":
             self._medications.add(f"Medication/{resource['id']}")
