@@ -288,7 +288,7 @@ class Matcher:
     def nearest(self, phrase: str, kinds: Sequence[str], limit: int = 3) -> tuple[CatalogueEntry, ...]:
         """The closest things of these kinds that the chart does have, by shared words."""
         pool = {e.concept.label: e for e in self.catalogue.entries if e.kind in kinds and e.count}
-        scored = process.extract(phrase, pool.keys(), scorer=fuzz.token_set_ratio, limit=limit, score_cutoff=60)
+        scored = process.extract(phrase, pool.keys(), scorer=fuzz.token_set_ratio, limit=limit, score_cutoff=75)
         return tuple(pool[name] for name, _, _ in scored)
 
 

@@ -41,8 +41,10 @@ class Series:
     left_out: tuple[Fact, ...] = ()
 
     def quantity(self, value: float) -> Quantity:
-        """A number of the course with its unit."""
-        return Quantity(value=value, unit=self.unit, code=self.unit)
+        """A number of the course with its unit, shown as the chart writes it."""
+        last = self.points[-1][0].value if self.points else None
+        shown = last.unit if isinstance(last, Quantity) and last.unit else self.unit
+        return Quantity(value=value, unit=shown, code=self.unit)
 
 
 def series(facts: tuple[Fact, ...], molar_mass: float | None = None) -> Series:

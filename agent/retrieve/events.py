@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from agent.retrieve.gather import Gather, usable, within
 from agent.types import Anchor, Ask, Target
 from fhir_tools import compute, wording
 from fhir_tools.cards import event_card
 from fhir_tools.dates import Window
-from fhir_tools.types import Card, Fact
+from fhir_tools.types import Card, Fact, Interval
 
 __all__ = ["anchored", "facts_of_target"]
 
@@ -45,8 +46,15 @@ def _window(ask: Ask, event: Fact) -> Window | None:
         case "since":
             return Window(low=when.low, high=None, text=f"since {label} ({when.text})")
         case "during":
-            return Window(low=when.low, high=when.high, text=f"during {label} ({wording.period_text(when)})")
+            high = _over(event) if event.kind == "condition" else when.high
+            return Window(low=when.low, high=high, text=f"during {label} ({wording.period_text(when)})")
     return ask.window
+
+
+def _over(event: Fact) -> datetime | None:
+    """When a condition was over; None while it goes on."""
+    end = event.details.get("abatement")
+    return end.high if isinstance(end, Interval) else None
 
 
 async def facts_of_target(gather: Gather, target: Target) -> tuple[Fact, ...]:

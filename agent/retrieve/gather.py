@@ -90,7 +90,8 @@ class Gather:
     async def _prove(self, target: Target) -> tuple[str, ...]:
         """By the lexicon's codes where it has them, else by the number of records that were looked through."""
         ids = []
-        for name in KIND_TYPES[target.kinds[0]] if target.kinds else ():
+        kinds = target.kinds[:1] if target.kinds[:1] == ("measurement",) else target.kinds
+        for name in dict.fromkeys(t for k in kinds for t in KIND_TYPES[k]):
             known = [self.chart.matcher.lexicon.by_id(kind, i) for kind, i in target.lexicon]
             codes = [f"{system}|{code}" for e in known if e for system, code in e.codes]
             if name == "Observation" and codes:

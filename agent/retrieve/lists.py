@@ -122,7 +122,7 @@ def _title(ask: Ask, kind: Kind) -> str:
         state = {"active": "current", "": "" if ask.purpose or _PAST.search(ask.question.lower()) else "current"}.get(
             state, state
         )
-    why = f" ordered for {ask.purpose.label}" if ask.purpose else ""
+    why = f" ordered for {ask.purpose.label}" if ask.purpose else f" of the {ask.relative}" if ask.relative else ""
     return f"{state} {_PLURAL.get(kind, kind + 's')}{why}".strip()
 
 

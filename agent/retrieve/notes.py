@@ -19,7 +19,8 @@ _QUOTES = 8
 
 async def quoted(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card, ...]:
     """Sentences of notes that hold the question's subject, each with its span and how it is asserted."""
-    documents = await _documents(gather, window)
+    kinds = {k for t in ask.targets if t.kinds[:1] == ("document",) for k in t.keys}
+    documents = [d for d in await _documents(gather, window) if not kinds or d.fact.concept.key in kinds]
     subjects = [t for t in ask.targets if t.kinds[:1] != ("document",)]
     quotes: list[Mark] = []
     lines = []

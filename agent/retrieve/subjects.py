@@ -19,6 +19,9 @@ from fhir_tools.types import Card, Fact, Interval, Missing, Quantity
 
 __all__ = ["subject"]
 
+BEYOND = {">": "above", ">=": "at or above", "<": "below"}
+_EACH = 12
+"""Results of a window or list that are told one by one; longer ones by their roles and computations."""
 Extra = tuple[tuple[Any, str], ...]
 
 
@@ -31,7 +34,8 @@ async def subject(gather: Gather, ask: Ask, target: Target, window: Window | Non
     inside = within(real, window)
     names = (target.words, target.label)
     if not inside:
-        return await _not_there(gather, target, found, real, window)
+        told = replace(target, label=f"{target.label} of the {ask.relative}") if ask.relative else target
+        return await _not_there(gather, told, found, real, window)
     told = window.text if window else ""
     match inside[-1].kind:
         case "measurement" | "social":
@@ -101,10 +105,10 @@ def _measured(
         inside = tuple(f for f in inside if isinstance(numbers_of(f).value, Quantity))[-ask.n :]
     if ask.op == "count" and ask.threshold:
         inside = tuple(f for f in inside if _passes(f, ask.threshold))
-        told = f"{told} {ask.threshold[0]} {ask.threshold[1]:g}".strip()
+        told = f"{told} {BEYOND[ask.threshold[0]]} {ask.threshold[1]:g}".strip()
         if not inside:
             return (measurement_card(gather.marks, real, names=names, molar_mass=mass),)
-    each = bool(told) or ask.op in ("list", "trend", "on") or bool(ask.n)
+    each = ask.n or (_EACH if len(inside) <= _EACH and (told or ask.op in ("list", "trend", "on")) else 0)
     return (measurement_card(gather.marks, inside, window=told, names=names, molar_mass=mass, each=each),)
 
 

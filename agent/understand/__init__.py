@@ -49,6 +49,8 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
             reading, found, target_of((reading.mentions[found.number],), (), "when", chart.matcher), event
         )
     held = any(t.keys for t in targets)
+    if op == "find":
+        targets = _topics(reading, targets)
     attribute = "" if cued or held or found else _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
     targets = () if attribute and not any(t.kinds[:1] == ("condition",) for t in targets) else targets
     ask = Ask(
@@ -88,6 +90,13 @@ def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple
     if only and "medication" in cued and re.search(r"\b(for|to treat|treating|against)\b( \w+){0,3} m\d", s):
         return targets[0], ()
     return None, targets
+
+
+def _topics(reading: Reading, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    """What notes are searched for: the named things, and any other content word as it stands; note types narrow the notes."""
+    words = " ".join(reading.left)
+    reading.left.clear()
+    return (*targets, *((Target(words=words, label=words),) if words else ()))
 
 
 def _op(s: str) -> Op:
@@ -155,7 +164,9 @@ def _unknown(reading: Reading, s: str, primary: Sequence[Mention], targets: tupl
     """Words that nothing accounts for: content words, vague times, words rules must not pass over, loose subjects."""
     vague = tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None)
     unsafe = tuple(m.group() for m in cues.UNSAFE.finditer(cues.HARMLESS.sub(" ", s)))
-    return (*reading.left, *vague, *unsafe, *_loose(reading, primary, targets))
+    regions = tuple(t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon))
+    who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
+    return (*reading.left, *vague, *unsafe, *regions, *who, *_loose(reading, s, primary, targets))
 
 
 _JOINT = re.compile(
@@ -163,9 +174,9 @@ _JOINT = re.compile(
 )
 
 
-def _loose(reading: Reading, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
+def _loose(reading: Reading, s: str, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
     """Several subjects that the words do not put side by side: how they belong together was not understood."""
-    if len(targets) < 2 or len({t.kinds[:1] for t in targets}) < 2:
+    if _op(s) == "find" or len(targets) < 2:
         return ()
     numbers = [reading.mentions.index(m) for m in primary]
     gaps = [re.search(rf"m{a}\b(.*?)m{b}\b", reading.skeleton) for a, b in itertools.pairwise(numbers)]

@@ -36,8 +36,10 @@ _NAMED: Mapping[str, Relation] = {
     "after": "after", "later than": "after", "following": "after", "since": "since", "during": "during",
 }  # fmt: skip
 _NEAR = ("closest", "nearest", "around", "near", "at the time", "at time", "by the time", "on the day", "when", "upon")
-_OF_STAY = re.compile(r"\b(why|reason|admitting|chief complaint|how long|length|los|tell me about|discharged?|what for|for what)\b")
+_OF_STAY = re.compile(r"\b(why|reason|admitting|chief complaint|how long|length|los|tell me about|discharged?|what for|for what|what happened|happened|details|describe|what was done)\b")
 """What is asked about a stay itself, not about something during it."""
+_DATED_STAY = re.compile(r"\bt\d+ m(\d+)\b")
+"""A stay told by its date alone: "the March 2025 admission"."""
 _STANDALONE = re.compile(
     r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?|drugs?|happened|vaccines?|diagnosed|conditions|visits?)\b"
 )
@@ -56,6 +58,9 @@ def find_anchor(reading: Reading) -> Found | None:
         found = _judge(match, reading)
         if found:
             return found
+    dated = _DATED_STAY.search(reading.skeleton)
+    if dated and len(reading.mentions) > 1 and is_stay(reading.mentions[int(dated[1])]):
+        return Found(int(dated[1]), "during", dated.start(), dated.end())
     return None
 
 

@@ -41,7 +41,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "find",
         R(
-            r"\bwhat (do|does|did) (the |any |their |his |her )?.{0,40}\b(notes?|document|letter|summary|report|documentation|m\d) (say|mention|state|report|document)|\b(notes?|documents?|documentation|letters?|summary|summaries|m\d)\b.{0,30}\b(mention|mentions|mentioned|mentioning|say|says|said|about|discuss\w*|describ\w*|contain\w*|refer\w*|talk\w*)\b|\bmention(s|ed)? (of|in)\b|\bquote\b|\bsearch (the )?(notes?|documents?)\b"
+            r"\bwhat (do|does|did) (the |any |their |his |her )?.{0,40}\b(notes?|document|letter|summary|report|documentation|m\d) (say|mention|state|report|document)|\b(notes?|documents?|documentation|letters?|summary|summaries|m\d)\b.{0,30}\b(mention|mentions|mentioned|mentioning|say|says|said|about|discuss\w*|describ\w*|contain\w*|refer\w*|talk\w*)\b|\b(mentioning|discussing|describing)\b|\bmention(s|ed)? (of|in)\b|\bquote\b|\bsearch (the )?(notes?|documents?)\b"
         ),
     ),
     (
@@ -78,7 +78,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "change",
         R(
-            r"\b(how much|by how much|how far)\b.*\b(chang\w*|increas\w*|decreas\w*|ris\w*|rose|fall\w*|fell|drop\w*|gain\w*|los[te]\w*|differ\w*|mov\w*|shift\w*|go|gone|went|vary|varied)\b|\b(net |overall |total |absolute )?(change|difference|delta|shift|increase|decrease|gain|loss|rise|drop)\b.*\b(between|from|in|of|since|over|across)\b|\bdelta\b|\bchanged? by\b"
+            r"\b(how much|by how much|how far)\b.*\b(chang\w*|increas\w*|decreas\w*|ris\w*|rose|fall\w*|fell|drop\w*|gain\w*|los[te]\w*|differ\w*|mov\w*|shift\w*|go|gone|went|vary|varied)\b|\b(net |overall |total |absolute )?(change|difference|delta|shift|increase|decrease|gain|loss|rise|drop)\b.*\b(between|from|in|of|since|over|across|t\d)\b|\bdelta\b|\bchanged? by\b"
         ),
     ),
     (
@@ -284,7 +284,7 @@ VERBS_FIRST = R(
 """A question that wants yes or no."""
 
 UNSAFE = R(
-    r"\b(except|excluding|besides|other than|apart from|unless|instead|without|never|not|nor|neither|should|would|could|recommend\w*|advis\w*|best|safe|risk|interact\w*|contraindicat\w*|likely|probab\w*|predict\w*|prognos\w*|because|cause[sd]?|causing|expla\w*|compare[ds]? to guideline|guideline\w*|normal for|interpret\w*|mean that|worr\w*|concern\w*|appropriate|correct dose|need(s|ed)? to|tomorrow|next|future|plan(s|ned)? for|increase the|decrease the|stop the|start the|switch|fasting|post|pre|while|(die|died|dying) (of|from)|median|percentile|variance|standard deviation|correlat\w*|between m\d and m\d)\b"
+    r"\b(except|excluding|besides|other than|apart from|unless|instead|without|never|not|nor|neither|should|would|could|recommend\w*|advis\w*|best|safe|risk|interact\w*|contraindicat\w*|likely|probab\w*|predict\w*|prognos\w*|because|cause[sd]?|causing|expla\w*|compare[ds]? to guideline|guideline\w*|normal for|interpret\w*|mean that|worr\w*|concern\w*|appropriate|correct dose|need(s|ed)? to|tomorrow|next|future|plan(s|ned)? for|increase the|decrease the|stop the|start the|switch|fasting|post|pre|while|before (and|or|versus|vs) after|pre and post|up to date|overdue|due for|(die|died|dying) (of|from)|median|percentile|variance|standard deviation|correlat\w*|between m\d and m\d)\b"
 )
 """Words whose meaning rules do not handle: with any of them left over the question is refused."""
 
@@ -356,7 +356,7 @@ BENIGN = FUNCTION_WORDS | frozenset(
     " prior-to following upon moment-of onward onwards forward beyond later-than day's start's beginning first-ever ever-recorded"
     " most-recently so far thus overall-total together combined grand sum summed totals totalled"
     " arithmetic etc and so placement placed insertion inserted giving anybody continuing regular regularly"
-    " newly new anywhere resolve resolves resolving unresolved die dies pass away imaged admitting attending serum plasma oral capsule capsules injection injectable cream"
+    " mentioning discussing describing containing referring talking newly new anywhere resolve resolves resolving unresolved die dies pass away imaged admitting attending serum plasma oral capsule capsules injection injectable cream"
     " inhaler spray patch solution suspension iv po im pr topical score scores scale index final finally overall positive anything so if includes"
     " two three four five six seven eight nine ten discharged discharge both longer preferred"
     " contain contains contained include includes included including hold holds held carry carries carried appear appears appeared"

@@ -112,6 +112,8 @@ def _dated(phrase: phrases.Phrase, birth: Interval | None) -> phrases.Phrase:
 
 def _is_heading(mention: Mention) -> bool:
     """ "Problem list", "PMH", "med list": a part of the chart rather than a document of that name."""
+    if not mention.entries and all(_is_cue(w) for w in mention.words.split()) and len(mention.words.split()) > 1:
+        return True
     documents = bool(mention.classes) and all(c.kind == "document" for c in mention.classes) and not mention.entries
     return documents and any(p.search(mention.words) for name, _, p in cues.CATEGORIES if name != "document")
 
@@ -123,8 +125,12 @@ def _stays(
     return [
         Mention(first=i, last=i + 1, words=w.text, classes=matcher.lexicon.lookup(w.text, ("encounter",)))
         for i, w in enumerate(words)
-        if (w.text in STAYS or _is_discharge(words, i)) and i not in taken and not blocked[i]
+        if not _is_length(words, i) and (w.text in STAYS or _is_discharge(words, i)) and i not in taken and not blocked[i]
     ]
+
+
+def _is_length(words: Sequence[Word], i: int) -> bool:
+    return [w.text for w in words[max(i - 2, 0) : i]] == ["length", "of"]
 
 
 def _is_discharge(words: Sequence[Word], i: int) -> bool:

@@ -9,7 +9,6 @@ from fhir_tools.types import Card, Computation, Concept, Fact, Mark, Missing, Qu
 __all__ = ["measurement_card", "numbers_of"]
 
 _YEARS = 8
-_EACH = 12
 
 
 def numbers_of(fact: Fact) -> Fact:
@@ -26,9 +25,9 @@ def measurement_card(
     names: tuple[str, ...] = (),
     molar_mass: float | None = None,
     complete: bool = True,
-    each: bool = False,
+    each: int = 0,
 ) -> Card:
-    """All about one measurement in a window; `each` lists every result of a short window.
+    """All about one measurement in a window; `each` lists that many of the newest, one by one.
 
     `facts` hold standing `fact` only and at least one of them.
     """
@@ -37,8 +36,8 @@ def measurement_card(
     used: list[str] = []
     lines = [_roles_line(marks, told, molar_mass, used)] if told else []
     lines += _computed_lines(marks, told, window, molar_mass, used)
-    if each and 2 < len(told) <= _EACH:
-        lines.append("each: " + " | ".join(_point(marks.fact(f, "member"), f, used) for f in told))
+    if each and len(told) > 2:
+        lines.append("each: " + " | ".join(_point(marks.fact(f, "member"), f, used) for f in told[-each:]))
     lines += _absent_line(marks, ordered, used)
     return Card(
         title=_title(ordered, told, window),

@@ -77,6 +77,7 @@ def medication(r: Resource) -> Iterator[Fact]:
         dose=_dose(dosage),
         route=labels([d.get("route") for d in dosage]),
         reason=reasons_of(r),
+        status_reason=labels(r.get("statusReason")),
         ends=_ends(dosage, when) if r["resourceType"] == "MedicationRequest" else when_of(r.get("effectivePeriod")),
         medication=follow,
         request=reference_of(r.get("request")),

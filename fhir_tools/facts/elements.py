@@ -124,7 +124,7 @@ def code_of(value: Any) -> str:
 
 def codes_of(value: Any) -> tuple[str, ...]:
     """Every code of one or several CodeableConcepts."""
-    return tuple(c.code for concept in map(concept_of, elements_of(value)) if concept for c in concept.codings)
+    return tuple([c.code for item in elements_of(value) if (concept := concept_of(item)) for c in concept.codings])
 
 
 def reference_of(value: Any) -> Reference | None:

@@ -83,12 +83,12 @@ class Links:
         changed: dict[str, str] = {}
         complete = True
         for text in links:
-            if text.startswith(("urn:", "http:", "https:")) or "?" in text:
+            target = self._full.get(text)
+            if target is None and (text.startswith(("urn:", "http:", "https:")) or "?" in text):
                 target = self._literal(text, last=last)
-                if target is None:
-                    complete = False
-                elif target != text:
-                    changed[text] = target
+                complete = complete and target is not None
+            if target is not None and target != text:
+                changed[text] = target
         if changed:
             swap = {k.encode(): v.encode() for k, v in changed.items()}
             body = _LINK.sub(lambda m: _swapped(m, swap), body)

@@ -19,7 +19,7 @@ __all__ = ["ConceptIndex"]
 _CACHE = 20_000
 _WIDTH = 26  # of an instant as text: YYYY-MM-DDTHH:MM:SS.ffffff, UTC, which sorts as it reads
 
-Row = tuple[int, int, str, str | None, str | None, str, str, int, int]
+Row = tuple[int, int, str, str | None, str, str, int, int]
 
 
 class ConceptIndex:
@@ -50,7 +50,9 @@ class ConceptIndex:
 
     def flush(self) -> None:
         if self._rows:
-            self._db.executemany("INSERT OR REPLACE INTO concept_entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows)
+            columns = "patient, concept, standing, low, date, type, key, part"
+            sql = f"INSERT OR REPLACE INTO concept_entry ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+            self._db.executemany(sql, self._rows)
             self._rows = []
 
     def followers(self, medication: str) -> list[tuple[int, int, bytes]]:
@@ -75,7 +77,6 @@ class ConceptIndex:
             self._concept(fact.kind, fact.concept),
             fact.standing,
             _instant(when.low) if when else None,
-            _instant(when.high) if when else None,
             when.text if when else "",
             fact.reference.type,
             key,

@@ -36,8 +36,8 @@ CREATE TABLE concept (
     number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, label TEXT NOT NULL, codings TEXT NOT NULL,
     UNIQUE (kind, key, label, codings));
 CREATE TABLE concept_entry (
-    patient INTEGER, concept INTEGER, standing TEXT, low TEXT, high TEXT, date TEXT, type TEXT, key INTEGER,
-    part INTEGER, PRIMARY KEY (patient, key, part)) WITHOUT ROWID;
+    patient INTEGER, concept INTEGER, standing TEXT, low TEXT, date TEXT, type TEXT, key INTEGER, part INTEGER,
+    PRIMARY KEY (patient, key, part)) WITHOUT ROWID;
 CREATE INDEX concept_chart ON concept_entry (patient, concept, standing, type, low, date);
 CREATE TABLE follow (target TEXT, key INTEGER, PRIMARY KEY (target, key)) WITHOUT ROWID;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

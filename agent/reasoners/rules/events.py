@@ -242,7 +242,8 @@ def _grouped(mark: Mark) -> str:
     days = list(dict.fromkeys(wording.day_text(f.when) for f in facts))
     if facts[-1].kind == "imaging":
         return f"{say.name(facts[-1])} was taken {len(facts)} times: {', '.join(days)}"
-    return f"{_statement(facts[-1])} ({len(facts)} records, first {days[0]})"
+    since = f", first {days[0]}" if days[0] != "undated" else ""
+    return f"{_statement(facts[-1])} ({len(facts)} records{since})"
 
 
 def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:

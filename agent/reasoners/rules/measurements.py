@@ -55,9 +55,19 @@ def _latest(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return _last_few(ask, card)
     mark = say.role(card, "latest")
     yes = _holds(ask, mark)
+    yes = _is_normal(ask, mark) if yes is None else yes
     if yes is not None and mark and mark.fact:
         return (say.claim(f"{'Yes' if yes else 'No'}: {_statement(mark.fact)}.", mark, value=say.truth(yes)),)
     return (*_point(mark, ask, _lead("Latest", card)), *_same_time(card, mark))
+
+
+def _is_normal(ask: Ask, mark: Mark | None) -> bool | None:
+    """Whether the latest result is flagged normal, where that is asked and the chart flags it."""
+    asked = re.search(r"\b(ab)?normal\b", ask.question.lower())
+    flag = str(mark.fact.details.get("interpretation", "")).lower() if mark and mark.fact else ""
+    if not asked or not flag or ask.expects != "bool":
+        return None
+    return (flag in ("n", "normal")) != bool(asked[1])
 
 
 _NO = re.compile(r"\b(never|former|ex|non|not|quit|no|negative|absent)\b")
@@ -124,7 +134,7 @@ def _range(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    if ask.threshold and ask.threshold[0] not in card.window:
+    if ask.threshold and f"{ask.threshold[1]:g}" not in card.window.split():
         return _none_beyond(ask, card)
     mark = say.computed(card, "count")
     told = _told(card)
@@ -204,9 +214,13 @@ def _trend(ask: Ask, card: Card) -> tuple[Claim, ...]:
     told = _told(card)
     if len(told) == 1:
         return _point(say.role(card, "latest"), ask, "Only one result: ")
-    roles = [say.role(card, r) for r in ("first", "latest", "highest", "lowest")]
-    unique = {m.id: (m, word) for m, word in zip(roles, ("First", "Latest", "Highest", "Lowest"), strict=True) if m}
-    claims = [c for m, word in unique.values() for c in _point(m, ask, f"{word}: ")]
+    words: dict[str, list[str]] = {}
+    for name in ("first", "latest", "highest", "lowest"):
+        mark = say.role(card, name)
+        if mark:
+            words.setdefault(mark.id, []).append(name)
+    by_id = {m.id: m for m in card.marks}
+    claims = [c for i, names in words.items() for c in _point(by_id[i], ask, f"{' and '.join(names).capitalize()}: ")]
     change = _change(ask, card)
     return (*claims, *change)
 

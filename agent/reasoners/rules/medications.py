@@ -116,7 +116,7 @@ def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
         day = (ends.high - ends.high.resolution).date().isoformat()
         value = {"kind": "date", "value": day, "unit": None, "date": day}
         return (say.claim(f"The course of {say.name(last)} ended on {day}.", _mark(card, last), value=value),)
-    return (say.claim(f"{say.name(last)}: no stop date is recorded; the last order{say.on(last)} is {last.details.get('taking', last.status)}.", _mark(card, last)),)
+    return (say.claim(f"{say.name(last)} was last ordered{say.on(last)} and is {last.details.get('taking', last.status)}; its record holds no date of that.", _mark(card, last)),)
 
 
 def _dosage(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -131,7 +131,20 @@ def _dosage(ask: Ask, card: Card) -> tuple[Claim, ...]:
     return (say.claim(text, _mark(card, fact), value=value),)
 
 
+def _why_stopped(card: Card) -> tuple[Claim, ...]:
+    """The reason for the status of the last order that is over; never the reason it was ordered for."""
+    over = [f for f in compute.in_order(_orders(card)) if not taken(f)]
+    if not over:
+        return ()
+    last = over[-1]
+    why = last.details.get("status_reason")
+    told = f"because of {why}" if why else "and its record names no reason for that"
+    return (say.claim(f"{say.name(last)}: the last order{say.on(last)} is {last.details.get('taking', last.status)}, {told}.", _mark(card, last)),)
+
+
 def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    if ask.state == "stopped":
+        return _why_stopped(card)
     by_reason: dict[str, Fact] = {}
     for fact in compute.in_order(_orders(card)):
         for reason in fact.details.get("reason", ()):
