@@ -35,7 +35,10 @@ def main() -> None:
         for size in arguments.sizes:
             for shape in arguments.shapes if size <= SMALL else arguments.shapes[:1]:
                 for form in arguments.forms if size <= SMALL else arguments.forms[:1]:
-                    _row(write(Path(folder), size, shape, ndjson=form == "ndjson"), arguments.runs if size <= SMALL else 1)
+                    _row(
+                        write(Path(folder), size, shape, ndjson=form == "ndjson"),
+                        arguments.runs if size <= SMALL else 1,
+                    )
 
 
 def _arguments() -> argparse.Namespace:

@@ -29,7 +29,11 @@ _LABS = (
     ("718-7", "Hemoglobin [Mass/volume] in Blood", "g/dL"),
     ("8302-2", "Body Height", "cm"),
 )
-_CONDITIONS = (("59621000", "Hypertension"), ("44054006", "Diabetes"), ("195662009", "Acute viral pharyngitis (disorder)"))
+_CONDITIONS = (
+    ("59621000", "Hypertension"),
+    ("44054006", "Diabetes"),
+    ("195662009", "Acute viral pharyngitis (disorder)"),
+)
 _PROCEDURES = (("430193006", "Medication Reconciliation (procedure)"), ("76601001", "Intramuscular injection"))
 _DRUGS = (("314076", "lisinopril 10 MG Oral Tablet"), ("860975", "24 HR Metformin hydrochloride 500 MG Oral Tablet"))
 _VACCINES = (("140", "Influenza, seasonal, injectable, preservative free"), ("113", "Td (adult) preservative free"))
@@ -125,7 +129,11 @@ def _visit(chart: _Chart) -> Iterator[Resource]:
     rng = chart.rng
     results = [_result(chart) for _ in range(rng.randrange(1, 7))] + [_pressure(chart)]
     yield from results
-    done = [chart.of_visit("Procedure", status="completed", code=_coded(rng.choice(_PROCEDURES)), performedPeriod=_span(chart))]
+    done = [
+        chart.of_visit(
+            "Procedure", status="completed", code=_coded(rng.choice(_PROCEDURES)), performedPeriod=_span(chart)
+        )
+    ]
     if rng.random() < 0.3:
         done.append(_condition(chart))
     if rng.random() < 0.4:
@@ -133,7 +141,11 @@ def _visit(chart: _Chart) -> Iterator[Resource]:
     if rng.random() < 0.3:
         vaccine = _coded(rng.choice(_VACCINES), "http://hl7.org/fhir/sid/cvx")
         more = {"vaccineCode": vaccine, "patient": _link(chart.patient), "encounter": _link(chart.visit)}
-        done.append(chart.resource("Immunization", status="completed", occurrenceDateTime=chart.when, primarySource=True, **more))
+        done.append(
+            chart.resource(
+                "Immunization", status="completed", occurrenceDateTime=chart.when, primarySource=True, **more
+            )
+        )
     if rng.random() < 0.4:
         done.append(_report(chart, results))
     if rng.random() < 0.3:
@@ -161,7 +173,9 @@ def _result(chart: _Chart) -> Resource:
 
 def _pressure(chart: _Chart) -> Resource:
     parts = [("8462-4", "Diastolic Blood Pressure"), ("8480-6", "Systolic Blood Pressure")]
-    values = [{"code": _coded(p, _LOINC), "valueQuantity": _amount(chart.rng.uniform(60, 180), "mm[Hg]")} for p in parts]
+    values = [
+        {"code": _coded(p, _LOINC), "valueQuantity": _amount(chart.rng.uniform(60, 180), "mm[Hg]")} for p in parts
+    ]
     return _observation(chart, "vital-signs", ("55284-4", "Blood Pressure"), component=values)
 
 
@@ -172,7 +186,10 @@ def _observation(chart: _Chart, category: str, code: tuple[str, str], **value: A
 
 
 def _condition(chart: _Chart) -> Resource:
-    state = {f"{k}Status": _coded((v, v), f"{_HL7}condition-{k[:4]}") for k, v in (("clinical", "active"), ("verification", "confirmed"))}
+    state = {
+        f"{k}Status": _coded((v, v), f"{_HL7}condition-{k[:4]}")
+        for k, v in (("clinical", "active"), ("verification", "confirmed"))
+    }
     code = _coded(chart.rng.choice(_CONDITIONS))
     return chart.of_visit("Condition", code=code, onsetDateTime=chart.when, recordedDate=chart.when, **state)
 
@@ -208,7 +225,9 @@ def _claim(chart: _Chart, about: list[Resource]) -> Resource:
         for n, r in enumerate(about, 1)
     ]  # fmt: skip
     more = {"type": _coded(("professional", "Professional"), f"{_HL7}claim-type"), "created": chart.when, "item": items}
-    return chart.resource("Claim", status="active", use="claim", patient=_link(chart.patient), billablePeriod=_span(chart), **more)
+    return chart.resource(
+        "Claim", status="active", use="claim", patient=_link(chart.patient), billablePeriod=_span(chart), **more
+    )
 
 
 def _payment(chart: _Chart, claim: Resource) -> Resource:
@@ -216,7 +235,13 @@ def _payment(chart: _Chart, claim: Resource) -> Resource:
     kinds = ("coinsurance", "deductible", "copay", "submitted")
     rows = [{"category": _coded((k, f"Line {k} amount"), f"{_HL7}adjudication"), "amount": money} for k in kinds]
     items = [{**item, "adjudication": rows} for item in claim["item"]]
-    more = {"type": claim["type"], "claim": _link(claim["id"]), "created": chart.when, "outcome": "complete", "item": items}
+    more = {
+        "type": claim["type"],
+        "claim": _link(claim["id"]),
+        "created": chart.when,
+        "outcome": "complete",
+        "item": items,
+    }
     return chart.resource("ExplanationOfBenefit", status="active", use="claim", patient=_link(chart.patient), **more)
 
 

@@ -117,11 +117,9 @@ def grouped(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
 
 
 def _title(ask: Ask, kind: Kind) -> str:
-    state = ask.state if kind in ("condition", "medication", "careplan") else ""
-    if kind == "medication":
-        state = {"active": "current", "": "" if ask.purpose or _PAST.search(ask.question.lower()) else "current"}.get(
-            state, state
-        )
+    state: str = ask.state if kind in ("condition", "medication", "careplan") else ""
+    if kind == "medication" and state in ("", "active"):
+        state = "" if state == "" and (ask.purpose or _PAST.search(ask.question.lower())) else "current"
     why = f" ordered for {ask.purpose.label}" if ask.purpose else f" of the {ask.relative}" if ask.relative else ""
     return f"{state} {_PLURAL.get(kind, kind + 's')}{why}".strip()
 

@@ -34,8 +34,8 @@ async def subject(gather: Gather, ask: Ask, target: Target, window: Window | Non
     inside = within(real, window)
     names = (target.words, target.label)
     if not inside:
-        told = replace(target, label=f"{target.label} of the {ask.relative}") if ask.relative else target
-        return await _not_there(gather, told, found, real, window)
+        whose = replace(target, label=f"{target.label} of the {ask.relative}") if ask.relative else target
+        return await _not_there(gather, whose, found, real, window)
     told = window.text if window else ""
     match inside[-1].kind:
         case "measurement" | "social":

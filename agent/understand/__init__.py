@@ -137,7 +137,7 @@ def _number(s: str) -> int | None:
     word = (found[1] or found[2]) if found else None
     if word:
         return _NUMBERS.get(word) or int(word)
-    return 2 if re.search(r"\b(than|from|to|and) (the )?(one|value|result) before( it)?\b", s) else None
+    return 2 if re.search(r"\b(than|from|to) (the )?(one|value|result) before( it)?\b", s) else None
 
 
 _THRESHOLD = re.compile(

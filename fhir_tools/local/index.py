@@ -11,7 +11,16 @@ from typing import Any
 from fhir_tools.local.elements import CHOICES, fold, ranges, strings, tokens, walk
 from fhir_tools.query import Path, SearchParameter, parameters
 
-__all__ = ["ANY_SYSTEM", "INDEX_VERSION", "PATIENT_PARAMS", "Indexer", "indexed_as", "is_indexed", "literal", "patient_of"]
+__all__ = [
+    "ANY_SYSTEM",
+    "INDEX_VERSION",
+    "PATIENT_PARAMS",
+    "Indexer",
+    "indexed_as",
+    "is_indexed",
+    "literal",
+    "patient_of",
+]
 
 INDEX_VERSION = "1"
 """To be raised whenever rows of this module or of `concepts` change: older stores are then indexed anew on opening."""

@@ -163,7 +163,9 @@ class _Finder:
         if param.name.startswith("_") or not self._indexed(param):
             return None
         names = indexed_as(self._type, param.name)
-        return {k for name in names for value in param.values for k in self._value(f"{self._type}.{name}", param, value)}
+        return {
+            k for name in names for value in param.values for k in self._value(f"{self._type}.{name}", param, value)
+        }
 
     def _indexed(self, param: Param) -> bool:
         if param.modifier is None:

@@ -70,7 +70,7 @@ _STANDING = {
 def standings(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """Records that are no facts, told as what they are."""
     newest: dict[str, Fact] = {f.standing: f for f in card.facts}
-    out = []
+    out: list[Claim] = []
     for standing, fact in newest.items():
         lead = "No: " if ask.expects == "bool" and not out and standing != "unconfirmed" else ""
         value = say.truth(False) if lead else None
