@@ -108,7 +108,7 @@ def _measured(
         told = f"{told} {BEYOND[ask.threshold[0]]} {ask.threshold[1]:g}".strip()
         if not inside:
             return (measurement_card(gather.marks, real, names=names, molar_mass=mass),)
-    each = ask.n or (_EACH if len(inside) <= _EACH and (told or ask.op in ("list", "trend", "on")) else 0)
+    each = (ask.n or 0) + (ask.op == "previous") if ask.n else (_EACH if len(inside) <= _EACH and (told or ask.op in ("list", "trend", "on")) else 0)
     return (measurement_card(gather.marks, inside, window=told, names=names, molar_mass=mass, each=each),)
 
 

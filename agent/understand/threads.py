@@ -69,7 +69,7 @@ def _names_part(reading: Reading, subject: Mapping[str, Any]) -> bool:
 def _windowed(op: Op, window: Window | None) -> Op:
     if window and window.low is not None and window.high is not None and (window.high - window.low).days == 1:
         return "on"
-    return op
+    return "latest" if window and op == "previous" else op
 
 
 def _recall(subject: Mapping[str, Any]) -> tuple[Target, ...]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from agent.types import Ask, Evidence
 from agent.verify.told import normal
 from agent.verify.values import quantities_of, unit_spelling
-from agent.verify.words import MONTHS, NEUTRAL
+from agent.verify.words import KIND_NOUNS, MONTHS, NEUTRAL
 from fhir_tools import units
 from fhir_tools.types import Card, Components, Concept, Fact, Mark, Quantity, Reference
 
@@ -42,6 +42,7 @@ _FORMS = frozenset(
     ointment patch spray inhaler topical syringe prefilled pen chewable human structure substance product medicinal
     containing only""".split()
 )
+_LIFE = ("Patient.birthDate", "Patient.deceasedDateTime")
 _PERSON = {
     "date of birth": ("born", "dob", "birth date", "birthdate", "birthday"), "gender": ("sex",),
     "medical record number": ("mrn",), "deceased": ("died", "dead", "death", "date of death"),
@@ -110,12 +111,27 @@ class Chart:
             unit_spelling(u) for f in self.facts for q in (*quantities_of(f), *_doses(f)) for u in _spellings(q)
         }
         self._name(ask)
+        self.windows = self._windows(ask)
+
+    def _windows(self, ask: Ask) -> dict[str, Ids]:
+        """The words of each window with the facts in it: those of its cards, else those that the question means."""
+        found: dict[str, set[int]] = {}
+        for at, cards in enumerate(self.cards_of):
+            for card in cards:
+                if card.window and not aside(card):
+                    found.setdefault(normal(card.window), set()).add(at)
+        window = ask.window
+        if window is not None and window.text and normal(window.text) not in found:
+            found[normal(window.text)] = {
+                i for i, f in enumerate(self.facts) if f.when and (window.starts_in(f.when) or window.contains(f.when))
+            }
+        return {words: frozenset(ids) for words, ids in found.items()}
 
     # Facts and marks.
 
     def _take(self, card: Card) -> None:
-        # a computation's inputs must be facts of cards; only the birth date may come from elsewhere
-        marked = (f for m in card.marks for f in m.facts if m.fact or f.path == "Patient.birthDate")
+        # a computation's inputs must be facts of cards; only birth and death may come from elsewhere
+        marked = (f for m in card.marks for f in m.facts if m.fact or f.path in _LIFE)
         for fact in (*card.facts, *marked):
             self._add(fact, card)
             if isinstance(fact.value, Components):
@@ -226,6 +242,8 @@ class Chart:
     def _put(self, text: str, what: str, ids: Iterable[int], always: bool = False) -> None:
         words = tokens(text)
         if not words or (all(w.isdigit() and len(w) < 5 for w in words)):
+            return
+        if any(p.fullmatch(normal(text).strip()) for p in KIND_NOUNS.values()):
             return
         if len(words) == 1 and not always and (words[0] in NEUTRAL or words[0] in MONTHS or words[0] in ("yes", "no")):
             return

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from agent.verify.chart import texts_of
-from agent.verify.statements import Dating, Statement
+from agent.verify.datings import Dating
+from agent.verify.statements import Statement
 from agent.verify.told import Day, Number, normal, numbers_in
 from agent.verify.values import Match, fits, number_fits, pair_fits, unit_spelling
 from fhir_tools import dates, medications

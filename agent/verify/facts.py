@@ -10,9 +10,10 @@ from agent.types import Ask
 from agent.verify.chart import Chart, aside, tokens
 from agent.verify.checks import STANDING_WORDS, dated, day_fits, has_status, interpreted, number_match, stands
 from agent.verify.computed import shown_numbers
+from agent.verify.datings import Dating
 from agent.verify.pools import Ids, Pools
 from agent.verify.reading import Reading
-from agent.verify.statements import Dating, Statement
+from agent.verify.statements import Statement
 from fhir_tools import compute
 from fhir_tools.types import Concept
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from agent.types import Ask
 from agent.verify.chart import Chart, tokens
 from agent.verify.checks import day_fits, has_status
-from agent.verify.statements import Dating
+from agent.verify.datings import Dating
 from agent.verify.told import Day, days_in, normal
 from fhir_tools import compute
 from fhir_tools.types import Components, Fact, Missing

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from agent.verify.chart import Chart, Mention
-from agent.verify.statements import CLAUSE, Cue, Parts, Statement, counts, denied_before
+from agent.verify.datings import CLAUSE
+from agent.verify.statements import Cue, Parts, Statement, counts, denied_before
 from agent.verify.told import Number, days_in, normal, numbers_in
+from agent.verify.windows import Windowed, windows_in
 from agent.verify.words import (
     ADVICE,
     CAUSES,
@@ -62,6 +64,9 @@ def read(text: str, chart: Chart) -> Reading:
     masked = _QUOTE.sub(lambda m: "\x04" * len(m[0]), lower)
     answer = _ANSWER.match(masked)
     masked = _blank(masked, answer.span()) if answer else masked
+    windows = tuple(windows_in(masked, chart.windows)) if chart.windows else ()
+    for w in windows:
+        masked = _blank(masked, (w.start, w.end))
     mentions = chart.mentions(masked, shown)
     for m in mentions:
         masked = _fill(masked, m.start, m.end, "\x01")
@@ -75,7 +80,9 @@ def read(text: str, chart: Chart) -> Reading:
     for n in numbers:
         masked = _fill(masked, n.start, n.end, "\x03")
     parts = Parts(masked=masked, mentions=mentions, days=days, numbers=numbers)
-    statements = tuple(s for i, span in enumerate(_clauses(masked)) for s in parts.statements(i, span))
+    statements = tuple(
+        _windowed(s, span, windows) for i, span in enumerate(_clauses(masked)) for s in parts.statements(i, span)
+    )
     directions = parts.cues(DIRECTIONS)
     return Reading(
         text=shown,
@@ -94,6 +101,12 @@ def read(text: str, chart: Chart) -> Reading:
         denied=any(s.denied for s in statements),
         masked=masked,
     )
+
+
+def _windowed(s: Statement, span: tuple[int, int], windows: tuple[Windowed, ...]) -> Statement:
+    """The statement with the facts of the window that its clause tells."""
+    inside = [w.ids for w in windows if span[0] <= w.start < span[1]]
+    return replace(s, within=frozenset.intersection(*inside)) if inside else s
 
 
 def _relative(lower: str, mentions: list[Mention]) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from agent.verify.chart import Mention
+from agent.verify.datings import Dating, datings
 from agent.verify.told import Day, Number
 from agent.verify.words import (
     CAUSES,
     COUNT_NOUN,
     DIRECTIONS,
-    ENDING,
     INTERPRETATIONS,
     KIND_NOUNS,
     NEGATION,
@@ -20,14 +20,9 @@ from agent.verify.words import (
     STATUSES,
 )
 
-__all__ = ["CLAUSE", "Cue", "Dating", "Parts", "Relation", "Role", "Statement", "counts", "denied_before"]
+__all__ = ["Cue", "Parts", "Role", "Statement", "counts", "denied_before"]
 
 Role = Literal["value", "count", "mean", "change", "age", "event"]
-Relation = Literal["on", "since", "after", "before", "until", "range"]
-
-CLAUSE = re.compile(r"[;\n]|[.!?](?=\s|$)|,?\s(?:but|whereas|while|although|however)\s")
-"""Where one clause ends and the next begins."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
@@ -40,25 +35,11 @@ class Cue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dating:
-    """One date, or two of a range, with how it is related; `ending` when it is told as the end of something."""
-
-    days: tuple[Day, ...]
-    relation: Relation = "on"
-    ending: bool = False
-
-    @property
-    def start(self) -> int:
-        return self.days[0].start
-
-    @property
-    def end(self) -> int:
-        return self.days[-1].end
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One thing that a claim asserts of one fact or computation. `role` `event` has no number."""
+    """One thing that a claim asserts of one fact or computation. `role` `event` has no number.
+
+    `within` are the facts of the window that the clause tells, `roles` what a drug's records are told to be.
+    """
 
     role: Role
     at: int
@@ -73,6 +54,8 @@ class Statement:
     interpretations: frozenset[str] = frozenset()
     nouns: frozenset[str] = frozenset()
     noun_words: str = ""
+    within: frozenset[int] | None = None
+    roles: frozenset[str] = frozenset()
     denied: bool = False
 
 
@@ -94,22 +77,9 @@ def counts(masked: str, n: Number) -> bool:
     return bool(following or (_COUNT_BEFORE.search(masked[: n.start]) and not n.word))
 
 
-_RELATIONS: tuple[tuple[Relation, re.Pattern[str]], ...] = (
-    ("range", re.compile(r"\b(?:between|from|during)\s*$")),
-    ("since", re.compile(r"\b(?:since|from|starting)(?: the)?\s*$")),
-    ("after", re.compile(r"\b(?:after|following)\s*$")),
-    ("before", re.compile(r"\b(?:before|prior to)\s*$")),
-    ("until", re.compile(r"\b(?:until|till|through|up to|to|by)\s*$")),
-)
-_AS_RECORDED = re.compile(r"\b(?:recorded|listed|documented|noted) (?:as )?(?:\w+[ -]?){1,2}(?=\s*(?:on\s*|\(\s*)$)")
-_BEGINNING = re.compile(
-    r"\b(?:order(?:ed)?|record(?:ed)?|listed|started|onset|diagnos\w+|documented|prescribed|authored|given|since|dated|admitted)\b|[\x02\x03]"
-)
 _ANCHORED = re.compile(
     r"\x01[^\x01\x02\x03.;]*\b(?:closest|nearest|diagnos\w+|onset|when|time|before|after|during|since)\b[^\x01\x02\x03.;]*$"
 )
-_TO = re.compile(r"\s*(?:to|-|through|until|till)\s*$")
-_AND = re.compile(r"\s*and\s*$")
 _CHANGE_BEFORE = re.compile(r"\b(?:chang(?:e[ds]?|ing)|difference|increase[ds]?|decrease[ds]?|rose|fell|dropped"
     r"|gain(?:ed)?|lost|risen|"
                             r"fallen|up|down|declined|grew|reduction)(?: \w+){0,2}? (?:by|of|is|was"
@@ -133,7 +103,7 @@ class Parts:
 
     def __init__(self, *, masked: str, mentions: list[Mention], days: list[Day], numbers: list[Number]) -> None:
         self.masked, self.mentions, self.numbers = masked, mentions, numbers
-        self.datings = self._datings(days)
+        self.datings = datings(masked, days)
 
     def cues(self, patterns: dict[str, re.Pattern[str]], span: tuple[int, int] | None = None) -> tuple[Cue, ...]:
         """Where the words of a table stand, the longest at each place, in text order."""
@@ -149,39 +119,6 @@ class Parts:
             if not kept or cue.start >= kept[-1].end:
                 kept.append(cue)
         return tuple(kept)
-
-    def _datings(self, days: list[Day]) -> list[Dating]:
-        out: list[Dating] = []
-        for day in days:
-            before = self.masked[out[-1].end : day.start] if out else ""
-            opened = out and self._relation(out[-1].start) in ("range", "since")
-            if out and len(out[-1].days) == 1 and (_TO.fullmatch(before) or (opened and _AND.fullmatch(before))):
-                out[-1] = Dating(days=(*out[-1].days, day), relation="range")
-                continue
-            relation = self._relation(day.start)
-            out.append(
-                Dating(
-                    days=(day,), relation="since" if relation == "range" else relation, ending=self._ending(day.start)
-                )
-            )
-        return [replace(d, relation="on") if d.relation == "since" and self._during(d.start) else d for d in out]
-
-    def _during(self, start: int) -> bool:
-        return bool(re.search(r"\bduring\s*$|\bfrom\s*$", self.masked[:start])) and not re.search(
-            r"\bsince\s*$", self.masked[:start]
-        )
-
-    def _relation(self, start: int) -> Relation:
-        before = self.masked[max(0, start - 20) : start]
-        return next((r for r, pattern in _RELATIONS if pattern.search(before)), "on")
-
-    def _ending(self, start: int) -> bool:
-        """Whether the date is told as an end: the nearest verb before it ends something, and no record is named."""
-        before = self.masked[:start]
-        clause = before[max((m.end() for m in CLAUSE.finditer(before)), default=0) :]
-        clause = _AS_RECORDED.sub(" recorded ", clause)
-        last = max((m.end() for m in ENDING.finditer(clause)), default=-1)
-        return last > max((m.end() for m in _BEGINNING.finditer(clause)), default=-1)
 
     # Statements.
 
