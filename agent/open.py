@@ -23,4 +23,6 @@ async def open_chart(source: Source, patient: Reference, as_of: date) -> Chart:
     except NotFound:
         raise UserError(f"no patient {patient.id!r} here: `chartline patients` lists those that are loaded") from None
     catalogue = await read_catalogue(scoped, patient, as_of)
-    return Chart(source=scoped, patient=patient, as_of=as_of, catalogue=catalogue, matcher=Matcher(catalogue), person=person)
+    return Chart(
+        source=scoped, patient=patient, as_of=as_of, catalogue=catalogue, matcher=Matcher(catalogue), person=person
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from agent.types import (
@@ -52,9 +52,14 @@ def answer(
         status=status,
         text=_text(draft, verified, status),
         value=_value(verified.claims) if status == "answered" else None,
-        claims=[ClaimOut(text=c.text, marks=list(c.marks), support=s) for c, s in zip(verified.claims, verified.supports, strict=True)],
+        claims=[
+            ClaimOut(text=c.text, marks=list(c.marks), support=s)
+            for c, s in zip(verified.claims, verified.supports, strict=True)
+        ],
         citations=list(_citations(verified.claims, draft, marks)),
-        searched=[SearchedOut(query=s.query, found=s.found, complete=s.complete, error=s.error) for s in evidence.searched],
+        searched=[
+            SearchedOut(query=s.query, found=s.found, complete=s.complete, error=s.error) for s in evidence.searched
+        ],
         removed=list(verified.removed),
         warnings=_warnings(draft, evidence, ask, as_of),
         usage=usage or Usage(),
@@ -81,7 +86,11 @@ def _text(draft: Draft, verified: Verified, status: Status) -> str:
         sentences.insert(0, "Not everything could be read, so this may not be all:")
     if draft.note:
         sentences.insert(0, draft.note)
-    return " ".join(sentences) if len(sentences) < 4 else "\n".join(("- " if i or not draft.note else "") + s for i, s in enumerate(sentences))
+    return (
+        " ".join(sentences)
+        if len(sentences) < 4
+        else "\n".join(("- " if i or not draft.note else "") + s for i, s in enumerate(sentences))
+    )
 
 
 def _with_marks(claim: Claim) -> str:
@@ -108,15 +117,23 @@ def _citations(claims: Iterable[Claim], draft: Draft, marks: Mapping[str, Mark])
 
 def _citation(mark: Mark) -> Citation:
     if mark.fact:
-        return Citation(mark=mark.id, reference=str(mark.fact.reference), version=mark.fact.version, path=mark.fact.path, excerpt=mark.shown)
+        return Citation(
+            mark=mark.id,
+            reference=str(mark.fact.reference),
+            version=mark.fact.version,
+            path=mark.fact.path,
+            excerpt=mark.shown,
+        )
     if mark.computation:
-        return Citation(mark=mark.id, reference="", path=mark.computation.op, excerpt=mark.shown, inputs=list(mark.references))
+        return Citation(
+            mark=mark.id, reference="", path=mark.computation.op, excerpt=mark.shown, inputs=list(mark.references)
+        )
     query: Any = mark.search.query if mark.search else ""
     return Citation(mark=mark.id, reference="", path=str(query), excerpt=mark.shown)
 
 
 def _warnings(draft: Draft, evidence: Evidence, ask: Ask, as_of: date) -> list[str]:
     told = [*evidence.warnings, *draft.warnings]
-    if as_of < date.today() and (ask.current or ask.op in ("taking", "status")):
+    if as_of < datetime.now().astimezone().date() and (ask.current or ask.op in ("taking", "status")):
         told.append(f"asked as of {as_of}: statuses are as recorded now, not as they were then")
     return list(dict.fromkeys(told))

@@ -283,4 +283,3 @@ class Answer(_Out):
     usage: Usage = Field(default_factory=Usage)
     reasoner: str
     trace: str = ""
-

@@ -96,8 +96,8 @@ class _Chart:
         self.visit, self.when = "", ""
 
     def id(self, type_: str) -> str:
-        bits = self.rng.getrandbits(80)
-        return f"{_MARK}-{_TYPES.index(type_):04x}-4{bits & 0xFFF:03x}-8{bits >> 12 & 0xFFF:03x}-{bits >> 24 & (1 << 48) - 1:012x}"
+        digits = f"{self.rng.getrandbits(72):018x}"
+        return f"{_MARK}-{_TYPES.index(type_):04x}-4{digits[:3]}-8{digits[3:6]}-{digits[6:]}"
 
     def resource(self, type_: str, **more: Any) -> Resource:
         return {"resourceType": type_, "id": self.id(type_), **more}
@@ -160,10 +160,9 @@ def _encounter(chart: _Chart) -> Resource:
     kind = [_coded(("185349003", "Encounter for check up (procedure)"))]
     class_ = {"system": f"{_HL7}v3-ActCode", "code": "AMB"}
     doctor = {"reference": "Practitioner/0000016d-3a85-4cca-0000-000000000122", "display": "Dr. Who Ever"}
-    return chart.resource(
-        "Encounter", status="finished", **{"class": class_}, type=kind, subject=_link(chart.patient), period=_span(chart),
-        participant=[{"individual": doctor}], serviceProvider={"display": "General Hospital"},
-    )  # fmt: skip
+    told = {"class": class_, "type": kind, "period": _span(chart), "participant": [{"individual": doctor}]}
+    place = {"display": "General Hospital"}
+    return chart.resource("Encounter", status="finished", subject=_link(chart.patient), serviceProvider=place, **told)
 
 
 def _result(chart: _Chart) -> Resource:
@@ -220,10 +219,14 @@ def _note(chart: _Chart) -> Resource:
 
 def _claim(chart: _Chart, about: list[Resource]) -> Resource:
     items = [
-        {"sequence": n, "productOrService": r.get("code") or r.get("vaccineCode") or _coded(_DRUGS[0]), "encounter": [_link(chart.visit)],
-         "net": {"value": round(chart.rng.uniform(10, 900), 2), "currency": "USD"}}
-        for n, r in enumerate(about, 1)
-    ]  # fmt: skip
+        {
+            "sequence": number,
+            "productOrService": item.get("code") or item.get("vaccineCode") or _coded(_DRUGS[0]),
+            "encounter": [_link(chart.visit)],
+            "net": {"value": round(chart.rng.uniform(10, 900), 2), "currency": "USD"},
+        }
+        for number, item in enumerate(about, 1)
+    ]
     more = {"type": _coded(("professional", "Professional"), f"{_HL7}claim-type"), "created": chart.when, "item": items}
     return chart.resource(
         "Claim", status="active", use="claim", patient=_link(chart.patient), billablePeriod=_span(chart), **more

@@ -54,18 +54,36 @@ class Mention:
 
 
 _TOKEN = re.compile(r"\S+")
-_SHORT = {"h/o": "history of", "w/": "with", "w/o": "without", "c/o": "complains of", "y/o": "years old", "#": "number of", "s/p": "after", "b/c": "because", "p/w": "presents with"}
-_SIGNS = ((">=", " at least "), ("\u2265", " at least "), (">", " above "), ("<", " below "), ("cxr", "chest x ray"), ("CXR", "chest x ray"))
+_SHORT = {
+    "h/o": "history of",
+    "w/": "with",
+    "w/o": "without",
+    "c/o": "complains of",
+    "y/o": "years old",
+    "#": "number of",
+    "s/p": "after",
+    "b/c": "because",
+    "p/w": "presents with",
+}
+_SIGNS = (
+    (">=", " at least "),
+    ("\u2265", " at least "),
+    (">", " above "),
+    ("<", " below "),
+    ("cxr", "chest x ray"),
+    ("CXR", "chest x ray"),
+)
 _DOTTED = re.compile(r"(?:[a-z]\.){2,}[a-z]?")
-_EDGES = frozenset("the a an of her his their its this that patient patients in on at for to with and or is was has".split())
+_EDGES = frozenset(
+    "the a an of her his their its this that patient patients in on at for to with and or is was has".split()
+)
 
 
 def words_of(text: str) -> tuple[Word, ...]:
     """The normalised words of a text with their offsets; `labs/vitals` is two words, `h/o` what it stands for."""
     out = []
     for token in _TOKEN.finditer(text):
-        for part in _parts(token.group()):
-            out.append(Word(text=part, start=token.start(), end=token.end()))
+        out += [Word(text=part, start=token.start(), end=token.end()) for part in _parts(token.group())]
     return tuple(out)
 
 
@@ -120,9 +138,8 @@ def _label_classes(label: str, kinds: tuple[str, ...]) -> tuple[Class, ...]:
         found += [("drug", d) for d in sorted(lex.ingredients_of(label))]
     rest = tuple(k for k in kinds if k != "drug")
     words = normalise(label).split()
-    for first, last, entries in _longest_terms(lex, words, rest):
+    for _, _, entries in _longest_terms(lex, words, rest):
         found += [(e.kind, e.id) for e in entries]
-        del first, last
     return tuple(dict.fromkeys(found))
 
 
@@ -212,7 +229,7 @@ class Matcher:
         return tuple(e for e in found.values() if not kinds or e.kind in kinds)
 
     def opaque(self, kind: str) -> tuple[CatalogueEntry, ...]:
-        """Concepts of a kind that have neither a code nor a label the lexicon understands: anything could be in them."""
+        """Concepts of a kind with neither a code nor a label the lexicon understands: anything could be in them."""
         return tuple(
             e
             for e in self.catalogue.of(kind)
@@ -231,7 +248,11 @@ class Matcher:
         for length in range(min(self._longest, len(texts)), 0, -1):
             for i in range(len(texts) - length + 1):
                 phrase = " ".join(texts[i : i + length])
-                if any(taken[i : i + length]) or phrase not in self._labels or not (length > 4 or any(c.isdigit() for c in phrase)):
+                if (
+                    any(taken[i : i + length])
+                    or phrase not in self._labels
+                    or not (length > 4 or any(c.isdigit() for c in phrase))
+                ):
                     continue
                 taken[i : i + length] = [True] * length
                 found.append(self._mention(i, i + length, phrase))
@@ -239,7 +260,9 @@ class Matcher:
 
     def _mention(self, first: int, last: int, phrase: str) -> Mention:
         classes = self.lexicon.lookup(phrase) or next(filter(None, map(self.lexicon.lookup, _turned(phrase))), ())
-        return Mention(first=first, last=last, words=phrase, entries=tuple(self._labels.get(phrase, ())), classes=classes)
+        return Mention(
+            first=first, last=last, words=phrase, entries=tuple(self._labels.get(phrase, ())), classes=classes
+        )
 
     def mentions(self, words: Sequence[Word], blocked: Sequence[bool], stop: frozenset[str]) -> list[Mention]:
         """Every mention among the words that are not blocked; `stop` are words that alone name nothing."""
@@ -267,7 +290,11 @@ class Matcher:
     def _holds(self, entry: CatalogueEntry, wanted: set[str]) -> bool:
         """Whether each wanted word is a word of the entry's names, or the beginning of one ("derm", "creat")."""
         words = self._words.get((entry.kind, entry.key), frozenset())
-        if entry.kind == "condition" and _QUALIFIED.search(entry.concept.label.lower()) and not _QUALIFIED.search(" ".join(wanted)):
+        if (
+            entry.kind == "condition"
+            and _QUALIFIED.search(entry.concept.label.lower())
+            and not _QUALIFIED.search(" ".join(wanted))
+        ):
             return False
         return all(w in words or (len(w) > 3 and any(x.startswith(w) for x in words)) for w in wanted)
 
@@ -279,7 +306,14 @@ class Matcher:
         known = self.lexicon.fuzzy(phrase)
         if best and (not known or best[1] >= known[0][1]):
             label = str(best[0])
-            return Mention(first=first, last=last, words=label, entries=tuple(self._labels[label]), classes=self.lexicon.lookup(label), corrected=True)
+            return Mention(
+                first=first,
+                last=last,
+                words=label,
+                entries=tuple(self._labels[label]),
+                classes=self.lexicon.lookup(label),
+                corrected=True,
+            )
         if not known:
             return None
         top = tuple(e for e, score in known if score == known[0][1])
@@ -294,7 +328,12 @@ class Matcher:
 
 def _names(entry: CatalogueEntry) -> tuple[str, ...]:
     """The normalised names under which a chart concept is written: labels, displays, codes."""
-    texts = [*entry.labels, entry.concept.label, *(c.display or "" for c in entry.concept.codings), *(c.code for c in entry.concept.codings if len(c.code) > 3)]
+    texts = [
+        *entry.labels,
+        entry.concept.label,
+        *(c.display or "" for c in entry.concept.codings),
+        *(c.code for c in entry.concept.codings if len(c.code) > 3),
+    ]
     return tuple(dict.fromkeys(n for t in texts for n in names_of(t)))
 
 
@@ -313,12 +352,13 @@ def _bare(words: Sequence[str]) -> str:
 
 
 _ADJECTIVES = {
-    "ovary": "ovarian", "ovaries": "ovarian", "lung": "pulmonary", "lungs": "lung", "liver": "hepatic", "kidney": "renal",
-    "stomach": "gastric", "colon": "colonic", "heart": "cardiac", "brain": "cerebral", "pancreas": "pancreatic",
-    "uterus": "uterine", "cervix": "cervical", "bladder": "bladder", "prostate": "prostate", "breast": "breast",
-    "skin": "skin", "esophagus": "esophageal", "oesophagus": "esophageal", "rectum": "rectal", "testis": "testicular",
-    "thyroid": "thyroid", "bone": "bone", "blood": "blood", "larynx": "laryngeal", "throat": "throat", "mouth": "oral",
+    "brain": "cerebral", "cervix": "cervical", "colon": "colonic",
+    "esophagus": "esophageal", "heart": "cardiac", "kidney": "renal", "larynx": "laryngeal", "liver": "hepatic",
+    "lung": "pulmonary", "lungs": "lung", "mouth": "oral", "oesophagus": "esophageal", "ovaries": "ovarian",
+    "ovary": "ovarian", "pancreas": "pancreatic", "rectum": "rectal", "stomach": "gastric", "testis": "testicular",
+    "uterus": "uterine",
 }  # fmt: skip
+"""How an organ is written before a noun, where that differs."""
 
 
 def _turned(phrase: str) -> tuple[str, ...]:
@@ -326,7 +366,11 @@ def _turned(phrase: str) -> tuple[str, ...]:
     head, of, tail = phrase.partition(" of ")
     if not of:
         return ()
-    heads = ("cancer", head) if head in ("malignant neoplasm", "carcinoma", "malignancy", "malignant tumor", "tumor", "ca") else (head,)
+    heads = (
+        ("cancer", head)
+        if head in ("malignant neoplasm", "carcinoma", "malignancy", "malignant tumor", "tumor", "ca")
+        else (head,)
+    )
     return tuple(f"{t} {h}" for h in heads for t in dict.fromkeys((tail, _ADJECTIVES.get(tail, tail))))
 
 

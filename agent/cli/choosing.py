@@ -96,4 +96,5 @@ async def _show(search: str, fhir: str | None, as_json: bool) -> None:
         raise UserError(f"no patient matches {search!r}" if search else _EMPTY)
     cells = ((row.id, clean(row.name), row.birth_date or "", f"{row.resources:,}") for row in found)
     emit(console(), plain_table(("id", "name", "born", "resources"), cells, frozenset({3})))
-    tell_note(f"{len(found)} of {len(rows)} patients" if search else f"{len(rows)} patients")
+    noun = "patient" if len(rows) == 1 else "patients"
+    tell_note(f"{len(found)} of {len(rows)} {noun}" if search else f"{len(rows)} {noun}")

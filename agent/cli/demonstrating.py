@@ -59,7 +59,7 @@ async def _demo() -> None:
     out.print(Rule("Next", style="dim", align="left"))
     for what, command in next_steps():
         out.print(Text(f"{what}:"))
-        out.print(Padding(Text(command, style="bold cyan"), (0, 0, 1, 2)), soft_wrap=True)
+        out.print(Text(f"  {command}\n", style="bold cyan"), soft_wrap=True)  # whole, so that it can be copied
 
 
 def _introduce(out: Console, store: LocalStore) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from agent.retrieve.gather import Gather, usable, within
+from agent.retrieve.gather import Gather, grouped, usable, within
 from agent.types import Anchor, Ask, Target
 from fhir_tools import compute, wording
-from fhir_tools.cards import event_card
+from fhir_tools.cards import event_card, list_card
 from fhir_tools.dates import Window
 from fhir_tools.types import Card, Fact, Interval
 
-__all__ = ["anchored", "facts_of_target"]
+__all__ = ["anchored", "facts_of_target", "happenings"]
 
 
 async def anchored(gather: Gather, ask: Ask) -> tuple[Window | None, tuple[Card, ...]]:
@@ -25,7 +25,7 @@ async def anchored(gather: Gather, ask: Ask) -> tuple[Window | None, tuple[Card,
         return ask.window, ()
     event = events[-1] if ask.anchor.which == "last" else events[0]
     names = (ask.anchor.target.words, ask.anchor.target.label)
-    return _window(ask, event), (replace(event_card(gather.marks, (event,), names=names), role="event"),)
+    return _window(ask, ask.anchor, event), (replace(event_card(gather.marks, (event,), names=names), role="event"),)
 
 
 async def _events(gather: Gather, anchor: Anchor) -> tuple[Fact, ...]:
@@ -33,12 +33,11 @@ async def _events(gather: Gather, anchor: Anchor) -> tuple[Fact, ...]:
     return tuple(f for f in within(usable(found), anchor.window) if f.when and f.when.low)
 
 
-def _window(ask: Ask, event: Fact) -> Window | None:
-    assert ask.anchor is not None
+def _window(ask: Ask, anchor: Anchor, event: Fact) -> Window | None:
     when, label = event.when, wording.label(event.concept)
     if when is None or when.low is None or ask.op == "order":
         return ask.window
-    match ask.anchor.relation:
+    match anchor.relation:
         case "before":
             return Window(low=None, high=when.low, text=f"before {label} ({when.text})")
         case "after":
@@ -81,3 +80,14 @@ def _encounters(gather: Gather, target: Target, facts: tuple[Fact, ...]) -> tupl
     if not codes or target.words.rstrip("s") in _ANY_VISIT:
         return facts
     return tuple(f for f in facts if f.details.get("class") in codes)
+
+
+async def happenings(gather: Gather, encounter: Fact) -> tuple[Card, ...]:
+    """What is recorded against one encounter, kind by kind."""
+    cards = []
+    for kind in ("condition", "procedure", "medication", "imaging", "report", "document"):
+        facts = tuple(f for f in usable(await gather.facts(kind)) if f.encounter == encounter.reference)
+        if facts:
+            title = f"{kind}s of this encounter"
+            cards.append(list_card(gather.marks, grouped(facts), title=title, kind=facts[0].kind, everything=facts))
+    return tuple(cards)

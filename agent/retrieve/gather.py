@@ -8,14 +8,14 @@ from typing import Any
 
 from agent.chart import Chart
 from agent.types import Absence, Evidence, Target
-from fhir_tools import compute, dates, medications
+from fhir_tools import compute, dates, medications, wording
 from fhir_tools.cards import Marks
 from fhir_tools.dates import Window
 from fhir_tools.errors import NotFound
 from fhir_tools.facts import KIND_TYPES, facts_of
 from fhir_tools.types import Card, Concept, Fact, Kind, Mark, Query, Reference, Search, SearchResult
 
-__all__ = ["Gather", "usable", "within"]
+__all__ = ["Gather", "grouped", "usable", "within"]
 
 _CODE_PARAMETER = {
     "Observation": "combo-code",
@@ -174,8 +174,18 @@ def _catalogue_line(chart: Chart) -> str:
 
 
 def usable(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Those that are facts: not in error, refuted, planned, cancelled, not done or unconfirmed."""
     return tuple(f for f in facts if f.standing == "fact")
 
 
 def within(facts: Iterable[Fact], window: Window | None) -> tuple[Fact, ...]:
+    """Those that begin in the window; undated ones are in none."""
     return tuple(f for f in facts if window is None or (f.when is not None and window.starts_in(f.when)))
+
+
+def grouped(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
+    """The facts by what they are about, in order of first appearance."""
+    groups: dict[str, list[Fact]] = {}
+    for fact in facts:
+        groups.setdefault(wording.label(fact.concept).lower(), []).append(fact)
+    return tuple(tuple(g) for g in groups.values())

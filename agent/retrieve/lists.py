@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-from agent.retrieve.gather import Gather, usable, within
+from agent.retrieve.events import happenings
+from agent.retrieve.gather import Gather, grouped, usable, within
 from agent.types import Ask, Target
 from fhir_tools import compute, medications, wording
 from fhir_tools.cards import event_card, list_card
 from fhir_tools.dates import Window
 from fhir_tools.types import Card, Concept, Fact, Kind, Quantity
 
-__all__ = ["grouped", "is_active", "is_relative", "keeps", "listed"]
+__all__ = ["is_active", "is_relative", "keeps", "listed"]
 
 _PLURAL = {
     "allergy": "allergies", "family": "family history", "imaging": "imaging studies", "social": "social history",
@@ -108,14 +109,6 @@ def _ordered_for(facts: tuple[Fact, ...], purpose: Target) -> tuple[Fact, ...]:
     )
 
 
-def grouped(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
-    """The facts by what they are about, in order of first appearance."""
-    groups: dict[str, list[Fact]] = {}
-    for fact in facts:
-        groups.setdefault(wording.label(fact.concept).lower(), []).append(fact)
-    return tuple(tuple(g) for g in groups.values())
-
-
 def _title(ask: Ask, kind: Kind) -> str:
     state: str = ask.state if kind in ("condition", "medication", "careplan") else ""
     if kind == "medication" and state in ("", "active"):
@@ -125,8 +118,6 @@ def _title(ask: Ask, kind: Kind) -> str:
 
 
 async def _occurrences(gather: Gather, ask: Ask, facts: tuple[Fact, ...], told: str) -> tuple[Card, ...]:
-    from agent.retrieve.subjects import happenings
-
     kind, last = facts[0].kind, compute.in_order(facts)[-1]
     title = f"{_PLURAL.get(kind, kind + 's')},{f' {told},' if told else ''} {len(facts)}"
     stay = (

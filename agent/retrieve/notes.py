@@ -8,7 +8,7 @@ from agent.retrieve.gather import Gather, usable, within
 from agent.types import Ask, Target
 from fhir_tools import wording
 from fhir_tools.dates import Window
-from fhir_tools.documents import Document, find, read_document
+from fhir_tools.documents import Document, Found, find, read_document
 from fhir_tools.facts import facts_of
 from fhir_tools.types import Card, Mark
 
@@ -28,10 +28,7 @@ async def quoted(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
         for found in find(documents, _terms(gather, target))[-_QUOTES:]:
             mark = gather.marks.quote(found.document.fact, found.span)
             quotes.append(mark)
-            told = "" if found.assertion == "affirmed" else f" ({found.assertion})"
-            lines.append(
-                f'[{mark.id}] {wording.day_text(found.document.fact.when)} {wording.label(found.document.fact.concept)}: "{found.span.quote}"{told}'
-            )
+            lines.append(_line(mark.id, found))
     unread = [d for d in documents if d.unread]
     if unread:
         gather.warnings.append(f"{len(unread)} of {len(documents)} documents could not be read ({unread[0].unread})")
@@ -51,6 +48,12 @@ async def quoted(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
             names=tuple(t.label for t in subjects),
         ),
     )
+
+
+def _line(mark: str, found: Found) -> str:
+    told = "" if found.assertion == "affirmed" else f" ({found.assertion})"
+    fact = found.document.fact
+    return f'[{mark}] {wording.day_text(fact.when)} {wording.label(fact.concept)}: "{found.span.quote}"{told}'
 
 
 def _terms(gather: Gather, target: Target) -> tuple[str, ...]:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.retrieve.events import facts_of_target
+from agent.retrieve.events import facts_of_target, happenings
 from agent.retrieve.gather import Gather, usable, within
-from agent.retrieve.lists import grouped, is_relative, keeps
+from agent.retrieve.lists import is_relative, keeps
 from agent.retrieve.person import age_text, birth_of
 from agent.types import Ask, Target
 from fhir_tools import compute, medications, wording
-from fhir_tools.cards import event_card, list_card, measurement_card
+from fhir_tools.cards import event_card, measurement_card
 from fhir_tools.cards.measurement import numbers_of
 from fhir_tools.dates import Window
 from fhir_tools.types import Card, Fact, Interval, Missing, Quantity
@@ -108,7 +108,11 @@ def _measured(
         told = f"{told} {BEYOND[ask.threshold[0]]} {ask.threshold[1]:g}".strip()
         if not inside:
             return (measurement_card(gather.marks, real, names=names, molar_mass=mass),)
-    each = (ask.n or 0) + (ask.op == "previous") if ask.n else (_EACH if len(inside) <= _EACH and (told or ask.op in ("list", "trend", "on")) else 0)
+    each = (
+        (ask.n or 0) + (ask.op == "previous")
+        if ask.n
+        else (_EACH if len(inside) <= _EACH and (told or ask.op in ("list", "trend", "on")) else 0)
+    )
     return (measurement_card(gather.marks, inside, window=told, names=names, molar_mass=mass, each=each),)
 
 
@@ -164,17 +168,6 @@ def _drug(gather: Gather, facts: tuple[Fact, ...], told: str, names: tuple[str, 
     title = f"{name}, medication,{f' {told},' if told else ''} {number}; {'taking now' if active else 'not taking now'}"
     card = event_card(gather.marks, orders, title=title, window=told, names=names, computed=tuple(computed))
     return replace(card, facts=compute.in_order(facts))
-
-
-async def happenings(gather: Gather, encounter: Fact) -> tuple[Card, ...]:
-    """What is recorded against one encounter, kind by kind."""
-    cards = []
-    for kind in ("condition", "procedure", "medication", "imaging", "report", "document"):
-        facts = tuple(f for f in usable(await gather.facts(kind)) if f.encounter == encounter.reference)
-        if facts:
-            title = f"{kind}s of this encounter"
-            cards.append(list_card(gather.marks, grouped(facts), title=title, kind=facts[0].kind, everything=facts))
-    return tuple(cards)
 
 
 async def _not_there(

@@ -1,4 +1,4 @@
-"""A question → what it asks, by rules: its subject in this chart, the operation, the times, and what was not understood.
+"""A question → what it asks, by rules: its subject in this chart, the operation, the times, what is not understood.
 
 Nothing is guessed away: content words that neither the chart, the lexicon nor the cues account for come back
 in `Ask.unknown`, and several concepts that fit one mention come back as `Target.choices`.
@@ -12,15 +12,16 @@ from collections.abc import Sequence
 from typing import Literal
 
 from agent.chart import Chart
-from agent.types import Ask, Op, Target, Turn
+from agent.types import Anchor, Ask, Op, Target, Turn
 from agent.understand import cues
-from agent.understand.anchors import anchor_of, find_anchor, windows, without
+from agent.understand.anchors import Found, anchor_of, find_anchor, windows, without
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.settle import settle
 from agent.understand.targets import distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
 from fhir_tools.codes import Mention
+from fhir_tools.dates import Window
 from fhir_tools.types import Kind
 
 __all__ = ["subject_of", "understand"]
@@ -34,23 +35,16 @@ def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> A
 
 
 def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
+    """The question as a record, and the skeleton without the anchor's phrase, which the cues were read from."""
     found = find_anchor(reading)
-    s = without(reading.skeleton, found)
-    cued = tuple(dict.fromkeys(k for _, kinds, p in cues.CATEGORIES if p.search(s) for k in kinds))
-    op = _op(s)
+    s, op = without(reading.skeleton, found), _op(without(reading.skeleton, found))
     relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
-    cued = ("family", *cued) if relatives else cued
+    cued = _cued(s, relatives)
     targets = distinct(target_of(group, cued, op, chart.matcher) for group in joined(primary))
     purpose, targets = _purpose(s, cued, targets)
     window, event = windows(reading, found)
-    anchor = None
-    if found is not None:
-        anchor = anchor_of(
-            reading, found, target_of((reading.mentions[found.number],), (), "when", chart.matcher), event
-        )
     held = any(t.keys for t in targets)
-    if op == "find":
-        targets = _topics(reading, targets)
+    targets = _topics(reading, targets) if op == "find" else targets
     attribute = "" if cued or held or found else _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
     targets = () if attribute and not any(t.kinds[:1] == ("condition",) for t in targets) else targets
     ask = Ask(
@@ -59,7 +53,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         kinds=_kinds(targets, cued, attribute, purpose),
         targets=targets,
         window=window,
-        anchor=anchor,
+        anchor=_anchor(reading, found, event, chart),
         direction=next((d for d, p in cues.DIRECTIONS if p.search(s)), None),
         n=_number(s),
         attribute=attribute,
@@ -71,6 +65,19 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         threshold=_threshold(s),
     )
     return settle(ask, s), s
+
+
+def _cued(s: str, relatives: Sequence[str]) -> tuple[Kind, ...]:
+    """The kinds of record that the words beside the subject say, likeliest first."""
+    said = (k for _, kinds, p in cues.CATEGORIES if p.search(s) for k in kinds)
+    return tuple(dict.fromkeys((*(("family",) if relatives else ()), *said)))
+
+
+def _anchor(reading: Reading, found: Found | None, event: Window | None, chart: Chart) -> Anchor | None:
+    if found is None:
+        return None
+    target = target_of((reading.mentions[found.number],), (), "when", chart.matcher)
+    return anchor_of(reading, found, target, event)
 
 
 def _relatives(mentions: Sequence[Mention]) -> tuple[list[str], list[Mention]]:
@@ -93,7 +100,7 @@ def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple
 
 
 def _topics(reading: Reading, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    """What notes are searched for: the named things, and any other content word as it stands; note types narrow the notes."""
+    """What notes are searched for: the named things, and other content words as they stand; note types narrow them."""
     words = " ".join(reading.left)
     reading.left.clear()
     return (*targets, *((Target(words=words, label=words),) if words else ()))
@@ -140,31 +147,27 @@ def _number(s: str) -> int | None:
     return 2 if re.search(r"\b(than|from|to) (the )?(one|value|result) before( it)?\b", s) else None
 
 
-_THRESHOLD = re.compile(
-    r"\b(above|over|greater than|more than|exceed\w*|higher than|at least|below|under|less than|lower than|fewer than)\s+(\d+(?:\.\d+)?)\b"
-)
+_BEYOND = {
+    **dict.fromkeys(("above", "over", "greater than", "more than", "higher than"), ">"),
+    **dict.fromkeys(("below", "under", "less than", "lower than", "fewer than"), "<"),
+    "at least": ">=",
+}
+_THRESHOLD = re.compile(rf"\b({'|'.join(_BEYOND)}|exceed\w*)\s+(\d+(?:\.\d+)?)\b")
 
 
 def _threshold(s: str) -> tuple[str, float, str | None] | None:
+    """The comparison with a number that a question makes ("above 7"); it names no unit."""
     found = _THRESHOLD.search(s)
-    if not found:
-        return None
-    word = found[1]
-    sign = (
-        ">="
-        if word == "at least"
-        else "<"
-        if word in ("below", "under", "less than", "lower than", "fewer than")
-        else ">"
-    )
-    return sign, float(found[2]), None
+    return (_BEYOND.get(found[1], ">"), float(found[2]), None) if found else None
 
 
 def _unknown(reading: Reading, s: str, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
     """Words that nothing accounts for: content words, vague times, words rules must not pass over, loose subjects."""
     vague = tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None)
     unsafe = tuple(m.group() for m in cues.UNSAFE.finditer(cues.HARMLESS.sub(" ", s)))
-    regions = tuple(t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon))
+    regions = tuple(
+        t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
+    )
     who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
     return (*reading.left, *vague, *unsafe, *regions, *who, *_loose(reading, s, primary, targets))
 

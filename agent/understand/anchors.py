@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from agent.types import Anchor, Target
+from agent.understand.patterns import any_of, words
 from agent.understand.reading import Reading, is_stay
 from fhir_tools.dates import Window
 
@@ -15,17 +16,19 @@ __all__ = ["Found", "anchor_of", "find_anchor", "windows", "without"]
 Relation = Literal["closest", "at", "before", "after", "during", "since"]
 
 _FILL = (
-    r"the|a|an|their|his|her|its|this|that|patient|patients|pt|s|he|she|they|was|were|got|first|last|latest|most|recent|initial|previous|time|date|day|"
-    r"diagnosis|diagnosed|dx|dxd|dxed|in|onset|start|starting|started|being|having|developing|developed|develop|of|with|receiving|undergoing|had|has|"
-    r"for|to|t\d|began|beginning|put|on|is|record|recording|recorded"
+    r"the|a|an|their|his|her|its|this|that|patient|patients|pt|s|he|she|they|was|were|is|got|had|has|of|with|in|on|for|to"
+    r"|first|last|latest|most|recent|initial|previous|time|date|day|t\d|diagnosis|diagnosed|dx|dxd|dxed|onset"
+    r"|start|starting|started|began|beginning|put|being|having|developing|developed|develop|receiving|undergoing"
+    r"|record|recording|recorded"
 )
 _TAIL = (
     r"was|is|were|got|being|first|in|on|t\d|diagnosed|diagnosis|dx|onset|started|start|began|found|made|recorded|performed|done|given|"
     r"prescribed|appeared|identified|occurred|developed"
 )
 _RELATION = re.compile(
-    r"\b(?P<rel>(?:closest|nearest)(?: in time)? to|closest|nearest|around|near|about|(?:at|around|by) the time of|at time of|on the day of|"
-    r"when|at|on|before|earlier than|prior to|preceding|after|later than|following|since|during|for|in|from|with|of|upon)\b"
+    r"\b(?P<rel>(?:closest|nearest)(?: in time)? to|closest|nearest|around|near|about"
+    r"|(?:at|around|by) the time of|at time of|on the day of|when|at|on|before|earlier than|prior to|preceding"
+    r"|after|later than|following|since|during|for|in|from|with|of|upon)\b"
     rf"(?P<fill>(?: (?:{_FILL}))*) (?P<m>m\d+)\b(?P<tail>(?: (?:{_TAIL}))*)"
 )
 _EVENT = re.compile(
@@ -36,7 +39,12 @@ _NAMED: Mapping[str, Relation] = {
     "after": "after", "later than": "after", "following": "after", "since": "since", "during": "during",
 }  # fmt: skip
 _NEAR = ("closest", "nearest", "around", "near", "at the time", "at time", "by the time", "on the day", "when", "upon")
-_OF_STAY = re.compile(r"\b(why|reason|admitting|chief complaint|how long|length|los|tell me about|discharged?|what for|for what|what happened|happened|details|describe|what was done)\b")
+_OF_STAY = any_of(
+    words(
+        "why, reason, admitting, chief complaint, how long, length, los, tell me about, discharged?, what for, for what"
+    ),
+    words("happened, details, describe, what was done"),
+)
 """What is asked about a stay itself, not about something during it."""
 _DATED_STAY = re.compile(r"\bt\d+ m(\d+)\b")
 """A stay told by its date alone: "the March 2025 admission"."""

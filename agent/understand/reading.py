@@ -9,27 +9,26 @@ from datetime import date
 from functools import lru_cache
 
 from agent.understand import cues
+from agent.understand.vocabulary import BENIGN, FUNCTION_WORDS, STAYS
 from fhir_tools import phrases
 from fhir_tools.codes import Matcher, Mention, Word, names_of, words_of
 from fhir_tools.types import Interval
 
-__all__ = ["STAYS", "Reading", "is_stay", "read"]
+__all__ = ["Reading", "is_stay", "read"]
 
 _POLITE = re.compile(
     r"^\s*(?:(?:hi|hello|hey|ok(?:ay)?|please|pls|kindly|so|well)\b[\s,!.]*)*"
-    r"(?:(?:(?:can|could|would|will) (?:you|we|i) (?:please |kindly |also )?(?=\w+)(?:(?:tell|show|give|let|help|remind)(?: (?:me|us))?(?: know)?\b)?)"
-    r"|(?:i(?:'d| would)? (?:want|need|like|love) to (?:know|see|find(?: out)?|check)|i(?:'m| am) (?:wondering|curious|interested)(?: to know)?"
-    r"|do (?:you|we) (?:know|have)|let me know|remind me|report (?=the\b)))?\s*(?=\S)",
+    r"(?:"
+    r"(?:can|could|would|will) (?:you|we|i) (?:please |kindly |also )?(?=\w+)"
+    r"(?:(?:tell|show|give|let|help|remind)(?: (?:me|us))?(?: know)?\b)?"
+    r"|i(?:'d| would)? (?:want|need|like|love) to (?:know|see|find(?: out)?|check)"
+    r"|i(?:'m| am) (?:wondering|curious|interested)(?: to know)?"
+    r"|do (?:you|we) (?:know|have)|let me know|remind me|report (?=the\b)"
+    r")?\s*(?=\S)",
     re.IGNORECASE,
 )
+"""How a question is introduced; its words say nothing about what is asked."""
 _ASIDE = re.compile(r"\(?\bnot the (?:latest|last|most recent|current)(?: one| value| result)?\b,?", re.IGNORECASE)
-
-STAYS = frozenset(
-    "admission admissions admitted hospitalization hospitalizations hospitalisation hospitalisations hospitalized"
-    " hospitalised inpatient outpatient emergency er ed visit visits encounter encounters appointment appointments"
-    " stay stays telehealth ambulatory checkup".split()
-)
-"""Words for an encounter: a subject or the event of a time; never part of another name by themselves."""
 
 _MANY = 6
 """Words that fit more concepts than this name none of them."""
@@ -64,7 +63,7 @@ def read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) -
     blocked = [reading.in_time(w) for w in words]
     for m in labels:
         blocked[m.first : m.last] = [True] * (m.last - m.first)
-    stop = cues.FUNCTION_WORDS | cues.BENIGN | {w.text for w in words if _is_cue(w.text)}
+    stop = FUNCTION_WORDS | BENIGN | {w.text for w in words if _is_cue(w.text)}
     found = [*labels, *(m for m in matcher.mentions(words, blocked, stop) if not _is_heading(m))]
     found += _stays(words, found, blocked, matcher)
     reading.mentions = _not_the_patient(sorted(found, key=lambda m: m.first))
@@ -84,13 +83,19 @@ def is_stay(mention: Mention) -> bool:
 def _times(
     text: str, words: Sequence[Word], labels: Sequence[Mention], as_of: date, birth: Interval | None, matcher: Matcher
 ) -> list[phrases.Phrase]:
-    """The time phrases outside the chart's own labels; a bare "24 h" that a label of the chart has is part of a name."""
+    """The time phrases outside the chart's labels; a bare "24 h" that a label of the chart has is part of a name."""
     masked = list(text)
     for m in labels:
         start, end = words[m.first].start, words[m.last - 1].end
         masked[start:end] = "#" * (end - start)
     found = [_dated(t, birth) for t in phrases.find("".join(masked), as_of)]
-    named = {w for e in matcher.catalogue.of("measurement") for n in names_of(e.concept.label) if "24 hour" in n for w in n.split()}
+    named = {
+        w
+        for e in matcher.catalogue.of("measurement")
+        for n in names_of(e.concept.label)
+        if "24 hour" in n
+        for w in n.split()
+    }
     return [t for t in found if not (named and _is_name(text, t, named))]
 
 
@@ -98,7 +103,7 @@ _BARE = re.compile(r"\(?(?:(?:last|first|latest|the)\s+)*24[ -]?(?:h|hr|hrs|hour
 
 
 def _is_name(text: str, time: phrases.Phrase, named: set[str]) -> bool:
-    """Whether "24 h" belongs to what is measured over a day: nothing before it says when, or the name goes on after it."""
+    """Whether "24 h" is what is measured over a day: nothing before it says when, or the name goes on after it."""
     if not _BARE.fullmatch(text[time.start : time.end].strip()):
         return False
     after = words_of(text[time.end :])
@@ -125,7 +130,10 @@ def _stays(
     return [
         Mention(first=i, last=i + 1, words=w.text, classes=matcher.lexicon.lookup(w.text, ("encounter",)))
         for i, w in enumerate(words)
-        if not _is_length(words, i) and (w.text in STAYS or _is_discharge(words, i)) and i not in taken and not blocked[i]
+        if not _is_length(words, i)
+        and (w.text in STAYS or _is_discharge(words, i))
+        and i not in taken
+        and not blocked[i]
     ]
 
 
@@ -135,7 +143,11 @@ def _is_length(words: Sequence[Word], i: int) -> bool:
 
 def _is_discharge(words: Sequence[Word], i: int) -> bool:
     """ "since discharge" tells a time by a stay; "date of discharge" asks for one."""
-    return words[i].text == "discharge" and i > 0 and words[i - 1].text in ("at", "since", "after", "before", "on", "until")
+    return (
+        words[i].text == "discharge"
+        and i > 0
+        and words[i - 1].text in ("at", "since", "after", "before", "on", "until")
+    )
 
 
 def _not_the_patient(mentions: list[Mention]) -> list[Mention]:
@@ -152,13 +164,13 @@ def _is_cue(word: str) -> bool:
 
 def _is_content(i: int, reading: Reading) -> bool:
     word = reading.words[i]
-    if any(m.first <= i < m.last for m in reading.mentions) or word.text in cues.BENIGN or reading.in_time(word):
+    if any(m.first <= i < m.last for m in reading.mentions) or word.text in BENIGN or reading.in_time(word):
         return False
     return not (_is_cue(word.text) or _NUMERAL.fullmatch(word.text) or cues.UNSAFE.fullmatch(word.text))
 
 
 def _fuse(reading: Reading, matcher: Matcher) -> None:
-    """Neighbouring mentions that are one label of the chart: "house dust mite" and "IgE", "hip" and "hemiarthroplasty"."""
+    """Neighbouring mentions that are one label of the chart: "house dust mite" and "IgE"."""
     out: list[Mention] = []
     for m in reading.mentions:
         if out and out[-1].last == m.first and not is_stay(m):
@@ -220,7 +232,7 @@ def _name_of_cues(reading: Reading, matcher: Matcher) -> None:
     for i in range(len(reading.words) + 1):
         if (
             i < len(reading.words)
-            and reading.words[i].text not in cues.FUNCTION_WORDS
+            and reading.words[i].text not in FUNCTION_WORDS
             and not reading.in_time(reading.words[i])
         ):
             run.append(i)

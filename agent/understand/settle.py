@@ -8,15 +8,17 @@ from typing import Any
 
 from agent.types import Ask, Op
 from agent.understand import cues
+from agent.understand.patterns import any_of, words
 from agent.understand.targets import NUMERIC
 from fhir_tools.dates import Window
 from fhir_tools.types import Kind
 
 __all__ = ["settle"]
 
-_ASKS_WHEN = re.compile(
-    r"\b(when|what date|which date|what day|what year|what month|since when|how far back|how recently|how long ago|on what|"
-    r"(start|end|stop|discharge|diagnosis|onset) date|dates?|date (first|last|started|of|when)|(first|last) (rx|order|dose|prescription) date)\b"
+_ASKS_WHEN = any_of(
+    words("when, what date, which date, what day, what year, what month, since when, how far back, how recently"),
+    words("how long ago, on what, dates?, (?:start|end|stop|discharge|diagnosis|onset) date"),
+    words("date (?:first|last|started|of|when), (?:first|last) (?:rx|order|dose|prescription) date"),
 )
 _WHAT_AND_WHEN = re.compile(r"^(and |so )*(what|whats|which|how (high|low|much|many))\b.*\b(and|,) when\b")
 _LAST = r"\b(last|latest|most recent\w*|newest|final)\b"
@@ -130,7 +132,12 @@ def _event(ask: Ask, s: str, yes_no: bool, asks_when: bool, kind: Kind) -> Op:
         return "status" if ask.state or re.search(r"\bstatus\b", s) else "exists"
     if asks_when and re.search(r"\b(were|dates|all|each|every)\b", s) and not re.search(_ANY, s):
         return "list"
-    if not ask.targets and not asks_when and re.search(r"\bprior\b", s) and not re.search(r"\b(last|latest|most recent|first)\b", s):
+    if (
+        not ask.targets
+        and not asks_when
+        and re.search(r"\bprior\b", s)
+        and not re.search(r"\b(last|latest|most recent|first)\b", s)
+    ):
         return "list"
     if asks_when or re.search(_ANY, s):
         return ask.op if ask.op in ("first", "previous") else "first" if ask.op == "started" else "latest"

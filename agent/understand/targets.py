@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agent.types import Op, Target
-from agent.understand.reading import STAYS, is_stay
+from agent.understand.reading import is_stay
+from agent.understand.vocabulary import STAYS
 from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.codes import Matcher, Mention, names_of
 from fhir_tools.types import Kind

@@ -16,7 +16,8 @@ from fhir_tools.dates import Window
 __all__ = ["follow_up", "subject_of"]
 
 _ELLIPTIC = re.compile(
-    r"^(and|what about|how about|ok|also|then|or|so|but|in|since|when|why|the|before|after|on|at|during|what|which|how)\b"
+    r"^(and|what about|how about|ok|also|then|or|so|but|what|which|how|when|why|the"
+    r"|in|since|before|after|on|at|during)\b"
 )
 _NEXT_OF = re.compile(r"^(and|what about|how about|ok|or|also)\b")
 _SHORT = 6

@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 
 from agent.types import Ask, Claim, Support
 from agent.verify import data, lists
-from agent.verify.chart import Chart, Mention, aside, texts_of, tokens
+from agent.verify.answers import answer_fault, order_fault, same_time_fault
+from agent.verify.causes import cause_fault, fact_texts
+from agent.verify.chart import Chart, aside, tokens
 from agent.verify.checks import STANDING_WORDS, is_negative, stands
-from agent.verify.compare import answer_fault, compare
+from agent.verify.compare import compare
 from agent.verify.computed import Computations
 from agent.verify.facts import Fault, narrow, universe
-from agent.verify.pools import Ids, Pools
+from agent.verify.pools import Ids, Pools, numeric
 from agent.verify.quotes import quoted, spoken
 from agent.verify.reading import Reading, read
-from agent.verify.statements import Cue, Statement
+from agent.verify.statements import Statement
+from agent.verify.values import in_unit
 from agent.verify.words import BARE_DENIAL, DOCUMENTED
 from fhir_tools import compute, wording
 from fhir_tools.types import Mark
@@ -71,6 +74,9 @@ class Judge:
         """Read, check and attribute one claim."""
         text = " ".join(_REMOVED_CHARS.sub("", claim.text).split())
         claim = replace(claim, text=text)
+        beside = self._beside(text)
+        if beside:
+            return Verdict(claim=replace(claim, marks=(beside,), value=None))
         reading = _without_bare(read(text, self.chart))
         fault = self._before(reading)
         if fault:
@@ -91,6 +97,23 @@ class Judge:
         if fault:
             return Verdict(claim=claim, fault=fault)
         return self._whole(claim, reading, held, quote_marks)
+
+    def _beside(self, text: str) -> str | None:
+        """The mark of the closest other thing, where the claim is just its description, told as that."""
+        lead, _, told = text.partition(": ")
+        if lead.lower() != "also in the chart":
+            return None
+        wanted = " ".join(told.split()).removesuffix(".")
+        return next(
+            (
+                m.id
+                for m in self.chart.marks.values()
+                if m.fact
+                and self.chart.card_of[m.id].role == "also"
+                and " ".join(wording.describe(m.fact).split()).removesuffix(".") == wanted
+            ),
+            None,
+        )
 
     def _before(self, reading: Reading) -> Fault | None:
         for phrase in reading.relative_times:
@@ -131,7 +154,8 @@ class Judge:
             return Held()
         nameless = s.head is None
         if s.role == "count":
-            return self._count(s, base or frozenset(range(len(self.chart.facts))), nameless)
+            anything = nameless and not s.roles and s.within is None
+            return self._count(s, base or frozenset(range(len(self.chart.facts)) if anything else ()), nameless)
         if "mean" in s.qualifiers and s.role == "value":
             marks = self.computations.mean(s, base, nameless)
             return Held(marks=marks) if marks else self._misread(s, base, nameless)
@@ -153,11 +177,13 @@ class Judge:
         if not (asked and s.number and s.number.comparator and abs(s.number.value - asked[1]) < 1e-9):
             return None
         sign, value = s.number.comparator, s.number.value
-        unit = s.number.unit or asked[2]
-        del unit
-        points = compute.series(tuple(self.chart.facts[i] for i in base)).points
+        course = compute.series(tuple(numeric(self.chart.facts[i]) for i in base))
+        limit = in_unit(float(value), s.number.unit or asked[2], course.unit)
+        if limit is None:
+            return _fault("unit", "the limit's unit is not that of the results")
         ok = {"<": float.__lt__, "<=": float.__le__, ">": float.__gt__, ">=": float.__ge__}[sign]
-        ids = frozenset(i for f, v in points if ok(v, float(value)) and (i := self.chart.id_of(f)) is not None)
+        passing = {f.reference for f, v in course.points if ok(v, limit)}
+        ids = frozenset(i for i in base if self.chart.facts[i].reference in passing)
         return Held(ids=ids) if ids else _fault("direction", "the result is not on that side of the limit")
 
     def _count(self, s: Statement, base: Ids, nameless: bool) -> Held:
@@ -193,7 +219,8 @@ class Judge:
                 x.role == "event" and (x.head or x.dating) and not (x.head and x.head.concept <= birth) for x, _ in rest
             )
             event = event or bool(s.dating)
-            marks = self.computations.age(s, others - birth, event)
+            death = any(x.head and x.head.concept & self.chart.death for x, _ in rest)
+            marks = self.computations.age(s, others - birth, event, death)
             if not marks and others:
                 found = narrow(replace(s, role="value"), others, reading, self.chart, self.pools, frozenset())
                 return Held(ids=found.ids) if found.ids else _fault("number", "the age is not what was worked out")
@@ -263,7 +290,9 @@ class Judge:
         compared = compare(reading, pairs, base, self.chart, self.pools)
         fault = (
             compared.fault
-            or self._cause_fault(reading, pairs)
+            or cause_fault(reading, pairs, self.chart)
+            or order_fault(reading, pairs, self.chart)
+            or same_time_fault(reading, pairs, self.chart)
             or answer_fault(reading, pairs, base, self.chart, self.pools)
             or lists.fault(reading, pairs, self.chart, self.ask, self.pools)
         )
@@ -290,7 +319,7 @@ class Judge:
         marks = tuple(m for m in dict.fromkeys((*(m for m in claim.marks if m in chosen), *chosen)))
         if not marks:
             return Verdict(claim=claim, fault=Fault(kind="unsupported", reason="no evidence holds the claim"))
-        fault = self._relevance(marks, reading) or data.fault(
+        fault = self._relevance(marks) or data.fault(
             claim, reading, [self.chart.marks[m] for m in marks], pairs, self.chart
         )
         if fault:
@@ -305,36 +334,6 @@ class Judge:
             return "searched"
         return "document" if any(m.span for m in found) else "direct"
 
-    def _cause_fault(self, reading: Reading, pairs: list[tuple[Statement, Ids]]) -> Fault | None:
-        """Every word of cause or purpose needs a resource that states the one as the reason of the other."""
-        heads = [s.head for s, _ in pairs if s.head and s.role != "event"]
-        for cue in reading.causes:
-            following = next((m for m in reading.mentions if m.start >= cue.end), None)
-            before = [m for m in reading.mentions if m.end <= cue.start]
-            if cue.text == "for" and (not before or following in heads or following is None):
-                continue
-            if cue.text == "for" and following and not any(following.concept ^ b.concept for b in before):
-                continue
-            if not self._stated(cue, following, pairs) and not self._reason_named(reading, pairs):
-                return Fault(kind="cause", reason="no resource states the reason or cause that is told")
-        return None
-
-    def _stated(self, cue: Cue, following: Mention | None, pairs: list[tuple[Statement, Ids]]) -> bool:
-        """Whether a resource holds the one as a detail of the other; a cause is no more than an allergy's reaction."""
-        linked = [(a, i) for s, ids in pairs for a in s.attributes for i in a.detail & ids]
-        if re.match(r"caus|led|result|induced|attribut|explained", cue.text):
-            return any(self.chart.facts[i].kind == "allergy" for _, i in linked)
-        if re.match(r"reason|indicat", cue.text):
-            return bool(linked)
-        return any(a is following for a, _ in linked)
-
-    def _reason_named(self, reading: Reading, pairs: list[tuple[Statement, Ids]]) -> bool:
-        """A reason may be told in the resource's own words without being a name: all of them stand in it."""
-        words = set(self._content(reading))
-        return bool(words) and any(
-            words <= {t for text in _texts(self.chart, i) for t in tokens(text)} for _, ids in pairs for i in ids
-        )
-
     def _words_fault(self, reading: Reading, chosen: list[str], claim: Claim) -> tuple[str, ...] | Fault:
         """Content words that no rule accounts for must stand in the evidence that was chosen."""
         held: set[str] = set()
@@ -345,7 +344,7 @@ class Judge:
             held.update(t for t in tokens(mark.shown) if named or t not in labels)
             for f in mark.facts[:50]:
                 at = self.chart.id_of(f) if named else None
-                held.update(t for text in (_texts(self.chart, at) if at is not None else ()) for t in tokens(text))
+                held.update(t for text in (fact_texts(self.chart, at) if at is not None else ()) for t in tokens(text))
             held.update(tokens(self.chart.card_of[m].window))
         words = tuple(w for w in self._content(reading) if not set(tokens(w)) <= held)
         if not words:
@@ -393,27 +392,13 @@ class Judge:
             len({compute.when_key(f)[0] for f in facts}) == 1 and len({wording.value_text(f) for f in facts}) == 1
         )
 
-    def _relevance(self, marks: tuple[str, ...], reading: Reading) -> Fault | None:
+    def _relevance(self, marks: tuple[str, ...]) -> Fault | None:
         """Whether the claim answers: the closest things never do, nor does what shares nothing with what was asked."""
         cards = [self.chart.card_of[m] for m in marks]
         keys = {k for t in self.ask.targets for k in t.keys}
         facts = [f for m in marks for f in self.chart.marks[m].facts]
         if any(f.concept.key in keys for f in facts):
             return None
-        if not all(aside(c) for c in cards) or reading.text.lower().startswith("also in the chart"):
+        if not all(aside(c) for c in cards):
             return None
         return Fault(kind="irrelevant", reason="the claim is about something else than was asked")
-
-
-def _texts(chart: Chart, at: int) -> list[str]:
-    fact = chart.facts[at]
-    texts = [
-        fact.concept.label,
-        wording.value_text(fact),
-        fact.status,
-        *(t for c in fact.concept.codings for t in (c.display or "", c.code)),
-    ]
-    for value in fact.details.values():
-        for item in value if isinstance(value, tuple) else (value,):
-            texts += texts_of(item)
-    return texts

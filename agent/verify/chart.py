@@ -14,7 +14,7 @@ from agent.verify.words import KIND_NOUNS, MONTHS, NEUTRAL
 from fhir_tools import units
 from fhir_tools.types import Card, Components, Concept, Fact, Mark, Quantity, Reference
 
-__all__ = ["Chart", "Mention", "aside", "is_list", "texts_of", "tokens"]
+__all__ = ["DEATH", "Chart", "Mention", "aside", "is_list", "texts_of", "tokens"]
 
 Ids = frozenset[int]
 
@@ -23,6 +23,7 @@ _TAG = re.compile(
     r"\s*\((?:disorder|procedure|finding|situation|regime/therapy|event|morphologic abnormality|substance|person)\)$"
 )
 _PAREN = re.compile(r"\s*\(([^()]*)\)")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LISTED = re.compile(r": \d+ \[c\d+\]$")
 _DETAILS = (
     "reason", "relationship", "reaction", "severity", "body_site", "dosage", "route", "stage", "outcome",
@@ -42,7 +43,8 @@ _FORMS = frozenset(
     ointment patch spray inhaler topical syringe prefilled pen chewable human structure substance product medicinal
     containing only""".split()
 )
-_LIFE = ("Patient.birthDate", "Patient.deceasedDateTime")
+DEATH = "Patient.deceasedDateTime"
+_LIFE = ("Patient.birthDate", DEATH)
 _PERSON = {
     "date of birth": ("born", "dob", "birth date", "birthdate", "birthday"), "gender": ("sex",),
     "medical record number": ("mrn",), "deceased": ("died", "dead", "death", "date of death"),
@@ -80,6 +82,12 @@ class _Name:
 def tokens(text: str) -> tuple[str, ...]:
     """The words and numbers of a text in lower case, punctuation dropped."""
     return tuple(m[0] for m in _TOKEN.finditer(normal(text)))
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_noun(text: str) -> bool:
+    """Whether a text is no more than a kind's own noun ("imaging studies"), which names nothing."""
+    return len(text) < 40 and any(p.fullmatch(normal(text).strip()) for p in KIND_NOUNS.values())
 
 
 def is_list(card: Card) -> bool:
@@ -171,11 +179,10 @@ class Chart:
                     elif whole:
                         found.setdefault(at, []).append(mark.id)
         for mark in self.marks.values():
-            if mark.computation and mark.computation.op == "list":
-                for fact in mark.computation.inputs:
-                    at_ = self.id_of(fact)
-                    if at_ is not None:
-                        found.setdefault(at_, []).append(mark.id)
+            for fact in _stood_for(mark):
+                at_ = self.id_of(fact)
+                if at_ is not None:
+                    found.setdefault(at_, []).append(mark.id)
         return found
 
     def marks_for(self, at: int) -> list[str]:
@@ -185,6 +192,11 @@ class Chart:
     def kind(self, kind: str) -> Ids:
         """The facts of a kind."""
         return frozenset(i for i, f in enumerate(self.facts) if f.kind == kind)
+
+    @property
+    def death(self) -> Ids:
+        """The facts that tell the patient's death."""
+        return frozenset(i for i, f in enumerate(self.facts) if f.path == DEATH)
 
     def is_unit(self, text: str) -> bool:
         """Whether the evidence writes this unit."""
@@ -243,7 +255,7 @@ class Chart:
         words = tokens(text)
         if not words or (all(w.isdigit() and len(w) < 5 for w in words)):
             return
-        if any(p.fullmatch(normal(text).strip()) for p in KIND_NOUNS.values()):
+        if _is_noun(text):
             return
         if len(words) == 1 and not always and (words[0] in NEUTRAL or words[0] in MONTHS or words[0] in ("yes", "no")):
             return
@@ -285,6 +297,15 @@ class Chart:
                 continue
             return words, name
         return None
+
+
+def _stood_for(mark: Mark) -> Iterator[Fact]:
+    """The facts that a computation's mark stands for: all of a list; of a count those whose date it shows."""
+    c = mark.computation
+    if c is None or c.op not in ("list", "count"):
+        return
+    shown = set(_DAY.findall(mark.shown)) if c.op == "count" else set()
+    yield from (f for f in c.inputs if c.op == "list" or (f.when and f.when.text in shown))
 
 
 def _closed(text: str, start: int, end: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent.verify.chart import Chart
 from agent.verify.facts import Fault
@@ -12,7 +12,7 @@ from agent.verify.reading import Reading
 from agent.verify.statements import Cue, Statement
 from fhir_tools import compute
 
-__all__ = ["Compared", "answer_fault", "compare"]
+__all__ = ["Compared", "against", "compare", "course_of"]
 
 _FAULT = Fault(kind="direction", reason="the direction told is not that of the two values")
 
@@ -94,16 +94,17 @@ def _single(cue: Cue, reading: Reading, told: tuple[Statement, Ids], chart: Char
     _, ids = told
     at = max(ids, key=lambda i: compute.when_key(chart.facts[i]))
     key = chart.facts[at].concept.key
-    ordered = _ordered(frozenset(i for i, f in enumerate(chart.facts) if f.concept.key == key), chart, pools)
+    ordered = course_of(frozenset(i for i, f in enumerate(chart.facts) if f.concept.key == key), chart, pools)
     if at not in ordered:
         return Compared(fault=_FAULT)
     first = re.search(r"\b(?:first|baseline|initial|earliest)\b", reading.masked[cue.end :])
     place = ordered.index(at)
     other = ordered[0] if first else ordered[place - 1] if place else None
-    return _against(cue, reading, at, other, chart)
+    return against(cue, reading, at, other, chart)
 
 
-def _against(cue: Cue, reading: Reading, at: int, other: int | None, chart: Chart) -> Compared:
+def against(cue: Cue, reading: Reading, at: int, other: int | None, chart: Chart) -> Compared:
+    """Whether `at` is to `other` as the cue says."""
     if other is None or other == at:
         return Compared(fault=_FAULT)
     course = compute.series((numeric(chart.facts[other]), numeric(chart.facts[at])))
@@ -117,65 +118,17 @@ def _against(cue: Cue, reading: Reading, at: int, other: int | None, chart: Char
 
 def _course(cue: Cue, reading: Reading, base: Ids, chart: Chart, pools: Pools) -> Compared:
     """No value at all: the course from the first to the latest and its last step must both go that way."""
-    ordered = _ordered(base, chart, pools)
+    ordered = course_of(base, chart, pools)
     if len(ordered) < 2:
         return Compared(fault=_FAULT)
-    last_step = _against(cue, reading, ordered[-1], ordered[-2], chart)
+    last_step = against(cue, reading, ordered[-1], ordered[-2], chart)
     if re.search(r"\b(?:previous|prior|before|last|compared)\b", reading.masked):
         return last_step
-    whole = _against(cue, reading, ordered[-1], ordered[0], chart)
+    whole = against(cue, reading, ordered[-1], ordered[0], chart)
     return last_step if last_step.fault else whole
 
 
-def _ordered(ids: Ids, chart: Chart, pools: Pools) -> list[int]:
+def course_of(ids: Ids, chart: Chart, pools: Pools) -> list[int]:
+    """The facts with a number that happened, oldest first."""
     kept = [i for i in pools.happened(ids) if _number(i, chart) is not None]
     return sorted(kept, key=lambda i: compute.when_key(chart.facts[i]))
-
-
-def answer_fault(
-    reading: Reading, held: list[tuple[Statement, Ids]], base: Ids, chart: Chart, pools: Pools
-) -> Fault | None:
-    """Whether a leading yes or no contradicts what follows it, or what the question asked to compare."""
-    if not reading.answer:
-        return None
-    wrong = Fault(kind="negation", reason="yes or no contradicts the evidence")
-    if pools.ask.op == "compare" and pools.ask.direction:
-        ordered = _ordered(base, chart, pools)
-        if len(ordered) >= 2:
-            what = {"higher": "up", "lower": "down", "different": "same"}[pools.ask.direction]
-            found = _against(Cue(what=what, start=0, end=0), _plain(reading), ordered[-1], ordered[-2], chart)
-            true = (found.fault is None) != (pools.ask.direction == "different")
-            return None if true == (reading.answer == "yes") else wrong
-    opposed = reading.denied or any(s.statuses & _NO or s.denied_statuses for s, _ in held) or bool(reading.relative)
-    opposed = opposed or reading.direction_denied
-    taking = pools.ask.op == "taking" or pools.ask.current
-    if taking and not opposed and held:
-        facts = [chart.facts[i] for _, ids in held for i in ids if chart.facts[i].kind == "medication"]
-        if facts and reading.answer == "yes" and not any(f.details.get("taking", "taking") == "taking" for f in facts):
-            return wrong
-        if facts and all(f.details.get("taking", "") not in ("taking", "") for f in facts):
-            opposed = True
-    if reading.answer == "yes":
-        over = (
-            any(s.statuses & _OVER for s, _ in held)
-            and not taking
-            and not any((s.statuses & _NO) - _OVER or s.denied_statuses for s, _ in held)
-        )
-        return wrong if opposed and not (over and not reading.denied and not reading.direction_denied) else None
-    if (
-        reading.directions
-        or any(s.number and s.number.comparator for s, _ in held)
-        or any(s.interpretations for s, _ in held)
-    ):
-        return None
-    return None if opposed else wrong
-
-
-_OVER = frozenset(("ended", "resolved", "inactive", "remission", "completed"))
-"""What is over has been there: a yes to "any history of", and a no to "still"."""
-_NO = frozenset(("error", "refuted", "planned", "cancelled", "not-done", "unconfirmed", "ended", "on-hold", "resolved",
-                 "inactive", "remission", "completed"))  # fmt: skip
-
-
-def _plain(reading: Reading) -> Reading:
-    return replace(reading, direction_denied=False)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from agent.verify.chart import Chart
+from agent.verify.chart import DEATH, Chart
 from agent.verify.checks import has_status
 from agent.verify.pools import Ids, Pools, numeric
 from agent.verify.reading import Reading
@@ -128,11 +128,13 @@ class Computations:
         read = compute.in_order(c.inputs)
         return (read[0].reference, read[-1].reference) == (points[0][0].reference, points[-1][0].reference)
 
-    def age(self, s: Statement, others: Ids, told_event: bool) -> tuple[str, ...]:
-        """The marks that bear an age: now, or at the event that the claim names."""
+    def age(self, s: Statement, others: Ids, told_event: bool, told_death: bool) -> tuple[str, ...]:
+        """The marks that bear an age: now, at death, or at the event that the claim names."""
         found = []
         for mark, c in self.of("age", "age_at"):
-            events = {f.reference for f in c.inputs if f.path != "Patient.birthDate"}
+            if any(f.path == DEATH for f in c.inputs) != told_death:
+                continue
+            events = {f.reference for f in c.inputs if f.path not in ("Patient.birthDate", DEATH)}
             named = {self.chart.facts[i].reference for i in others}
             at_event = bool(events) or c.op == "age_at"
             if at_event and not (events <= named if named else not told_event and self.pools.ask.op == "age_at"):
@@ -169,6 +171,8 @@ class Computations:
                 yield inside
             return
         yield kept
+        if s.within is not None:
+            return
         if self.pools.ask.window is not None:
             yield self.pools.asked(kept)
         card = self.chart.card_of[mark.id]

@@ -41,7 +41,9 @@ _RELATIONS: tuple[tuple[Relation, re.Pattern[str]], ...] = (
     ("before", re.compile(r"\b(?:before|prior to)\s*$")),
     ("until", re.compile(r"\b(?:until|till|through|up to|to|by)\s*$")),
 )
-_AS_RECORDED = re.compile(r"\b(?:recorded|listed|documented|noted) (?:as )?(?:\w+[ -]?){1,2}(?=\s*(?:on\s*|\(\s*)$)")
+_AS_RECORDED = re.compile(
+    r"\b(?:recorded|listed|documented|noted) (?:(?:as )?(?:\w+[ -]?){1,2}|\([^()]*\))(?=\s*(?:on\s*|\(\s*)$)"
+)
 _BEGINNING = re.compile(
     r"\b(?:order(?:ed)?|record(?:ed)?|listed|started|onset|diagnos\w+|documented|prescribed|authored|given|since|dated|admitted)\b|[\x02\x03]"
 )

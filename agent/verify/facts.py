@@ -13,6 +13,7 @@ from agent.verify.computed import shown_numbers
 from agent.verify.datings import Dating
 from agent.verify.pools import Ids, Pools
 from agent.verify.reading import Reading
+from agent.verify.roles import has_role
 from agent.verify.statements import Statement
 from fhir_tools import compute
 from fhir_tools.types import Concept
@@ -43,7 +44,15 @@ class Narrowing:
 
 
 def universe(s: Statement, chart: Chart, ask: Ask, named: tuple[str, ...]) -> Ids:
-    """The facts that a statement can be about: its name's, its noun's, else what was asked or is cited."""
+    """The facts that a statement can be about: those of its subject, in the window and of the role it tells."""
+    ids = _subject(s, chart, ask, named)
+    if s.within is not None:
+        ids &= s.within
+    return frozenset(i for i in ids if has_role(chart.facts[i], s.roles)) if s.roles else ids
+
+
+def _subject(s: Statement, chart: Chart, ask: Ask, named: tuple[str, ...]) -> Ids:
+    """Its name's, its noun's, else what was asked or is cited."""
     if s.head:
         return s.head.concept
     if s.nouns:
@@ -208,7 +217,9 @@ def _qualified(s: Statement, ids: Ids, pool: Ids, chart: Chart, pools: Pools, ot
     if "mean" in s.qualifiers and s.role == "value":
         return _none("qualifier", "an average is told that was not worked out")
     if s.nouns and s.head:
-        pool = pool | frozenset(i for kind in s.nouns for i in chart.kind(kind) if chart.facts[min(ids)].kind == kind)
+        like = chart.facts[min(ids)].kind
+        more = frozenset(i for kind in s.nouns if kind == like for i in chart.kind(kind))
+        pool = pool | (more if s.within is None else more & s.within)
     ends = s.dating is not None and s.dating.start < (s.number.start if s.number else 0)
     for what in sorted(told):
         kept = frozenset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import Literal
 
 from agent.types import Ask
 from agent.verify.chart import Chart, tokens
@@ -11,6 +12,7 @@ from agent.verify.checks import day_fits, has_status
 from agent.verify.datings import Dating
 from agent.verify.told import Day, days_in, normal
 from fhir_tools import compute
+from fhir_tools.cards.measurement import extremes
 from fhir_tools.types import Components, Fact, Missing
 
 __all__ = ["Ids", "Pools", "bounds", "numeric"]
@@ -144,15 +146,20 @@ class Pools:
     def _extreme(self, what: str, at: int, pool: Ids) -> bool:
         facts = self.chart.facts
         mine = numeric(facts[at])
-        course = compute.series(_unique(numeric(facts[i]) for i in pool | {at}))
-        value = next(
-            (v for f, v in course.points if f is mine or (f.reference == mine.reference and f.path == mine.path)), None
-        )
-        if value is None:
-            return False
-        values = [v for _, v in course.points]
-        edge = max(values) if what == "highest" else min(values)
-        return abs(value - edge) <= 1e-9 * max(1.0, abs(edge))
+        numbers = _unique(numeric(facts[i]) for i in pool | {at})
+        which: Literal["highest", "lowest"] = "highest" if what == "highest" else "lowest"
+        edge = extremes(numbers, which, self._molar_mass(at))
+        return any((f.reference, f.path) == (mine.reference, mine.path) for f in edge)
+
+    def _molar_mass(self, at: int) -> float | None:
+        """The molar mass that the cards' own computations over this fact's concept were given."""
+        key = numeric(self.chart.facts[at]).concept.key
+        for mark in self.chart.marks.values():
+            c = mark.computation
+            mass = c.params.get("molar_mass") if c else None
+            if c and mass and any(f.concept.key == key for f in c.inputs[:1]):
+                return float(mass)
+        return None
 
     def closest(self, at: int, pool: Ids, anchors: list[date]) -> bool:
         """Whether no fact of the pool is nearer to the anchor's day than this one."""

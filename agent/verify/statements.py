@@ -8,6 +8,7 @@ from typing import Literal
 
 from agent.verify.chart import Mention
 from agent.verify.datings import Dating, datings
+from agent.verify.roles import roles_told
 from agent.verify.told import Day, Number
 from agent.verify.words import (
     CAUSES,
@@ -23,6 +24,7 @@ from agent.verify.words import (
 __all__ = ["Cue", "Parts", "Role", "Statement", "counts", "denied_before"]
 
 Role = Literal["value", "count", "mean", "change", "age", "event"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
@@ -195,7 +197,9 @@ class Parts:
         """Whether a date before a number is the number's own: not one in brackets behind a name."""
         between = self.masked[d.end : n.start]
         bracket = self.masked[: d.start].rstrip().endswith("(") and between.lstrip().startswith(")")
-        return not bracket
+        # "given on 2019-03-02 (8 records, first …)": what stands in brackets is told of all of them
+        counted = counts(self.masked, n) and between.strip() == "(" and d.days[-1].day is not None
+        return not bracket and not counted
 
     def _valued(self, n: Number, heads: list[Mention], dating: Dating | None, clause: int) -> Statement:
         before = [h for h in heads if h.end <= n.start]
@@ -273,7 +277,12 @@ class Parts:
         nouns = frozenset(k for k, p in KIND_NOUNS.items() if p.search(self.masked, *span))
         text = self.masked[span[0] : span[1]]
         statements = [s if s.head or s.nouns else replace(s, nouns=nouns, noun_words=text) for s in statements]
+        statements = [replace(s, roles=self._roles(s, span)) for s in statements]
         return [replace(s, denied=True) for s in statements] if self._denies(span) else statements
+
+    def _roles(self, s: Statement, span: tuple[int, int]) -> frozenset[str]:
+        counted_to = s.number.end if s.number and s.role == "count" else None
+        return roles_told(self.masked, span, s.at, counted_to=counted_to)
 
     def _noun_after(self, cue: Cue) -> tuple[frozenset[str], str]:
         following = re.match(r"(?:'s)?\s+((?:[a-z]+\s+){0,2}?)", self.masked[cue.end :])

@@ -9,7 +9,7 @@ from agent.verify.told import Number
 from fhir_tools import units
 from fhir_tools.types import Components, Fact, Quantity
 
-__all__ = ["Match", "figures", "fits", "number_fits", "pair_fits", "quantities_of", "unit_spelling"]
+__all__ = ["Match", "figures", "fits", "in_unit", "number_fits", "pair_fits", "quantities_of", "unit_spelling"]
 
 Match = Literal["yes", "unit", "sign", "no"]
 """`unit`: the digits agree and the unit does not; `sign`: the comparator does not."""
@@ -79,6 +79,17 @@ def _converted(quantity: Quantity, unit: str) -> Quantity | None:
         return units.convert(quantity, units.canonical(unit, None) or unit)
     except ValueError:
         return None
+
+
+def in_unit(value: float, unit: str | None, wanted: str | None) -> float | None:
+    """A limit in the unit of a course; without a unit it is meant in that one. None where the units do not fit."""
+    if unit is None or wanted is None:
+        return value if unit is None else None
+    quantity = Quantity(value=value, unit=unit, code=units.canonical(unit, None) or unit)
+    if _same_unit(wanted, quantity):
+        return value
+    converted = _converted(quantity, wanted)
+    return converted.value if converted else None
 
 
 def quantities_of(fact: Fact) -> Iterable[Quantity]:

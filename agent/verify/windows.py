@@ -26,7 +26,9 @@ class Windowed:
 
 
 _LEAD = re.compile(r"\b(?:latest|last|first|highest|lowest|previous|closest|mean|average|results?)\s*$")
-_COUNTED = re.compile(r"(?<![\w.])(?:\d+|once|twice|one|two|three)\b[^.;:]*\b(?:recorded|on record|times?|results?)\s*$")
+_COUNTED = re.compile(
+    r"(?<![\w.])(?:\d+|once|twice|one|two|three)\b[^.;:]*\b(?:recorded|on record|times?|results?)\s*$"
+)
 _PLAIN = re.compile(
     r"\b(?:to|through|until|till|since|before|after|between|and|from|in|on|up|the|during|of|prior)\b|[\W_]+"
 )

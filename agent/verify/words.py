@@ -19,6 +19,7 @@ __all__ = [
     "NEUTRAL",
     "NUMBER_WORDS",
     "QUALIFIERS",
+    "RECORD_ROLES",
     "RELATIVE",
     "RELATIVE_TIME",
     "STATUSES",
@@ -70,7 +71,7 @@ QUALIFIERS: dict[str, re.Pattern[str]] = {
 DIRECTIONS: dict[str, re.Pattern[str]] = {
     "same": _any(
         r"unchanged", r"no(?: \w+)? change[sd]?", r"(?:not|n't|never|hasn't|has not|did not|didn't)(?: \w+)? changed?",
-        r"stable", r"the same(?: as)?", r"same", r"equal(?: to)?", r"identical(?: to)?", r"steady",
+        r"stable", r"the same(?: as)?(?! time)", r"same(?! time)", r"equal(?: to)?", r"identical(?: to)?", r"steady",
         r"constant", r"flat", r"no difference",
     ),
     "up": _any(
@@ -117,6 +118,14 @@ STATUSES: dict[str, re.Pattern[str]] = {
     "confirmed": _any(r"confirmed"),
     "started": _any(r"started", r"began", r"begun", r"initiated", r"start(?: date)?", r"newly"),
 }  # fmt: skip
+
+RECORD_ROLES: dict[str, re.Pattern[str]] = {
+    "order": _any(r"(?:re)?orders?", r"(?:re)?ordered", r"prescribed", r"prescriptions?"),
+    "administration": _any(r"given", r"administered", r"administrations?", r"infused", r"injected"),
+    "dispense": _any(r"dispensed", r"dispens(?:es?|ings?)", r"filled"),
+    "statement": _any(r"stated", r"reported as taken", r"self-reported"),
+}
+"""What a drug's record is told to be (details["role"]): R4 MedicationRequest, -Administration, -Dispense, -Statement."""
 
 INTERPRETATIONS: dict[str, re.Pattern[str]] = {
     "critical": _any(r"critical(?:ly)?(?: high| low)?", r"panic"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 from fhir_tools import compute, wording
 from fhir_tools.cards.marks import Marks
 from fhir_tools.types import Card, Computation, Concept, Fact, Mark, Missing, Quantity
 
-__all__ = ["measurement_card", "numbers_of"]
+__all__ = ["extremes", "measurement_card", "numbers_of"]
 
 _YEARS = 8
 
@@ -74,18 +77,73 @@ def _roles(told: tuple[Fact, ...], molar_mass: float | None) -> dict[str, Fact]:
     if len(told) > 1:
         roles |= {"previous": told[-2], "first": told[0]}
     numbers = tuple(numbers_of(f) for f in told)
-    course = compute.series(numbers, molar_mass)
-    if len(course.points) > 1:
-        whole = {id(n): f for n, f in zip(numbers, told, strict=True)}
-        # of equal extremes the latest is told: it is the one that matters now
-        high = max(reversed(course.points), key=lambda p: p[1])[0]
-        low = min(reversed(course.points), key=lambda p: p[1])[0]
-        roles |= {"highest": whole[id(high)], "lowest": whole[id(low)]}
+    whole = {id(n): f for n, f in zip(numbers, told, strict=True)}
+    if sum(isinstance(n.value, Quantity) for n in numbers) > 1:
+        for role in _EXTREMES:
+            found = extremes(numbers, role, molar_mass)
+            # of equal extremes the latest is told: it is the one that matters now
+            roles |= {role: whole[id(found[-1])]} if found else {}
     return roles
 
 
+_EXTREMES: tuple[Literal["highest", "lowest"], ...] = ("highest", "lowest")
+
+
+def extremes(
+    numbers: tuple[Fact, ...], which: Literal["highest", "lowest"], molar_mass: float | None = None
+) -> tuple[Fact, ...]:
+    """The facts, oldest first, that are the highest (lowest) of them for certain; none where that is not known.
+
+    A result with a comparator bounds its value on one side (R4 Quantity.comparator): `>200` is the highest when no
+    other result is or may be above 200, and where a `>150` may be above an exact 180 nothing is. The same goes for
+    results in units that do not meet.
+    """
+    exact, below, beyond = _sides(numbers, which, molar_mass) or ([], [], [])
+    for kind in (beyond, exact, below):
+        if not kind:
+            continue
+        edge = max(v for _, v in kind)
+        slack = 1e-9 * max(1.0, abs(edge))
+        others = (v for group in (exact, below, beyond) for _, v in group)
+        return tuple(f for f, v in kind if v >= edge - slack) if max(others) <= edge + slack else ()
+    return ()
+
+
+_Valued = list[tuple[Fact, float]]
+
+
+def _sides(
+    numbers: tuple[Fact, ...], which: Literal["highest", "lowest"], molar_mass: float | None
+) -> tuple[_Valued, _Valued, _Valued] | None:
+    """Exact results, those that lie short of their bound and those beyond it; the sign turned for "lowest".
+
+    None where a result's unit does not meet the others'.
+    """
+    ordered = [f for f in compute.in_order(numbers) if isinstance(f.value, Quantity)]
+    course = compute.series(tuple(_bare(f) for f in ordered), molar_mass)
+    if course.left_out:
+        return None
+    sign, high = (1, ">") if which == "highest" else (-1, "<")
+    sides: tuple[_Valued, _Valued, _Valued] = ([], [], [])
+    for fact, (_, value) in zip(ordered, course.points, strict=True):
+        comparator = fact.value.comparator if isinstance(fact.value, Quantity) else None
+        side = sides[0] if not comparator else sides[2] if comparator[0] == high else sides[1]
+        side.append((fact, sign * value))
+    return sides
+
+
+def _bare(fact: Fact) -> Fact:
+    """The fact with its bound as a number, to bring it to the unit of the others."""
+    value = replace(fact.value, comparator=None) if isinstance(fact.value, Quantity) else fact.value
+    return replace(fact, value=value)
+
+
 def _roles_line(marks: Marks, told: tuple[Fact, ...], molar_mass: float | None, used: list[str]) -> str:
-    parts = [f"{role} {_point(marks.fact(fact, role), fact, used)}" for role, fact in _roles(told, molar_mass).items()]
+    roles = _roles(told, molar_mass)
+    parts = [f"{role} {_point(marks.fact(fact, role), fact, used)}" for role, fact in roles.items()]
+    unknown = [role for role in _EXTREMES if role not in roles]
+    if len(told) > 1 and unknown and any(isinstance(numbers_of(f).value, Quantity) for f in told):
+        parts.append(f"{' and '.join(unknown)} not known: results with < or > or in units that do not meet")
     if len(told) == 1:
         numeric = isinstance(numbers_of(told[0]).value, Quantity)
         marks.fact(told[0], "first", *(("highest", "lowest") if numeric else ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -424,3 +425,11 @@ def test_progress_rises_to_the_size_of_all_files(store: LocalStore, write: Calla
     size = sum(p.stat().st_size for p in paths)
     assert seen[-1] == (size, size) and {total for _, total in seen} == {size}
     assert [done for done, _ in seen] == sorted(done for done, _ in seen) and len(seen) > 2
+
+
+def test_the_garbage_collector_runs_again_after_good_and_bad_files(
+    store: LocalStore, write: Callable[..., Path]
+) -> None:
+    assert gc.isenabled()
+    load([write("bad.json", b'{"resourceType":"Patient"'), write("good.json", PATIENT)], store)
+    assert gc.isenabled() and store.has("Patient/p")

@@ -32,7 +32,10 @@ def draft(ask: Ask, evidence: Evidence) -> Draft:
     if claims:
         return Draft(claims=(*claims, *absence.also(ask, evidence)), warnings=_warnings(ask, evidence))
     told = absence.draft(ask, evidence)
-    return told or Draft(status="refused", note=f"The question was understood as {_understood(ask)}, which these records do not answer. {_POINTER}")
+    return told or Draft(
+        status="refused",
+        note=f"The question was understood as {_understood(ask)}, which these records do not answer. {_POINTER}",
+    )
 
 
 def _claims(ask: Ask, card: Card, evidence: Evidence) -> tuple[Claim, ...]:

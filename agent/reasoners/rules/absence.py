@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from agent.reasoners.rules import say
-from agent.types import Absence, Ask, Claim, Draft, Evidence
+from agent.types import Absence, Ask, Claim, Draft, Evidence, Status
 from fhir_tools import wording
 from fhir_tools.types import Card, Fact
 
 __all__ = ["also", "draft", "standings"]
 
 _WORDS = {
-    "measurement": "results and vital signs", "social": "social history", "condition": "conditions", "medication": "medications",
-    "allergy": "allergies", "immunization": "immunizations", "procedure": "procedures", "imaging": "imaging studies",
-    "report": "reports", "document": "notes", "encounter": "encounters", "family": "family history", "order": "orders",
-    "careplan": "care plans", "goal": "goals", "device": "devices", "patient": "the patient's own record",
+    "measurement": "results and vital signs", "social": "social history", "condition": "conditions",
+    "medication": "medications", "allergy": "allergies", "immunization": "immunizations", "procedure": "procedures",
+    "imaging": "imaging studies", "report": "reports", "document": "notes", "encounter": "encounters",
+    "family": "family history", "order": "orders", "careplan": "care plans", "goal": "goals", "device": "devices",
+    "patient": "the patient's own record",
 }  # fmt: skip
 
 
@@ -23,13 +24,13 @@ def draft(ask: Ask, evidence: Evidence) -> Draft | None:
         return None
     notes = " ".join(_note(a) for a in evidence.absent)
     complete = evidence.complete and all(a.complete for a in evidence.absent)
-    opaque = any(a.opaque for a in evidence.absent)
-    status = "not_found" if complete and not opaque else "incomplete"
+    opaque = sum(a.opaque for a in evidence.absent)
+    status: Status = "not_found" if complete and not opaque else "incomplete"
     if opaque:
-        notes += f" {sum(a.opaque for a in evidence.absent)} entries there have neither a code nor a readable name, so it could be among them."
+        notes += f" {opaque} entries there have neither a code nor a readable name, so it could be among them."
     if not complete:
         notes += " The search was not complete, so this does not show that there is none."
-    return Draft(status=status, note=notes, claims=_closest(evidence))  # type: ignore[arg-type]
+    return Draft(status=status, note=notes, claims=_closest(evidence))
 
 
 def _note(absence: Absence) -> str:
@@ -74,7 +75,11 @@ def standings(ask: Ask, card: Card) -> tuple[Claim, ...]:
     for standing, fact in newest.items():
         lead = "No: " if ask.expects == "bool" and not out and standing != "unconfirmed" else ""
         value = say.truth(False) if lead else None
-        out.append(say.claim(f"{lead}{say.name(fact)} {_STANDING[standing]}{say.on(fact) if fact.when else ''}.", say.mark_of(card, fact), value=value))
+        out.append(
+            say.claim(
+                f"{lead}{say.name(fact)} {_STANDING[standing]}{say.on(fact) if fact.when else ''}.",
+                say.mark_of(card, fact),
+                value=value,
+            )
+        )
     return tuple(out)
-
-

@@ -18,5 +18,9 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
             continue
         told = line.rsplit('"', 1)[-1].strip()
         kind = say.name(mark.fact)
-        out.append(say.claim(f'{kind}, {wording.day_text(mark.fact.when)}: "{mark.span.quote}"{f" {told}" if told else ""}.', mark))
+        out.append(
+            say.claim(
+                f'{kind}, {wording.day_text(mark.fact.when)}: "{mark.span.quote}"{f" {told}" if told else ""}.', mark
+            )
+        )
     return tuple(out)

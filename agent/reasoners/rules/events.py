@@ -12,7 +12,14 @@ from fhir_tools.types import Card, Concept, Fact, Interval, Mark, Quantity
 
 __all__ = ["claims"]
 
-_DONE = {"immunization": "given", "procedure": "performed", "imaging": "taken", "report": "reported", "document": "written", "order": "ordered"}
+_DONE = {
+    "immunization": "given",
+    "procedure": "performed",
+    "imaging": "taken",
+    "report": "reported",
+    "document": "written",
+    "order": "ordered",
+}
 
 
 def claims(ask: Ask, card: Card, evidence: Evidence | None = None) -> tuple[Claim, ...]:
@@ -24,27 +31,18 @@ def claims(ask: Ask, card: Card, evidence: Evidence | None = None) -> tuple[Clai
     return _BY_OP.get(ask.op, _listed)(ask, card)
 
 
-def _last(facts: tuple[Fact, ...]) -> Fact:
-    return compute.in_order(facts)[-1]
-
-
 def _exists(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if card.kind == "allergy" and all(f.details.get("negation") for f in card.facts):
-        return tuple(say.claim(f"No: {_statement(m.fact)}.", m, value=say.truth(False)) for m in card.marks[:1] if m.fact)
+        return tuple(
+            say.claim(f"No: {_statement(m.fact)}.", m, value=say.truth(False)) for m in card.marks[:1] if m.fact
+        )
     out: list[Claim] = []
-    for group in _by_concept(card.facts)[:6]:
-        fact = _last(group)
+    for group in say.by_name(card.facts)[:6]:
+        fact = say.last(group)
         mark = say.mark_of(card, fact)
         lead = "" if out else "Yes: "
         out.append(say.claim(f"{lead}{_statement(fact, len(group))}.", mark, value=None if out else say.truth(True)))
     return tuple(out)
-
-
-def _by_concept(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
-    groups: dict[str, list[Fact]] = {}
-    for fact in facts:
-        groups.setdefault(say.name(fact).lower(), []).append(fact)
-    return tuple(tuple(g) for g in groups.values())
 
 
 def _statement(fact: Fact, number: int = 1) -> str:
@@ -79,15 +77,27 @@ def _statement(fact: Fact, number: int = 1) -> str:
 def _condition(fact: Fact) -> str:
     status = fact.details.get("clinical") or "recorded"
     end = fact.details.get("abatement")
-    until = f", until {end.text}" if isinstance(end, Interval) else f", ended {end}" if isinstance(end, str) and end != "yes" else ""
+    until = (
+        f", until {end.text}"
+        if isinstance(end, Interval)
+        else f", ended {end}"
+        if isinstance(end, str) and end != "yes"
+        else ""
+    )
     since = f", since {fact.when.text}" if fact.when and fact.when.text else ""
     severity = f" ({fact.details['severity']})" if fact.details.get("severity") else ""
-    return f"{say.name(fact)}{severity} is recorded as {status}{since}{until}" if status != "recorded" else f"{say.name(fact)}{severity} is recorded{since}{until}"
+    return (
+        f"{say.name(fact)}{severity} is recorded as {status}{since}{until}"
+        if status != "recorded"
+        else f"{say.name(fact)}{severity} is recorded{since}{until}"
+    )
 
 
 def _allergy(fact: Fact) -> str:
-    parts = [x for x in (fact.details.get("clinical"), f"criticality {fact.details['criticality']}" if fact.details.get("criticality") else "", f"reaction {fact.details['reaction']}" if fact.details.get("reaction") else "") if x]
-    return f"{say.name(fact)} is recorded{f' ({chr(44).join(parts)})' if parts else ''}{say.on(fact) if fact.when else ''}".replace(",", ", ").replace(",  ", ", ")
+    d = fact.details
+    parts = [d.get("clinical"), *(f"{name} {d[name]}" for name in ("criticality", "reaction") if d.get(name))]
+    told = ", ".join(p for p in parts if p)
+    return f"{say.name(fact)} is recorded{f' ({told})' if told else ''}{say.on(fact) if fact.when else ''}"
 
 
 def _relative(fact: Fact) -> str:
@@ -108,7 +118,18 @@ def _visit(fact: Fact) -> str:
     return f"{say.name(fact)}{f' ({extra})' if extra else ''}, {wording.period_text(fact.when)}"
 
 
-_CLASSES = {"AMB": "ambulatory", "IMP": "inpatient", "ACUTE": "inpatient", "NONAC": "inpatient", "EMER": "emergency", "HH": "home health", "VR": "virtual", "OBSENC": "observation", "SS": "short stay", "PRENC": "pre-admission"}
+_CLASSES = {
+    "AMB": "ambulatory",
+    "IMP": "inpatient",
+    "ACUTE": "inpatient",
+    "NONAC": "inpatient",
+    "EMER": "emergency",
+    "HH": "home health",
+    "VR": "virtual",
+    "OBSENC": "observation",
+    "SS": "short stay",
+    "PRENC": "pre-admission",
+}
 
 
 def _by_role(word: str, role: str) -> Callable[[Ask, Card], tuple[Claim, ...]]:
@@ -116,7 +137,11 @@ def _by_role(word: str, role: str) -> Callable[[Ask, Card], tuple[Claim, ...]]:
         ordered = compute.in_order(card.facts)
         if role == "previous" and len(ordered) < 2:
             return ()
-        fact = {"first": ordered[0], "latest": ordered[-1], "previous": ordered[-2] if len(ordered) > 1 else ordered[-1]}[role]
+        fact = {
+            "first": ordered[0],
+            "latest": ordered[-1],
+            "previous": ordered[-2] if len(ordered) > 1 else ordered[-1],
+        }[role]
         dated = [f for f in ordered if f.when and f.when.low]
         if role == "first" and dated:
             fact = dated[0]
@@ -130,22 +155,36 @@ def _first(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return _by_role("First", "first")(ask, card)
     dated = [f for f in card.facts if f.when and f.when.low]
     if not dated:
-        return tuple(say.claim(f"{say.name(f)} is recorded without a date.", say.mark_of(card, f)) for f in card.facts[:1])
+        return tuple(
+            say.claim(f"{say.name(f)} is recorded without a date.", say.mark_of(card, f)) for f in card.facts[:1]
+        )
     fact = compute.in_order(tuple(dated))[0]
     word = "onset" if fact.details.get("onset") else "recorded date"
-    return (say.claim(f"{say.name(fact)} was first recorded{say.on(fact)} ({word}).", say.mark_of(card, fact), value=say.date_value(fact)),)
+    return (
+        say.claim(
+            f"{say.name(fact)} was first recorded{say.on(fact)} ({word}).",
+            say.mark_of(card, fact),
+            value=say.date_value(fact),
+        ),
+    )
 
 
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
     mark = say.computed(card, "count")
     facts = mark.facts if mark else card.facts
     where = f" {card.window}" if card.window else ""
-    label = say.name(facts[-1]) if len(_by_concept(facts)) == 1 and ask.targets else _NOUN.get(card.kind, card.kind)
+    label = say.name(facts[-1]) if len(say.by_name(facts)) == 1 and ask.targets else _NOUN.get(card.kind, card.kind)
     plural = "s are" if len(facts) != 1 else " is"
     noun = f"{label} record{plural}" if ask.targets else f"{label}{plural}"
     noun = noun.replace("allergys", "allergies").replace("studys", "studies")
     text = f"{len(facts)} {noun} on record{where}, {wording.span_of(compute.in_order(facts))}."
-    return (say.claim(text, mark or say.mark_of(card, facts[0]), value={"kind": "number", "value": len(facts), "unit": None, "date": None}),)
+    return (
+        say.claim(
+            text,
+            mark or say.mark_of(card, facts[0]),
+            value=say.count_value(len(facts)),
+        ),
+    )
 
 
 _NOUN = {"imaging": "imaging study", "report": "report", "family": "family history entry"}
@@ -166,13 +205,19 @@ def _age_at(ask: Ask, card: Card) -> tuple[Claim, ...]:
     event = mark.computation.inputs[-1]
     age = mark.computation.result
     shown = f"{age[0]} or {age[1]}" if isinstance(age, tuple) else str(age)
-    value = None if isinstance(age, tuple) else {"kind": "number", "value": age, "unit": "a", "date": event.when.text if event.when else None}
-    text = f"The patient was {shown} years old when {say.name(event)} was first recorded ({wording.day_text(event.when)})."
+    value = (
+        None
+        if isinstance(age, tuple)
+        else {"kind": "number", "value": age, "unit": "a", "date": event.when.text if event.when else None}
+    )
+    text = (
+        f"The patient was {shown} years old when {say.name(event)} was first recorded ({wording.day_text(event.when)})."
+    )
     return (say.claim(text, mark, say.mark_of(card, event), value=value),)
 
 
 def _status(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    fact = _last(card.facts)
+    fact = say.last(card.facts)
     wanted = "resolved" if ask.state == "resolved" else "active"
     active = fact.status in ("active", "recurrence", "relapse") and not fact.details.get("abatement")
     yes = active if wanted == "active" else not active
@@ -189,7 +234,14 @@ def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
         last = compute.in_order(tuple(by_reason.values()))[-1]
         by_reason = {names(last.details.get("reason")): last}
     verb = "was" if card.kind == "encounter" else f"was {_DONE.get(card.kind, 'recorded')}"
-    return tuple(say.claim(f"{say.name(f)} {verb} for {r}{say.on(f)}.", say.mark_of(card, f), value={"kind": "text", "value": r, "unit": None, "date": None}) for r, f in list(by_reason.items())[-5:])
+    return tuple(
+        say.claim(
+            f"{say.name(f)} {verb} for {r}{say.on(f)}.",
+            say.mark_of(card, f),
+            value=say.text_value(r),
+        )
+        for r, f in list(by_reason.items())[-5:]
+    )
 
 
 def _duration(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -204,7 +256,14 @@ def _duration(ask: Ask, card: Card) -> tuple[Claim, ...]:
         fact = lasted.computation.inputs[0]
         days = lasted.computation.result
         text = f"{say.name(fact)} has been recorded for {days} days, since {wording.day_text(fact.when)}."
-        return (say.claim(text, lasted, say.mark_of(card, fact), value={"kind": "number", "value": days, "unit": "d", "date": None}),)
+        return (
+            say.claim(
+                text,
+                lasted,
+                say.mark_of(card, fact),
+                value={"kind": "number", "value": days, "unit": "d", "date": None},
+            ),
+        )
     return ()
 
 
@@ -218,21 +277,24 @@ def _length(quantity: Quantity) -> str:
 
 
 def _describe(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    fact = _last(card.facts)
+    fact = say.last(card.facts)
     return (say.claim(f"{_statement(fact)}.", say.mark_of(card, fact)), *_duration(ask, card))
 
 
 def _listed(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    rows = [m for m in card.marks if m.facts and not (m.computation and m.computation.op in ("count", "count_by_year", "length_of_stay", "duration", "age_at"))]
+    rows = [
+        m
+        for m in card.marks
+        if m.facts
+        and not (
+            m.computation and m.computation.op in ("count", "count_by_year", "length_of_stay", "duration", "age_at")
+        )
+    ]
     if card.kind == "allergy" and len(rows) > 1:
         rows = [m for m in rows if not m.facts[-1].details.get("negation")] or rows
     if rows and all(m.fact for m in rows):
         rows = sorted(rows, key=lambda m: compute.when_key(m.facts[-1]), reverse=True)
-    return tuple(say.claim(f"{_lead(card, m)}{_grouped(m)}.", m) for m in rows)
-
-
-def _lead(card: Card, mark: Mark) -> str:
-    return ""
+    return tuple(say.claim(f"{_grouped(m)}.", m) for m in rows)
 
 
 def _grouped(mark: Mark) -> str:
@@ -248,12 +310,12 @@ def _grouped(mark: Mark) -> str:
 
 def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """When the last one was over: a condition's abatement, the end of a stay."""
-    fact = _last(card.facts)
+    fact = say.last(card.facts)
     end = fact.details.get("abatement") if fact.kind == "condition" else fact.when
     day = _end_day(fact, end) if isinstance(end, Interval) else ""
     if not day:
         return (say.claim(f"{_statement(fact)}; no end is recorded.", say.mark_of(card, fact)),)
-    value = {"kind": "date", "value": day, "unit": None, "date": day}
+    value = say.day_value(day)
     return (say.claim(f"{_statement(fact)}.", say.mark_of(card, fact), value=value),)
 
 
@@ -274,7 +336,9 @@ def _order(ask: Ask, card: Card, evidence: Evidence | None) -> tuple[Claim, ...]
     first = compute.when_key(a)[0], compute.when_key(b)[0]
     yes = first[0] < first[1] if ask.anchor.relation == "before" else first[0] > first[1]
     relation = "before" if first[0] < first[1] else "after" if first[0] > first[1] else "at the same time as"
-    text = f"{'Yes' if yes else 'No'}: {say.name(a)} was first recorded{say.on(a)}, {relation} {say.name(b)}{say.on(b)}."
+    text = (
+        f"{'Yes' if yes else 'No'}: {say.name(a)} was first recorded{say.on(a)}, {relation} {say.name(b)}{say.on(b)}."
+    )
     return (say.claim(text, say.mark_of(card, a), say.mark_of(other, b), value=say.truth(yes)),)
 
 

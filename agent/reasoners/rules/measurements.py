@@ -24,7 +24,7 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if not told:
         return _without_value(card)
     if ask.threshold and ask.op != "count":
-        return _threshold(ask, card)
+        return _threshold(ask.op if ask.op in ("highest", "lowest") else "latest", *ask.threshold[:2], card)
     tell = _BY_OP.get(ask.op)
     return tell(ask, card) if tell else ()
 
@@ -39,8 +39,16 @@ def _each(card: Card) -> tuple[Claim, ...]:
 
 def _statement(fact: Fact) -> str:
     status = f" ({fact.status})" if fact.status not in ("final", "amended", "corrected", "") else ""
-    flag = f" [{fact.details['interpretation']}]" if fact.details.get("interpretation") else ""
-    return f"{say.name(fact)} was {wording.value_text(fact)}{flag.replace('[', '(').replace(']', ')')}{say.on(fact)}{status}"
+    flag = f" ({fact.details['interpretation']})" if fact.details.get("interpretation") else ""
+    return f"{say.name(fact)} was {wording.value_text(fact)}{flag}{say.on(fact)}{status}"
+
+
+def _when(fact: Fact) -> str:
+    return f"{wording.value_text(fact)}{say.on(fact)}"
+
+
+def _yes(yes: bool) -> str:
+    return "Yes" if yes else "No"
 
 
 def _point(mark: Mark | None, ask: Ask, lead: str = "") -> tuple[Claim, ...]:
@@ -76,7 +84,12 @@ _YES = re.compile(r"\b(current|every day|daily|some days|smoker|yes|positive|pre
 
 def _holds(ask: Ask, mark: Mark | None) -> bool | None:
     """Whether a coded status says yes to "is she a smoker?"; None where the words do not decide it."""
-    if mark is None or mark.fact is None or not isinstance(mark.fact.value, Concept) or not _SMOKING.search(ask.question):
+    if (
+        mark is None
+        or mark.fact is None
+        or not isinstance(mark.fact.value, Concept)
+        or not _SMOKING.search(ask.question)
+    ):
         return None
     told = wording.value_text(mark.fact).lower().replace("-", " ")
     return False if _NO.search(told) else True if _YES.search(told) else None
@@ -94,7 +107,11 @@ def _same_time(card: Card, mark: Mark | None) -> tuple[Claim, ...]:
     if not mark or not mark.fact or not mark.fact.when or mark.fact.when.precision != "time":
         return ()
     twins = [f for f in _told(card) if f.when == mark.fact.when and f.reference != mark.fact.reference]
-    return tuple(say.claim(f"At the same time, {_statement(f)}.", say.mark_of(card, f)) for f in twins[-2:] if say.mark_of(card, f))
+    return tuple(
+        say.claim(f"At the same time, {_statement(f)}.", say.mark_of(card, f))
+        for f in twins[-2:]
+        if say.mark_of(card, f)
+    )
 
 
 def _last_few(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -114,33 +131,40 @@ def _previous(ask: Ask, card: Card) -> tuple[Claim, ...]:
     back = (ask.n or 1) + 1
     if len(told) < back:
         return ()
-    return _point(say.role(card, "previous") if back == 2 else say.mark_of(card, told[-back]), ask, "Before that: " if back > 2 else "Previous: ")
+    return _point(
+        say.role(card, "previous") if back == 2 else say.mark_of(card, told[-back]),
+        ask,
+        "Before that: " if back > 2 else "Previous: ",
+    )
 
 
-def _none_beyond(ask: Ask, card: Card) -> tuple[Claim, ...]:
+def _none_beyond(sign: str, limit: float, card: Card) -> tuple[Claim, ...]:
     """None of the results passes the limit: the extreme shows it."""
-    assert ask.threshold is not None
-    sign, limit, _ = ask.threshold
     mark = say.role(card, "lowest" if sign == "<" else "highest")
     if mark is None or mark.fact is None:
         return ()
     word, side = ("lowest", "below") if sign == "<" else ("highest", "above")
-    text = f"No {say.name(mark.fact)} result is {side} {units.show_number(limit)}: the {word} was {wording.value_text(mark.fact)}{say.on(mark.fact)}."
-    return (say.claim(text, mark, value={"kind": "number", "value": 0, "unit": None, "date": None}),)
+    extreme = f"the {word} was {wording.value_text(mark.fact)}{say.on(mark.fact)}"
+    text = f"No {say.name(mark.fact)} result is {side} {units.show_number(limit)}: {extreme}."
+    return (say.claim(text, mark, value=say.count_value(0)),)
 
 
 def _range(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    return (*_point(say.role(card, "lowest"), ask, _lead("Lowest", card)), *_point(say.role(card, "highest"), ask, _lead("Highest", card)))
+    return (
+        *_point(say.role(card, "lowest"), ask, _lead("Lowest", card)),
+        *_point(say.role(card, "highest"), ask, _lead("Highest", card)),
+    )
 
 
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if ask.threshold and f"{ask.threshold[1]:g}" not in card.window.split():
-        return _none_beyond(ask, card)
+        return _none_beyond(*ask.threshold[:2], card)
     mark = say.computed(card, "count")
     told = _told(card)
     where = f" {card.window}" if card.window else ""
-    text = f"{len(told)} {say.name(told[-1])} result{'s are' if len(told) != 1 else ' is'} recorded{where}, {wording.span_of(told)}."
-    return (say.claim(text, mark, value={"kind": "number", "value": len(told), "unit": None, "date": None}),)
+    results = "results are" if len(told) != 1 else "result is"
+    text = f"{len(told)} {say.name(told[-1])} {results} recorded{where}, {wording.span_of(told)}."
+    return (say.claim(text, mark, value=say.count_value(len(told))),)
 
 
 def _count_by_year(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -160,7 +184,9 @@ def _mean(ask: Ask, card: Card) -> tuple[Claim, ...]:
     out = []
     for mark in means:
         quantity: Quantity = mark.computation.result  # type: ignore[union-attr]
-        text = f"Mean {say.name(mark.facts[-1])}{where} is {wording.quantity_text(quantity)} ({len(mark.facts)} results)."
+        text = (
+            f"Mean {say.name(mark.facts[-1])}{where} is {wording.quantity_text(quantity)} ({len(mark.facts)} results)."
+        )
         out.append(say.claim(text, mark, value=say.number_value(quantity)))
     return tuple(out)
 
@@ -204,8 +230,8 @@ def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
     yes = {"higher": after > before, "lower": after < before, "different": after != before}[direction]
     relation = "higher than" if after > before else "lower than" if after < before else "the same as"
     text = (
-        f"{'Yes' if yes else 'No'}: the latest {say.name(latest.fact)}, {wording.value_text(latest.fact)}{say.on(latest.fact)}, "
-        f"is {relation} the previous one, {wording.value_text(previous.fact)}{say.on(previous.fact)}."
+        f"{_yes(yes)}: the latest {say.name(latest.fact)}, {_when(latest.fact)}, "
+        f"is {relation} the previous one, {_when(previous.fact)}."
     )
     return (say.claim(text, latest, previous, value=say.truth(yes)),)
 
@@ -232,7 +258,11 @@ def _on(ask: Ask, card: Card) -> tuple[Claim, ...]:
     shown = [f for f in told if say.mark_of(card, f)]
     if len(shown) == len(told) <= 4:
         return tuple(say.claim(f"{_statement(f)}{_clock(f)}.", say.mark_of(card, f)) for f in told)
-    return (*_count(ask, card), *_point(say.role(card, "highest"), ask, "Highest: "), *_point(say.role(card, "lowest"), ask, "Lowest: "))
+    return (
+        *_count(ask, card),
+        *_point(say.role(card, "highest"), ask, "Highest: "),
+        *_point(say.role(card, "lowest"), ask, "Lowest: "),
+    )
 
 
 def _clock(fact: Fact) -> str:
@@ -254,18 +284,18 @@ def _exists(ask: Ask, card: Card) -> tuple[Claim, ...]:
     return (say.claim(f"Yes: {_statement(latest.fact)}.", latest, value=say.truth(True)),)
 
 
-def _threshold(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    assert ask.threshold is not None
-    sign, limit, _ = ask.threshold
-    word = {"highest": "highest", "lowest": "lowest"}.get(ask.op, "latest")
+def _threshold(word: str, sign: str, limit: float, card: Card) -> tuple[Claim, ...]:
+    """Whether the latest, highest or lowest result (`word`) passes the limit."""
     mark = say.role(card, word)
     fact = numbers_of(mark.fact) if mark and mark.fact else None
-    if mark is None or mark.fact is None or fact is None or not isinstance(fact.value, Quantity) or fact.value.comparator:
+    if not mark or not mark.fact or not fact or not isinstance(fact.value, Quantity) or fact.value.comparator:
         return ()
     number = fact.value.value
     yes = number > limit if sign == ">" else number >= limit if sign == ">=" else number < limit
     relation = "above" if number > limit else "below" if number < limit else "equal to"
-    text = f"{'Yes' if yes else 'No'}: the {word} {say.name(mark.fact)}, {wording.value_text(mark.fact)}{say.on(mark.fact)}, is {relation} {units.show_number(limit)}."
+    text = (
+        f"{_yes(yes)}: the {word} {say.name(mark.fact)}, {_when(mark.fact)}, is {relation} {units.show_number(limit)}."
+    )
     return (say.claim(text, mark, value=say.truth(yes)),)
 
 
@@ -278,7 +308,11 @@ def _abnormal(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 def _without_value(card: Card) -> tuple[Claim, ...]:
     marks = [m for m in card.marks if m.fact and isinstance(m.fact.value, Missing)]
-    return tuple(say.claim(f"{say.name(m.fact)} has no value{say.on(m.fact)}: {m.fact.value.reason}.", m) for m in marks[-1:] if m.fact and isinstance(m.fact.value, Missing))
+    return tuple(
+        say.claim(f"{say.name(m.fact)} has no value{say.on(m.fact)}: {m.fact.value.reason}.", m)
+        for m in marks[-1:]
+        if m.fact and isinstance(m.fact.value, Missing)
+    )
 
 
 _BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {

@@ -25,13 +25,6 @@ def _orders(card: Card) -> tuple[Fact, ...]:
     return found or card.facts
 
 
-def _by_drug(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
-    groups: dict[str, list[Fact]] = {}
-    for fact in facts:
-        groups.setdefault(say.name(fact).lower(), []).append(fact)
-    return tuple(tuple(g) for g in groups.values())
-
-
 def _mark(card: Card, fact: Fact) -> Mark | None:
     """The fact's own mark, or the computation over the card's records that holds it."""
     own = say.mark_of(card, fact)
@@ -40,20 +33,21 @@ def _mark(card: Card, fact: Fact) -> Mark | None:
     return next((m for m in card.marks if m.computation and any(f.reference == fact.reference for f in m.facts)), None)
 
 
-def _last(facts: tuple[Fact, ...]) -> Fact:
-    return compute.in_order(facts)[-1]
+def _state(fact: Fact) -> str:
+    """What is known of taking it (`fhir_tools.medications`), or the order's own status."""
+    return str(fact.details.get("taking", fact.status))
 
 
 def _taking(ask: Ask, card: Card) -> tuple[Claim, ...]:
     orders = _orders(card)
     active = tuple(f for f in orders if taken(f))
     if active:
-        return tuple(_yes(card, group, i == 0) for i, group in enumerate(_by_drug(active)))
-    return (_no(card, _last(orders)),)
+        return tuple(_yes(card, group, i == 0) for i, group in enumerate(say.by_name(active)))
+    return (_no(card, say.last(orders)),)
 
 
 def _yes(card: Card, group: tuple[Fact, ...], first: bool) -> Claim:
-    fact = _last(group)
+    fact = say.last(group)
     word = "reported as taken" if fact.details.get("role") == "statement" else "listed active"
     dated = f", last {'ordered' if fact.details.get('role') == 'order' else 'stated'}{say.on(fact)}"
     text = f"{'Yes: ' if first else ''}{say.name(fact)} is {word}{dated}{_dose(fact)}."
@@ -61,7 +55,9 @@ def _yes(card: Card, group: tuple[Fact, ...], first: bool) -> Claim:
 
 
 def _dose(fact: Fact) -> str:
-    told = fact.details.get("dosage") or (wording.quantity_text(fact.details["dose"]) if isinstance(fact.details.get("dose"), Quantity) else "")
+    told = fact.details.get("dosage") or (
+        wording.quantity_text(fact.details["dose"]) if isinstance(fact.details.get("dose"), Quantity) else ""
+    )
     route = fact.details.get("route", "")
     return f" ({', '.join(x for x in (told, route) if x)})" if told else ""
 
@@ -74,7 +70,7 @@ _WHY_NOT = {
 
 
 def _no(card: Card, fact: Fact) -> Claim:
-    state = str(fact.details.get("taking", fact.status))
+    state = _state(fact)
     why = _WHY_NOT.get(state, f"the last order is {state}" if fact.details.get("role") == "order" else state)
     text = f"No: {say.name(fact)} is not being taken; {why}, dated{say.on(fact).replace(' on', '').replace(' in', '')}."
     return say.claim(text, _mark(card, fact), value=say.truth(False))
@@ -82,8 +78,8 @@ def _no(card: Card, fact: Fact) -> Claim:
 
 def _exists(ask: Ask, card: Card) -> tuple[Claim, ...]:
     out = []
-    for i, group in enumerate(_by_drug(card.facts)):
-        first, last = compute.in_order(group)[0], _last(group)
+    for i, group in enumerate(say.by_name(card.facts)):
+        first, last = compute.in_order(group)[0], say.last(group)
         word = "given" if last.details.get("role") == "administration" else "ordered"
         text = f"{'Yes: ' if i == 0 else ''}{say.name(last)} was {word}{say.on(first)}"
         text += f", last{say.on(last)}" if last is not first else ""
@@ -98,25 +94,38 @@ def _started(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if not dated:
         return ()
     first = compute.in_order(tuple(dated))[0]
-    word = {"administration": "given", "dispense": "dispensed", "statement": "reported"}.get(str(first.details.get("role")), "ordered")
-    return (say.claim(f"{say.name(first)} was first {word}{say.on(first)}.", _mark(card, first), value=say.date_value(first)),)
+    word = {"administration": "given", "dispense": "dispensed", "statement": "reported"}.get(
+        str(first.details.get("role")), "ordered"
+    )
+    return (
+        say.claim(
+            f"{say.name(first)} was first {word}{say.on(first)}.", _mark(card, first), value=say.date_value(first)
+        ),
+    )
 
 
 def _latest(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    last = _last(_orders(card))
-    return (say.claim(f"{say.name(last)} was last ordered{say.on(last)} ({last.details.get('taking', last.status)}).", _mark(card, last), value=say.date_value(last)),)
+    last = say.last(_orders(card))
+    return (
+        say.claim(
+            f"{say.name(last)} was last ordered{say.on(last)} ({_state(last)}).",
+            _mark(card, last),
+            value=say.date_value(last),
+        ),
+    )
 
 
 def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    last = _last(_orders(card))
+    last = say.last(_orders(card))
     if taken(last):
         return (say.claim(f"{say.name(last)} is still listed active, last ordered{say.on(last)}.", _mark(card, last)),)
     ends = last.details.get("ends")
     if isinstance(ends, Interval) and ends.high:
         day = (ends.high - ends.high.resolution).date().isoformat()
-        value = {"kind": "date", "value": day, "unit": None, "date": day}
+        value = say.day_value(day)
         return (say.claim(f"The course of {say.name(last)} ended on {day}.", _mark(card, last), value=value),)
-    return (say.claim(f"{say.name(last)} was last ordered{say.on(last)} and is {last.details.get('taking', last.status)}; its record holds no date of that.", _mark(card, last)),)
+    text = f"{say.name(last)} was last ordered{say.on(last)} and is {_state(last)}; its record holds no date of that."
+    return (say.claim(text, _mark(card, last)),)
 
 
 def _dosage(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -125,9 +134,9 @@ def _dosage(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if not active:
         return ()
     fact = active[-1]
-    text = f"{say.name(fact)}: {_dose(fact)[2:-1]}, ordered{say.on(fact)} ({fact.details.get('taking', fact.status)})."
+    text = f"{say.name(fact)}: {_dose(fact)[2:-1]}, ordered{say.on(fact)} ({_state(fact)})."
     dose = fact.details.get("dose")
-    value = say.number_value(dose) if isinstance(dose, Quantity) else {"kind": "text", "value": _dose(fact)[2:-1], "unit": None, "date": None}
+    value = say.number_value(dose) if isinstance(dose, Quantity) else say.text_value(_dose(fact)[2:-1])
     return (say.claim(text, _mark(card, fact), value=value),)
 
 
@@ -139,7 +148,12 @@ def _why_stopped(card: Card) -> tuple[Claim, ...]:
     last = over[-1]
     why = last.details.get("status_reason")
     told = f"because of {why}" if why else "and its record names no reason for that"
-    return (say.claim(f"{say.name(last)}: the last order{say.on(last)} is {last.details.get('taking', last.status)}, {told}.", _mark(card, last)),)
+    return (
+        say.claim(
+            f"{say.name(last)}: the last order{say.on(last)} is {_state(last)}, {told}.",
+            _mark(card, last),
+        ),
+    )
 
 
 def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -150,10 +164,19 @@ def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
         for reason in fact.details.get("reason", ()):
             if isinstance(reason, Concept):
                 by_reason[wording.label(reason)] = fact
-    out = [say.claim(f"{say.name(f)} was ordered for {reason}{say.on(f)}.", _mark(card, f)) for reason, f in list(by_reason.items())[-6:]]
+    out = [
+        say.claim(f"{say.name(f)} was ordered for {reason}{say.on(f)}.", _mark(card, f))
+        for reason, f in list(by_reason.items())[-6:]
+    ]
     if len(out) == 1:
         reason = next(iter(by_reason))
-        return (say.claim(out[0].text, *(m for m in card.marks if m.id in out[0].marks), value={"kind": "text", "value": reason, "unit": None, "date": None}),)
+        return (
+            say.claim(
+                out[0].text,
+                *(m for m in card.marks if m.id in out[0].marks),
+                value=say.text_value(reason),
+            ),
+        )
     return tuple(out)
 
 
@@ -161,10 +184,17 @@ def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
     mark = say.computed(card, "count")
     orders = card.facts if mark is None else mark.facts
     where = f" {card.window}" if card.window else ""
-    subject = say.name(orders[-1]) if len(_by_drug(orders)) == 1 else "medication"
+    subject = say.name(orders[-1]) if len(say.by_name(orders)) == 1 else "medication"
     word = "given" if orders[-1].details.get("role") == "administration" else "ordered"
-    text = f"{subject} was {word} {len(orders)} time{'s' if len(orders) != 1 else ''}{where}, {wording.span_of(compute.in_order(orders))}."
-    return (say.claim(text, mark or _mark(card, orders[0]), value={"kind": "number", "value": len(orders), "unit": None, "date": None}),)
+    times = f"{len(orders)} time{'s' if len(orders) != 1 else ''}"
+    text = f"{subject} was {word} {times}{where}, {wording.span_of(compute.in_order(orders))}."
+    return (
+        say.claim(
+            text,
+            mark or _mark(card, orders[0]),
+            value=say.count_value(len(orders)),
+        ),
+    )
 
 
 def _listed(card: Card) -> tuple[Claim, ...]:
@@ -172,7 +202,7 @@ def _listed(card: Card) -> tuple[Claim, ...]:
     for mark in card.marks:
         if mark.computation and mark.computation.op == "count" and len(card.marks) > 1:
             continue
-        fact = _last(mark.facts)
+        fact = say.last(mark.facts)
         state = fact.details.get("taking", "")
         word = "listed active, last ordered" if state == "taking" else f"{state}, last ordered" if state else "ordered"
         out.append(say.claim(f"{say.name(fact)}: {word}{say.on(fact)}{_dose(fact)}.", mark))

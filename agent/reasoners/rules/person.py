@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.reasoners.rules import say
 from agent.types import Ask, Claim
 from fhir_tools import wording
-from fhir_tools.types import Card, Interval
+from fhir_tools.types import Card, Fact, Interval, Mark
 
 __all__ = ["claims"]
 
@@ -19,21 +19,25 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return ()
     if ask.attribute == "age":
         return _age(card)
-    fact = mark.fact
-    if ask.attribute == "deceased" and ask.expects == "date" and isinstance(fact.value, Interval):
-        day = wording.value_text(fact)
-        return (say.claim(f"The patient died on {day}.", mark, value={"kind": "date", "value": day, "unit": None, "date": day}),)
     if ask.attribute == "deceased":
-        dead = isinstance(fact.value, Interval) or fact.value is True
-        text = f"Yes: the patient died on {wording.value_text(fact)}." if isinstance(fact.value, Interval) else f"{'Yes: the patient is' if dead else 'No: the patient is not'} recorded as deceased."
-        alive = any(w in ask.question.lower() for w in ("alive", "living"))
-        if alive:
-            text = text.replace("Yes: the patient died", "No: the patient died").replace("Yes: the patient is recorded", "No: the patient is recorded").replace("No: the patient is not recorded", "Yes: the patient is not recorded")
-        return (say.claim(text, mark, value=say.truth(dead != alive)),)
-    kind = "date" if isinstance(fact.value, Interval) else "text"
-    shown = wording.value_text(fact)
-    value = {"kind": kind, "value": shown, "unit": None, "date": shown if kind == "date" else None}
-    return (say.claim(f"{say.name(fact).capitalize()}: {shown}.", mark, value=value),)
+        return _deceased(ask, mark.fact, mark)
+    shown = wording.value_text(mark.fact)
+    value = say.day_value(shown) if isinstance(mark.fact.value, Interval) else say.text_value(shown)
+    return (say.claim(f"{say.name(mark.fact).capitalize()}: {shown}.", mark, value=value),)
+
+
+_ALIVE = ("alive", "living")
+
+
+def _deceased(ask: Ask, fact: Fact, mark: Mark) -> tuple[Claim, ...]:
+    """When the patient died, or whether: yes to "alive" is no to "deceased"."""
+    day = wording.value_text(fact) if isinstance(fact.value, Interval) else ""
+    if day and ask.expects == "date":
+        return (say.claim(f"The patient died on {day}.", mark, value=say.day_value(day)),)
+    dead = bool(day) or fact.value is True
+    yes = dead != any(w in ask.question.lower() for w in _ALIVE)
+    state = f"died on {day}" if day else "is recorded as deceased" if dead else "is not recorded as deceased"
+    return (say.claim(f"{'Yes' if yes else 'No'}: the patient {state}.", mark, value=say.truth(yes)),)
 
 
 def _age(card: Card) -> tuple[Claim, ...]:

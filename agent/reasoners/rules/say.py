@@ -6,10 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.types import Claim
-from fhir_tools import units, wording
+from fhir_tools import compute, units, wording
 from fhir_tools.types import Card, Concept, Fact, Mark, Quantity
 
-__all__ = ["claim", "computed", "date_value", "mark_of", "name", "number_value", "on", "role", "truth"]
+__all__ = [
+    "by_name",
+    "claim",
+    "computed",
+    "count_value",
+    "date_value",
+    "day_value",
+    "last",
+    "mark_of",
+    "name",
+    "number_value",
+    "on",
+    "role",
+    "text_value",
+    "truth",
+    "value_of",
+]
 
 
 def name(fact: Fact) -> str:
@@ -31,7 +47,9 @@ def role(card: Card, name: str) -> Mark | None:
 
 def mark_of(card: Card, fact: Fact) -> Mark | None:
     """The card's own mark of a fact."""
-    return next((m for m in card.marks if m.fact and m.fact.reference == fact.reference and m.fact.path == fact.path), None)
+    return next(
+        (m for m in card.marks if m.fact and m.fact.reference == fact.reference and m.fact.path == fact.path), None
+    )
 
 
 def computed(card: Card, op: str) -> Mark | None:
@@ -39,7 +57,21 @@ def computed(card: Card, op: str) -> Mark | None:
     return next((m for m in card.marks if m.computation and m.computation.op == op), None)
 
 
+def last(facts: tuple[Fact, ...]) -> Fact:
+    """The latest of the facts; undated ones count as the oldest."""
+    return compute.in_order(facts)[-1]
+
+
+def by_name(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
+    """The facts by what they are about, in order of first appearance."""
+    groups: dict[str, list[Fact]] = {}
+    for fact in facts:
+        groups.setdefault(name(fact).lower(), []).append(fact)
+    return tuple(tuple(g) for g in groups.values())
+
+
 def claim(text: str, *marks: Mark | None, value: Mapping[str, Any] | None = None) -> Claim:
+    """A claim with the ids of its marks, each once."""
     return Claim(text=text, marks=tuple(dict.fromkeys(m.id for m in marks if m)), value=value)
 
 
@@ -56,15 +88,30 @@ def value_of(fact: Fact) -> dict[str, Any] | None:
     when = fact.when.text if fact.when else None
     if isinstance(fact.value, Quantity):
         return number_value(fact.value, when)
-    if isinstance(fact.value, Concept | str):
-        return {"kind": "text", "value": wording.value_text(fact), "unit": None, "date": when}
     text = wording.value_text(fact)
-    return {"kind": "text", "value": text, "unit": None, "date": when} if text else None
+    return text_value(text, when) if text or isinstance(fact.value, Concept | str) else None
 
 
 def date_value(fact: Fact) -> dict[str, Any] | None:
-    return {"kind": "date", "value": fact.when.text, "unit": None, "date": fact.when.text} if fact.when and fact.when.text else None
+    """When a fact was as the answer's value; None for an undated one."""
+    return day_value(fact.when.text) if fact.when and fact.when.text else None
 
 
-def truth(value: bool, when: str | None = None) -> dict[str, Any]:
-    return {"kind": "bool", "value": value, "unit": None, "date": when}
+def day_value(day: str) -> dict[str, Any]:
+    """A day (`2019-03-02`, or coarser) as the answer's value."""
+    return {"kind": "date", "value": day, "unit": None, "date": day}
+
+
+def text_value(text: str, when: str | None = None) -> dict[str, Any]:
+    """A text as the answer's value."""
+    return {"kind": "text", "value": text, "unit": None, "date": when}
+
+
+def count_value(number: int) -> dict[str, Any]:
+    """A count as the answer's value; it has no unit."""
+    return {"kind": "number", "value": number, "unit": None, "date": None}
+
+
+def truth(value: bool) -> dict[str, Any]:
+    """Yes or no as the answer's value."""
+    return {"kind": "bool", "value": value, "unit": None, "date": None}

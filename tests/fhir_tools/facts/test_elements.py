@@ -403,3 +403,12 @@ def test_small_words() -> None:
     assert age_or_text("in her fifties") == "in her fifties"
     assert standing_of("entered-in-error", {"entered-in-error": "planned"}) == "error"
     assert standing_of(["x"]) == "fact"
+
+
+def test_a_remembered_concept_is_not_taken_for_a_like_one() -> None:
+    """1, 1.0, True and "1" are equal or look alike; a list has no hash. Each reads as it does the first time."""
+    for code, found in [(1, ("1",)), (True, ()), (1.0, ()), ("1", ("1",)), (["1"], ()), (1, ("1",)), (True, ())]:
+        value = {"coding": [{"system": "urn:x", "code": code}], "text": "one"}
+        assert codes_of(value) == found
+        concept = concept_of(value)
+        assert concept is not None and concept.label == "one"
