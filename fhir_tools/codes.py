@@ -326,14 +326,23 @@ class Matcher:
         return tuple(pool[name] for name, _, _ in scored)
 
 
+_SYSTEMS = {
+    "http://hl7.org/fhir/sid/cvx": ("cvx",),
+    "http://loinc.org": ("loinc",),
+    "http://snomed.info/sct": ("snomed", "snomed ct", "sct"),
+    "http://www.nlm.nih.gov/research/umls/rxnorm": ("rxnorm", "rxcui"),
+    "http://hl7.org/fhir/sid/icd-10-cm": ("icd 10", "icd10"),
+    "http://hl7.org/fhir/sid/icd-10": ("icd 10", "icd10"),
+}
+"""What a code system is called before a code that is typed ("CVX 216")."""
+
+
 def _names(entry: CatalogueEntry) -> tuple[str, ...]:
-    """The normalised names under which a chart concept is written: labels, displays, codes."""
-    texts = [
-        *entry.labels,
-        entry.concept.label,
-        *(c.display or "" for c in entry.concept.codings),
-        *(c.code for c in entry.concept.codings if len(c.code) > 3),
-    ]
+    """The normalised names under which a chart concept is written: labels, displays, codes, codes with their system."""
+    codings = entry.concept.codings
+    texts = [*entry.labels, entry.concept.label, *(c.display or "" for c in codings)]
+    texts += [c.code for c in codings if len(c.code) > 3]
+    texts += [f"{name} {c.code}" for c in codings for name in _SYSTEMS.get(c.system or "", ())]
     return tuple(dict.fromkeys(n for t in texts for n in names_of(t)))
 
 

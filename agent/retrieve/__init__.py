@@ -28,6 +28,8 @@ async def retrieve(chart: Chart, ask: Ask) -> Evidence:
     if ask.attribute and not ask.targets:
         return gather.evidence(await person(gather, ask))
     window, cards = await anchored(gather, ask)
+    if ask.anchor and not cards:
+        return gather.evidence(())  # without its event the question has no time, and an answer for another is wrong
     if ask.op == "find":
         return gather.evidence((*await quoted(gather, ask, window), *cards))
     if ask.targets:

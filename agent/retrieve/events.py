@@ -9,6 +9,7 @@ from agent.retrieve.gather import Gather, grouped, usable, within
 from agent.types import Anchor, Ask, Target
 from fhir_tools import compute, wording
 from fhir_tools.cards import event_card, list_card
+from fhir_tools.codes import names_of
 from fhir_tools.dates import Window
 from fhir_tools.types import Card, Fact, Interval
 
@@ -69,16 +70,30 @@ async def facts_of_target(gather: Gather, target: Target) -> tuple[Fact, ...]:
 
 
 _ANY_VISIT = ("visit", "encounter", "appointment")
+_CLASSES = frozenset(
+    (
+        "acute inpatient stay", "discharge", "emergency department visit", "field encounter", "home visit",
+        "inpatient stay", "non-acute inpatient stay", "observation stay", "outpatient visit", "short stay",
+        "telehealth visit",
+    )
+)  # fmt: skip
+"""Meanings that are an encounter class and no more; a dental visit is more than an ambulatory one."""
 
 
 def _encounters(gather: Gather, target: Target, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
     """Encounters of the class or type that the words mean; a word for any visit means all of them."""
     if target.keys:
         return tuple(f for f in facts if f.concept.key in target.keys)
-    known = [gather.chart.matcher.lexicon.by_id(kind, name) for kind, name in target.lexicon if kind == "encounter"]
-    codes = {code for e in known if e for _, code in e.codes}
-    if not codes or target.words.rstrip("s") in _ANY_VISIT:
+    lexicon = gather.chart.matcher.lexicon
+    known = [e for kind, name in target.lexicon if kind == "encounter" and (e := lexicon.by_id(kind, name))]
+    if not known or target.words.rstrip("s") in _ANY_VISIT or any(e.id == "encounter" for e in known):
         return facts
+    classes = [e for e in known if e.id in _CLASSES]
+    terms = {target.words.rstrip("s"), *(t for e in known for t in e.terms if e.id not in _CLASSES)}
+    named = tuple(f for f in facts if any(t in n for t in terms for n in names_of(f.concept.label)))
+    if not classes or (named and all(e.id == "outpatient visit" for e in classes)):
+        return named
+    codes = {code for e in classes for _, code in e.codes}
     return tuple(f for f in facts if f.details.get("class") in codes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -103,6 +103,16 @@ class Gather:
     def query(self, kind: str, *params: tuple[str, str]) -> Query:
         patient = ("_id", self.chart.patient.id) if kind == "Patient" else ("patient", str(self.chart.patient))
         return Query(type=kind, params=(patient, *params))
+
+    async def results(self, categories: Collection[str]) -> tuple[Fact, ...]:
+        """The measurements of some categories (all without one) up to as_of, oldest first.
+
+        Results that name no category could be of any, so they come along.
+        """
+        narrow = (("category", ",".join(sorted(categories))), ("category:missing", "true")) if categories else ()
+        queries = [self.query("Observation", p) for p in narrow] or [self.query("Observation")]
+        facts = [f for q in queries for r in (await self.search(q)).matches for f in facts_of(r)]
+        return compute.in_order(tuple(f for f in facts if f.kind == "measurement" and not self.later(f)))
 
     async def facts(self, kind: Kind, keys: Sequence[str] = ()) -> tuple[Fact, ...]:
         """The facts of a kind (under some concept keys) up to as_of, of every standing, oldest first."""

@@ -145,14 +145,8 @@ async def _latest_of_each(gather: Gather, ask: Ask, window: Window | None) -> tu
         if re.search(r"\b(labs?|lab\w*|blood ?work)\b", question)
         else frozenset()
     )
-    facts = within(usable(await gather.facts("measurement")), window)
-    chosen = tuple(
-        f
-        for f in facts
-        if "panel" not in f.details
-        and f.value is not None
-        and (not wanted or wanted & set(f.details.get("category", ())))
-    )
+    facts = within(usable(await gather.results(wanted)), window)
+    chosen = tuple(f for f in facts if "panel" not in f.details and f.value is not None)
     name = "abnormal results" if ask.op == "abnormal" else "results"
     if ask.op == "abnormal":
         chosen = tuple(f for f in chosen if _flagged(f))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -174,15 +175,31 @@ async def _not_there(
     gather: Gather, target: Target, found: tuple[Fact, ...], real: tuple[Fact, ...], window: Window | None
 ) -> tuple[Card, ...]:
     """Nothing usable (in the window): the proof, and the closest things the chart does have."""
+    told = within(found, window)
+    if told and not (real and window is None):
+        title = f"{wording.label(told[-1].concept)}: no valid record, only these"
+        return (event_card(gather.marks, told, title=title, names=(target.words, target.label)),)
     if real and window is not None:
         await gather.absence(target, window.text)
         return (replace(_one(gather, real[-1]), role="also"),)
-    if found:
-        title = f"{wording.label(found[-1].concept)}: no valid record, only these"
-        return (event_card(gather.marks, found, title=title, names=(target.words, target.label)),)
+    if target.kinds[:1] == ("allergy",):
+        denied = tuple(f for f in usable(await gather.facts("allergy")) if denies(f, target))
+        if denied:
+            return (event_card(gather.marks, denied, names=(target.words, target.label)),)
     near = gather.chart.matcher.nearest(target.label.lower(), target.kinds[:1])
     await gather.absence(target, "", tuple(e.concept.label for e in near))
     return await _elsewhere(gather, target)
+
+
+def denies(fact: Fact, target: Target) -> bool:
+    """Whether a "no known …" record that holds now speaks of the target: one of drugs or food says nothing of others."""
+    if not fact.details.get("negation") or fact.status not in ("active", ""):
+        return False
+    label = wording.label(fact.concept).lower()
+    drugs = all(kind in ("drug", "drug_class") for kind, _ in target.lexicon) and bool(target.lexicon)
+    return not re.search(r"\b(drug|medication|food|environment\w*|latex|substance)\b", label) or (
+        drugs and bool(re.search(r"\b(drug|medication)\b", label))
+    )
 
 
 def _one(gather: Gather, fact: Fact) -> Card:

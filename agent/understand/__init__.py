@@ -14,7 +14,7 @@ from typing import Literal
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Op, Target, Turn
 from agent.understand import cues
-from agent.understand.anchors import Found, anchor_of, find_anchor, windows, without
+from agent.understand.anchors import Found, anchor_of, find_anchor, tells_end, windows, without
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.settle import settle
 from agent.understand.targets import distinct, joined, target_of
@@ -61,7 +61,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         state=_state(s),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
-        unknown=_unknown(reading, s, primary, targets),
+        unknown=(*_unknown(reading, s, primary, targets), *filter(None, (tells_end(reading, found),))),
         threshold=_threshold(s),
     )
     return settle(ask, s), s
@@ -164,7 +164,7 @@ def _threshold(s: str) -> tuple[str, float, str | None] | None:
 def _unknown(reading: Reading, s: str, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
     """Words that nothing accounts for: content words, vague times, words rules must not pass over, loose subjects."""
     vague = tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None)
-    unsafe = tuple(m.group() for m in cues.UNSAFE.finditer(cues.HARMLESS.sub(" ", s)))
+    unsafe = tuple(m.group() for m in cues.UNSAFE.finditer(cues.HARMLESS.sub(" ", reading.skeleton)))
     regions = tuple(
         t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
     )

@@ -11,7 +11,7 @@ from agent.understand.patterns import any_of, words
 from agent.understand.reading import Reading, is_stay
 from fhir_tools.dates import Window
 
-__all__ = ["Found", "anchor_of", "find_anchor", "windows", "without"]
+__all__ = ["Found", "anchor_of", "find_anchor", "tells_end", "windows", "without"]
 
 Relation = Literal["closest", "at", "before", "after", "during", "since"]
 
@@ -39,6 +39,9 @@ _NAMED: Mapping[str, Relation] = {
     "after": "after", "later than": "after", "following": "after", "since": "since", "during": "during",
 }  # fmt: skip
 _NEAR = ("closest", "nearest", "around", "near", "at the time", "at time", "by the time", "on the day", "when", "upon")
+_NEAREST = ("closest", "nearest")
+_ENDED = re.compile(r"(was |were |is |got |being )?(stop\w*|discontinu\w*|end(s|ed)?|resolv\w*|finish\w*|held|over)\b")
+"""After an event's name: its end is meant, which rules do not know the time of."""
 _OF_STAY = any_of(
     words(
         "why, reason, admitting, chief complaint, how long, length, los, tell me about, discharged?, what for, for what"
@@ -49,7 +52,7 @@ _OF_STAY = any_of(
 _DATED_STAY = re.compile(r"\bt\d+ m(\d+)\b")
 """A stay told by its date alone: "the March 2025 admission"."""
 _STANDALONE = re.compile(
-    r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?|drugs?|happened|vaccines?|diagnosed|conditions|visits?)\b"
+    r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?|drugs?|given|administered|happened|vaccines?|diagnosed|conditions|visits?)\b"
 )
 
 
@@ -92,7 +95,7 @@ def _judge(match: re.Match[str], reading: Reading) -> Found | None:
     )
     if not fits or (near and not (event or stay or rel.startswith(("closest", "nearest", "around", "near")))):
         return None
-    relation = _NAMED.get(rel) or ("during" if stay else "closest")
+    relation = _NAMED.get(rel) or ("closest" if rel.startswith(_NEAREST) or not stay else "during")
     return Found(number, relation, match.start(), match.end())
 
 
@@ -114,6 +117,12 @@ def windows(reading: Reading, found: Found | None) -> tuple[Window | None, Windo
             rest = [w for i, w in told if i != own[0][0]]
             return (rest[0] if rest else None), own[0][1]
     return (told[0][1] if told else None), None
+
+
+def tells_end(reading: Reading, found: Found | None) -> str:
+    """The words that tell a time by the end of an event ("when warfarin was stopped"); empty for its beginning."""
+    told = _ENDED.match(reading.skeleton[found.end :].lstrip()) if found else None
+    return told.group() if told else ""
 
 
 def anchor_of(reading: Reading, found: Found, target: Target, window: Window | None) -> Anchor:

@@ -124,7 +124,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             words("change, difference, delta, shift, increase, decrease, gain, loss, rise, drop")
             + ".*"
             + words(r"between, from, in, of, since, over, across, t\d"),
-            words("delta, changed? by"),
+            words(r"delta, changed? by, m\d (?:change|difference|gain|loss)"),
         ),
     ),
     (
@@ -376,7 +376,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
     ("careplan", ("careplan",), any_of(words("care ?plans?, plans? of care"))),
     ("goal", ("goal",), any_of(words("goals?, targets?"))),
     ("device", ("device",), any_of(words("devices?, implants?, implanted"))),
-    ("taking", ("medication",), any_of(words("taking, takes?, taken, administ*, ordered"))),
+    ("taking", ("medication",), any_of(words("taking, takes?, taken, given, administ*, ordered"))),
     ("performed", ("procedure",), any_of(words("performed, underwent, undergone, operated"))),
     (
         "seen",

@@ -223,7 +223,22 @@ def _widened(first: int, last: int, phrase: str, reading: Reading, matcher: Matc
                 span = min(first, m.first), max(last, m.last)
                 reading.mentions[n] = Mention(first=span[0], last=span[1], words=f"{m.words} {phrase}", entries=entries)
                 return True
+            whole = _misspelt(first, last, phrase, m, matcher)
+            if whole:
+                reading.mentions[n] = whole
+                return True
     return False
+
+
+def _misspelt(first: int, last: int, phrase: str, beside: Mention, matcher: Matcher) -> Mention | None:
+    """ "Hemglobin" beside "A1c": the misspelt part of a longer name for the same thing."""
+    ordered = f"{phrase} {beside.words}" if last == beside.first else f"{beside.words} {phrase}"
+    whole = matcher.by_spelling(min(first, beside.first), max(last, beside.last), ordered)
+    if whole is None or len(whole.words.split()) < len(ordered.split()):
+        return None
+    known = {(c.kind, c.id) for c in beside.classes}
+    same = any((c.kind, c.id) in known for c in whole.classes)
+    return whole if same or {e.key for e in whole.entries} & {e.key for e in beside.entries} else None
 
 
 def _name_of_cues(reading: Reading, matcher: Matcher) -> None:

@@ -126,14 +126,17 @@ def _meant(mention: Mention, kind: Kind, matcher: Matcher) -> Entries:
     classes = {(c.kind, c.id) for c in mention.classes}
     if kind == "medication":
         return _drugs(mention, classes, matcher)
+    if kind == "allergy":  # a substance is a drug or a class of drugs as well: an NSAID allergy is one to ibuprofen
+        terms = {t for c in mention.classes if c.kind == "allergen" for t in c.terms}
+        classes |= {(e.kind, e.id) for t in terms for e in matcher.lexicon.lookup(t, ("drug", "drug_class"))}
     entries = matcher.entries_of(classes, (kind,))
     if kind in ("measurement", "social", "immunization"):
         itself = [e for e in entries if matcher.classes_of(e) & classes]
         return itself or list(entries)
     if entries:
         return list(entries)
-    terms = [t for c in mention.classes if kind in _PREFERRED.get(c.kind, ()) for t in c.terms if len(t) > 4]
-    return [e for t in terms for e in matcher.by_words(t, (kind,))]
+    named = [t for c in mention.classes if kind in _PREFERRED.get(c.kind, ()) for t in c.terms if len(t) > 4]
+    return [e for t in named for e in matcher.by_words(t, (kind,))]
 
 
 def _drugs(mention: Mention, classes: set[tuple[str, str]], matcher: Matcher) -> Entries:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from agent.verify.chart import Chart, tokens
+from agent.verify.checks import is_negative
 from agent.verify.compare import against, course_of
 from agent.verify.facts import Fault
 from agent.verify.pools import Ids, Pools
@@ -202,6 +203,9 @@ def _of_words(reading: Reading, held: Held, chart: Chart, pools: Pools) -> Fault
             return _WRONG
         opposed = bool(facts) and all(f.details.get("taking", "") not in ("taking", "") for f in facts)
     if reading.answer == "yes":
+        negative = [is_negative(chart.facts[i]) for _, ids in held for i in ids if chart.facts[i].standing == "fact"]
+        if negative and all(negative):
+            return _WRONG
         return _WRONG if opposed and not _was_there(reading, held, taking) else None
     if reading.directions or any((s.number and s.number.comparator) or s.interpretations for s, _ in held):
         return None

@@ -21,7 +21,7 @@ from agent.verify.statements import Statement
 from agent.verify.values import in_unit
 from agent.verify.words import BARE_DENIAL, DOCUMENTED
 from fhir_tools import compute, wording
-from fhir_tools.types import Mark
+from fhir_tools.types import Mark, Quantity
 
 __all__ = ["Judge", "Verdict"]
 
@@ -140,6 +140,8 @@ class Judge:
                 held = self._statement(s, reading, named, others)
             elif not held.fault and s.role in ("change", "age"):
                 held = self._dependent(s, reading, named, [x for j, x in enumerate(first) if j != at])
+            elif not held.fault and self._limits(s):
+                held = self._limited(s, held, named, [h for j, (_, h) in enumerate(first) if j != at])
             out.append((s, held))
         return out
 
@@ -174,7 +176,7 @@ class Judge:
     def _threshold(self, s: Statement, base: Ids) -> Held | None:
         """`above 7`, where 7 is the question's own number, is checked by comparing and needs no mark of its own."""
         asked = self.ask.threshold
-        if not (asked and s.number and s.number.comparator and abs(s.number.value - asked[1]) < 1e-9):
+        if not asked or not s.number or not s.number.comparator or not self._limits(s):
             return None
         sign, value = s.number.comparator, s.number.value
         course = compute.series(tuple(numeric(self.chart.facts[i]) for i in base))
@@ -185,6 +187,20 @@ class Judge:
         passing = {f.reference for f, v in course.points if ok(v, limit)}
         ids = frozenset(i for i in base if self.chart.facts[i].reference in passing)
         return Held(ids=ids) if ids else _fault("direction", "the result is not on that side of the limit")
+
+    def _limits(self, s: Statement) -> bool:
+        """Whether a statement's number is the limit that the question compares with."""
+        asked = self.ask.threshold
+        return bool(asked and s.number and s.number.comparator and abs(s.number.value - asked[1]) < 1e-9)
+
+    def _limited(self, s: Statement, held: Held, named: tuple[str, ...], rest: list[Held]) -> Held:
+        """A limit told beside a result is told of that result."""
+        told = universe(s, self.chart, self.ask, named) & frozenset(i for h in rest for i in h.ids)
+        if not told:
+            return held
+        return (
+            Held(ids=told) if told <= held.ids else _fault("direction", "the result is not on that side of the limit")
+        )
 
     def _count(self, s: Statement, base: Ids, nameless: bool) -> Held:
         if any(not c.complete for i in base for c in self.chart.cards_of[i] if not aside(c)) and s.number:
@@ -244,7 +260,7 @@ class Judge:
         """What is denied needs a negative record, or a finished search that found nothing and is told as that."""
         facts = self.chart.facts
         if s.number is not None:
-            return _fault("negation", "a value is denied")
+            return self._none_beyond(s, base) if self._limits(s) else _fault("negation", "a value is denied")
         base = frozenset(i for i in base if (facts[i].kind == "family") == bool(reading.relative))
         inside = self.pools.inside(base, s.dating) if s.dating else base
         told = frozenset(i for i in inside if all(i in a.concept | a.value | a.detail for a in s.attributes))
@@ -257,6 +273,24 @@ class Judge:
         if negative:
             return Held(ids=negative)
         return self._searched(s, reading)
+
+    def _none_beyond(self, s: Statement, base: Ids) -> Held:
+        """ "No result is above 9" stands on the highest of all results, where that is certain (and not a bound)."""
+        facts = self.chart.facts
+        inside = self.pools.happened(self.pools.inside(base, s.dating))
+        read = all(c.complete for i in inside for c in self.chart.cards_of[i])
+        up = s.number is not None and (s.number.comparator or "").startswith(">")
+        edge = [i for i in sorted(inside) if read and self.pools.holds("highest" if up else "lowest", i, inside)]
+        value = numeric(facts[edge[-1]]).value if edge else None
+        if s.number is None or self.ask.threshold is None or not isinstance(value, Quantity):
+            return _fault("negation", "it is denied, and the results do not show it")
+        limit = in_unit(s.number.value, s.number.unit or self.ask.threshold[2], value.code or value.unit)
+        beyond = limit is None or (value.value > limit if up else value.value < limit)
+        at_limit = value.value == limit and (s.number.comparator or "").endswith("=")
+        bound = (value.comparator or "").startswith(">" if up else "<")
+        if beyond or at_limit or bound:
+            return _fault("negation", "it is denied, and the chart records it")
+        return Held(ids=frozenset(edge))
 
     def _searched(self, s: Statement, reading: Reading) -> Held:
         marks = tuple(m.id for m in self.chart.marks.values() if m.search and self._proves(m, s))

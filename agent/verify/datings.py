@@ -13,7 +13,7 @@ __all__ = ["CLAUSE", "Dating", "Relation", "datings"]
 
 Relation = Literal["on", "since", "after", "before", "until", "range"]
 
-CLAUSE = re.compile(r"[;\n]|[.!?](?=\s|$)|,?\s(?:but|whereas|while|although|however)\s")
+CLAUSE = re.compile(r"[;\n]|[.!?](?=\s|$)|(?<=\x03):(?=\s)|,?\s(?:but|whereas|while|although|however)\s")
 """Where one clause ends and the next begins."""
 
 

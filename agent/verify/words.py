@@ -125,7 +125,7 @@ RECORD_ROLES: dict[str, re.Pattern[str]] = {
     "dispense": _any(r"dispensed", r"dispens(?:es?|ings?)", r"filled"),
     "statement": _any(r"stated", r"reported as taken", r"self-reported"),
 }
-"""What a drug's record is told to be (details["role"]): R4 MedicationRequest, -Administration, -Dispense, -Statement."""
+"""What a drug's record is told to be (details["role"]), by its resource: MedicationRequest, MedicationDispense …"""
 
 INTERPRETATIONS: dict[str, re.Pattern[str]] = {
     "critical": _any(r"critical(?:ly)?(?: high| low)?", r"panic"),

@@ -142,7 +142,7 @@ def _roles_line(marks: Marks, told: tuple[Fact, ...], molar_mass: float | None, 
     roles = _roles(told, molar_mass)
     parts = [f"{role} {_point(marks.fact(fact, role), fact, used)}" for role, fact in roles.items()]
     unknown = [role for role in _EXTREMES if role not in roles]
-    if len(told) > 1 and unknown and any(isinstance(numbers_of(f).value, Quantity) for f in told):
+    if unknown and sum(isinstance(numbers_of(f).value, Quantity) for f in told) > 1:
         parts.append(f"{' and '.join(unknown)} not known: results with < or > or in units that do not meet")
     if len(told) == 1:
         numeric = isinstance(numbers_of(told[0]).value, Quantity)

@@ -18,7 +18,7 @@ from fhir_tools.query import parse
 def test_a_made_file_loads_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str, *, ndjson: bool) -> None:
     monkeypatch.setattr(bundles, "_CHUNK", 400_000)
     path = bundles.write(tmp_path, 1, shape, ndjson=ndjson)
-    assert 0.7e6 < path.stat().st_size < 1.4e6
+    assert 0.5e6 < path.stat().st_size < 1.5e6
     store = LocalStore()
     report = load([path], store)
     store.close()

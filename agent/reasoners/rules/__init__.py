@@ -61,6 +61,8 @@ def _refusal(ask: Ask) -> str:
     if ask.unknown:
         words = ", ".join(repr(w) for w in dict.fromkeys(ask.unknown))
         return f"I did not understand {words} in this question, so I will not guess. {_POINTER}"
+    if ask.op == "find" and all(t.kinds[:1] == ("document",) for t in ask.targets):
+        return f"Name what to look for: rules quote the sentences of notes that hold it. {_POINTER}"
     if not ask.kinds and not ask.targets and not ask.attribute:
         return f"I can't tell what part of the chart this asks about. {_POINTER}"
     return ""

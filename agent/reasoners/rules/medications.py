@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from agent.reasoners.rules import events, say
@@ -15,7 +16,7 @@ __all__ = ["claims"]
 
 def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """The claims that answer the question from one drug's (or class's) card, or from a list of drugs."""
-    if not ask.targets and ask.op not in ("count", "count_by_year"):
+    if ask.op == "describe" or (not ask.targets and ask.op not in ("count", "count_by_year")):
         return events.claims(ask, card) if ask.op in ("latest", "first", "previous") else _listed(card)
     return _BY_OP.get(ask.op, _taking)(ask, card)
 
@@ -180,21 +181,37 @@ def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
     return tuple(out)
 
 
+_ASKED_ROLE = {"dispense": re.compile(r"\bdispens|\bfilled"), "administration": re.compile(r"\bgiven\b|\badminist")}
+
+
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    mark = say.computed(card, "count")
-    orders = card.facts if mark is None else mark.facts
+    """How often it was ordered; how often given or dispensed where that is asked, and nothing if no record says."""
+    asked = next((r for r, p in _ASKED_ROLE.items() if p.search(ask.question.lower())), "")
+    counts = [m for m in card.marks if m.computation and m.computation.op == "count"]
+    of_role = [m for m in counts if all(f.details.get("role") == asked for f in m.facts)]
+    mark = next(iter(of_role or counts), None)
+    orders = mark.facts if mark else card.facts
+    if asked and any(f.details.get("role") != asked for f in orders):
+        return ()
     where = f" {card.window}" if card.window else ""
     subject = say.name(orders[-1]) if len(say.by_name(orders)) == 1 else "medication"
-    word = "given" if orders[-1].details.get("role") == "administration" else "ordered"
+    word = _DONE.get(str(orders[-1].details.get("role")), "ordered")
     times = f"{len(orders)} time{'s' if len(orders) != 1 else ''}"
     text = f"{subject} was {word} {times}{where}, {wording.span_of(compute.in_order(orders))}."
-    return (
-        say.claim(
-            text,
-            mark or _mark(card, orders[0]),
-            value=say.count_value(len(orders)),
-        ),
-    )
+    return (say.claim(text, mark or _mark(card, orders[0]), value=say.count_value(len(orders))),)
+
+
+_DONE = {"administration": "given", "dispense": "dispensed", "statement": "stated", "order": "ordered"}
+"""What happened on the date of a record, by its role."""
+
+
+def _course(fact: Fact) -> str:
+    """ "Listed active, last ordered", "last given": what goes on, and what its date is of."""
+    role, state = str(fact.details.get("role")), fact.details.get("taking", "")
+    if role in ("administration", "dispense"):
+        return f"last {_DONE[role]}"
+    active = "reported as taken" if role == "statement" else "listed active"
+    return f"{active if state == 'taking' else state}, last {_DONE.get(role, 'ordered')}" if state else "ordered"
 
 
 def _listed(card: Card) -> tuple[Claim, ...]:
@@ -203,9 +220,7 @@ def _listed(card: Card) -> tuple[Claim, ...]:
         if mark.computation and mark.computation.op == "count" and len(card.marks) > 1:
             continue
         fact = say.last(mark.facts)
-        state = fact.details.get("taking", "")
-        word = "listed active, last ordered" if state == "taking" else f"{state}, last ordered" if state else "ordered"
-        out.append(say.claim(f"{say.name(fact)}: {word}{say.on(fact)}{_dose(fact)}.", mark))
+        out.append(say.claim(f"{say.name(fact)}: {_course(fact)}{say.on(fact)}{_dose(fact)}.", mark))
     return tuple(out)
 
 

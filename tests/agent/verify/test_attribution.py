@@ -51,7 +51,7 @@ def test_a_claim_without_a_name_is_about_what_was_asked_or_cited() -> None:
 
 def weights(*values: tuple[str, float]) -> Chart:
     facts = tuple(observation(f"w{i}", "Body weight", when, v, "kg") for i, (when, v) in enumerate(values))
-    return Chart(measurement_card(Marks(), facts, each=True))
+    return Chart(measurement_card(Marks(), facts, each=12))
 
 
 def test_a_value_in_two_facts_is_the_one_that_the_words_mean() -> None:

@@ -27,7 +27,7 @@ def chart_of(series: list[tuple[date, float]], unit: str) -> tuple[Chart, tuple[
     facts = tuple(
         observation(f"o{i}", "Serum marker", day.isoformat(), value, unit) for i, (day, value) in enumerate(series)
     )
-    return Chart(measurement_card(Marks(), facts, each=True)), facts
+    return Chart(measurement_card(Marks(), facts, each=12)), facts
 
 
 def told(day: date, form: int) -> str:

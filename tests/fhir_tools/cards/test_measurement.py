@@ -157,8 +157,39 @@ def test_counts_by_year_go_with_the_whole_chart_only() -> None:
     assert "by year" not in card(facts[0]).text
 
 
+def bounded(number: int, value: float, comparator: str, unit: str = "%") -> Fact:
+    return fact(number, Quantity(value=value, unit=unit, code=unit, comparator=comparator or None))
+
+
+@pytest.mark.parametrize(
+    ("values", "highest", "lowest"),
+    [
+        (((180, ""), (200, ">"), (90, "")), "o2", "o3"),
+        (((180, ""), (150, ">"), (90, "")), None, "o3"),
+        (((180, ""), (5, "<"), (90, "")), "o1", "o2"),
+        (((180, ""), (95, "<"), (90, "")), "o1", None),
+        (((180, ""), (200, "<"), (90, "")), None, None),
+        (((200, ">"), (200, ">")), "o2", "o2"),
+        (((5, "<"), (5, "<")), "o2", "o2"),
+    ],
+)
+def test_a_bound_is_an_extreme_only_where_that_is_certain(
+    values: tuple[tuple[float, str], ...], highest: str | None, lowest: str | None
+) -> None:
+    made = card(*(bounded(n, v, sign) for n, (v, sign) in enumerate(values, 1)))
+    assert (roles(made).get("highest"), roles(made).get("lowest")) == (highest, lowest)
+    assert ("not known" in made.text) == (highest is None or lowest is None)
+
+
+def test_extremes_over_units_that_do_not_meet_are_not_told() -> None:
+    made = card(fact(1, 5), bounded(2, 9, "", "mm"), fact(3, 7))
+    assert not {"highest", "lowest"} & set(roles(made))
+    assert "not known" in made.text
+    assert "not known" not in card(fact(1, 5), fact(2, "text")).text
+
+
 def test_each_result_of_a_short_window() -> None:
-    made = card(*(fact(n, n) for n in range(1, 6)), window="in 2019", each=True)
+    made = card(*(fact(n, n) for n in range(1, 6)), window="in 2019", each=12)
     assert made.lines[-1] == "each: [3] | [4] 2019-02-01 2 % | [5] 2019-03-01 3 % | [2] | [1]"
     assert in_text(made) == {m.id for m in made.marks}
 
