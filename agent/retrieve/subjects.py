@@ -192,7 +192,7 @@ async def _not_there(
 
 
 def denies(fact: Fact, target: Target) -> bool:
-    """Whether a "no known …" record that holds now speaks of the target: one of drugs or food says nothing of others."""
+    """Whether a "no known …" record that holds now speaks of the target; one of drugs says nothing of food."""
     if not fact.details.get("negation") or fact.status not in ("active", ""):
         return False
     label = wording.label(fact.concept).lower()

@@ -9,15 +9,16 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Op, Target, Turn
 from agent.understand import cues
-from agent.understand.anchors import Found, anchor_of, find_anchor, tells_end, windows, without
+from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.settle import settle
-from agent.understand.targets import distinct, joined, target_of
+from agent.understand.targets import NUMERIC, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
 from fhir_tools.codes import Mention
@@ -53,7 +54,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         kinds=_kinds(targets, cued, attribute, purpose),
         targets=targets,
         window=window,
-        anchor=_anchor(reading, found, event, chart),
+        anchor=_anchor(reading, found, event, chart, on_arrival=_measured(targets) and op not in NUMERIC | {"count"}),
         direction=next((d for d, p in cues.DIRECTIONS if p.search(s)), None),
         n=_number(s),
         attribute=attribute,
@@ -73,11 +74,19 @@ def _cued(s: str, relatives: Sequence[str]) -> tuple[Kind, ...]:
     return tuple(dict.fromkeys((*(("family",) if relatives else ()), *said)))
 
 
-def _anchor(reading: Reading, found: Found | None, event: Window | None, chart: Chart) -> Anchor | None:
+def _measured(targets: Sequence[Target]) -> bool:
+    return bool(targets) and all(t.kinds[:1] == ("measurement",) for t in targets)
+
+
+def _anchor(
+    reading: Reading, found: Found | None, event: Window | None, chart: Chart, *, on_arrival: bool
+) -> Anchor | None:
+    """The event; a result "on admission" is the one nearest to its beginning, not the last of the stay."""
     if found is None:
         return None
     target = target_of((reading.mentions[found.number],), (), "when", chart.matcher)
-    return anchor_of(reading, found, target, event)
+    anchor = anchor_of(reading, found, target, event)
+    return replace(anchor, relation="closest") if on_arrival and tells_arrival(reading, found) else anchor
 
 
 def _relatives(mentions: Sequence[Mention]) -> tuple[list[str], list[Mention]]:

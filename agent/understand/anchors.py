@@ -11,7 +11,7 @@ from agent.understand.patterns import any_of, words
 from agent.understand.reading import Reading, is_stay
 from fhir_tools.dates import Window
 
-__all__ = ["Found", "anchor_of", "find_anchor", "tells_end", "windows", "without"]
+__all__ = ["Found", "anchor_of", "find_anchor", "tells_arrival", "tells_end", "windows", "without"]
 
 Relation = Literal["closest", "at", "before", "after", "during", "since"]
 
@@ -117,6 +117,16 @@ def windows(reading: Reading, found: Found | None) -> tuple[Window | None, Windo
             rest = [w for i, w in told if i != own[0][0]]
             return (rest[0] if rest else None), own[0][1]
     return (told[0][1] if told else None), None
+
+
+_ARRIVAL = re.compile(r"(when|at|on|upon|around|by)\b")
+
+
+def tells_arrival(reading: Reading, found: Found) -> bool:
+    """Whether the words mean the beginning of a stay: "on admission", "when she was admitted"."""
+    words = reading.mentions[found.number].words
+    phrase = reading.skeleton[found.start : found.end]
+    return bool(_ARRIVAL.match(phrase)) and bool(re.search(r"\b(admi|hospitali)", words))
 
 
 def tells_end(reading: Reading, found: Found | None) -> str:

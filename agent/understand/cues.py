@@ -312,7 +312,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
     (
         "allergy",
         ("allergy",),
-        any_of(words("allerg*, nkda, nka, intoleran*, adverse reactions?, hypersensitiv*, anaphyla*")),
+        any_of(words("allerg*, nkda, nka, intoleran*, (?:adverse )?reactions?, hypersensitiv*, anaphyla*")),
     ),
     (
         "immunization",
@@ -372,7 +372,14 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ),
     ),
     ("document", ("document",), any_of(words("notes?, documents?, documentation, letters?, correspondence"))),
-    ("report", ("report",), any_of(words("reports?, reported, impressions?, conclusions?, findings?, readout, panel"))),
+    (
+        "report",
+        ("report",),
+        any_of(
+            words("reports?, reported, impressions?, conclusions?, findings?, readout, panel"),
+            r"\bwhat (?:did|does|do)\b.*\b(?:show|reveal)",
+        ),
+    ),
     ("careplan", ("careplan",), any_of(words("care ?plans?, plans? of care"))),
     ("goal", ("goal",), any_of(words("goals?, targets?"))),
     ("device", ("device",), any_of(words("devices?, implants?, implanted"))),

@@ -109,6 +109,9 @@ def _entries(mention: Mention, kinds: tuple[Kind, ...], matcher: Matcher) -> Ent
     found: Entries = []
     for kind in kinds:
         exact = [e for e in mention.entries if e.kind == kind]
+        if any(_is_code(mention, e) for e in exact):
+            found += exact
+            continue
         meant = _meant(mention, kind, matcher)
         if kind in _SERIES:
             same = {c for e in exact for c in matcher.classes_of(e)}
@@ -119,6 +122,12 @@ def _entries(mention: Mention, kinds: tuple[Kind, ...], matcher: Matcher) -> Ent
         else:
             found += exact or meant
     return list({(e.kind, e.key): e for e in found}.values())
+
+
+def _is_code(mention: Mention, entry: CatalogueEntry) -> bool:
+    """Whether the mention is one of the concept's codes as typed, with its system's name or without."""
+    codes = {n for c in entry.concept.codings for n in names_of(c.code)}
+    return any(mention.words == code or mention.words.endswith(f" {code}") for code in codes)
 
 
 def _meant(mention: Mention, kind: Kind, matcher: Matcher) -> Entries:

@@ -37,6 +37,7 @@ def answer_fault(reading: Reading, held: Held, base: Ids, chart: Chart, pools: P
         _of_order(reading, held, chart, pools),
         _of_state(held, chart, pools),
         _of_relative(reading, pools),
+        _of_negative(held, chart),
     ):
         if right is not None:
             return None if right == yes else _WRONG
@@ -191,6 +192,12 @@ def _of_relative(reading: Reading, pools: Pools) -> bool | None:
     return False if told in _KIN and asked in _KIN and told != asked else None
 
 
+def _of_negative(held: Held, chart: Chart) -> bool | None:
+    """An explicit negative record ("no known allergies") is a no, however it stands."""
+    negative = [is_negative(f) for _, ids in held for i in ids if (f := chart.facts[i]).standing == "fact"]
+    return False if negative and all(negative) else None
+
+
 def _of_words(reading: Reading, held: Held, chart: Chart, pools: Pools) -> Fault | None:
     relative = bool(reading.relative) and not _about_family(pools)
     opposed = reading.denied or any(s.statuses & _NO or s.denied_statuses for s, _ in held) or relative
@@ -203,13 +210,11 @@ def _of_words(reading: Reading, held: Held, chart: Chart, pools: Pools) -> Fault
             return _WRONG
         opposed = bool(facts) and all(f.details.get("taking", "") not in ("taking", "") for f in facts)
     if reading.answer == "yes":
-        negative = [is_negative(chart.facts[i]) for _, ids in held for i in ids if chart.facts[i].standing == "fact"]
-        if negative and all(negative):
-            return _WRONG
         return _WRONG if opposed and not _was_there(reading, held, taking) else None
     if reading.directions or any((s.number and s.number.comparator) or s.interpretations for s, _ in held):
         return None
-    return None if opposed else _WRONG
+    ever = pools.ask.op == "exists" and not taking and not pools.ask.state and not relative
+    return None if opposed and not (ever and _was_there(reading, held, taking)) else _WRONG
 
 
 def _was_there(reading: Reading, held: Held, taking: bool) -> bool:

@@ -217,11 +217,22 @@ def _age_at(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 
 def _status(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    fact = say.last(card.facts)
-    wanted = "resolved" if ask.state == "resolved" else "active"
-    active = fact.status in ("active", "recurrence", "relapse") and not fact.details.get("abatement")
-    yes = active if wanted == "active" else not active
-    return (say.claim(f"{'Yes' if yes else 'No'}: {_statement(fact)}.", say.mark_of(card, fact), value=say.truth(yes)),)
+    """Whether one of the conditions meant goes on (or is over): yes with those that do, else no with the latest."""
+    latest = tuple(say.last(group) for group in say.by_name(card.facts))
+    fits = tuple(f for f in latest if _goes_on(f) != (ask.state == "resolved"))
+    told = fits or (say.last(latest),)
+    return tuple(
+        say.claim(
+            f"{'' if i else 'Yes: ' if fits else 'No: '}{_statement(f)}.",
+            say.mark_of(card, f),
+            value=None if i else say.truth(bool(fits)),
+        )
+        for i, f in enumerate(told)
+    )
+
+
+def _goes_on(fact: Fact) -> bool:
+    return fact.status in ("active", "recurrence", "relapse") and not fact.details.get("abatement")
 
 
 def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:

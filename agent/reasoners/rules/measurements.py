@@ -19,7 +19,7 @@ _ROLES = {"latest": "latest", "first": "first", "highest": "highest", "lowest": 
 def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """The claims that answer the question from one measurement's card; none where it cannot."""
     if card.title.startswith(("latest of each", "abnormal")):
-        return _each(card)
+        return () if ask.op == "count" else _each(card)
     told = _told(card)
     if not told:
         return _without_value(card)

@@ -304,6 +304,15 @@ def test_a_relatives_disease_is_a_yes_only_about_the_family() -> None:
     check(father, [("Yes: Mother: Melanoma.", "negation"), ("No: Mother: Melanoma.", "")])
 
 
+def test_what_is_over_is_a_yes_to_ever_and_a_no_to_still() -> None:
+    gone = (condition("b1", "Acute bronchitis", "2012-01-10", "resolved", abatementDateTime="2012-01-24"),)
+    told = "Acute bronchitis is recorded as resolved, since 2012-01-10, until 2012-01-24."
+    ever = Chart(event_card(Marks(), gone), op="exists", question="ever had bronchitis?")
+    check(ever, [("Yes: " + told, ""), ("No: " + told, "negation")])
+    still = Chart(event_card(Marks(), gone), op="status", state="active", question="is bronchitis active?")
+    check(still, [("No: " + told, "")])
+
+
 def test_an_explicit_negative_with_its_status_in_brackets() -> None:
     none = resource(resourceType="AllergyIntolerance", id="al1", code=code("No known allergies", "716186003"),
                     clinicalStatus={"coding": [{"code": "resolved"}]}, recordedDate="2019-11-12")  # fmt: skip
