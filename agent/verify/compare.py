@@ -58,10 +58,9 @@ def _true(cue: Cue, difference: float, *, denied: bool) -> bool:
 
 def _pair(cue: Cue, reading: Reading, pair: list[tuple[Statement, Ids]], chart: Chart) -> Compared:
     (a, a_ids), (b, b_ids) = pair
-    values = [{v for i in ids if (v := _number(i, chart)) is not None} for ids in (a_ids, b_ids)]
-    if not all(values):
+    differences = {d for x in a_ids for y in b_ids if (d := _gap(x, y, chart)) is not None}
+    if not differences:
         return Compared(fault=_FAULT)
-    differences = {y - x for x in values[0] for y in values[1]}
     if not _forward(cue, reading, a, b, a_ids, b_ids, chart):
         differences = {-d for d in differences}
     ok = all(_true(cue, d, denied=reading.direction_denied) for d in differences)
@@ -81,6 +80,16 @@ def _forward(cue: Cue, reading: Reading, a: Statement, b: Statement, a_ids: Ids,
     ):
         return False
     return min(compute.when_key(chart.facts[i]) for i in a_ids) <= max(compute.when_key(chart.facts[i]) for i in b_ids)
+
+
+def _gap(one: int, other: int, chart: Chart) -> float | None:
+    """By how much the other is above the one, in one unit; None where their units do not meet."""
+    pair = numeric(chart.facts[one]), numeric(chart.facts[other])
+    values = {(f.reference, f.path): v for f, v in compute.series(pair).points}
+    if any((f.reference, f.path) not in values for f in pair):
+        return None
+    first, second = (values[f.reference, f.path] for f in pair)
+    return second - first
 
 
 def _number(at: int, chart: Chart) -> float | None:
@@ -107,12 +116,10 @@ def against(cue: Cue, reading: Reading, at: int, other: int | None, chart: Chart
     """Whether `at` is to `other` as the cue says."""
     if other is None or other == at:
         return Compared(fault=_FAULT)
-    course = compute.series((numeric(chart.facts[other]), numeric(chart.facts[at])))
-    if len(course.points) != 2:
+    gap = _gap(other, at, chart)
+    if gap is None:
         return Compared(fault=_FAULT)
-    by_path = {(f.reference, f.path): v for f, v in course.points}
-    mine, theirs = (by_path[(f.reference, f.path)] for f in (numeric(chart.facts[at]), numeric(chart.facts[other])))
-    ok = _true(cue, mine - theirs, denied=reading.direction_denied)
+    ok = _true(cue, gap, denied=reading.direction_denied)
     return Compared(ids=frozenset((at, other))) if ok else Compared(fault=_FAULT)
 
 
