@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -43,7 +44,7 @@ def answer(
 ) -> Answer:
     """The public answer. `value` comes from the first surviving claim that carries one."""
     status = _status(draft, verified, evidence)
-    marks = {m.id: m for c in evidence.cards for m in c.marks} | {m.id: m for m in evidence.search_marks}
+    draft, verified, marks = _renumbered(draft, verified, evidence)
     return Answer(
         question=ask.question,
         patient=str(patient),
@@ -68,6 +69,25 @@ def answer(
     )
 
 
+_MARK = re.compile(r"(?<=\[)s\d+(?=\])")
+
+
+def _renumbered(draft: Draft, verified: Verified, evidence: Evidence) -> tuple[Draft, Verified, Mapping[str, Mark]]:
+    """Marks numbered in the order in which the reader meets them; the cards' own numbers have gaps by then."""
+    known = {m.id: m for c in evidence.cards for m in c.marks} | {m.id: m for m in evidence.search_marks}
+    used = [m for c in verified.claims for m in c.marks]
+    noted = _MARK.findall(draft.note)
+    order = dict.fromkeys(m for m in (used + noted if draft.status == "answered" else noted + used) if m in known)
+    names: dict[str, str] = {}
+    for name in order:
+        prefix = name.rstrip("0123456789")
+        names[name] = f"{prefix}{1 + sum(n.rstrip('0123456789') == prefix for n in names)}"
+    claims = tuple(replace(c, marks=tuple(names.get(m, m) for m in c.marks)) for c in verified.claims)
+    note = _MARK.sub(lambda found: names.get(found[0], found[0]), draft.note)
+    marks = {names[m]: replace(known[m], id=names[m]) for m in order}
+    return replace(draft, note=note), replace(verified, claims=claims), marks
+
+
 def _status(draft: Draft, verified: Verified, evidence: Evidence) -> Status:
     if draft.status == "not_found" and not (evidence.complete and evidence.searched):
         return "incomplete"
@@ -85,17 +105,15 @@ def _text(draft: Draft, verified: Verified, status: Status) -> str:
     if status == "incomplete" and draft.status == "answered":
         sentences.insert(0, "Not everything could be read, so this may not be all:")
     if draft.note:
-        sentences.insert(0, draft.note)
-    return (
-        " ".join(sentences)
-        if len(sentences) < 4
-        else "\n".join(("- " if i or not draft.note else "") + s for i, s in enumerate(sentences))
-    )
+        sentences.insert(len(sentences) if draft.status == "answered" else 0, draft.note)
+    if len(sentences) < 4:
+        return " ".join(sentences)
+    return "\n".join(s if s == draft.note else f"- {s}" for s in sentences)
 
 
 def _with_marks(claim: Claim) -> str:
     """The sentence with its marks before the full stop: `… on 2019-03-02 [1][c2].`"""
-    if not claim.marks or re.search(r"\[[cs]?\d+\]", claim.text):
+    if not claim.marks:
         return claim.text
     marks = " " + "".join(f"[{m}]" for m in claim.marks)
     return f"{claim.text[:-1]}{marks}." if claim.text.endswith(".") else claim.text + marks
@@ -107,7 +125,7 @@ def _value(claims: Iterable[Claim]) -> ValueOut | None:
 
 
 def _citations(claims: Iterable[Claim], draft: Draft, marks: Mapping[str, Mark]) -> Iterable[Citation]:
-    used = [m for c in claims for m in c.marks] + re.findall(r"\bs\d+\b", draft.note)
+    used = [m for c in claims for m in c.marks] + _MARK.findall(draft.note)
     for name in dict.fromkeys(used):
         mark = marks.get(name)
         if mark is None:

@@ -132,8 +132,9 @@ class Need:
 class Draft:
     """What a reasoner returns: claims, or needs, or a status that says why there is nothing to claim.
 
-    `status` is `answered` for claims; `not_found`, `incomplete` and `refused` come with `note`, the
-    sentence for the reader (built by code, nothing clinical in it that is not in `claims`).
+    `status` is `answered` for claims (`note` then tells what else was asked and is not there); `not_found`,
+    `incomplete` and `refused` come with `note`, the sentence for the reader, built by code, with nothing
+    clinical in it that is not in `claims`.
     """
 
     status: Status = "answered"

@@ -36,9 +36,7 @@ _PARTS = {
     "NOTABLE": r"(?:(?:is|was|significant|notable|remarkable|positive|negative) )*",
     "SMALL": r"(?:(?:significant|interval|further|real|major|definite|recent) )*",
     "PAST": r"(?:(?:past|prior|previous|remote|known|personal|medical|significant|surgical|long|longstanding) )*",
-    "TELLS": (
-        r"(?:reports?|reported|states?|stated|says|said|notes|noted|brought|brings|calls|called|is (?:at|here))"
-    ),
+    "TELLS": (r"(?:reports?|reported|states?|stated|says|said|notes|noted|brought|brings|calls|called|is (?:at|here))"),
     "SEEN": (
         r"(?:seen|detected|present|identified|found|demonstrated|appreciated|noted|observed|evident|visuali[sz]ed|given|"
         r"started|taken|used|prescribed|administered|performed|done|continued|reported|elicited|palpable|audible|felt|"

@@ -271,14 +271,12 @@ class Matcher:
         found = []
         longest = max(self._longest, self.lexicon.max_words)
         for length in range(min(longest, len(texts)), 0, -1):
-            for i in range(len(texts) - length + 1):
-                if any(taken[i : i + length]) or (length == 1 and texts[i] in stop):
-                    continue
-                if length > 1 and (texts[i] in _EDGES or texts[i + length - 1] in _EDGES):
-                    continue
-                mention = self._mention(i, i + length, _bare(texts[i : i + length]))
-                if mention.entries or mention.classes:
-                    taken[i : i + length] = [True] * length
+            free = [i for i in range(len(texts) - length + 1) if _can_name(texts[i : i + length], stop)]
+            known = [self._mention(i, i + length, _bare(texts[i : i + length])) for i in free]
+            # of overlapping names of one length the chart's own label wins over a term of the lexicon
+            for mention in sorted(known, key=lambda m: not m.entries):
+                if (mention.entries or mention.classes) and not any(taken[mention.first : mention.last]):
+                    taken[mention.first : mention.last] = [True] * length
                     found.append(mention)
         return sorted(found, key=lambda m: m.first)
 
@@ -381,6 +379,13 @@ def _turned(phrase: str) -> tuple[str, ...]:
         else (head,)
     )
     return tuple(f"{t} {h}" for h in heads for t in dict.fromkeys((tail, _ADJECTIVES.get(tail, tail))))
+
+
+def _can_name(words: Sequence[str], stop: frozenset[str]) -> bool:
+    """Whether words can be a name: not a single word of asking, and no small word at either end."""
+    if len(words) == 1:
+        return words[0] not in stop
+    return words[0] not in _EDGES and words[-1] not in _EDGES
 
 
 def _stem(word: str) -> str:

@@ -46,6 +46,7 @@ class Gather:
         self.end = dates.end_of_day(chart.as_of)
 
     def evidence(self, cards: tuple[Card, ...]) -> Evidence:
+        """What was found for the question: the cards with their marks as they are now, and every search."""
         fresh = tuple(replace(c, marks=self.marks.of(m.id for m in c.marks)) for c in cards)
         return Evidence(
             cards=fresh,
@@ -57,6 +58,7 @@ class Gather:
         )
 
     async def search(self, query: Query) -> SearchResult:
+        """The search's result; the row of proof is kept, of a search that was cut short as well."""
         result = await self.chart.search(query)
         found = result.total if result.total is not None else len(result.matches)
         self.searched[str(query)] = Search(query=str(query), found=found, complete=result.complete, error=result.error)
@@ -101,6 +103,7 @@ class Gather:
         return tuple(ids)
 
     def query(self, kind: str, *params: tuple[str, str]) -> Query:
+        """A search of one type for this patient."""
         patient = ("_id", self.chart.patient.id) if kind == "Patient" else ("patient", str(self.chart.patient))
         return Query(type=kind, params=(patient, *params))
 
@@ -136,6 +139,7 @@ class Gather:
         return self.query(name, (_CODE_PARAMETER[name], value))
 
     def later(self, fact: Fact) -> bool:
+        """Whether it begins after the day of the question; it is neither shown nor counted then."""
         return bool(fact.when and fact.when.low and fact.when.low >= self.end)
 
     async def _named(self, fact: Fact) -> Fact:
@@ -194,8 +198,10 @@ def within(facts: Iterable[Fact], window: Window | None) -> tuple[Fact, ...]:
 
 
 def grouped(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
-    """The facts by what they are about, in order of first appearance."""
-    groups: dict[str, list[Fact]] = {}
+    """The facts by what they are about (and in a family by whom), in order of first appearance."""
+    groups: dict[tuple[str, str], list[Fact]] = {}
     for fact in facts:
-        groups.setdefault(wording.label(fact.concept).lower(), []).append(fact)
+        relation = fact.details.get("relationship")
+        whose = relation.label if isinstance(relation, Concept) else ""
+        groups.setdefault((wording.label(fact.concept).lower(), whose), []).append(fact)
     return tuple(tuple(g) for g in groups.values())

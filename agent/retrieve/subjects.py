@@ -183,7 +183,7 @@ async def _not_there(
         await gather.absence(target, window.text)
         return (replace(_one(gather, real[-1]), role="also"),)
     if target.kinds[:1] == ("allergy",):
-        denied = tuple(f for f in usable(await gather.facts("allergy")) if denies(f, target))
+        denied = tuple(f for f in usable(await gather.facts("allergy")) if _denies(gather, f, target))
         if denied:
             return (event_card(gather.marks, denied, names=(target.words, target.label)),)
     near = gather.chart.matcher.nearest(target.label.lower(), target.kinds[:1])
@@ -191,15 +191,23 @@ async def _not_there(
     return await _elsewhere(gather, target)
 
 
-def denies(fact: Fact, target: Target) -> bool:
+_OF_DRUGS = re.compile(r"\b(drugs?|medications?)\b")
+_OF_OTHERS = re.compile(r"\b(foods?|environment\w*|latex|substances?)\b")
+
+
+def _denies(gather: Gather, fact: Fact, target: Target) -> bool:
     """Whether a "no known …" record that holds now speaks of the target; one of drugs says nothing of food."""
     if not fact.details.get("negation") or fact.status not in ("active", ""):
         return False
     label = wording.label(fact.concept).lower()
-    drugs = all(kind in ("drug", "drug_class") for kind, _ in target.lexicon) and bool(target.lexicon)
-    return not re.search(r"\b(drug|medication|food|environment\w*|latex|substance)\b", label) or (
-        drugs and bool(re.search(r"\b(drug|medication)\b", label))
-    )
+    if _OF_OTHERS.search(label):
+        return False
+    return not _OF_DRUGS.search(label) or any(_is_drug(gather, *known) for known in target.lexicon)
+
+
+def _is_drug(gather: Gather, kind: str, name: str) -> bool:
+    known = gather.chart.matcher.lexicon.by_id(kind, name)
+    return kind in ("drug", "drug_class") or bool(known and known.attributes.get("group") == "drug")
 
 
 def _one(gather: Gather, fact: Fact) -> Card:

@@ -17,7 +17,7 @@ Relation = Literal["closest", "at", "before", "after", "during", "since"]
 
 _FILL = (
     r"the|a|an|their|his|her|its|this|that|patient|patients|pt|s|he|she|they|was|were|is|got|had|has|of|with|in|on|for|to"
-    r"|first|last|latest|most|recent|initial|previous|time|date|day|t\d|diagnosis|diagnosed|dx|dxd|dxed|onset"
+    r"|first|last|latest|most|recent|current|initial|previous|time|date|day|t\d|diagnosis|diagnosed|dx|dxd|dxed|onset"
     r"|start|starting|started|began|beginning|put|being|having|developing|developed|develop|receiving|undergoing"
     r"|record|recording|recorded"
 )

@@ -49,6 +49,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             words("search (?:the )?(?:notes?|documents?)"),
         ),
     ),
+    ("mean", any_of(words("average, averaged, averages, averaging, avg, mean"))),
     (
         "count",
         any_of(
@@ -88,7 +89,6 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\b(?:first|earliest|oldest) to (?:the )?(?:last|latest|most recent|newest)\b",
         ),
     ),
-    ("mean", any_of(words("average, averaged, averages, averaging, avg, mean"))),
     (
         "compare",
         any_of(

@@ -51,6 +51,7 @@ class Reading:
     left: list[str] = field(default_factory=list)
 
     def in_time(self, word: Word) -> bool:
+        """Whether the word is part of a time phrase."""
         return any(t.start < word.end and word.start < t.end for t in self.times)
 
 

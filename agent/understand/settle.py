@@ -52,14 +52,16 @@ def settle(ask: Ask, s: str) -> Ask:
 
 def _person(ask: Ask, s: str, asks_when: bool) -> Ask:
     attribute = ask.attribute
-    dead = re.search(r"\b(death|die|died|dead|deceased|passed away|pass away|expired)\b", s)
+    dead = re.search(r"\b(death|die|died|dead|deceased|dod|passed away|pass away|expired)\b", s)
     if dead and re.search(r"\b(how old|age)\b", s):
         attribute = "age"
     elif dead and attribute != "date of birth":
         attribute = "deceased"
-    expects: Any = {"date of birth": "date", "age": "number", "deceased": "date" if asks_when else "bool"}.get(
-        attribute, "text"
-    )
+    expects: Any = {
+        "date of birth": "date",
+        "age": "number",
+        "deceased": "date" if asks_when or re.search(r"\bdod\b", s) else "bool",
+    }.get(attribute, "text")
     return replace(ask, op="attribute", attribute=attribute, expects=expects)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -89,7 +90,9 @@ def check(charts: Mapping[str, Chart], row: Row) -> Done:
     if cited:
         assert any(cited in reference for reference in done.cited), told
     elif status in ("refused", "not_found"):
-        assert not any(c.support in ("direct", "computed") and not c.text.startswith("Also") for c in done.answer.claims)
+        assert not any(
+            c.support in ("direct", "computed") and not c.text.startswith("Also") for c in done.answer.claims
+        )
     return done
 
 
@@ -126,6 +129,10 @@ ICD, CVX = "http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/cvx"
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 
 
+def slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())
+
+
 def concept(text: str, system: str = "", code: str = "") -> dict[str, Any]:
     return {"text": text, **({"coding": [{"system": system, "code": code, "display": text}]} if code else {})}
 
@@ -137,7 +144,7 @@ def result(
     quantity = {"valueQuantity": {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}}
     return {
         "resourceType": "Observation",
-        "id": key or f"o-{name.lower().replace(' ', '-')}-{day[:10]}",
+        "id": key or f"o-{slug(name)}-{day[:10]}",
         "status": "final",
         "code": concept(name, LOINC, code),
         "subject": {"reference": "Patient/p"},
@@ -150,7 +157,7 @@ def result(
 def condition(name: str, onset: str, *, clinical: str = "active", verified: str = "confirmed", **more: Any) -> Any:
     return {
         "resourceType": "Condition",
-        "id": f"c-{name.lower().replace(' ', '-')}",
+        "id": f"c-{slug(name)}",
         "subject": {"reference": "Patient/p"},
         "code": concept(name),
         "clinicalStatus": {"coding": [{"system": f"{_TERMINOLOGY}/condition-clinical", "code": clinical}]},
@@ -176,7 +183,7 @@ def order(name: str, day: str, *, status: str = "active", code: str = "", **more
 def allergy(name: str, *, clinical: str = "active", verified: str = "confirmed", **more: Any) -> dict[str, Any]:
     return {
         "resourceType": "AllergyIntolerance",
-        "id": f"a-{name.lower().replace(' ', '-')}",
+        "id": f"a-{slug(name)}",
         "patient": {"reference": "Patient/p"},
         "code": concept(name),
         "clinicalStatus": {"coding": [{"system": f"{_TERMINOLOGY}/allergyintolerance-clinical", "code": clinical}]},

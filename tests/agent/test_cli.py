@@ -241,7 +241,7 @@ def test_verbose_tells_stages_on_standard_error(chartline: Run) -> None:
 
 
 def test_chat_reads_a_pipe_and_keeps_the_subject(chartline: Run, tmp_path: Path) -> None:
-    lines = "last A1c?\n\nand the one before?\n:history\n:show 2\n:quit\nnever asked\n"
+    lines = "last A1c?\n\nand the one before?\n:history\n:show 1\n:quit\nnever asked\n"
     done = chartline("chat", "-p", MARIA, stdin=lines)
     assert done.code == 0
     assert done.out.count("●") == 2

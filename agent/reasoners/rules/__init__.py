@@ -30,7 +30,7 @@ def draft(ask: Ask, evidence: Evidence) -> Draft:
         return Draft(status="refused", note=refusal)
     claims = [c for card in evidence.cards if card.role == "subject" for c in _claims(ask, card, evidence)]
     if claims:
-        return Draft(claims=(*claims, *absence.also(ask, evidence)), warnings=_warnings(ask, evidence))
+        return Draft(claims=tuple(claims), note=absence.notes(evidence), warnings=_warnings(ask, evidence))
     told = absence.draft(ask, evidence)
     return told or Draft(
         status="refused",

@@ -7,7 +7,7 @@ from agent.types import Absence, Ask, Claim, Draft, Evidence, Status
 from fhir_tools import wording
 from fhir_tools.types import Card, Fact
 
-__all__ = ["also", "draft", "standings"]
+__all__ = ["draft", "notes", "standings"]
 
 _WORDS = {
     "measurement": "results and vital signs", "social": "social history", "condition": "conditions",
@@ -22,15 +22,15 @@ def draft(ask: Ask, evidence: Evidence) -> Draft | None:
     """`not_found` with what was searched, or `incomplete` where the search or the records cannot show it."""
     if not evidence.absent:
         return None
-    notes = " ".join(_note(a) for a in evidence.absent)
+    told = notes(evidence)
     complete = evidence.complete and all(a.complete for a in evidence.absent)
     opaque = sum(a.opaque for a in evidence.absent)
     status: Status = "not_found" if complete and not opaque else "incomplete"
     if opaque:
-        notes += f" {opaque} entries there have neither a code nor a readable name, so it could be among them."
+        told += f" {opaque} entries there have neither a code nor a readable name, so it could be among them."
     if not complete:
-        notes += " The search was not complete, so this does not show that there is none."
-    return Draft(status=status, note=notes, claims=_closest(evidence))
+        told += " The search was not complete, so this does not show that there is none."
+    return Draft(status=status, note=told, claims=_closest(evidence))
 
 
 def _note(absence: Absence) -> str:
@@ -53,9 +53,9 @@ def _also(card: Card) -> tuple[Claim, ...]:
     return tuple(say.claim(f"Also in the chart: {wording.describe(m.fact)}.", m) for m in marks[-1:] if m.fact)
 
 
-def also(ask: Ask, evidence: Evidence) -> tuple[Claim, ...]:
-    """Subjects of the same question that the chart does not hold, told after those that it does."""
-    return tuple(Claim(text=_note(a), marks=a.searched) for a in evidence.absent)
+def notes(evidence: Evidence) -> str:
+    """What is told of the subjects that the chart does not hold, beside claims or alone."""
+    return " ".join(_note(a) for a in evidence.absent)
 
 
 _STANDING = {

@@ -77,11 +77,28 @@ def _no(card: Card, fact: Fact) -> Claim:
     return say.claim(text, _mark(card, fact), value=say.truth(False))
 
 
+_VERBS = {"administration": "given", "dispense": "dispensed", "statement": "stated"}
+"""What is told of a record of each role; of an order that it was ordered."""
+
+
+_ASKED = {"dispense": re.compile(r"\bdispens|\bfilled"), "administration": re.compile(r"\bgiven\b|\badminist")}
+
+
+def _verb(fact: Fact) -> str:
+    return _VERBS.get(str(fact.details.get("role")), "ordered")
+
+
+def _asked(ask: Ask) -> str:
+    """The role of the records that the question asks about; empty where it does not say."""
+    return next((role for role, words in _ASKED.items() if words.search(ask.question.lower())), "")
+
+
 def _exists(ask: Ask, card: Card) -> tuple[Claim, ...]:
     out = []
-    for i, group in enumerate(say.by_name(card.facts)):
+    for i, every in enumerate(say.by_name(card.facts)):
+        group = tuple(f for f in every if f.details.get("role") == (_asked(ask) or "order")) or every
         first, last = compute.in_order(group)[0], say.last(group)
-        word = "given" if last.details.get("role") == "administration" else "ordered"
+        word = _verb(last)
         text = f"{'Yes: ' if i == 0 else ''}{say.name(last)} was {word}{say.on(first)}"
         text += f", last{say.on(last)}" if last is not first else ""
         state = last.details.get("taking", "")
@@ -95,9 +112,7 @@ def _started(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if not dated:
         return ()
     first = compute.in_order(tuple(dated))[0]
-    word = {"administration": "given", "dispense": "dispensed", "statement": "reported"}.get(
-        str(first.details.get("role")), "ordered"
-    )
+    word = _verb(first)
     return (
         say.claim(
             f"{say.name(first)} was first {word}{say.on(first)}.", _mark(card, first), value=say.date_value(first)
@@ -109,7 +124,7 @@ def _latest(ask: Ask, card: Card) -> tuple[Claim, ...]:
     last = say.last(_orders(card))
     return (
         say.claim(
-            f"{say.name(last)} was last ordered{say.on(last)} ({_state(last)}).",
+            f"{say.name(last)} was last {_verb(last)}{say.on(last)} ({_state(last)}).",
             _mark(card, last),
             value=say.date_value(last),
         ),
@@ -181,12 +196,9 @@ def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
     return tuple(out)
 
 
-_ASKED_ROLE = {"dispense": re.compile(r"\bdispens|\bfilled"), "administration": re.compile(r"\bgiven\b|\badminist")}
-
-
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """How often it was ordered; how often given or dispensed where that is asked, and nothing if no record says."""
-    asked = next((r for r, p in _ASKED_ROLE.items() if p.search(ask.question.lower())), "")
+    asked = _asked(ask)
     counts = [m for m in card.marks if m.computation and m.computation.op == "count"]
     of_role = [m for m in counts if all(f.details.get("role") == asked for f in m.facts)]
     mark = next(iter(of_role or counts), None)
@@ -195,23 +207,19 @@ def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return ()
     where = f" {card.window}" if card.window else ""
     subject = say.name(orders[-1]) if len(say.by_name(orders)) == 1 else "medication"
-    word = _DONE.get(str(orders[-1].details.get("role")), "ordered")
+    word = _verb(orders[-1])
     times = f"{len(orders)} time{'s' if len(orders) != 1 else ''}"
     text = f"{subject} was {word} {times}{where}, {wording.span_of(compute.in_order(orders))}."
     return (say.claim(text, mark or _mark(card, orders[0]), value=say.count_value(len(orders))),)
-
-
-_DONE = {"administration": "given", "dispense": "dispensed", "statement": "stated", "order": "ordered"}
-"""What happened on the date of a record, by its role."""
 
 
 def _course(fact: Fact) -> str:
     """ "Listed active, last ordered", "last given": what goes on, and what its date is of."""
     role, state = str(fact.details.get("role")), fact.details.get("taking", "")
     if role in ("administration", "dispense"):
-        return f"last {_DONE[role]}"
+        return f"last {_verb(fact)}"
     active = "reported as taken" if role == "statement" else "listed active"
-    return f"{active if state == 'taking' else state}, last {_DONE.get(role, 'ordered')}" if state else "ordered"
+    return f"{active if state == 'taking' else state}, last {_verb(fact)}" if state else "ordered"
 
 
 def _listed(card: Card) -> tuple[Claim, ...]:

@@ -167,9 +167,7 @@ async def test_snapshot(tmp_path: Path) -> None:
         "Gout is recorded, since 2020-01-01.", "Hypertension is recorded as active, since 2010-05-02.",
     ]  # fmt: skip
     [drug] = told(summary, "Current medications")
-    assert drug.startswith(
-        "Metformin 500 MG Oral Tablet is listed active, ordered on 2024-05-01 (one twice a day)"
-    )
+    assert drug.startswith("Metformin 500 MG Oral Tablet is listed active, ordered on 2024-05-01 (one twice a day)")
     [lab] = [line for s in summary.sections if s.title.startswith("Laboratory") for line in s.lines]
     assert lab.text == "Hemoglobin A1c was 7.4 % on 2024-05-01; previous 7.1 % on 2023-03-03."
     assert lab.plot is not None
