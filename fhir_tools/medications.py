@@ -1,6 +1,7 @@
 """Whether a drug is being taken: status, course length and stay together (design: active alone is not "taking").
 
-An order counts as taken while its status is active, its course has not run out (Timing.repeat.bounds[x]) and,
+An order counts as taken while its status is active, its course has not run out (Timing.repeat.bounds[x]), the
+prescription is still valid (dispenseRequest.validityPeriod) and,
 for an inpatient order, its stay is not over. A dispense or a dose given in hospital says nothing about today.
 """
 
@@ -48,6 +49,9 @@ def _state(fact: Fact, encounters: Mapping[Reference, Fact], as_of: date) -> str
     ends = fact.details.get("ends")
     if ends and dates.ends_before(ends, as_of):
         return f"course ended {dates.last_day(ends)}"
+    valid = fact.details.get("valid")
+    if valid and dates.ends_before(valid, as_of):
+        return f"order ended {dates.last_day(valid)}"
     return _stay(fact, encounters, as_of)
 
 

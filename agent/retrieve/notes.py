@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from agent.retrieve.gather import Gather, usable, within
 from agent.types import Ask, Target
-from fhir_tools import wording
+from fhir_tools import compute, wording
 from fhir_tools.dates import Window
 from fhir_tools.documents import Document, Found, find, read_document
 from fhir_tools.facts import facts_of
@@ -14,6 +15,7 @@ from fhir_tools.types import Card, Mark
 
 __all__ = ["quoted"]
 
+_NEWEST = re.compile(r"\b(last|latest|most recent|newest)\b", re.IGNORECASE)
 _QUOTES = 8
 
 
@@ -21,6 +23,8 @@ async def quoted(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
     """Sentences of notes that hold the question's subject, each with its span and how it is asserted."""
     kinds = {k for t in ask.targets if t.kinds[:1] == ("document",) for k in t.keys}
     documents = [d for d in await _documents(gather, window) if not kinds or d.fact.concept.key in kinds]
+    if kinds and _NEWEST.search(ask.question):
+        documents = sorted(documents, key=lambda d: compute.when_key(d.fact))[-1:]
     subjects = [t for t in ask.targets if t.kinds[:1] != ("document",)]
     quotes: list[Mark] = []
     lines = []

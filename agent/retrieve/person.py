@@ -40,8 +40,8 @@ def _age(gather: Gather, birth: tuple[Fact, ...], facts: tuple[Fact, ...]) -> tu
 
 
 def age_text(age: Any) -> str:
-    """`42 years`, or both where the birth date is imprecise."""
-    return f"{age[0]} or {age[1]} years" if isinstance(age, tuple) else f"{age} years"
+    """`42 years`, or the least that it can be where the birth date is imprecise."""
+    return f"at least {age[0]} years" if isinstance(age, tuple) else f"{age} years"
 
 
 def birth_of(gather: Gather) -> Fact | None:

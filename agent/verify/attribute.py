@@ -15,7 +15,7 @@ from agent.verify.compare import compare
 from agent.verify.computed import Computations
 from agent.verify.facts import Fault, narrow, universe
 from agent.verify.pools import Ids, Pools, numeric
-from agent.verify.quotes import quoted, spoken
+from agent.verify.quotes import quoted, spoken, untagged
 from agent.verify.reading import Reading, read
 from agent.verify.statements import Statement
 from agent.verify.values import in_unit
@@ -77,8 +77,9 @@ class Judge:
         beside = self._beside(text)
         if beside:
             return Verdict(claim=replace(claim, marks=(beside,), value=None))
-        reading = _without_bare(read(text, self.chart))
-        fault = self._before(reading)
+        bare, fault = untagged(text, self.ask)
+        reading = _without_bare(read(bare, self.chart))
+        fault = fault or self._before(reading)
         if fault:
             return Verdict(claim=claim, fault=fault)
         quote_marks, fault = quoted(reading, self.chart, claim.marks)
@@ -335,6 +336,8 @@ class Judge:
         chosen: list[str] = list(quote_marks)
         for s, h in held:
             marks = self._choose(s, h, claim.marks)
+            if isinstance(marks, Fault) and self._quoted_from(h.ids, quote_marks):
+                continue
             if isinstance(marks, Fault) and self._within(h.ids, [*chosen, *(m for _, x in held for m in x.marks[:1])]):
                 continue
             if isinstance(marks, Fault):
@@ -413,6 +416,11 @@ class Judge:
             return Fault(kind="unsupported", reason="several records fit, and the words mean none of them")
         best = max(marked, key=lambda i: (compute.when_key(self.chart.facts[i]), -i))
         return self.chart.marks_for(best)[:1]
+
+    def _quoted_from(self, ids: Ids, quotes: tuple[str, ...]) -> bool:
+        """Whether the document that is named and dated is the one that the quote stands in."""
+        quoted_facts = [f for m in quotes if (f := self.chart.marks[m].fact)]
+        return any(self.chart.id_of(f) in ids for f in quoted_facts)
 
     def _within(self, ids: Ids, chosen: list[str]) -> bool:
         """Whether a computation that is cited anyway read these facts, so that its mark stands for them."""

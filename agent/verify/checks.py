@@ -109,8 +109,9 @@ def dated(fact: Fact, dating: Dating) -> bool:
 
 
 def is_negative(fact: Fact) -> bool:
-    """Whether the fact is an explicit negative record: refuted, not done, "no known …", or a value of False."""
-    return fact.standing in ("refuted", "not-done") or fact.details.get("negation") == "yes" or fact.value is False
+    """Whether the fact is an explicit negative record: refuted, not done, "no known …", False, or a missing value."""
+    denied = fact.details.get("negation") == "yes" or fact.value is False or isinstance(fact.value, Missing)
+    return fact.standing in ("refuted", "not-done") or denied
 
 
 def stands(fact: Fact, statement: Statement) -> bool:

@@ -207,6 +207,9 @@ class Computations:
     def _result_fits(self, n: Number | None, c: Computation) -> bool:
         if n is None:
             return False
+        if isinstance(c.result, tuple) and c.op in ("age", "age_at"):
+            # of an imprecise birth date only the lower bound is certain
+            return n.comparator == ">=" and n.value == min(c.result)
         results = c.result if isinstance(c.result, tuple) else (c.result,)
         return any(_fits(n, r, _UNITS.get(c.op), self._shown(c)) for r in results)
 

@@ -174,10 +174,9 @@ class Pools:
         anchor = self.ask.anchor
         if anchor is None:
             return []
-        days = sorted(
-            f.when.day for f in self.chart.facts
-            if f.concept.key in anchor.target.keys and f.standing == "fact" and f.when and f.when.day
-        )  # fmt: skip
+        events = [f for c in self.chart.cards if c.role == "event" for f in c.facts]
+        named = [f for f in self.chart.facts if f.concept.key in anchor.target.keys]
+        days = sorted(f.when.day for f in events or named if f.standing == "fact" and f.when and f.when.day)
         return [days[0] if anchor.which == "first" else days[-1]] if days else []
 
     def titled(self, word: str) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from agent.types import Ask
 from agent.verify.chart import Chart, tokens
 from agent.verify.facts import Fault
 from agent.verify.reading import Reading
 from agent.verify.told import normal
 from agent.verify.words import NEGATION, RELATIVE, UNCERTAIN
-from fhir_tools.types import Mark
+from fhir_tools.documents import Document, find
+from fhir_tools.lexicon import lexicon
+from fhir_tools.types import Concept, Fact, Mark, Reference
 
-__all__ = ["Told", "polarity", "quoted", "spoken"]
+__all__ = ["Told", "polarity", "quoted", "spoken", "untagged"]
 
 Told = Literal["plain", "negated", "uncertain", "relative"]
 
@@ -55,6 +58,35 @@ def quoted(reading: Reading, chart: Chart, named: tuple[str, ...]) -> tuple[tupl
             return (), Fault(kind="quote", reason="the quoted words are negated, uncertain or about a relative")
         chosen.append(fitting[0])
     return tuple(dict.fromkeys(chosen)), None
+
+
+_TAG = re.compile(r'" \((negated|uncertain|family|historical)\)(?=\.?$)')
+
+
+def untagged(text: str, ask: Ask) -> tuple[str, Fault | None]:
+    """A claim without the word behind its quote that says how the quote is meant, which is held against the quote.
+
+    The subject asked about must be told in the quote in that way; `historical` may come from the note's section,
+    which the quote does not show, and weakens what is told.
+    """
+    tag = _TAG.search(text)
+    if tag is None:
+        return text, None
+    bare = text[: tag.start() + 1] + text[tag.end() :]
+    quote = text[text.find('"') + 1 : tag.start()]
+    if tag[1] != "historical" and tag[1] not in _assertions(quote, ask):
+        return bare, Fault(kind="quote", reason="the quoted words are not meant in the way that is told")
+    return bare, None
+
+
+def _assertions(quote: str, ask: Ask) -> set[str]:
+    """How a quote tells what the question is about."""
+    fact = Fact(
+        kind="document", concept=Concept(label=""), reference=Reference(type="DocumentReference", id=""), path=""
+    )
+    known = [lexicon().by_id(kind, name) for t in ask.targets for kind, name in t.lexicon]
+    terms = [t.words for t in ask.targets] + [term for e in known if e for term in e.terms]
+    return {found.assertion for found in find((Document(fact=fact, text=quote),), terms)}
 
 
 def _ordered(chart: Chart, named: tuple[str, ...]) -> list[Mark]:

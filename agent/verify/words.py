@@ -209,7 +209,8 @@ KIND_NOUNS: dict[str, re.Pattern[str]] = {
 }  # fmt: skip
 
 NEUTRAL = frozenset(
-    """a an the this that these those it its he she his her their they them him who which what when where whose there
+    """exact
+    a an the this that these those it its he she his her their they them him who which what when where whose there
     here is are was were be been being am has have had having do does did done can could will would may might
     shall and or also plus both either as at by for from in into of on onto to up out off over under with within
     without between among about after before during since until till through than then so such per via around

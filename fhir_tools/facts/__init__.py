@@ -7,7 +7,7 @@
 - condition: `onset`, `abatement` (Interval or text), `recorded`, `clinical`, `verification`, `category`,
   `severity`, `body_site`, `stage`, `when_from` (`recorded`)
 - medication: `role` (order, statement, administration, dispense), `intent`, `category`, `dosage`, `dose`, `route`,
-  `reason`, `status_reason`, `ends` (the course is over at its end), `medication` (Reference to follow), `request`
+  `reason`, `status_reason`, `ends` (of the course), `valid` (the prescription), `medication` (to follow), `request`
 - allergy: `clinical`, `verification`, `criticality`, `category`, `reaction`, `negation` (`yes` for "no known …")
 - immunization, procedure: `reason`, `body_site`, `outcome`, `status_reason`, `dose`, `category`
 - encounter: `class`, `type`, `reason`, `disposition`, `location`, `service`, `provider`

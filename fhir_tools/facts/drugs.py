@@ -79,6 +79,7 @@ def medication(r: Resource) -> Iterator[Fact]:
         reason=reasons_of(r),
         status_reason=labels(r.get("statusReason")),
         ends=_ends(dosage, when) if r["resourceType"] == "MedicationRequest" else when_of(r.get("effectivePeriod")),
+        valid=_valid(r),
         medication=follow,
         request=reference_of(r.get("request")),
     )
@@ -135,6 +136,12 @@ def _ends(dosage: list[Mapping[str, Any]], start: Interval | None) -> Interval |
     ends = [_bounds(r, start) for r in repeats if r]
     known = [e for e in ends if e and e.high]
     return max(known, key=lambda e: dates.last_day(e) or date.max) if known and len(known) == len(ends) else None
+
+
+def _valid(r: Resource) -> Interval | None:
+    """The period in which the prescription may be filled (dispenseRequest.validityPeriod), where it has an end."""
+    valid = when_of(mapping_of(r.get("dispenseRequest")).get("validityPeriod"))
+    return valid if valid and valid.high else None
 
 
 def _bounds(repeat: Resource, start: Interval | None) -> Interval | None:

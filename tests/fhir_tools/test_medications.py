@@ -119,3 +119,17 @@ def test_orders_that_do_not_depend_on_a_stay() -> None:
     assert state(drug(encounter=WARD["encounter"], category=discharge), over) == "taking"
     assert state(drug(category=INPATIENT), over) == "taking"
     assert state(drug(**{**WARD, "status": "stopped"}), stay("in-progress", start="2019-03-01")) == "stopped"
+
+
+def test_a_prescription_past_its_validity_is_not_taken() -> None:
+    order = {
+        "resourceType": "MedicationRequest",
+        "id": "o",
+        "status": "active",
+        "intent": "order",
+        "authoredOn": "2023-01-17",
+        "medicationCodeableConcept": {"text": "Prednisone"},
+        "dispenseRequest": {"validityPeriod": {"start": "2023-01-17", "end": "2023-01-22"}},
+    }
+    states = [judged(facts_of(order), {}, day)[0].details["taking"] for day in (date(2023, 1, 22), date(2023, 1, 23))]
+    assert states == ["taking", "order ended 2023-01-22"]

@@ -204,7 +204,7 @@ def _age_at(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return ()
     event = mark.computation.inputs[-1]
     age = mark.computation.result
-    shown = f"{age[0]} or {age[1]}" if isinstance(age, tuple) else str(age)
+    shown = f"at least {age[0]}" if isinstance(age, tuple) else str(age)
     value = (
         None
         if isinstance(age, tuple)

@@ -13,7 +13,14 @@ from fhir_tools.types import Card, Concept, Fact, Mark, Missing, Quantity
 
 __all__ = ["claims"]
 
-_ROLES = {"latest": "latest", "first": "first", "highest": "highest", "lowest": "lowest", "previous": "previous"}
+_ROLES = {
+    "latest": "latest",
+    "first": "first",
+    "started": "first",
+    "highest": "highest",
+    "lowest": "lowest",
+    "previous": "previous",
+}
 
 
 def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -66,7 +73,14 @@ def _latest(ask: Ask, card: Card) -> tuple[Claim, ...]:
     yes = _is_normal(ask, mark) if yes is None else yes
     if yes is not None and mark and mark.fact:
         return (say.claim(f"{'Yes' if yes else 'No'}: {_statement(mark.fact)}.", mark, value=say.truth(yes)),)
-    return (*_point(mark, ask, _lead("Latest", card)), *_same_time(card, mark))
+    later = [c for c in _without_value(card) if mark and mark.fact and _is_later(card, c, mark.fact)]
+    return (*_point(mark, ask, _lead("Latest", card)), *_same_time(card, mark), *later)
+
+
+def _is_later(card: Card, claim: Claim, fact: Fact) -> bool:
+    """Whether the record that a claim cites is dated after the fact: a newer result that came to nothing is told."""
+    cited = next((m.fact for m in card.marks if m.id in claim.marks and m.fact), None)
+    return cited is not None and compute.when_key(cited) > compute.when_key(fact)
 
 
 def _is_normal(ask: Ask, mark: Mark | None) -> bool | None:
@@ -184,9 +198,10 @@ def _mean(ask: Ask, card: Card) -> tuple[Claim, ...]:
     out = []
     for mark in means:
         quantity: Quantity = mark.computation.result  # type: ignore[union-attr]
-        text = (
-            f"Mean {say.name(mark.facts[-1])}{where} is {wording.quantity_text(quantity)} ({len(mark.facts)} results)."
-        )
+        # a result with a comparator has no number to average: what is left is told as that
+        every = len({f.reference for f in mark.facts}) == len(told)
+        lead, tail = ("Mean", f" ({len(mark.facts)} results)") if every else ("Mean of the exact results,", "")
+        text = f"{lead} {say.name(mark.facts[-1])}{where} is {wording.quantity_text(quantity)}{tail}."
         out.append(say.claim(text, mark, value=say.number_value(quantity)))
     return tuple(out)
 

@@ -72,7 +72,8 @@ _WHY_NOT = {
 
 def _no(card: Card, fact: Fact) -> Claim:
     state = _state(fact)
-    why = _WHY_NOT.get(state, f"the last order is {state}" if fact.details.get("role") == "order" else state)
+    told = f"the {state}" if " ended " in state else f"the last order is {state}"
+    why = _WHY_NOT.get(state, told if fact.details.get("role") == "order" else state)
     text = f"No: {say.name(fact)} is not being taken; {why}, dated{say.on(fact).replace(' on', '').replace(' in', '')}."
     return say.claim(text, _mark(card, fact), value=say.truth(False))
 

@@ -46,7 +46,7 @@ def _age(card: Card) -> tuple[Claim, ...]:
         return ()
     age, birth = mark.computation.result, mark.computation.inputs[0]
     died = len(mark.computation.inputs) > 1
-    shown = f"{age[0]} or {age[1]}" if isinstance(age, tuple) else str(age)
+    shown = f"at least {age[0]}" if isinstance(age, tuple) else str(age)
     value = None if isinstance(age, tuple) else {"kind": "number", "value": age, "unit": "a", "date": None}
     verb = "was" if died else "is"
     text = f"The patient {verb} {shown} years old{' at death' if died else ''}, born {wording.value_text(birth)}."

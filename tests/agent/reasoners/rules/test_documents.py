@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.chart import Chart
+from agent.types import Draft
+from agent.verify import verify
 from tests.agent.asking import ask
 
 ROWS = (
@@ -36,3 +40,29 @@ def test_documents_are_listed(charts: dict[str, Chart]) -> None:
     told = ask(charts["r"], "discharge summary").text
     assert "2025-03-15" in told
     assert "2022-09-12" in told
+
+
+@pytest.mark.parametrize(("who", "question", "quote", "asserted"), ROWS)
+def test_the_quote_survives_the_check(
+    who: str, question: str, quote: str, asserted: str, charts: dict[str, Chart]
+) -> None:
+    done = ask(charts[who], question)
+    assert (done.answer.status, done.answer.removed) == ("answered", [])
+    assert quote in done.text
+    assert {c.support for c in done.answer.claims} == {"document"}
+
+
+def test_a_quote_told_the_other_way_is_removed(charts: dict[str, Chart]) -> None:
+    done = ask(charts["m"], "any notes about chest pain")
+    denied = next(c for c in done.draft.claims if "(negated)" in c.text)
+    swapped = replace(denied, text=denied.text.replace("(negated)", "(uncertain)"))
+    told = verify(done.ask, Draft(claims=(denied, swapped)), done.evidence)
+    assert [c.text for c in told.claims] == [denied.text]
+    assert [r.kind for r in told.removed] == ["quote"]
+
+
+def test_only_the_newest_note_is_quoted_when_that_is_asked(charts: dict[str, Chart]) -> None:
+    every = ask(charts["l"], "do the progress notes mention wheezing?")
+    last = ask(charts["l"], "does the last progress note mention wheezing?")
+    assert len(every.draft.claims) > 1
+    assert len(last.draft.claims) <= 1

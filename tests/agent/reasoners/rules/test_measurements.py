@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.chart import Chart
+from agent.reasoners.rules import Rules
 from tests.agent.asking import Row, ask, check, concept, made_up, result
 
 ROWS: tuple[Row, ...] = (
@@ -180,3 +183,36 @@ def test_other_results_of_the_same_time_are_told(tmp_path: Path) -> None:
     told = ask(chart, "last sodium").text
     assert "139" in told
     assert "131" in told
+
+
+def test_a_newer_result_without_a_value_is_told(tmp_path: Path) -> None:
+    chart = made_up(
+        tmp_path,
+        result("Creatinine", "2024-03-01", 1.4, unit="mg/dL", code="2160-0"),
+        result("Creatinine", "2024-04-01", None, code="2160-0", dataAbsentReason={"text": "clotted"}),
+    )
+    done = ask(chart, "last creatinine")
+    assert "1.4 mg/dL on 2024-03-01" in done.text
+    assert "has no value on 2024-04-01: clotted" in done.text
+    assert done.answer.removed == []
+
+
+def test_a_mean_leaves_out_what_has_no_exact_number_and_says_so(tmp_path: Path) -> None:
+    below = result("Creatinine", "2024-02-01", 0.5, unit="mg/dL", code="2160-0")
+    below["valueQuantity"]["comparator"] = "<"
+    chart = made_up(
+        tmp_path,
+        result("Creatinine", "2024-01-01", 1.0, unit="mg/dL", code="2160-0"),
+        below,
+        result("Creatinine", "2024-03-01", 1.4, unit="mg/dL", code="2160-0"),
+    )
+    done = ask(chart, "mean creatinine")
+    assert "exact results" in done.text
+    assert "1.2 mg/dL" in done.text
+    assert done.answer.removed == []
+
+
+def test_since_when_a_measurement_is_taken_is_its_first_result(charts: dict[str, Chart]) -> None:
+    asked = replace(ask(charts["m"], "first A1c").ask, op="started")
+    done = asyncio.run(Rules().reason(asked, ask(charts["m"], "first A1c").evidence))
+    assert done.claims[0].text.startswith("First: Hemoglobin A1c was")
