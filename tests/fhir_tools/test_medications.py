@@ -131,5 +131,8 @@ def test_a_prescription_past_its_validity_is_not_taken() -> None:
         "medicationCodeableConcept": {"text": "Prednisone"},
         "dispenseRequest": {"validityPeriod": {"start": "2023-01-17", "end": "2023-01-22"}},
     }
-    states = [judged(facts_of(order), {}, day)[0].details["taking"] for day in (date(2023, 1, 22), date(2023, 1, 23))]
+    states = [
+        medications.judged(facts_of(order), {}, day)[0].details["taking"]
+        for day in (date(2023, 1, 22), date(2023, 1, 23))
+    ]
     assert states == ["taking", "order ended 2023-01-22"]
