@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from agent.retrieve.events import happenings
 from agent.retrieve.gather import Gather, grouped, usable, within
@@ -146,16 +147,23 @@ async def _latest_of_each(gather: Gather, ask: Ask, window: Window | None) -> tu
         else frozenset()
     )
     facts = within(usable(await gather.results(wanted)), window)
-    chosen = tuple(f for f in facts if "panel" not in f.details and f.value is not None)
-    name = "abnormal results" if ask.op == "abnormal" else "results"
-    if ask.op == "abnormal":
+    chosen = compute.in_order(tuple(f for f in facts if "panel" not in f.details and f.value is not None))
+    abnormal = ask.op == "abnormal"
+    if abnormal and window is not None:
         chosen = tuple(f for f in chosen if _flagged(f))
-    if not chosen:
+    latest = tuple({f.concept.key: f for f in chosen}.values())
+    rows = tuple((f,) for f in reversed(compute.in_order(latest)) if not abnormal or _flagged(f))
+    name = "abnormal results" if abnormal else "results"
+    unflagged = sum(not f.details.get("interpretation") for f in latest) if abnormal and window is None else 0
+    if unflagged and rows:
+        gather.warnings.append(f"{unflagged} of {len(latest)} latest results carry no flag and could be abnormal too")
+    if not rows:
         await gather.absence(Target(words=name, label=name, kinds=("measurement",)), told)
+        if unflagged:
+            gather.warnings.append("the latest results carry no flags, so nothing shows that they are normal")
+        gather.absent[-1] = replace(gather.absent[-1], complete=gather.absent[-1].complete and not unflagged)
         return ()
-    latest = {f.concept.key: f for f in compute.in_order(chosen)}
-    rows = tuple((f,) for f in reversed(compute.in_order(tuple(latest.values()))))
-    title = f"{name if ask.op == 'abnormal' else 'latest of each measurement'}{f', {told}' if told else ''}"
+    title = f"{name if abnormal else 'latest of each measurement'}{f', {told}' if told else ''}"
     return (list_card(gather.marks, rows[:_MOST], title=title, kind="measurement", window=told, everything=chosen),)
 
 

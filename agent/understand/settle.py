@@ -66,10 +66,10 @@ def _person(ask: Ask, s: str, asks_when: bool) -> Ask:
 
 
 def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
-    if ask.anchor and ask.op not in NUMERIC | {"count", "first"}:
-        return "closest" if ask.anchor.relation in ("closest", "at") else "latest"
     if not ask.targets:
         return ask.op if ask.op in ("abnormal", "count", "count_by_year") else "list"
+    if ask.anchor and ask.op not in NUMERIC | {"count", "first"}:
+        return "closest" if ask.anchor.relation in ("closest", "at") else "latest"
     if ask.op in ("count", "count_by_year"):
         return ask.op
     if ask.threshold:
