@@ -1,8 +1,8 @@
 """Whether a drug is being taken: status, course length and stay together (design: active alone is not "taking").
 
 An order counts as taken while its status is active, its course has not run out (Timing.repeat.bounds[x]), the
-prescription is still valid (dispenseRequest.validityPeriod) and,
-for an inpatient order, its stay is not over. A dispense or a dose given in hospital says nothing about today.
+prescription is still valid (dispenseRequest.validityPeriod) and, for an inpatient order, its stay is not over.
+A dispense or a dose given in hospital says nothing about today.
 """
 
 from __future__ import annotations

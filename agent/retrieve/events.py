@@ -11,9 +11,12 @@ from fhir_tools import compute, wording
 from fhir_tools.cards import event_card, list_card
 from fhir_tools.codes import names_of
 from fhir_tools.dates import Window
-from fhir_tools.types import Card, Fact, Interval
+from fhir_tools.types import Card, Computation, Fact, Interval, Quantity
 
-__all__ = ["anchored", "facts_of_target", "happenings"]
+__all__ = ["Extra", "anchored", "facts_of_target", "happenings", "stay_length"]
+
+Extra = tuple[tuple[Computation, str], ...]
+"""Computations that a card shows beside its records, each with its words."""
 
 
 async def anchored(gather: Gather, ask: Ask) -> tuple[Window | None, tuple[Card, ...]]:
@@ -55,6 +58,14 @@ def _over(event: Fact) -> datetime | None:
     """When a condition was over; None while it goes on."""
     end = event.details.get("abatement")
     return end.high if isinstance(end, Interval) else None
+
+
+def stay_length(ask: Ask, encounter: Fact) -> Extra:
+    """How long an encounter was, where the question asks for that."""
+    if encounter.kind != "encounter" or ask.op not in ("duration", "describe"):
+        return ()
+    stay = compute.compute("length_of_stay", (encounter,))
+    return ((stay, f"length {wording.quantity_text(stay.result)}"),) if isinstance(stay.result, Quantity) else ()
 
 
 async def facts_of_target(gather: Gather, target: Target) -> tuple[Fact, ...]:

@@ -74,13 +74,15 @@ class Gather:
 
     async def absence(self, target: Target, window: str = "", near: tuple[str, ...] = ()) -> None:
         """Note that the chart does not hold the target (in the window), with the searches that show it."""
-        ids = await self._prove(target)
+        # of a result the analyte's own records decide; other names can stand in several kinds of record
+        kinds = target.kinds[:1] if target.kinds[:1] == ("measurement",) else target.kinds
+        ids = await self._prove(replace(target, kinds=kinds))
         opaque = sum(len(self.chart.matcher.opaque(k)) for k in target.kinds[:1])
         complete = all(s.complete for s in (*self.searched.values(), *self.chart.catalogue.searched))
         self.absent.append(
             Absence(
                 label=target.label,
-                kinds=target.kinds,
+                kinds=kinds,
                 searched=ids,
                 window=window,
                 opaque=opaque,
@@ -92,8 +94,7 @@ class Gather:
     async def _prove(self, target: Target) -> tuple[str, ...]:
         """By the lexicon's codes where it has them, else by the number of records that were looked through."""
         ids = []
-        kinds = target.kinds[:1] if target.kinds[:1] == ("measurement",) else target.kinds
-        for name in dict.fromkeys(t for k in kinds for t in KIND_TYPES[k]):
+        for name in dict.fromkeys(t for k in target.kinds for t in KIND_TYPES[k]):
             known = [self.chart.matcher.lexicon.by_id(kind, i) for kind, i in target.lexicon]
             codes = [f"{system}|{code}" for e in known if e for system, code in e.codes]
             if name == "Observation" and codes:

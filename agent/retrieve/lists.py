@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agent.retrieve.events import happenings
+from agent.retrieve.events import happenings, stay_length
 from agent.retrieve.gather import Gather, grouped, usable, within
 from agent.types import Ask, Target
-from fhir_tools import compute, medications, wording
+from fhir_tools import compute, conditions, medications, wording
 from fhir_tools.cards import event_card, list_card
 from fhir_tools.dates import Window
-from fhir_tools.types import Card, Concept, Fact, Kind, Quantity
+from fhir_tools.types import Card, Concept, Fact, Kind
 
-__all__ = ["is_active", "is_relative", "keeps", "listed"]
+__all__ = ["is_relative", "keeps", "listed"]
 
 _PLURAL = {
     "allergy": "allergies", "family": "family history", "imaging": "imaging studies", "social": "social history",
@@ -72,15 +72,10 @@ def keeps(fact: Fact, ask: Ask) -> bool:
     if not ask.state or fact.kind not in ("condition", "medication", "careplan"):
         return True
     if fact.kind == "condition":
-        return is_active(fact) == (ask.state == "active")
+        return conditions.ongoing(fact) == (ask.state == "active")
     if fact.kind == "medication":
         return medications.taken(fact) == (ask.state == "active")
     return (fact.status == "active") == (ask.state == "active")
-
-
-def is_active(fact: Fact) -> bool:
-    """Whether a condition is recorded as going on (clinicalStatus, and no abatement)."""
-    return fact.status in ("active", "recurrence", "relapse", "") and not fact.details.get("abatement")
 
 
 def is_relative(fact: Fact, relative: str, gather: Gather) -> bool:
@@ -121,14 +116,7 @@ def _title(ask: Ask, kind: Kind) -> str:
 async def _occurrences(gather: Gather, ask: Ask, facts: tuple[Fact, ...], told: str) -> tuple[Card, ...]:
     kind, last = facts[0].kind, compute.in_order(facts)[-1]
     title = f"{_PLURAL.get(kind, kind + 's')},{f' {told},' if told else ''} {len(facts)}"
-    stay = (
-        compute.compute("length_of_stay", (last,))
-        if kind == "encounter" and ask.op in ("duration", "describe")
-        else None
-    )
-    computed = (
-        ((stay, f"length {wording.quantity_text(stay.result)}"),) if stay and isinstance(stay.result, Quantity) else ()
-    )
+    computed = stay_length(ask, last)
     card = event_card(gather.marks, facts, title=title, window=told, names=(kind,), computed=computed)
     return (card, *await happenings(gather, last)) if ask.op == "describe" else (card,)
 

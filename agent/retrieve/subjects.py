@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.retrieve.events import facts_of_target, happenings
+from agent.retrieve.events import Extra, facts_of_target, happenings, stay_length
 from agent.retrieve.gather import Gather, usable, within
 from agent.retrieve.lists import is_relative, keeps
 from agent.retrieve.person import age_text, birth_of
@@ -20,10 +20,9 @@ from fhir_tools.types import Card, Fact, Interval, Missing, Quantity
 
 __all__ = ["subject"]
 
-BEYOND = {">": "above", ">=": "at or above", "<": "below"}
+_BEYOND = {">": "above", ">=": "at or above", "<": "below"}
 _EACH = 12
 """Results of a window or list that are told one by one; longer ones by their roles and computations."""
-Extra = tuple[tuple[Any, str], ...]
 
 
 async def subject(gather: Gather, ask: Ask, target: Target, window: Window | None) -> tuple[Card, ...]:
@@ -67,9 +66,8 @@ def _other_standings(gather: Gather, found: tuple[Fact, ...]) -> tuple[Card, ...
 def _lengths(gather: Gather, ask: Ask, facts: tuple[Fact, ...]) -> Extra:
     """How long the last encounter was, or since when a condition is recorded, where that is asked."""
     last = facts[-1]
-    if last.kind == "encounter" and ask.op in ("duration", "describe"):
-        stay = compute.compute("length_of_stay", (last,))
-        return ((stay, f"length {wording.quantity_text(stay.result)}"),) if isinstance(stay.result, Quantity) else ()
+    if last.kind == "encounter":
+        return stay_length(ask, last)
     if ask.op == "duration" and last.kind == "condition":
         end = facts[0].details.get("abatement")
         to = end.day if isinstance(end, Interval) else gather.chart.as_of
@@ -106,7 +104,7 @@ def _measured(
         inside = tuple(f for f in inside if isinstance(numbers_of(f).value, Quantity))[-ask.n :]
     if ask.op == "count" and ask.threshold:
         inside = tuple(f for f in inside if _passes(f, ask.threshold))
-        told = f"{told} {BEYOND[ask.threshold[0]]} {ask.threshold[1]:g}".strip()
+        told = f"{told} {_BEYOND[ask.threshold[0]]} {ask.threshold[1]:g}".strip()
         if not inside:
             return (measurement_card(gather.marks, real, names=names, molar_mass=mass),)
     each = (

@@ -12,12 +12,13 @@ from agent.summaries.types import Drafted, Note, Sketch
 from agent.types import Claim, Op
 from fhir_tools import compute, wording
 from fhir_tools.cards import event_card
+from fhir_tools.conditions import ongoing
 from fhir_tools.facts import facts_of
 from fhir_tools.medications import taken
 from fhir_tools.types import Card, Fact, Interval, Query
 
 __all__ = [
-    "active", "allergies", "by_concept", "conditions", "current_drugs", "drugs", "encounters", "family",
+    "allergies", "by_concept", "conditions", "current_drugs", "drugs", "encounters", "family",
     "immunizations", "listed", "other_drugs", "past_problems", "person", "problems", "procedures",
 ]  # fmt: skip
 
@@ -134,15 +135,9 @@ async def conditions(reader: Reader) -> tuple[Query, tuple[Fact, ...]]:
     return query, await reader.read("condition", query)
 
 
-def active(fact: Fact) -> bool:
-    """Whether a condition stands on the day: by its clinical status, else because it has no end up to then."""
-    clinical = fact.details.get("clinical")
-    return clinical in ("active", "recurrence", "relapse") if clinical else "abatement" not in fact.details
-
-
 async def problems(reader: Reader, title: str = "Active problems", say: Say = lines.sentence) -> Sketch:
     query, facts = await conditions(reader)
-    groups = by_concept(f for f in usable(facts) if active(f))
+    groups = by_concept(f for f in usable(facts) if ongoing(f))
     if groups:
         return listed(reader, title, groups, say, notes=cut(reader, "Conditions", query))
     notes = [] if usable(facts) else [absent(reader, "Conditions", query, others=facts)]
@@ -156,7 +151,7 @@ async def problems(reader: Reader, title: str = "Active problems", say: Say = li
 async def past_problems(reader: Reader) -> tuple[Sketch, ...]:
     """What is over, and what was never sure or was refuted, told as that."""
     _, facts = await conditions(reader)
-    standing = {wording.label(f.concept).lower() for f in usable(facts) if active(f)}
+    standing = {wording.label(f.concept).lower() for f in usable(facts) if ongoing(f)}
     over = [g for g in by_concept(usable(facts)) if wording.label(g[-1].concept).lower() not in standing]
     unsure = by_concept(f for f in facts if f.standing in ("unconfirmed", "refuted"))
     made = [listed(reader, "Past problems", over)] if over else []

@@ -38,7 +38,8 @@ def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> A
 def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     """The question as a record, and the skeleton without the anchor's phrase, which the cues were read from."""
     found = find_anchor(reading)
-    s, op = without(reading.skeleton, found), _op(without(reading.skeleton, found))
+    s = without(reading.skeleton, found)
+    op = _op(s)
     relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
     cued = _cued(s, relatives)
     targets = distinct(target_of(group, cued, op, chart.matcher) for group in joined(primary))
@@ -62,7 +63,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         state=_state(s),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
-        unknown=(*_unknown(reading, s, primary, targets), *filter(None, (tells_end(reading, found),))),
+        unknown=(*_unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
         threshold=_threshold(s),
     )
     return settle(ask, s), s
@@ -170,7 +171,9 @@ def _threshold(s: str) -> tuple[str, float, str | None] | None:
     return (_BEYOND.get(found[1], ">"), float(found[2]), None) if found else None
 
 
-def _unknown(reading: Reading, s: str, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
+def _unknown(
+    reading: Reading, s: str, op: Op, primary: Sequence[Mention], targets: tuple[Target, ...]
+) -> tuple[str, ...]:
     """Words that nothing accounts for: content words, vague times, words rules must not pass over, loose subjects."""
     vague = tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None)
     unsafe = tuple(m.group() for m in cues.UNSAFE.finditer(cues.HARMLESS.sub(" ", reading.skeleton)))
@@ -178,7 +181,7 @@ def _unknown(reading: Reading, s: str, primary: Sequence[Mention], targets: tupl
         t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
     )
     who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
-    return (*reading.left, *vague, *unsafe, *regions, *who, *_loose(reading, s, primary, targets))
+    return (*reading.left, *vague, *unsafe, *regions, *who, *_loose(reading, op, primary, targets))
 
 
 _JOINT = re.compile(
@@ -186,9 +189,9 @@ _JOINT = re.compile(
 )
 
 
-def _loose(reading: Reading, s: str, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
+def _loose(reading: Reading, op: Op, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
     """Several subjects that the words do not put side by side: how they belong together was not understood."""
-    if _op(s) == "find" or len(targets) < 2:
+    if op == "find" or len(targets) < 2:
         return ()
     numbers = [reading.mentions.index(m) for m in primary]
     gaps = [re.search(rf"m{a}\b(.*?)m{b}\b", reading.skeleton) for a, b in itertools.pairwise(numbers)]

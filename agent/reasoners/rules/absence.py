@@ -34,8 +34,7 @@ def draft(ask: Ask, evidence: Evidence) -> Draft | None:
 
 
 def _note(absence: Absence) -> str:
-    kinds = absence.kinds[:1] if absence.kinds[:1] == ("measurement",) else absence.kinds
-    places = ", ".join(dict.fromkeys(_WORDS.get(k, k) for k in kinds)) or "the chart"
+    places = ", ".join(dict.fromkeys(_WORDS.get(k, k) for k in absence.kinds)) or "the chart"
     where = f" {absence.window}" if absence.window else ""
     marks = " " + "".join(f"[{s}]" for s in absence.searched) if absence.searched else ""
     read = "" if "document" in absence.kinds else "; notes were not searched"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from agent.reasoners.rules import say
 from agent.types import Ask, Claim, Evidence
-from fhir_tools import compute, wording
+from fhir_tools import compute, conditions, dates, wording
 from fhir_tools.cards.events import names
 from fhir_tools.types import Card, Concept, Fact, Interval, Mark, Quantity
 
@@ -219,7 +219,7 @@ def _age_at(ask: Ask, card: Card) -> tuple[Claim, ...]:
 def _status(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """Whether one of the conditions meant goes on (or is over): yes with those that do, else no with the latest."""
     latest = tuple(say.last(group) for group in say.by_name(card.facts))
-    fits = tuple(f for f in latest if _goes_on(f) != (ask.state == "resolved"))
+    fits = tuple(f for f in latest if conditions.ongoing(f) != (ask.state == "resolved"))
     told = fits or (say.last(latest),)
     return tuple(
         say.claim(
@@ -229,10 +229,6 @@ def _status(ask: Ask, card: Card) -> tuple[Claim, ...]:
         )
         for i, f in enumerate(told)
     )
-
-
-def _goes_on(fact: Fact) -> bool:
-    return fact.status in ("active", "recurrence", "relapse") and not fact.details.get("abatement")
 
 
 def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -333,7 +329,8 @@ def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
 def _end_day(fact: Fact, end: Interval) -> str:
     if fact.kind == "condition":
         return end.text
-    return (end.high - end.high.resolution).date().isoformat() if end.high else ""
+    last = dates.last_day(end)
+    return last.isoformat() if last else ""
 
 
 def _order(ask: Ask, card: Card, evidence: Evidence | None) -> tuple[Claim, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from agent.reasoners.rules import events, say
 from agent.types import Ask, Claim
-from fhir_tools import compute, wording
+from fhir_tools import compute, dates, wording
 from fhir_tools.medications import taken
 from fhir_tools.types import Card, Concept, Fact, Interval, Mark, Quantity
 
@@ -137,8 +137,9 @@ def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if taken(last):
         return (say.claim(f"{say.name(last)} is still listed active, last ordered{say.on(last)}.", _mark(card, last)),)
     ends = last.details.get("ends")
-    if isinstance(ends, Interval) and ends.high:
-        day = (ends.high - ends.high.resolution).date().isoformat()
+    last_day = dates.last_day(ends) if isinstance(ends, Interval) else None
+    if last_day:
+        day = last_day.isoformat()
         value = say.day_value(day)
         return (say.claim(f"The course of {say.name(last)} ended on {day}.", _mark(card, last), value=value),)
     text = f"{say.name(last)} was last ordered{say.on(last)} and is {_state(last)}; its record holds no date of that."
@@ -181,20 +182,15 @@ def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
         for reason in fact.details.get("reason", ()):
             if isinstance(reason, Concept):
                 by_reason[wording.label(reason)] = fact
-    out = [
-        say.claim(f"{say.name(f)} was ordered for {reason}{say.on(f)}.", _mark(card, f))
-        for reason, f in list(by_reason.items())[-6:]
-    ]
-    if len(out) == 1:
-        reason = next(iter(by_reason))
-        return (
-            say.claim(
-                out[0].text,
-                *(m for m in card.marks if m.id in out[0].marks),
-                value=say.text_value(reason),
-            ),
+    told = list(by_reason.items())[-6:]
+    return tuple(
+        say.claim(
+            f"{say.name(f)} was ordered for {reason}{say.on(f)}.",
+            _mark(card, f),
+            value=say.text_value(reason) if len(told) == 1 else None,
         )
-    return tuple(out)
+        for reason, f in told
+    )
 
 
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:

@@ -10,10 +10,10 @@ import pytest
 from agent.chart import Chart
 from agent.retrieve import Gather, retrieve
 from agent.retrieve.gather import grouped, usable, within
-from agent.retrieve.lists import is_active
 from agent.types import Evidence
 from agent.understand import understand
 from fhir_tools import demo
+from fhir_tools.conditions import ongoing
 from fhir_tools.dates import Window, of_any
 from fhir_tools.types import Reference
 from tests.agent.asking import Failing, condition, made_up, opened, order, result, store_of, visit
@@ -156,11 +156,13 @@ def test_facts_are_grouped_by_what_they_are_about(tmp_path: Path) -> None:
         ("resolved", {}, False),
         ("remission", {}, False),
         ("active", {"abatementDateTime": "2021"}, False),
+        ("", {}, True),
+        ("", {"abatementDateTime": "2021"}, False),
     ],
 )
 def test_an_active_condition(clinical: str, more: dict[str, str], active: bool, tmp_path: Path) -> None:
     (fact,) = facts(made_up(tmp_path, condition("Asthma", "2020", clinical=clinical, **more)), "condition")
-    assert is_active(fact) == active
+    assert ongoing(fact) == active
 
 
 def test_a_search_is_sent_once_in_a_sitting(charts: dict[str, Chart]) -> None:
