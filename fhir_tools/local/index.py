@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from fhir_tools.local.elements import CHOICES, fold, ranges, strings, tokens, walk
+from fhir_tools.elements import CHOICES, fold, literal, ranges, strings, tokens, walk
 from fhir_tools.query import Path, SearchParameter, parameters
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "Indexer",
     "indexed_as",
     "is_indexed",
-    "literal",
     "patient_of",
 ]
 
@@ -29,19 +27,10 @@ ANY_SYSTEM = "*"
 """The system of a bare code, string or boolean: its value set implies it, so any asked system fits."""
 
 PATIENT_PARAMS = ("patient", "subject")
-_VERSION = re.compile(r"/_history/[^/]+$")
 _CACHE = 50_000
 
 Term = tuple[str, str, str]
 Moment = tuple[str, int, int]
-
-
-def literal(value: Any) -> str | None:
-    """The text of a Reference (or canonical) without its version; None for contained, logical and absent ones."""
-    text = value.get("reference") if isinstance(value, dict) else value
-    if not isinstance(text, str) or not text or text.startswith("#"):
-        return None
-    return _VERSION.sub("", text) if "/_history/" in text else text
 
 
 def patient_of(resource: Mapping[str, Any]) -> str | None:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_tools.elements import fold, literal, ranges, strings, tokens, walk
 from fhir_tools.errors import QueryError
-from fhir_tools.local.elements import fold, ranges, strings, tokens, walk
-from fhir_tools.local.index import ANY_SYSTEM, PATIENT_PARAMS, indexed_as, is_indexed, literal
-from fhir_tools.local.match import asked_range, asked_references, asked_token, matches
+from fhir_tools.local.index import ANY_SYSTEM, PATIENT_PARAMS, indexed_as, is_indexed
+from fhir_tools.match import asked_range, asked_references, asked_token, matches
 from fhir_tools.query import R4_TYPES, Param, SearchParameter, check, parameters, unescape
 from fhir_tools.types import Query, SearchResult
 

@@ -16,11 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from fhir_tools.elements import literal, strings, time_range
 from fhir_tools.errors import NotFound, QueryError, SourceError, UserError
 from fhir_tools.local import schema, search
 from fhir_tools.local.concepts import ConceptIndex
-from fhir_tools.local.elements import strings, time_range
-from fhir_tools.local.index import INDEX_VERSION, Indexer, literal, patient_of
+from fhir_tools.local.index import INDEX_VERSION, Indexer, patient_of
 from fhir_tools.query import parameters
 from fhir_tools.source import CATALOGUE_OPERATION
 from fhir_tools.types import Fetched, Query, Reference, SearchResult

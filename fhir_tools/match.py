@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from fhir_tools.elements import TimeSpan, fold, literal, ranges, strings, texts, time_range, tokens, walk
 from fhir_tools.errors import QueryError
-from fhir_tools.local.elements import TimeSpan, fold, ranges, strings, texts, time_range, tokens, walk
-from fhir_tools.local.index import literal
 from fhir_tools.query import Param, split_value, unescape, with_prefix
 
 __all__ = ["asked_range", "asked_references", "asked_token", "compare", "matches"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ __all__ = [
     "PAST",
     "TimeSpan",
     "fold",
+    "literal",
     "ranges",
     "strings",
     "texts",
@@ -32,6 +34,7 @@ TimeSpan = tuple[int, int]
 PAST, FUTURE = -(2**62), 2**62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_VERSION = re.compile(r"/_history/[^/]+$")
 CHOICES = ("DateTime", "Period", "Instant", "Date", "Timing", "String")
 
 
@@ -63,6 +66,14 @@ def _step(nodes: list[Any], key: str) -> list[Any]:
         elif value is not None:
             found.append(value)
     return found
+
+
+def literal(value: Any) -> str | None:
+    """The text of a Reference (or canonical) without its version; None for contained, logical and absent ones."""
+    text = value.get("reference") if isinstance(value, dict) else value
+    if not isinstance(text, str) or not text or text.startswith("#"):
+        return None
+    return _VERSION.sub("", text) if "/_history/" in text else text
 
 
 def tokens(value: Any) -> list[tuple[str | None, str]]:
