@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format eval bench charts clean
+.PHONY: help install peers demo test test-slow check format eval bench charts clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ $(STAMP): pyproject.toml constraints.txt tools/make_venv.py
 	@$(PYTHON) tools/make_venv.py $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]' --constraint constraints.txt
 	@touch $@
+
+peers: $(STAMP)  ## Install the FHIR servers that are not ours, for the tests that ask them
+	$(BIN)/python -m tools.peers.make_sekmet
+	$(BIN)/python -m tools.peers.make_medplum
 
 demo: $(STAMP)  ## Ask the demo charts a few questions
 	$(BIN)/chartline demo

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -10,14 +10,19 @@ from typing import Any
 from fhir_tools.catalogue import Catalogue
 from fhir_tools.codes import Matcher
 from fhir_tools.source import Source
-from fhir_tools.types import Query, Reference, SearchResult
+from fhir_tools.types import Kind, Query, Reference, Search, SearchResult
 
 __all__ = ["Chart"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """One patient's chart as of a day. `found` keeps the searches of this sitting, so that none is sent twice."""
+    """One patient's chart as of a day. `found` keeps the searches of this sitting, so that none is sent twice.
+
+    `warnings` are told with every answer (a merged record); `unread` are parts of the chart that a fault keeps away.
+    `waiting` are the kinds that were not asked for yet (`agent.open.grown`): no question is answered about them.
+    `locate` writes a reference for the world, with its server where there are several, and `inside` reads it again.
+    """
 
     source: Source
     patient: Reference
@@ -25,6 +30,11 @@ class Chart:
     catalogue: Catalogue
     matcher: Matcher
     person: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+    unread: tuple[Search, ...] = ()
+    waiting: frozenset[Kind] = frozenset()
+    locate: Callable[[Reference], str] = str
+    inside: Callable[[str], Reference] = Reference.parse
     found: dict[str, SearchResult] = field(default_factory=dict)
 
     async def search(self, query: Query) -> SearchResult:

@@ -90,6 +90,7 @@ class Stages:
 
     `open(patient, as_of)` gives the chart; `resolve(patient, as_of)` turns what was given into a Reference and a day.
     `supply` runs a reasoner's needs and returns the evidence with what they brought; None: there are no tools.
+    `grow(chart, ask)` reads what more of the chart a question needs, None if nothing: it is understood again then.
     `steps` is how often one question may be reasoned about.
     """
 
@@ -101,7 +102,8 @@ class Stages:
     reasoner: Reasoner
     verify: Callable[[Ask, Draft, Evidence], Verified]
     render: Callable[..., Answer]
-    finish: Callable[[Trace, Answer], Answer]
+    finish: Callable[[Trace, Answer], Awaitable[Answer]]
+    grow: Callable[[Any, Ask], Awaitable[Any]] | None = None
     supply: Callable[[Any, Ask, Evidence, tuple[Need, ...]], Awaitable[Evidence]] | None = None
     steps: int = 4
 
@@ -222,14 +224,21 @@ class _Nodes:
         with work.trace.stage("open") as row:
             try:
                 work.chart = await self._stages.open(patient, as_of)
+                await self._understand(question, work)
             except (OperatorError, ScopeError) as error:
                 row["error"] = type(error).__name__
                 work.stop("failed", f"The chart could not be opened: {error}")
                 return {"work": work}
-            work.ask = self._stages.understand(question, work.chart, work.history)
             work.trace.op = work.ask.op
             row["targets"] = len(work.ask.targets)
         return {"work": work}
+
+    async def _understand(self, question: str, work: Work) -> None:
+        """Understand the question, of as much of the chart as it needs."""
+        work.ask = self._stages.understand(question, work.chart, work.history)
+        while self._stages.grow and (more := await self._stages.grow(work.chart, work.ask)) is not None:
+            work.chart = more
+            work.ask = self._stages.understand(question, more, work.history)
 
     async def retrieve(self, state: State, runtime: Runtime[None]) -> State:
         work: Work = state["work"]
@@ -306,7 +315,7 @@ class _Nodes:
                 thread=runtime.execution_info.thread_id if runtime.execution_info else None,
                 trace=work.trace.id,
             )
-        answer = self._stages.finish(work.trace, answer)
+        answer = await self._stages.finish(work.trace, answer)
         turns = [*state.get("turns", []), self._turn(work, answer)]
         return {"answer": answer.model_dump(mode="json"), "turns": turns[-TURNS:]}
 

@@ -26,6 +26,8 @@ from fhir_tools.types import Mark, Reference
 
 __all__ = ["answer"]
 
+_PARTLY = "Not everything could be read; this is of what was read:"
+_UNKNOWN = "Not everything could be read, so this cannot be told."
 _NOTHING_LEFT = "Nothing that was drafted could be backed by the chart, so nothing is told."
 
 
@@ -51,7 +53,7 @@ def answer(
         as_of=as_of.isoformat(),
         thread=thread,
         status=status,
-        text=_text(draft, verified, status),
+        text=_text(draft, verified, evidence),
         value=_value(verified.claims) if status == "answered" else None,
         claims=[
             ClaimOut(text=c.text, marks=list(c.marks), support=s)
@@ -89,26 +91,35 @@ def _renumbered(draft: Draft, verified: Verified, evidence: Evidence) -> tuple[D
 
 
 def _status(draft: Draft, verified: Verified, evidence: Evidence) -> Status:
-    if draft.status == "not_found" and not (evidence.complete and evidence.searched):
-        return "incomplete"
-    if draft.status != "answered":
+    if draft.status in ("failed", "incomplete"):
         return draft.status
-    if not verified.claims:
-        return "refused"
-    return "answered" if evidence.complete else "incomplete"
+    if not evidence.complete or (draft.status == "not_found" and not evidence.searched):
+        return "incomplete"
+    return "refused" if draft.status == "answered" and not verified.claims else draft.status
 
 
-def _text(draft: Draft, verified: Verified, status: Status) -> str:
-    sentences = [_with_marks(c) for c in verified.claims]
-    if draft.status == "answered" and not sentences:
+def _text(draft: Draft, verified: Verified, evidence: Evidence) -> str:
+    """The claims with their note after them, or before them where it is the answer; what was not read comes last."""
+    claims = [_with_marks(c) for c in verified.claims]
+    answered, note = draft.status == "answered", [draft.note] if draft.note else []
+    lead = [_PARTLY if claims else _UNKNOWN] if answered and not evidence.complete else []
+    if answered and not claims and not lead:
         return _NOTHING_LEFT
-    if status == "incomplete" and draft.status == "answered":
-        sentences.insert(0, "Not everything could be read, so this may not be all:")
-    if draft.note:
-        sentences.insert(len(sentences) if draft.status == "answered" else 0, draft.note)
-    if len(sentences) < 4:
-        return " ".join(sentences)
-    return "\n".join(s if s == draft.note else f"- {s}" for s in sentences)
+    count = len(claims) + len(note) + len(lead)
+    told = claims if count < 4 else [f"- {c}" for c in claims]
+    parts = (*lead, *told, *note) if answered else (*note, *told)
+    return (" " if count < 4 else "\n").join((*parts, *_unread(evidence)))
+
+
+def _unread(evidence: Evidence) -> tuple[str, ...]:
+    """What was not read, by the reason that the source gave for it."""
+    why: dict[str, dict[str, None]] = {}
+    for search in evidence.searched:
+        if not search.complete:
+            what = search.query.partition("?")[0]
+            why.setdefault(search.error or "the search was cut short", {})[what] = None
+    told = "; ".join(f"{', '.join(names)} ({error})" for error, names in why.items())
+    return (f"Not all read: {told}.",) if told else ()
 
 
 def _with_marks(claim: Claim) -> str:

@@ -6,11 +6,11 @@ import difflib
 import os
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agent.errors import SettingsError
 
@@ -26,6 +26,29 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
     store: Path = Field(default=_DATA / "chartline.sqlite", description="The store that questions are asked of.")
+    fhir: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="FHIR servers asked instead of the store: base URLs, separated by blanks."
+    )
+    fhir_auth: Path | None = Field(
+        default=None, description="The credentials file for the FHIR servers, readable by its owner alone."
+    )
+    fhir_token: SecretStr | None = Field(default=None, description="A bearer token for the one FHIR server.")
+    fhir_profile: str | None = Field(
+        default=None, description="The kind of server, such as epic; empty finds it out from its CapabilityStatement."
+    )
+    fhir_ca: Path | None = Field(
+        default=None, description="A file of certificate authorities to trust, in place of the public ones."
+    )
+    fhir_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Further origins that attachments may be read from, without credentials."
+    )
+    fhir_systems: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Identifier systems by which a patient is found on a second server; empty is any."
+    )
+    fhir_seconds: float = Field(
+        default=60.0, gt=0, le=3600, description="The most seconds that one request may take with all its retries."
+    )
+    fhir_pages: int = Field(default=200, ge=1, description="The most pages that one search may read.")
     threads: Path = Field(default=_DATA / "threads.sqlite", description="Where conversations are kept.")
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules"] = Field(default="rules", description="What reasons over the cards.")
@@ -33,10 +56,32 @@ class Settings(BaseSettings):
     tokens: int = Field(
         default=2500, ge=300, le=100_000, description="About how many tokens the cards in a prompt may take."
     )
+    audit: str | None = Field(
+        default=str(_DATA / "audit.jsonl"),
+        description="Where requests and answers are recorded: a file, a FHIR server that takes AuditEvents, or off.",
+    )
+    audit_format: Literal["lines", "fhir"] = Field(
+        default="lines", description="How a file records them: JSON lines, or FHIR AuditEvent and Provenance."
+    )
+    audit_strict: bool = Field(default=True, description="Whether what cannot be recorded is not read or answered.")
+    user: str = Field(default="", description="Who asks, for the record; empty is the user of the operating system.")
+    purpose: str = Field(default="TREAT", description="What for, for the record: a PurposeOfUse code, or a word.")
     trace: Path | None = Field(default=None, description="A folder for traces; empty writes none.")
     trace_patient_data: bool = Field(default=False, description="Whether traces may hold patient data.")
 
-    @field_validator("store", "threads", "trace")
+    @field_validator("fhir", "fhir_origins", "fhir_systems", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @field_validator("audit")
+    @classmethod
+    def _off(cls, value: str | None) -> str | None:
+        if not value or value.lower() in ("off", "none", "no", "false"):
+            return None
+        return value if "://" in value else str(Path(value).expanduser())
+
+    @field_validator("store", "threads", "trace", "fhir_ca", "fhir_auth")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else path
@@ -53,8 +98,8 @@ def read() -> Settings:
 
 def _told(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0])
-    value = os.environ.get(PREFIX + name.upper())
-    return f"{PREFIX}{name.upper()} is {value!r}: {message}. {Settings.model_fields[name].description}"
+    value = "(not shown)" if "token" in name else repr(os.environ.get(PREFIX + name.upper()))
+    return f"{PREFIX}{name.upper()} is {value}: {message}. {Settings.model_fields[name].description}"
 
 
 def _refuse_near_misses() -> None:

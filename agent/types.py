@@ -87,6 +87,7 @@ class Ask:
 
     `state` keeps only what is (no longer) going on, `relative` is the family member asked about, `purpose`
     the condition that a drug was ordered for, `threshold` a comparison with its number, `n` how many or how far back.
+    `relies` are the kinds whose records, were they not read, could make the question mean something else.
     """
 
     question: str
@@ -104,6 +105,7 @@ class Ask:
     relative: str = ""
     purpose: Target | None = None
     unknown: tuple[str, ...] = ()
+    relies: tuple[Kind, ...] = ()
     threshold: tuple[str, float, str | None] | None = None
 
 

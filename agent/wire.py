@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
+from functools import partial
 
+from agent import auditing
 from agent import settings as settings_module
 from agent.chart import Chart
 from agent.errors import UserError
 from agent.graph import Given, Graph, Progress, Stages, build, open_threads, stream, untraced
-from agent.open import open_chart
+from agent.open import grown, open_chart
 from agent.prompt import fit, patient_line
 from agent.reasoners.base import Reasoner
 from agent.reasoners.rules import Rules
@@ -21,8 +23,10 @@ from agent.settings import Settings
 from agent.sources import open_source
 from agent.trace import Trace, Tracer
 from agent.types import Answer, Ask, Evidence
-from agent.understand import subject_of, understand
+from agent.understand import subject_of, understand, wanted
 from agent.verify import verify
+from fhir_tools.audit import Record
+from fhir_tools.servers import Servers
 from fhir_tools.source import Source
 from fhir_tools.types import Reference
 
@@ -50,7 +54,8 @@ def reasoner(settings: Settings) -> Reasoner:
 class Agent:
     """Questions about one patient of one source. One chart stays open between questions.
 
-    An async context manager: leaving it closes the threads' database, not the source, which is the caller's.
+    `record` keeps every request and answer (`agent.auditing.open_record` makes that of the settings). An async
+    context manager: leaving it closes the threads' database, not the source and the record, which are the caller's.
     """
 
     def __init__(
@@ -61,11 +66,13 @@ class Agent:
         as_of: date | None = None,
         settings: Settings | None = None,
         reasoner: Reasoner | None = None,
+        record: Record | None = None,
     ) -> None:
         self.settings = settings or settings_module.read()
         self.patient = patient_reference(str(patient))
         self.as_of = as_of or self.settings.as_of or _today()
-        self._stages = _stages(source, self.settings, reasoner)
+        self._charts = _Charts(source, self.settings, record)
+        self._stages = _stages(self._charts, self.settings, reasoner, record)
         self._graph = build(self._stages)
         self._threads: Graph | None = None
         self._lock = asyncio.Lock()
@@ -96,8 +103,7 @@ class Agent:
 
     async def chart(self) -> Chart:
         """The open chart, for what works on it beside questions (summaries). Raises UserError, SourceError."""
-        chart: Chart = await self._stages.open(self.patient, self.as_of)
-        return chart
+        return await self._charts.whole(self.patient, self.as_of)
 
     async def evidence(self, question: str) -> tuple[Ask, Evidence, str]:
         """What a model would be given: the question understood, evidence in the token budget, the patient's line."""
@@ -116,12 +122,15 @@ class Agent:
 
 @asynccontextmanager
 async def open_agent(
-    patient: str | Reference, *, fhir: str | None = None, as_of: date | None = None, settings: Settings | None = None
+    patient: str | Reference, *, fhir: Sequence[str] = (), as_of: date | None = None, settings: Settings | None = None
 ) -> AsyncIterator[Agent]:
-    """An agent on the settings' store, or on `fhir`: a store, or a file or folder of FHIR JSON."""
+    """An agent on the settings' servers or store, or on `fhir`: URLs, a store, or a file or folder of FHIR JSON."""
     settings = settings or settings_module.read()
-    place = fhir or settings.store
-    async with open_source(place) as source, Agent(source, patient, as_of=as_of, settings=settings) as agent:
+    async with (
+        open_source(fhir, settings) as source,
+        auditing.open_record(settings) as record,
+        Agent(source, patient, as_of=as_of, settings=settings, record=record) as agent,
+    ):
         yield agent
 
 
@@ -133,42 +142,95 @@ async def graph() -> AsyncIterator[Graph]:
     """
     settings = settings_module.read()
     with untraced():
-        async with open_source(settings.store) as source:
-            yield build(_stages(source, settings, None))
+        async with open_source((), settings) as source, auditing.open_record(settings) as record:
+            yield build(_stages(_Charts(source, settings, record), settings, None, record))
 
 
-def _stages(source: Source, settings: Settings, given: Reasoner | None) -> Stages:
-    charts = _Charts(source)
+def _stages(charts: _Charts, settings: Settings, given: Reasoner | None, record: Record | None) -> Stages:
     tracer = Tracer(folder=settings.trace, patient_data=settings.trace_patient_data)
     return Stages(
         resolve=lambda patient, day: (patient_reference(patient), _day(day) or settings.as_of or _today()),
         open=charts.open,
         understand=understand,
+        grow=charts.grow,
         subject_of=subject_of,
         retrieve=retrieve,
         reasoner=given or reasoner(settings),
         verify=verify,
         render=render_answer,
-        finish=lambda trace, answer: _written(tracer, trace, answer),
+        finish=partial(_finished, tracer, settings, record, charts.located),
         steps=settings.steps,
     )
 
 
 class _Charts:
-    """Opens charts and keeps the last one, so that a conversation reads the catalogue once."""
+    """Opens charts and keeps the last one, so that a conversation reads the catalogue once.
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    One that could not be wholly read is opened anew for the next question.
+    """
+
+    def __init__(self, source: Source, settings: Settings, record: Record | None) -> None:
+        self._source, self._settings, self._record = source, settings, record
+        self._locate: Callable[[Reference], str] = source.located if isinstance(source, Servers) else str
         self._key: tuple[Reference, date] | None = None
         self._chart: Chart | None = None
         self._lock = asyncio.Lock()
 
     async def open(self, patient: Reference, as_of: date) -> Chart:
         async with self._lock:
-            if self._chart is None or self._key != (patient, as_of):
-                self._chart = await open_chart(self._source, patient, as_of)
+            kept = self._chart
+            if kept is None or self._key != (patient, as_of) or kept.unread or kept.catalogue.unread():
+                keep = partial(auditing.audited, self._record, self._settings, patient, self._locate)
+                kept = self._chart = await open_chart(self._source, patient, as_of, lazy=True, keep=keep)
                 self._key = (patient, as_of)
-            return self._chart
+            return kept
+
+    async def grow(self, chart: Chart, ask: Ask) -> Chart | None:
+        """The chart with what it lacks for a question; None where it lacks nothing."""
+        kinds = wanted(ask, chart.waiting)
+        return await self._keep(chart, await grown(chart, kinds)) if kinds else None
+
+    async def whole(self, patient: Reference, as_of: date) -> Chart:
+        """The chart with all that it has."""
+        chart = await self.open(patient, as_of)
+        return await self._keep(chart, await grown(chart, chart.waiting)) if chart.waiting else chart
+
+    def located(self, answer: Answer) -> Answer:
+        """The answer with citations that say which server they are of, where there are several."""
+        if not isinstance(self._source, Servers):
+            return answer
+
+        def name(text: str) -> str:
+            return self._locate(Reference.parse(text)) if text else text
+
+        told = [
+            c.model_copy(update={"reference": name(c.reference), "inputs": [name(i) for i in c.inputs]})
+            for c in answer.citations
+        ]
+        return answer.model_copy(update={"citations": told})
+
+    async def _keep(self, old: Chart, new: Chart) -> Chart:
+        async with self._lock:
+            if self._chart is old:
+                self._chart = new
+        return new
+
+
+async def _finished(
+    tracer: Tracer,
+    settings: Settings,
+    record: Record | None,
+    located: Callable[[Answer], Answer],
+    trace: Trace,
+    answer: Answer,
+) -> Answer:
+    """The answer once it is on record. Raises OperatorError where it cannot be kept and the settings are strict."""
+    answer = _written(tracer, trace, located(answer))
+    if record:
+        done = record(auditing.entry(auditing.who(settings, patient_reference(answer.patient)), answer))
+        if done is not None:
+            await done
+    return answer
 
 
 def _written(tracer: Tracer, trace: Trace, answer: Answer) -> Answer:

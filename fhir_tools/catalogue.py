@@ -7,22 +7,42 @@ cancelled or planned records are, with their standings, so that they can be told
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
-import orjson
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from fhir_tools import dates
-from fhir_tools.facts import KIND_TYPES, facts_of
+from fhir_tools.facts import CATALOGUE_ELEMENTS, KIND_TYPES, facts_of, is_enough
+from fhir_tools.following import INCLUDES, named, read_drugs
 from fhir_tools.source import CATALOGUE_OPERATION, Source
 from fhir_tools.types import Coding, Concept, Fact, Kind, Query, Reference, Search, Standing
 
-__all__ = ["Catalogue", "CatalogueEntry", "group_rows", "read_catalogue"]
+__all__ = ["Catalogue", "CatalogueEntry", "group_rows", "joined", "of_person", "read_catalogue"]
+
+_AT_ONCE = 50
+"""Ids in one search, so that its URL stays short."""
 
 Row = Sequence[Any]
+
+_Days = tuple[Annotated[int, Field(ge=0)], str | None, str | None]
+_ROWS: TypeAdapter[Any] = TypeAdapter(
+    list[
+        tuple[
+            Kind,
+            str,
+            Annotated[list[str], Field(min_length=1)],
+            list[tuple[str | None, str, str | None]],
+            dict[Standing, _Days],
+            list[str],
+        ]
+    ],
+    config=ConfigDict(strict=True),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,41 +69,115 @@ class CatalogueEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """The entries of one chart as of a day. `searched` says how it was read, and whether all of it was."""
+    """The entries of one chart as of a day. `searched` says how it was read, and whether all of it was.
+
+    `linked` are the types in which some record names its drug by reference, None where the source's own catalogue
+    does not say; `missing` are the types that the source does not offer.
+    """
 
     entries: tuple[CatalogueEntry, ...]
     searched: tuple[Search, ...] = ()
     by_key: Mapping[tuple[str, str], CatalogueEntry] = field(default_factory=dict, repr=False)
+    linked: frozenset[str] | None = None
+    missing: frozenset[str] = frozenset()
 
     def of(self, *kinds: str) -> tuple[CatalogueEntry, ...]:
         """The entries of these kinds, in catalogue order."""
         return tuple(e for e in self.entries if e.kind in kinds)
+
+    def unread(self, *kinds: str) -> tuple[Search, ...]:
+        """The searches that were cut short, of some kinds or of all."""
+        types = {t for k in kinds for t in KIND_TYPES[k]}  # type: ignore[index]
+        return tuple(s for s in self.searched if not s.complete and (not kinds or s.query.partition("?")[0] in types))
 
     def get(self, kind: str, key: str) -> CatalogueEntry | None:
         """The entry of a concept key (`Concept.key`); None where the chart has none."""
         return self.by_key.get((kind, key))
 
 
-async def read_catalogue(source: Source, patient: Reference, as_of: date) -> Catalogue:
-    """The catalogue of one chart: in one call where the source offers it, else by searching kind by kind.
+async def read_catalogue(
+    source: Source, patient: Reference, as_of: date, kinds: Collection[str] = (), *, merged: bool = False
+) -> Catalogue:
+    """The catalogue of one chart: in one call where the source offers it, else by searching all kinds side by side.
 
-    Raises SourceError; a search that was cut short is told in `searched`.
+    Without that call it holds nothing of the Patient (`of_person`), and of `kinds` alone where some are given.
+    A `merged` patient is always searched, since the call is on one record, and so is one for whom the call brings
+    no catalogue. Raises SourceError only where the call fails; a search that was cut short is told in `searched`.
     """
     capabilities = await source.capabilities()
-    if CATALOGUE_OPERATION in (capabilities.get("operations") or ()):
+    if not merged and CATALOGUE_OPERATION in (capabilities.get("operations") or ()):
         fetched = await source.fetch(f"{patient}/{CATALOGUE_OPERATION}?as_of={as_of.isoformat()}")
-        return from_rows(orjson.loads(fetched.body))
-    facts: list[Fact] = []
-    searched: list[Search] = []
+        rows = _rows_of(fetched.body)
+        if rows:
+            return from_rows(rows)
     offered = capabilities.get("search") or {}
-    for kind_type in dict.fromkeys(t for types in KIND_TYPES.values() for t in types if not offered or t in offered):
-        name = "_id" if kind_type == "Patient" else "patient"
-        query = Query(type=kind_type, params=((name, patient.id if kind_type == "Patient" else str(patient)),))
-        result = await source.search(query)
-        facts += [f for r in result.matches for f in facts_of(r)]
-        found = len(result.matches)
-        searched.append(Search(query=str(query), found=found, complete=result.complete, error=result.error))
-    return from_rows(group_rows(facts, as_of), tuple(searched))
+    wanted = dict.fromkeys(t for k, types in KIND_TYPES.items() if not kinds or k in kinds for t in types)
+    types = [t for t in wanted if t != "Patient" and (not offered or t in offered)]
+    parts = await asyncio.gather(*(_read_type(source, patient, t) for t in types))
+    return from_rows(
+        group_rows((f for p in parts for f in p.facts), as_of),
+        tuple(p.search for p in parts),
+        linked=frozenset(p.search.query.partition("?")[0] for p in parts if p.linked),
+        missing=frozenset(t for t in wanted if offered and t not in offered and t != "Patient"),
+    )
+
+
+def _rows_of(body: bytes) -> Sequence[Row]:
+    """The rows of an answer to the call; none where it is cut, empty or something else."""
+    try:
+        rows: Sequence[Row] = _ROWS.validate_json(body)
+    except ValidationError:
+        return ()
+    return rows
+
+
+def of_person(person: Mapping[str, Any], as_of: date) -> Catalogue:
+    """The entries that the Patient resource makes."""
+    return from_rows(group_rows(facts_of(person), as_of), linked=frozenset())
+
+
+def joined(first: Catalogue, second: Catalogue) -> Catalogue:
+    """Two catalogues of different kinds as one."""
+    entries = tuple(sorted((*first.entries, *second.entries), key=lambda e: (e.kind, e.key)))
+    return Catalogue(
+        entries=entries,
+        searched=(*first.searched, *second.searched),
+        by_key={(e.kind, e.key): e for e in entries},
+        linked=None if first.linked is None or second.linked is None else first.linked | second.linked,
+        missing=first.missing | second.missing,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What one type of resource adds. `linked`: some of its records name their drug by reference."""
+
+    facts: tuple[Fact, ...]
+    search: Search
+    linked: bool = False
+
+
+async def _read_type(source: Source, patient: Reference, kind_type: str) -> _Part:
+    """The facts of one type, from resources cut to what the catalogue needs; whole ones where that is too little."""
+    whose = ("patient", str(patient))
+    include = (INCLUDES[kind_type],) if kind_type in INCLUDES else ()
+    query = Query(type=kind_type, params=(whose, ("_elements", ",".join(CATALOGUE_ELEMENTS[kind_type])), *include))
+    cut = await source.search(query)
+    read = {str(r.get("id")): facts_of(r) for r in cut.matches}
+    again = [id_ for id_, r in ((str(r.get("id")), r) for r in cut.matches) if not is_enough(r, read[id_])]
+    chunks = [again[i : i + _AT_ONCE] for i in range(0, len(again), _AT_ONCE)]
+    whole = [Query(type=kind_type, params=(whose, ("_id", ",".join(ids)), *include)) for ids in chunks]
+    more = await asyncio.gather(*(source.search(q) for q in whole))
+    read |= {str(r.get("id")): facts_of(r) for result in more for r in result.matches}
+    facts = tuple(f for found in read.values() for f in found)
+    drugs = await read_drugs(source, facts, [r for result in (cut, *more) for r in result.included])
+    faults = [result.error or "cut short" for result in (cut, *more) if not result.complete]
+    error = next(iter(faults), drugs.error)
+    return _Part(
+        facts=tuple(named(f, drugs) for f in facts),
+        search=Search(query=str(query), found=len(cut.matches), complete=error is None, error=error),
+        linked=any("medicationReference" in r for r in cut.matches),
+    )
 
 
 def group_rows(facts: Iterable[Fact], as_of: date) -> list[Row]:
@@ -112,10 +206,16 @@ def _row(kind: str, key: str, facts: list[Fact]) -> Row:
     return [kind, key, labels, [[c.system, c.code, c.display] for c in codings.values()], standings, types]
 
 
-def from_rows(rows: Iterable[Row], searched: tuple[Search, ...] = ()) -> Catalogue:
+def from_rows(
+    rows: Iterable[Row],
+    searched: tuple[Search, ...] = (),
+    linked: frozenset[str] | None = None,
+    missing: frozenset[str] = frozenset(),
+) -> Catalogue:
     """Catalogue rows (see `group_rows`) → the catalogue."""
     entries = tuple(_entry(row) for row in rows)
-    return Catalogue(entries=entries, searched=searched, by_key={(e.kind, e.key): e for e in entries})
+    by_key: dict[tuple[str, str], CatalogueEntry] = {(e.kind, e.key): e for e in entries}
+    return Catalogue(entries=entries, searched=searched, by_key=by_key, linked=linked, missing=missing)
 
 
 def _entry(row: Row) -> CatalogueEntry:

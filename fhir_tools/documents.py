@@ -6,6 +6,7 @@ narrative of Composition.section (R4). Offsets count Unicode characters of `Docu
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,11 +29,15 @@ _DEPTH = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """The text of the document or report that `fact` is. `unread` says why some of it could not be read, if so."""
+    """The text of the document or report that `fact` is. `unread` says why some of it could not be read, if so.
+
+    `missed` says why a body could not be fetched, in the words of the error: what it holds is not known then.
+    """
 
     fact: Fact
     text: str
     unread: str = ""
+    missed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +61,18 @@ async def read_document(resource: Mapping[str, Any], fact: Fact, source: Source)
         parts += _narratives(resource)
     if isinstance(resource.get("conclusion"), str):
         parts.append(resource["conclusion"])
-    for attachment in _attachments(resource):
-        text, reason = await _attachment_text(attachment, source)
+    missed = ""
+    read = await asyncio.gather(*(_attachment_text(a, source) for a in _attachments(resource)))
+    for text, reason, fault in read:
         parts.append(text)
         unread.append(reason)
+        missed = missed or fault
     kept = _distinct(part.replace("\r\n", "\n").strip("\n") for part in parts)
     if not kept and not any(unread):
         unread.append("it holds no text")
-    return Document(fact=fact, text="\n\n".join(kept), unread="; ".join(dict.fromkeys(filter(None, unread))))
+    return Document(
+        fact=fact, text="\n\n".join(kept), unread="; ".join(dict.fromkeys(filter(None, unread))), missed=missed
+    )
 
 
 def _items(value: Any) -> list[Mapping[str, Any]]:
@@ -82,20 +91,22 @@ def _distinct(parts: Iterator[str]) -> list[str]:
     return list({" ".join(part.split()): part for part in parts if part.strip()}.values())
 
 
-async def _attachment_text(attachment: Mapping[str, Any], source: Source) -> tuple[str, str]:
+async def _attachment_text(attachment: Mapping[str, Any], source: Source) -> tuple[str, str, str]:
+    """The text, why (some of) it could not be read, and why its body could not be fetched."""
     kind = attachment.get("contentType")
     kind = kind if isinstance(kind, str) else ""
     if attachment.get("data") is not None:
         body = decode_base64(attachment["data"])
-        return ("", "an attachment's data is not base64") if body is None else text_of(body, kind)
+        return ("", "an attachment's data is not base64", "") if body is None else (*text_of(body, kind), "")
     url = attachment.get("url")
     if not isinstance(url, str) or not url:
-        return "", "an attachment has neither data nor url"
+        return "", "an attachment has neither data nor url", ""
     try:
         fetched = await source.fetch(url)
     except (ChartlineError, ValueError) as fault:
-        return "", f"an attachment could not be fetched ({type(fault).__name__})"
-    return _fetched_text(fetched.body, fetched.content_type or "", kind)
+        reason = f"an attachment could not be fetched ({type(fault).__name__})"
+        return "", reason, str(fault) or reason
+    return *_fetched_text(fetched.body, fetched.content_type or "", kind), ""
 
 
 def _fetched_text(body: bytes, served: str, declared: str) -> tuple[str, str]:

@@ -10,15 +10,15 @@ from functools import lru_cache
 from typing import Any
 
 from fhir_tools import dates
-from fhir_tools.query import Path
+from fhir_tools.definitions import Path
 from fhir_tools.types import Interval
 
 __all__ = [
-    "CHOICES",
     "FUTURE",
     "PAST",
     "TimeSpan",
     "fold",
+    "inner",
     "literal",
     "ranges",
     "strings",
@@ -35,7 +35,6 @@ PAST, FUTURE = -(2**62), 2**62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _VERSION = re.compile(r"/_history/[^/]+$")
-CHOICES = ("DateTime", "Period", "Instant", "Date", "Timing", "String")
 
 
 def walk(node: Any, paths: Iterable[Path]) -> list[Any]:
@@ -52,8 +51,8 @@ def walk(node: Any, paths: Iterable[Path]) -> list[Any]:
 
 
 def _step(nodes: list[Any], key: str) -> list[Any]:
-    if key[-1] == "*":
-        return [v for choice in CHOICES for v in _step(nodes, key[:-1] + choice)]
+    if key[-1] == "?":
+        return [_is_said(node, key[:-1]) for node in nodes]
     if key[-1] == "]":
         key, _, condition = key[:-1].partition("[")
         name, _, wanted = condition.partition("=")
@@ -68,12 +67,24 @@ def _step(nodes: list[Any], key: str) -> list[Any]:
     return found
 
 
+def _is_said(node: Any, name: str) -> bool:
+    """Whether a choice element is there and not false: `Patient.deceased.exists() and Patient.deceased != false`."""
+    items = node.items() if isinstance(node, dict) else ()
+    return any(k.startswith(name) and k[len(name) :][:1].isupper() and v is not False for k, v in items)
+
+
 def literal(value: Any) -> str | None:
     """The text of a Reference (or canonical) without its version; None for contained, logical and absent ones."""
     text = value.get("reference") if isinstance(value, dict) else value
     if not isinstance(text, str) or not text or text.startswith("#"):
         return None
     return _VERSION.sub("", text) if "/_history/" in text else text
+
+
+def inner(value: Any) -> str | None:
+    """The id of the contained resource that a Reference points to (`#id`), or None."""
+    text = value.get("reference") if isinstance(value, dict) else None
+    return text[1:] if isinstance(text, str) and text[:1] == "#" and len(text) > 1 else None
 
 
 def tokens(value: Any) -> list[tuple[str | None, str]]:

@@ -15,6 +15,7 @@ __all__ = [
     "QueryError",
     "ScopeError",
     "SourceError",
+    "Unsupported",
     "UserError",
 ]
 
@@ -49,6 +50,10 @@ class MissingExtra(UserError):
 
 class QueryError(UserError):
     """A FHIR search that the source cannot run as written; an unknown parameter is refused, not ignored."""
+
+
+class Unsupported(QueryError):
+    """A search that is right by FHIR and that this server has no way to run: what it would find is not known."""
 
 
 class OperatorError(ChartlineError):

@@ -4,51 +4,100 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from fhir_tools.elements import TimeSpan, fold, literal, ranges, strings, texts, time_range, tokens, walk
+from fhir_tools import values
+from fhir_tools.definitions import R4_TYPES, Path, SearchParameter
+from fhir_tools.elements import fold, literal, ranges, strings, texts, tokens, walk
 from fhir_tools.errors import QueryError
-from fhir_tools.query import Param, split_value, unescape, with_prefix
+from fhir_tools.query import Param
+from fhir_tools.values import (
+    asked_composite,
+    asked_number,
+    asked_quantity,
+    asked_range,
+    asked_token,
+    asked_typed,
+    unescape,
+)
 
-__all__ = ["asked_range", "asked_references", "asked_token", "compare", "matches"]
+__all__ = ["asked_range", "asked_references", "asked_token", "compare", "linked", "matches"]
 
 Test = Callable[[Any], bool]
 Number = float | int
 
 
 def matches(resource: Mapping[str, Any], param: Param) -> bool:
-    """Whether the resource meets the parameter. Raises QueryError for a value that cannot be read."""
+    """Whether the resource meets the parameter.
+
+    Raises QueryError for a value that cannot be read, and for a chain or `_has`: other resources decide those.
+    """
+    if param.chain is not None:
+        raise QueryError(f"{param.written!r} cannot be told from one resource: it asks about others; search for it")
+    if param.spec.type == "composite":
+        return any(_composite(resource, param.spec, value) for value in param.values)
     found = walk(resource, param.spec.paths)
     if param.modifier == "missing":
+        if param.spec.type == "reference":
+            found = [element for element in found if _leads(element, param.spec)]
         return (not found) == (param.values == ("true",))
     tests = [_test(param, value) for value in param.values]
     hit = any(test(element) for element in found for test in tests)
     return not hit if param.modifier == "not" else hit
 
 
+def linked(resource: Mapping[str, Any], spec: SearchParameter) -> list[str]:
+    """The literal references that a reference parameter finds, of the types that it may lead to."""
+    found = (literal(element) for element in walk(resource, spec.paths) if _leads(element, spec))
+    return [text for text in found if text]
+
+
+def _leads(element: Any, spec: SearchParameter) -> bool:
+    """Whether a reference may lead to one of the parameter's targets (`subject.where(resolve() is Patient)`)."""
+    text = literal(element) or ""
+    said = element.get("type") if isinstance(element, dict) else None
+    kind = text.rsplit("/", 2)[-2] if "/" in text else said
+    return not spec.targets or kind not in R4_TYPES or kind in spec.targets
+
+
 def _test(param: Param, value: str) -> Test:
     return _TESTS[param.spec.type](param, value)
 
 
+# composite
+
+
+def _composite(resource: Mapping[str, Any], spec: SearchParameter, value: str) -> bool:
+    """Whether all components meet their value within one element (R4 3.1.1.4.17)."""
+    parts = [
+        (part, _test(Param(spec=part, modifier=None, values=(asked,)), asked))
+        for part, asked in zip(spec.components, asked_composite(spec, value), strict=True)
+    ]
+    return any(
+        all(any(test(found) for found in _within(resource, element, part.paths)) for part, test in parts)
+        for element in walk(resource, spec.paths)
+    )
+
+
+def _within(resource: Mapping[str, Any], element: Any, paths: Iterable[Path]) -> list[Any]:
+    outer = tuple((path[0][1:], *path[1:]) for path in paths if path and path[0][0] == "%")
+    return walk(resource, outer) if outer else walk(element, paths)
+
+
 # token
-
-
-def asked_token(value: str) -> tuple[str | None, str | None]:
-    """(system, code) of a token value: None where not asked, '' for `|code` (no system)."""
-    parts = split_value(value, "|")
-    if len(parts) > 2:
-        raise QueryError(f"not a token: {value!r}; write it as code, system|code, |code or system|")
-    if len(parts) == 1:
-        return None, unescape(value)
-    return unescape(parts[0]), unescape(parts[1]) or None
 
 
 def _token(param: Param, value: str) -> Test:
     if param.modifier == "text":
         start = fold(unescape(value))
         return lambda element: any(fold(text).startswith(start) for text in texts(element))
+    if param.modifier == "of-type":
+        type_system, type_code, asked = asked_typed(value)
+        return lambda element: (
+            isinstance(element, dict)
+            and element.get("value") == asked
+            and any(type_code == c and type_system in (None, s) for s, c in tokens(element.get("type")))
+        )
     system, code = asked_token(value)
 
     def test(element: Any) -> bool:
@@ -61,20 +110,6 @@ def _token(param: Param, value: str) -> Test:
 
 
 # date
-
-
-def asked_range(value: str, now: datetime | None = None) -> tuple[str, TimeSpan]:
-    """Prefix and range of a date value; `ap` widens it by a tenth of its distance from now (R4 3.1.1.4.4)."""
-    prefix, text = with_prefix(unescape(value))
-    # A '+' of an offset that was not percent-encoded arrives as a blank.
-    found = time_range(text.replace(" ", "+"))
-    if found is None:
-        raise QueryError(f"not a date: {text!r}; write it as YYYY, YYYY-MM, YYYY-MM-DD or with a time and offset")
-    if prefix == "ap":
-        instant = int((now or datetime.now(UTC)).timestamp() * 1_000_000)
-        gap = abs(instant - found[0]) // 10
-        return prefix, (found[0] - gap, found[1] + gap)
-    return prefix, found
 
 
 def compare(prefix: str, target: tuple[Number, Number], asked: tuple[Number, Number]) -> bool:
@@ -125,15 +160,8 @@ def _uri(param: Param, value: str) -> Test:
 
 
 def asked_references(param: Param, value: str, types: Iterable[str]) -> tuple[str, ...]:
-    """The literal references that a value stands for: `Type/id`, a bare id of each target type, an absolute URL."""
-    text = literal(unescape(value)) or ""
-    targets = (param.modifier,) if param.modifier else param.spec.targets or tuple(types)
-    if "/" not in text:
-        return tuple(f"{type_}/{text}" for type_ in targets)
-    tail = "/".join(text.rsplit("/", 2)[-2:])
-    if param.modifier and not tail.startswith(f"{param.modifier}/"):
-        raise QueryError(f"{param.name}:{param.modifier} cannot be {value!r}")
-    return tuple(dict.fromkeys((text, tail)))
+    """The references that a value stands for (`fhir_tools.values.asked_references`), by the parameter's modifier."""
+    return values.asked_references(param.spec, param.modifier, value, types)
 
 
 def _reference(param: Param, value: str) -> Test:
@@ -143,38 +171,16 @@ def _reference(param: Param, value: str) -> Test:
             isinstance(element, dict)
             and any(code in (None, c) and system in (None, s or "") for s, c in tokens(element.get("identifier")))
         )
-    text = literal(unescape(value)) or ""
-    if "/" in text:
-        wanted = asked_references(param, value, ())
-        return lambda element: literal(element) in wanted
-    limit = (param.modifier,) if param.modifier else param.spec.targets
+    wanted = frozenset(asked_references(param, value, R4_TYPES))
 
     def test(element: Any) -> bool:
-        type_, _, id_ = (literal(element) or "").rpartition("/")
-        return id_ == text and (not limit or type_ in limit)
+        text = literal(element)
+        return text in wanted or ("|" in (text or "") and str(text).partition("|")[0] in wanted)
 
     return test
 
 
 # number and quantity
-
-
-def _asked_number(text: str) -> tuple[str, tuple[float, float]]:
-    """Prefix and range of a number: without prefix, the half unit round its last digit (R4 3.1.1.4.6)."""
-    prefix, digits = with_prefix(text)
-    try:
-        number = Decimal(digits)
-        exponent = number.as_tuple().exponent
-    except InvalidOperation:
-        exponent = "n"
-    if not isinstance(exponent, int):
-        raise QueryError(f"not a number: {digits!r}")
-    value = float(number)
-    if prefix in ("eq", "ne"):
-        half = Decimal((0, (5,), exponent - 1))
-        return prefix, (float(number - half), float(number + half))
-    spread = abs(value) * 0.1 if prefix == "ap" else 0.0
-    return prefix, (value - spread, value + spread)
 
 
 def _compare_number(prefix: str, target: tuple[float, float], asked: tuple[float, float]) -> bool:
@@ -205,12 +211,16 @@ def _amount(element: Any) -> tuple[float, float] | None:
     value = element.get("value")
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    comparator = str(element.get("comparator", ""))
-    return (-math.inf if comparator[:1] == "<" else value), (math.inf if comparator[:1] == ">" else value)
+    comparator = element.get("comparator")
+    if comparator in ("<", "<="):
+        return -math.inf, value if comparator == "<=" else math.nextafter(value, -math.inf)
+    if comparator in (">", ">="):
+        return value if comparator == ">=" else math.nextafter(value, math.inf), math.inf
+    return value, value
 
 
 def _number(param: Param, value: str) -> Test:
-    prefix, asked = _asked_number(unescape(value))
+    prefix, asked = asked_number(value)
 
     def test(element: Any) -> bool:
         target = _amount(element)
@@ -221,18 +231,15 @@ def _number(param: Param, value: str) -> Test:
 
 def _quantity(param: Param, value: str) -> Test:
     """`number`, `number|system|code` or `number||code` (code or unit); units are not converted."""
-    parts = [unescape(p) for p in split_value(value, "|")]
-    if len(parts) not in (1, 3):
-        raise QueryError(f"not a quantity: {value!r}; write it as number, number|system|code or number||code")
-    number = _number(param, parts[0])
-    if len(parts) == 1:
+    asked, system, code = asked_quantity(value)
+    number = _number(param, asked)
+    if not system and not code:
         return number
-    system, code = parts[1:]
 
     def test(element: Any) -> bool:
         part = next((element[k] for k in ("low", "high", "origin") if isinstance(element.get(k), dict)), element)
         units = (part.get("code"),) if system else (part.get("code"), part.get("unit"))
-        return code in units and (not system or part.get("system") == system) and number(element)
+        return (not code or code in units) and (not system or part.get("system") == system) and number(element)
 
     return lambda element: isinstance(element, dict) and test(element)
 

@@ -1,26 +1,38 @@
 """FHIR searches as text and as checked parameters: pure, without a server or a store.
 
 `parse` and `to_url` turn a URL into a `Query` and back; `check` turns a `Query` into parameters whose
-names, modifiers and prefixes are known (R4 3.1.1). Chains, `_has`, composites and `_revinclude` are
-refused by name: they are not ignored.
+names, modifiers and values are known (R4 3.1.1). What is not supported is refused by name: it is never ignored.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from fhir_tools.control import RESULT, read_control, system_types
+from fhir_tools.definitions import R4_TYPES, ParamType, Path, SearchParameter, parameters
 from fhir_tools.errors import QueryError
 from fhir_tools.types import Query
+from fhir_tools.values import (
+    PREFIXES,
+    asked_composite,
+    asked_number,
+    asked_quantity,
+    asked_range,
+    asked_references,
+    asked_token,
+    asked_typed,
+    escape,
+    split_value,
+    unescape,
+    with_prefix,
+)
 
 __all__ = [
     "PREFIXES",
     "R4_TYPES",
+    "Chain",
     "Param",
     "ParamType",
     "Path",
@@ -35,38 +47,6 @@ __all__ = [
     "with_prefix",
 ]
 
-ParamType = Literal["token", "date", "string", "reference", "quantity", "number", "uri", "special"]
-PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
-"""Comparison prefixes of date, number and quantity values (R4 3.1.1.4.4)."""
-
-R4_TYPES = frozenset(
-    """Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic
-    Binary BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan CareTeam CatalogEntry
-    ChargeItem ChargeItemDefinition Claim ClaimResponse ClinicalImpression CodeSystem Communication
-    CommunicationRequest CompartmentDefinition Composition ConceptMap Condition Consent Contract Coverage
-    CoverageEligibilityRequest CoverageEligibilityResponse DetectedIssue Device DeviceDefinition DeviceMetric
-    DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference EffectEvidenceSynthesis
-    Encounter Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare EventDefinition Evidence EvidenceVariable
-    ExampleScenario ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group GuidanceResponse
-    HealthcareService ImagingStudy Immunization ImmunizationEvaluation ImmunizationRecommendation
-    ImplementationGuide InsurancePlan Invoice Library Linkage List Location Measure MeasureReport Media Medication
-    MedicationAdministration MedicationDispense MedicationKnowledge MedicationRequest MedicationStatement
-    MedicinalProduct MedicinalProductAuthorization MedicinalProductContraindication MedicinalProductIndication
-    MedicinalProductIngredient MedicinalProductInteraction MedicinalProductManufactured MedicinalProductPackaged
-    MedicinalProductPharmaceutical MedicinalProductUndesirableEffect MessageDefinition MessageHeader
-    MolecularSequence NamingSystem NutritionOrder Observation ObservationDefinition OperationDefinition
-    OperationOutcome Organization OrganizationAffiliation Parameters Patient PaymentNotice PaymentReconciliation
-    Person PlanDefinition Practitioner PractitionerRole Procedure Provenance Questionnaire QuestionnaireResponse
-    RelatedPerson RequestGroup ResearchDefinition ResearchElementDefinition ResearchStudy ResearchSubject
-    RiskAssessment RiskEvidenceSynthesis Schedule SearchParameter ServiceRequest Slot Specimen SpecimenDefinition
-    StructureDefinition StructureMap Subscription Substance SubstanceNucleicAcid SubstancePolymer SubstanceProtein
-    SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification SupplyDelivery SupplyRequest Task
-    TerminologyCapabilities TestReport TestScript ValueSet VerificationResult VisionPrescription""".split()
-)
-"""The resource types of FHIR R4 (4.0.1)."""
-
-Path = tuple[str, ...]
-
 _MODIFIERS: Mapping[ParamType, frozenset[str]] = {
     "token": frozenset(("missing", "not", "text")),
     "date": frozenset(("missing",)),
@@ -75,47 +55,64 @@ _MODIFIERS: Mapping[ParamType, frozenset[str]] = {
     "quantity": frozenset(("missing",)),
     "number": frozenset(("missing",)),
     "uri": frozenset(("missing", "below", "above")),
+    "composite": frozenset(),
     "special": frozenset(),
 }
-_RESULT = ("_sort", "_count", "_include", "_elements", "_summary", "_total", "_format", "_pretty", "_page")
-_LATER = ("_has", "_revinclude", "_filter", "_text", "_content", "_list", "_query", "_contained", "_containedType")
-_ESCAPED = re.compile(r"\\([\\,|$])")
+_REFUSED = (
+    "_text", "_content", "_filter", "_list", "_query", "_contained", "_containedType", "_type", "_has", "near",
+    "phonetic",
+)  # fmt: skip
+"""What R4 has and no source of chartline does: refused as known, not as misspelt."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchParameter:
-    """One search parameter of one resource type.
-
-    `paths` are element paths as JSON keys; a last key with `*` is a choice element, and a key may
-    carry one filter (`telecom[system=phone]`). `targets` limits a reference; empty means any type.
-    """
-
-    name: str
-    type: ParamType
-    paths: tuple[Path, ...]
-    targets: tuple[str, ...] = ()
+_DEEPEST = 8
+"""References that one chain may follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Param:
-    """A checked parameter of a query: `values` are its alternatives (OR), still escaped."""
+    """A checked parameter of a query: `values` are its alternatives (OR), still escaped.
+
+    `chain` is None for what can be told from one resource (`fhir_tools.match.matches`). For a chain `spec` is the
+    reference parameter that leads away, for `_has` the one of the other type that leads here; `modifier` is then
+    None, and `values` are those at the end. `written` is the name as the query has it.
+    """
 
     spec: SearchParameter
     modifier: str | None
     values: tuple[str, ...]
+    chain: Chain | None = None
+    written: str = ""
 
     @property
     def name(self) -> str:
         return self.spec.name
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """What the resources at the other end of a reference must meet (R4 3.1.1.4.13, 3.1.1.4.14).
+
+    `tests` are pairs of a type and the parameter that one resource of it must meet: for a chain all target types
+    which have that parameter, for `_has` (`reverse`) the one type that refers here.
+    """
+
+    tests: tuple[tuple[str, Param], ...]
+    reverse: bool = False
+
+
 def parse(text: str) -> Query:
-    """A query from `Type?name=value&…`, relative or absolute. Raises QueryError for what is not a type search."""
+    """A query from `Type?name=value&…`, relative or absolute, or `?_type=…` for the whole system.
+
+    Raises QueryError for what is no search.
+    """
     parts = urlsplit(text.strip())
     type_ = parts.path.rstrip("/").rpartition("/")[2]
+    params = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    if not parts.path and any(name == "_type" for name, _ in params):
+        return Query(type="", params=params)
     if not type_ or not type_[0].isupper() or not type_.isalpha():
         raise QueryError(f"not a FHIR search: {text!r}; write it as Type?name=value")
-    return Query(type=type_, params=tuple(parse_qsl(parts.query, keep_blank_values=True)))
+    return Query(type=type_, params=params)
 
 
 def to_url(query: Query) -> str:
@@ -125,105 +122,144 @@ def to_url(query: Query) -> str:
     return query.type + ("?" + "&".join(pairs) if query.params else "")
 
 
-def escape(value: str) -> str:
-    r"""A literal for use inside a parameter value: `\`, `,`, `|` and `$` get a backslash (R4 3.1.1.4.1)."""
-    return re.sub(r"([\\,|$])", r"\\\1", value)
-
-
-def unescape(value: str) -> str:
-    """The literal behind an escaped value."""
-    return _ESCAPED.sub(r"\1", value)
-
-
-def split_value(value: str, separator: str = ",") -> tuple[str, ...]:
-    """Split on separators that no backslash escapes; the parts stay escaped."""
-    parts, start, i = [], 0, 0
-    while i < len(value):
-        if value[i] == "\\":
-            i += 1
-        elif value[i] == separator:
-            parts.append(value[start:i])
-            start = i + 1
-        i += 1
-    return (*parts, value[start:])
-
-
-def with_prefix(value: str) -> tuple[str, str]:
-    """The comparison prefix of an ordered value and the rest; `eq` where none is written."""
-    head, rest = value[:2], value[2:]
-    return (
-        (head, rest)
-        if head in PREFIXES and rest[:1].isdigit() | rest[:1].startswith(("-", "+", "."))
-        else ("eq", value)
-    )
-
-
 def check(query: Query) -> tuple[tuple[Param, ...], dict[str, tuple[str, ...]]]:
     """Filters and result parameters (`_sort`, `_count`, …: name → values as given) of a query.
 
-    Raises QueryError naming the type, parameter or modifier that is not known.
+    A query without a type is one of the whole system: its parameters must be those of all types that `_type` names
+    (of every type where it names none), and `_type` is among the result parameters.
+    Raises QueryError naming the type, parameter, modifier or value that is not known: nothing is ignored.
     """
-    if query.type not in R4_TYPES:
-        raise QueryError(f"{query.type!r} is not a FHIR R4 resource type")
-    filters: list[Param] = []
+    filters: list[tuple[str, str]] = []
     result: dict[str, tuple[str, ...]] = {}
     for name, value in query.params:
-        bare = name.partition(":")[0]
-        if bare in _RESULT and name in _RESULT:
+        if name in RESULT or (name == "_type" and not query.type):
             result[name] = (*result.get(name, ()), value)
         else:
-            filters.append(_filter(query.type, name, value))
-    return tuple(filters), result
+            filters.append((name, value))
+    types = (query.type,) if query.type else system_types(result)
+    if query.type and query.type not in R4_TYPES:
+        raise QueryError(f"{query.type!r} is not a FHIR R4 resource type")
+    read_control(types, result)
+    checked = [tuple(_Checker(value).filter(type_, name) for name, value in filters) for type_ in types or ("*",)]
+    return checked[0], result
 
 
-def _filter(type_: str, name: str, value: str) -> Param:
+class _Checker:
+    """Checks one filter. Of a chain that fans out over many types each step of each type is checked once."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        self._known: dict[tuple[str, str], Param | QueryError] = {}
+
+    def filter(self, type_: str, name: str, depth: int = 0) -> Param:
+        """The parameter of a type by the name written. Raises QueryError."""
+        found = self._known.get((type_, name))
+        if found is None:
+            try:
+                found = self._checked(type_, name, depth)
+            except QueryError as fault:
+                found = fault
+            self._known[type_, name] = found
+        if isinstance(found, QueryError):
+            raise found
+        return found
+
+    def _checked(self, type_: str, name: str, depth: int) -> Param:
+        if depth > _DEEPEST:
+            raise QueryError(f"search parameter {name!r} is chained over more than {_DEEPEST} references")
+        if name.partition(":")[0] == "_has":
+            return self._reverse(type_, name, depth)
+        return self._forward(type_, name, depth) if "." in name else _plain(type_, name, self._value)
+
+    def _forward(self, type_: str, name: str, depth: int) -> Param:
+        """`subject:Patient.name=…`, or `subject.name=…` over every target type that has the rest (R4 3.1.1.4.13)."""
+        head, _, rest = name.partition(".")
+        bare, _, only = head.partition(":")
+        spec = _spec(type_, name, bare)
+        if spec.type != "reference":
+            raise QueryError(f"{name!r} cannot be chained: {type_} parameter {bare!r} is no reference")
+        targets = spec.targets or tuple(sorted(R4_TYPES))
+        if only and only not in targets:
+            raise QueryError(
+                f"{name!r} cannot be chained: {bare!r} does not lead to {only!r}, but to {', '.join(targets)}"
+            )
+        tests: list[tuple[str, Param]] = []
+        faults: list[QueryError] = []
+        for target in (only,) if only else targets:
+            try:
+                tests.append((target, self.filter(target, rest, depth + 1)))
+            except QueryError as fault:
+                faults.append(fault)
+        if not tests:
+            raise faults[0] if len(faults) == 1 else QueryError(f"no type that {bare!r} leads to can meet {rest!r}")
+        return Param(spec=spec, modifier=None, values=tests[0][1].values, chain=Chain(tests=tuple(tests)), written=name)
+
+    def _reverse(self, type_: str, name: str, depth: int) -> Param:
+        """`_has:Observation:patient:code=…` (R4 3.1.1.4.14); what follows may be a chain or another `_has`."""
+        parts = name.split(":", 3)
+        if len(parts) < 4 or parts[1] not in R4_TYPES:
+            raise QueryError(f"{name!r} names no type that refers here; write it as _has:Type:reference:parameter")
+        _, other, link, rest = parts
+        spec = _spec(other, name, link)
+        if spec.type != "reference" or (spec.targets and type_ not in spec.targets):
+            raise QueryError(f"{name!r} cannot be searched: {other} parameter {link!r} is no reference to {type_}")
+        test = self.filter(other, rest, depth + 1)
+        chain = Chain(tests=((other, test),), reverse=True)
+        return Param(spec=spec, modifier=None, values=test.values, chain=chain, written=name)
+
+
+def _plain(type_: str, name: str, value: str) -> Param:
     bare, _, modifier = name.partition(":")
-    if bare in _LATER or bare in _RESULT:
-        raise QueryError(f"search parameter {name!r} is not supported")
-    if "." in name:
-        raise QueryError(f"chained search parameter {name!r} is not supported")
-    spec = parameters(type_).get(bare)
-    if spec is None:
-        raise QueryError(f"{type_} has no search parameter {bare!r}; it has {', '.join(sorted(parameters(type_)))}")
-    if modifier and modifier not in _MODIFIERS[spec.type] and not (spec.type == "reference" and modifier in R4_TYPES):
+    spec = _spec(type_, name, bare)
+    if modifier and modifier not in _modifiers(spec) and not (spec.type == "reference" and modifier in R4_TYPES):
         raise QueryError(f"modifier {modifier!r} is not supported on {type_} parameter {bare!r} ({spec.type})")
     if modifier == "missing" and value not in ("true", "false"):
         raise QueryError(f"{name} takes true or false, not {value!r}")
-    values = (value,) if modifier == "missing" else split_value(value)
-    if not all(values):
+    param = Param(spec=spec, modifier=modifier or None, values=_values(name, modifier, value), written=name)
+    _read(param)
+    return param
+
+
+def _spec(type_: str, name: str, bare: str) -> SearchParameter:
+    known = parameters(type_)
+    if bare in known:
+        return known[bare]
+    if bare in _REFUSED or name.startswith("_"):
+        raise QueryError(f"search parameter {name!r} is not supported")
+    raise QueryError(f"{type_} has no search parameter {bare!r}; it has {', '.join(sorted(known))}")
+
+
+def _modifiers(spec: SearchParameter) -> frozenset[str]:
+    return _MODIFIERS[spec.type] | ({"of-type"} if spec.identifiers else set())
+
+
+def _values(name: str, modifier: str, value: str) -> tuple[str, ...]:
+    found = (value,) if modifier == "missing" else split_value(value)
+    if not all(found):
         raise QueryError(f"search parameter {name!r} has an empty value")
-    return Param(spec=spec, modifier=modifier or None, values=values)
+    return found
 
 
-@cache
-def parameters(type_: str) -> Mapping[str, SearchParameter]:
-    """The search parameters of a resource type by name, those of every type included."""
-    table = _table()
-    return {**table["*"], **table.get(type_, table["?"])}
+def _read(param: Param) -> None:
+    """Read the values once, so that a wrong one is told before anything is searched. Raises QueryError."""
+    try:
+        for value in param.values if param.modifier not in ("missing", "text") else ():
+            _check_value(param.spec, param.modifier, value)
+    except QueryError as fault:
+        raise QueryError(f"search parameter {param.written!r}: {fault}") from fault
 
 
-@cache
-def _table() -> Mapping[str, Mapping[str, SearchParameter]]:
-    table: dict[str, dict[str, SearchParameter]] = {}
-    section: dict[str, SearchParameter] = {}
-    text = files("fhir_tools").joinpath("search_parameters.txt").read_text("utf-8")
-    for line in text.splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        if line[0] != " ":
-            section = table[line.strip()] = {}
-        else:
-            spec = _row(line)
-            section[spec.name] = spec
-    return table
-
-
-def _row(line: str) -> SearchParameter:
-    left, _, targets = line.partition(" > ")
-    name, type_, paths = left.split()
-    return SearchParameter(
-        name=name,
-        type=type_,  # type: ignore[arg-type]
-        paths=tuple(tuple(p.split(".")) for p in paths.split("|")),
-        targets=tuple(targets.split()),
-    )
+def _check_value(spec: SearchParameter, modifier: str | None, value: str) -> None:
+    if spec.type == "token":
+        asked_typed(value) if modifier == "of-type" else asked_token(value)
+    elif spec.type == "date":
+        asked_range(value)
+    elif spec.type == "number":
+        asked_number(value)
+    elif spec.type == "quantity":
+        asked_quantity(value)
+    elif spec.type == "reference":
+        asked_token(value) if modifier == "identifier" else asked_references(spec, modifier, value, ())
+    elif spec.type == "composite":
+        for part, asked in zip(spec.components, asked_composite(spec, value), strict=True):
+            _check_value(part, None, asked)

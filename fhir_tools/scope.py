@@ -4,69 +4,61 @@ A request that could reach another patient is refused before it is sent (ScopeEr
 comes back for another patient all the same is dropped, and the search is told as not complete.
 Resources without a subject (Medication, Practitioner, Organization, Location, …) are readable only when a
 resource in scope refers to them; a body is fetched only where an attachment of the chart points to it.
+An absolute URL of the source's own server counts as the relative one, and is sent as that.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
 
-from fhir_tools import addresses
-from fhir_tools.errors import NotFound, ScopeError
+from fhir_tools import addresses, belonging
+from fhir_tools.bounds import COMPARTMENT, SHARED, Bounds
+from fhir_tools.errors import NotFound, QueryError, ScopeError, SourceError
+from fhir_tools.query import parse
 from fhir_tools.source import CATALOGUE_OPERATION, Source
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 
 __all__ = ["COMPARTMENT", "Scoped"]
 
-COMPARTMENT = frozenset(
-    (
-        "Patient", "AllergyIntolerance", "CarePlan", "CareTeam", "ClinicalImpression", "Communication", "Composition",
-        "Condition", "Consent", "Coverage", "DetectedIssue", "DeviceUseStatement", "DiagnosticReport", "Device",
-        "DocumentReference", "Encounter", "EpisodeOfCare", "ExplanationOfBenefit", "Claim", "FamilyMemberHistory",
-        "Flag", "Goal", "ImagingStudy", "Immunization", "ImmunizationRecommendation", "List", "Media",
-        "MedicationAdministration", "MedicationDispense", "MedicationRequest", "MedicationStatement", "Observation",
-        "Procedure", "Provenance", "QuestionnaireResponse", "RelatedPerson", "ResearchSubject", "RiskAssessment",
-        "ServiceRequest", "Specimen",
-    )
-)  # fmt: skip
-"""Types of the patient compartment (R4 CompartmentDefinition/patient) that are searched by patient."""
+_MAYBE_SHARED = frozenset(("Binary", "Device", "List", "Provenance", "Specimen"))
+"""Types whose subject may be missing (R4: 0..1); they then pass only where the chart refers to them.
 
-_SHARED = frozenset(
-    (
-        "ActivityDefinition", "Binary", "CodeSystem", "ConceptMap", "DeviceDefinition", "DeviceMetric", "Endpoint",
-        "HealthcareService", "Location", "Medication", "MedicationKnowledge", "ObservationDefinition", "Organization",
-        "OrganizationAffiliation", "PlanDefinition", "Practitioner", "PractitionerRole", "Questionnaire",
-        "ResearchStudy", "SpecimenDefinition", "Substance", "ValueSet",
-    )
-)  # fmt: skip
-"""Types that are nobody's. Whatever is in neither table (Group, Person, Bundle, Task, …) needs a subject of its own."""
+Whatever is in neither table (Group, Person, Bundle, Task, …) needs a subject of its own.
+"""
 
-_MAYBE_SHARED = frozenset(("Device", "List", "Provenance", "Specimen"))
-"""Types whose subject may be missing (R4: 0..1); they then pass only where the chart refers to them."""
-
-_SUBJECTS = ("subject", "patient", "beneficiary", "individual", "for", "securityContext")
-_PATIENT_PARAMS = ("patient", "subject", "beneficiary", "individual")
-_NAMING = (*_PATIENT_PARAMS, "_id", "subject:Patient", "patient:Patient")
-_SAFE_CONTROL = frozenset(
-    ("_count", "_sort", "_elements", "_summary", "_total", "_id", "_lastUpdated", "_include", "_page")
-)
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?::[A-Za-z-]+)?", re.ASCII)
-_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9\-._]{1,128}", re.ASCII)
+_FHIR_XML = re.compile(rb"""<[^<>!?]*xmlns(?::\w+)?\s*=\s*["']http://hl7\.org/fhir["']""")
 
 
 class Scoped:
-    """A source that knows one patient. `aliases` are further references to the same person (merges, other servers)."""
+    """A source that knows one patient. `aliases` are further references to the same person (merges, other servers).
 
-    def __init__(self, source: Source, patient: Reference, aliases: frozenset[Reference] = frozenset()) -> None:
+    They are fixed here: nothing that a resource says adds to them (`fhir_tools.aliases` finds those that hold).
+    `searched` are the references that a search for the patient is sent for: all of them, if it is not given.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        patient: Reference,
+        aliases: frozenset[Reference] = frozenset(),
+        *,
+        searched: Collection[Reference] | None = None,
+    ) -> None:
+        own = {patient, *aliases}
+        if not own.issuperset(searched or ()):
+            raise ScopeError("what is searched for must be the patient or an alias")
         self._source = source
         self.patient = patient
-        self._allowed = frozenset((patient, *aliases))
-        self._own = frozenset(map(str, self._allowed))
+        asked = tuple(searched or (patient, *sorted(own - {patient}, key=str)))
+        self._bounds = Bounds(patient=patient, own=frozenset(map(str, own)), searched=tuple(map(str, asked)))
+        self._capabilities: Mapping[str, Any] | None = None
+        self._seen: set[str] = set()
         self._linked: set[str] = set()
         self._attached: set[str] = set()
         self._unread: list[Mapping[str, Any]] = []
@@ -81,16 +73,18 @@ class Scoped:
 
     async def read(self, reference: Reference, version: str | None = None) -> Mapping[str, Any]:
         """One resource of this patient, or one that a resource in scope refers to. Raises ScopeError, NotFound."""
-        if not _ID.fullmatch(reference.id) or not (version is None or _ID.fullmatch(version)):
+        bounds = await self._ready()
+        name = str(reference)
+        if not addresses.ID.fullmatch(reference.id) or not (version is None or addresses.ID.fullmatch(version)):
             raise ScopeError("an id that is no FHIR id was refused")
-        if reference.type == "Patient" and reference not in self._allowed:
+        if reference.type == "Patient" and name not in bounds.own:
             raise ScopeError("a read of another patient was refused")
-        if reference.type not in COMPARTMENT and not self._is_linked(str(reference)):
-            raise ScopeError(f"{reference.type} is readable only through a reference from this patient's chart")
+        if reference.type not in COMPARTMENT and not self._is_linked(name):
+            raise ScopeError(f"{reference.type!r} is readable only through a reference from this patient's chart")
         resource = await self._source.read(reference, version)
-        if resource.get("resourceType") != reference.type or not self._passes(resource, reference):
+        if resource.get("resourceType") != reference.type or not await self._is_readable(resource, name):
             raise NotFound("the resource is not part of this patient's chart", status=404)
-        self._unread.append(resource)
+        self._keep(resource, mine=self._mine(resource))
         return resource
 
     async def search(self, query: Query) -> SearchResult:
@@ -98,116 +92,135 @@ class Scoped:
 
         Raises ScopeError for one that could leave it. A match or an include of another patient is dropped.
         """
-        result = await self._source.search(self._bound(query))
+        bounds = await self._ready()
+        result = await self._source.search(bounds.bound(query))
         mine = tuple(r for r in result.matches if self._mine(r))
-        self._unread += mine
+        self._keep(*mine, mine=True)
         included = tuple(r for r in result.included if self._passes(r))
-        self._unread += included
+        self._keep(*included, mine=False)
         dropped = len(result.matches) - len(mine) + len(result.included) - len(included)
-        if not dropped:
+        told = f"the server sent {dropped} resources that are not this patient's; they were dropped" if dropped else ""
+        if result.next and not self._may_go_on(query.type, result.next):
+            told = told or "the server's next page leads out of this patient's chart; it was not followed"
+        if not told:
             return result
-        error = result.error or f"the server sent {dropped} resources that are not this patient's; they were dropped"
-        return replace(result, matches=mine, included=included, total=len(mine), next=None, complete=False, error=error)
+        error = f"{result.error}; {told}" if result.error else told
+        total = len(mine) if dropped else result.total
+        return replace(result, matches=mine, included=included, total=total, next=None, complete=False, error=error)
 
     async def fetch(self, url: str) -> Fetched:
         """A body that an attachment of the chart points to, or an operation on this patient.
 
-        Raises ScopeError for any other URL, NotFound where a FHIR resource of another patient comes back.
+        Raises ScopeError for any other URL, NotFound where a FHIR resource of another patient comes back. What an
+        operation sends of others is dropped from its Bundle, and an OperationOutcome entry there says how many.
         """
-        operation = addresses.operation_on(url, self._own)
-        if not operation and not self._is_attached(url):
+        bounds = await self._ready()
+        rest = addresses.relative(url, bounds.bases)
+        if rest and (operation := addresses.operation_on(rest, bounds.own)):
+            fetched = await self._source.fetch(rest)
+            return fetched if operation == CATALOGUE_OPERATION else self._without_others(fetched)
+        body = rest if rest and addresses.is_binary(rest) else url
+        if not self._is_attached(body):
             raise ScopeError("only attachments of this patient's chart and operations on this patient are fetched")
-        fetched = await self._source.fetch(url)
-        if operation != CATALOGUE_OPERATION and not self._may_show(fetched.body):
+        fetched = await self._source.fetch(body)
+        if _FHIR_XML.match(_start(fetched.body)) or not all(map(self._is_harmless, _resources(_json(fetched.body)))):
             raise NotFound("what came back is not part of this patient's chart", status=404)
         return fetched
 
     async def capabilities(self) -> Mapping[str, Any]:
-        """What the source can do; nothing of it is about a patient."""
-        return await self._source.capabilities()
+        """What the source can do, without the catalogue operation where several records are one chart: it reads one."""
+        if self._capabilities is None:
+            self._capabilities = await self._source.capabilities()
+        if self._bounds.searched == (str(self.patient),):
+            return self._capabilities
+        operations = [x for x in self._capabilities.get("operations") or () if x != CATALOGUE_OPERATION]
+        return {**self._capabilities, "operations": operations}
 
-    # Requests.
+    async def _ready(self) -> Bounds:
+        """The bounds with the server's own base. While it cannot be asked, no absolute URL is the server's own."""
+        if self._capabilities is None:
+            try:
+                base = (await self.capabilities()).get("base")
+            except SourceError:
+                return self._bounds
+            if isinstance(base, str) and base:
+                self._bounds = replace(self._bounds, bases=(base,))
+        return self._bounds
 
-    def _bound(self, query: Query) -> Query:
-        if query.type not in COMPARTMENT:
-            raise ScopeError(f"{query.type} is not searched by patient")
-        whose = [owner for name, value in query.params if (owner := self._checked(query.type, name, value))]
-        key = "_id" if query.type == "Patient" else "patient"
-        if not any(name == key for name, _ in query.params):
-            # `patient` is defined for all of these types; a server ignores what it does not know, `subject` for one.
-            query = replace(query, params=((key, whose[0] if whose else self._key(query.type)), *query.params))
-        return _with_subject(query)
-
-    def _key(self, kind: str) -> str:
-        return self.patient.id if kind == "Patient" else str(self.patient)
-
-    def _checked(self, kind: str, name: str, value: str) -> str | None:
-        """The patient that a parameter names, if it names one. Raises ScopeError where it could leave the chart."""
-        base = name.partition(":")[0]
-        if not _NAME.fullmatch(name) or base == "_has" or (base.startswith("_") and base not in _SAFE_CONTROL):
-            raise ScopeError(f"search parameter {name!r} could leave the patient's chart")
-        if base == "_id" and kind == "Patient":
-            self._named(name, f"Patient/{value.replace(',', ',Patient/')}")
-        elif base in _PATIENT_PARAMS or "Patient/" in value:
-            told = self._named(name, value)
-            return None if kind == "Patient" else told
-        return None
-
-    def _named(self, name: str, value: str) -> str:
-        if name not in _NAMING:
-            raise ScopeError(f"search parameter {name!r} could leave the patient's chart")
-        told = [one if "/" in one else f"Patient/{one}" for one in value.split(",")]
-        if not self._own.issuperset(told):
-            raise ScopeError("a search for another patient was refused")
-        return ",".join(told)
+    def _may_go_on(self, kind: str, text: str) -> bool:
+        """Whether the source's next page is one of this chart; its `_page` is then known for later."""
+        try:
+            following = parse(text)
+            pages = {(kind, value) for name, value in following.params if name == "_page"}
+            replace(self._bounds, pages=self._bounds.pages | pages).bound(following)
+        except (QueryError, ScopeError):
+            return False
+        self._bounds.pages.update(pages)
+        return following.type == kind
 
     # Resources.
 
-    def _owners(self, resource: Mapping[str, Any]) -> Iterator[str]:
-        """The `Patient/[id]` of every patient that the resource says it is about."""
-        if resource.get("resourceType") == "Patient":
-            yield f"Patient/{resource.get('id')}"
-            return
-        names = (*_SUBJECTS, "target") if resource.get("resourceType") == "Provenance" else _SUBJECTS
-        for name in names:
-            subject = resource.get(name)
-            for item in subject if isinstance(subject, list) else (subject,):
-                text = item.get("reference") if isinstance(item, dict) else None
-                if isinstance(text, str) and "Patient/" in text:
-                    yield text if text in self._own else addresses.plain(text)
-
     def _mine(self, resource: Mapping[str, Any]) -> bool:
         """Whether it says that it is about this patient and no other."""
-        owners = tuple(self._owners(resource))
-        return self._own.issuperset(owners) and (bool(owners) or resource.get("resourceType") == "OperationOutcome")
+        about = set(belonging.owners(resource, self._bounds.bases))
+        if about or resource.get("resourceType") != "Provenance":
+            return self._bounds.own.issuperset(about) and (
+                bool(about) or resource.get("resourceType") == "OperationOutcome"
+            )
+        told = belonging.targets(resource, "target", self._bounds.bases)
+        return bool(told) and self._seen.issuperset(told)
 
-    def _passes(self, resource: Mapping[str, Any], asked: Reference | None = None) -> bool:
+    def _passes(self, resource: Mapping[str, Any], asked: str = "") -> bool:
         """Whether it is this patient's, or nobody's and (where it could be somebody's) referred to by the chart."""
         if self._mine(resource):
             return True
-        kind = str(resource.get("resourceType"))
-        if kind not in _SHARED | _MAYBE_SHARED or any(self._owners(resource)):
+        kind, name = resource.get("resourceType"), _name(resource)
+        if kind not in (SHARED | _MAYBE_SHARED if isinstance(kind, str) else ()) or self._is_owned(resource):
             return False
-        return kind in _SHARED or self._is_linked(str(asked or f"{kind}/{resource.get('id')}"))
+        return kind in SHARED or (name == (asked or name) and self._is_linked(name))
 
-    def _may_show(self, body: bytes) -> bool:
-        """Whether a fetched body holds no FHIR resource of another patient; what is not FHIR is a document."""
-        if body.lstrip()[:1] != b"{":
-            return True
-        try:
-            content = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            return True
-        if content.get("resourceType") != "Bundle":
-            return "resourceType" not in content or self._harmless(content)
-        entries = content.get("entry")
-        found = [e.get("resource") for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
-        return all(self._harmless(r) for r in found if isinstance(r, dict))
+    def _is_owned(self, resource: Mapping[str, Any]) -> bool:
+        """Whether it is somebody's, by its subject or by what its access is governed by (Binary.securityContext)."""
+        guarded = belonging.targets(resource, "securityContext", self._bounds.bases)
+        return any(belonging.owners(resource, self._bounds.bases)) or not self._seen.issuperset(guarded)
 
-    def _harmless(self, resource: Mapping[str, Any]) -> bool:
-        return self._mine(resource) or (
-            str(resource.get("resourceType")) in _SHARED and not any(self._owners(resource))
-        )
+    async def _is_readable(self, resource: Mapping[str, Any], name: str) -> bool:
+        """As `_passes`; a Binary's securityContext that was not seen yet is read to find out whose it is."""
+        guards = belonging.targets(resource, "securityContext", self._bounds.bases)
+        for guard in guards if resource.get("resourceType") == "Binary" else ():
+            if guard and guard.partition("/")[0] in COMPARTMENT - {"Patient"} and guard not in self._seen:
+                try:
+                    await self.read(Reference.parse(guard))
+                except (NotFound, ScopeError):
+                    return False
+        return self._passes(resource, name)
+
+    def _is_harmless(self, resource: Mapping[str, Any]) -> bool:
+        if resource.get("resourceType") == "Binary" and not self._is_owned(resource):
+            return True  # the envelope of the body that was asked for
+        return self._passes(resource)
+
+    def _without_others(self, fetched: Fetched) -> Fetched:
+        content = _json(fetched.body)
+        if not isinstance(content, dict) or content.get("resourceType") != "Bundle":
+            if _FHIR_XML.match(_start(fetched.body)) or not all(map(self._passes, _resources(content))):
+                raise NotFound("what came back is not part of this patient's chart", status=404)
+            return fetched
+        entries = [e for e in _list(content.get("entry")) if isinstance(e, dict)]
+        found = [e["resource"] for e in entries if isinstance(e.get("resource"), dict)]
+        self._keep(*(r for r in found if self._mine(r)), mine=True)
+        passed = [e for e in entries if not isinstance(e.get("resource"), dict) or self._passes(e["resource"])]
+        dropped = len(entries) - len(passed)
+        if not dropped:
+            return fetched
+        total = {"total": max(0, content["total"] - dropped)} if isinstance(content.get("total"), int) else {}
+        told = {**content, **total, "entry": [*passed, {"resource": _outcome(dropped), "search": {"mode": "outcome"}}]}
+        return replace(fetched, body=orjson.dumps(told))
+
+    def _keep(self, *resources: Mapping[str, Any], mine: bool) -> None:
+        self._unread += resources
+        if mine:
+            self._seen.update(map(_name, resources))
 
     # Links. They are looked through only when something is asked for by one: most charts are never asked.
 
@@ -217,38 +230,63 @@ class Scoped:
         return name in self._linked
 
     def _is_attached(self, url: str) -> bool:
-        if not addresses.is_body(url):
+        if not addresses.is_body(url, self._bounds.bases):
             return False
         while self._unread and url not in self._attached:
             self._look_through(self._unread.pop())
-        return url in self._attached or (addresses.is_binary(url) and url in self._linked)
+        return url in self._attached or (addresses.is_binary(url) and addresses.plain(url) in self._linked)
 
     def _look_through(self, resource: Mapping[str, Any]) -> None:
-        links, attached = addresses.links(resource)
-        self._linked |= links
+        references, attached = addresses.links(resource, self._bounds.bases)
+        self._linked |= references
         self._attached |= attached
 
 
-_ELEMENT = {
-    "Coverage": "beneficiary",
-    "ResearchSubject": "individual",
-    "Provenance": "target",
-    **dict.fromkeys(
-        (
-            "AllergyIntolerance", "Claim", "Consent", "DetectedIssue", "Device", "EpisodeOfCare",
-            "ExplanationOfBenefit", "FamilyMemberHistory", "Immunization", "ImmunizationRecommendation",
-            "RelatedPerson",
-        ),
-        "patient",
-    ),
-}  # fmt: skip
-"""The element that names the patient, where it is not `subject` (R4)."""
+def _name(resource: Mapping[str, Any]) -> str:
+    return f"{resource.get('resourceType')}/{resource.get('id')}"
 
 
-def _with_subject(query: Query) -> Query:
-    """The query with the subject among its `_elements`, since what comes back is checked by it."""
-    if query.type == "Patient" or not any(name == "_elements" for name, _ in query.params):
-        return query
-    element = _ELEMENT.get(query.type, "subject")
-    params = ((n, f"{v},{element}" if n == "_elements" and element not in v.split(",") else v) for n, v in query.params)
-    return replace(query, params=tuple(params))
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _start(body: bytes) -> bytes:
+    """The beginning of an XML body at its root element: what stands before it is no part of what it is."""
+    text = body[:20_000].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return re.sub(rb"\A(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>|\s+)*", b"", text, flags=re.DOTALL)
+
+
+def _json(body: bytes) -> Any:
+    """The JSON of a body, the rows of NDJSON as a list; None for what is neither."""
+    text = body.removeprefix(b"\xef\xbb\xbf").strip()
+    if text[:1] not in (b"{", b"["):
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        rows = text.splitlines()
+    try:
+        return [orjson.loads(row) for row in rows if row.strip()]
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _resources(content: Any) -> Iterator[Mapping[str, Any]]:
+    """The FHIR resources that JSON is or lists, those of a Bundle one by one."""
+    for item in content if isinstance(content, list) else (content,):
+        if not isinstance(item, dict) or "resourceType" not in item:
+            continue
+        if item["resourceType"] != "Bundle":
+            yield item
+            continue
+        for entry in _list(item.get("entry")):
+            if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
+                yield entry["resource"]
+
+
+def _outcome(dropped: int) -> Mapping[str, Any]:
+    text = f"{dropped} entries that are not this patient's were dropped: the Bundle is not complete"
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "warning", "code": "suppressed", "diagnostics": text}],
+    }

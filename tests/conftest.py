@@ -36,6 +36,12 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         pytest.fail(f"reached for the network: {', '.join(attempts)}; mark it loopback if it stays on this machine")
 
 
+@pytest.fixture(autouse=True)
+def _no_audit_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests ask is not on this user's record."""
+    monkeypatch.setenv("CHARTLINE_AUDIT", "off")
+
+
 def _guarded(original: Callable[..., Any], local: bool, attempts: list[str]) -> Callable[..., Any]:
     def guarded(sock: socket.socket, address: Any) -> Any:
         if sock.family in (socket.AF_INET, socket.AF_INET6) and not (local and _is_loopback(address[0])):

@@ -55,9 +55,11 @@ AsOf = Annotated[
     typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day that counts as today."),
 ]
 Fhir = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
-        "--fhir", metavar="PATH|URL", help="A store, or a file or folder of FHIR JSON, instead of the default store."
+        "--fhir",
+        metavar="URL|PATH",
+        help="A FHIR server, a store, or a file or folder of FHIR JSON. Twice: one patient of two servers.",
     ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also show stages, searches and every citation.")]
@@ -105,7 +107,8 @@ def ask(
     """
     from agent.cli import asking
 
-    raise typer.Exit(asking.ask(" ".join(question), patient, _day(as_of), fhir, thread, as_json=json, verbose=verbose))
+    said = " ".join(question)
+    raise typer.Exit(asking.ask(said, patient, _day(as_of), fhir or (), thread, as_json=json, verbose=verbose))
 
 
 @app.command()
@@ -115,7 +118,7 @@ def chat(
     """Ask one question after another; follow-ups keep their subject. Reads from a pipe as well."""
     from agent.cli import chatting
 
-    raise typer.Exit(chatting.chat(patient, _day(as_of), fhir, thread, verbose=verbose))
+    raise typer.Exit(chatting.chat(patient, _day(as_of), fhir or (), thread, verbose=verbose))
 
 
 @app.command()
@@ -146,7 +149,7 @@ def patients(
     """List the patients of the store."""
     from agent.cli import choosing
 
-    choosing.show(search, fhir, as_json=json)
+    choosing.show(search, fhir or (), as_json=json)
 
 
 @app.command()
@@ -161,7 +164,7 @@ def summary(
     """Summarise a chart; every line is cited and checked as in answers."""
     from agent.cli import summing
 
-    summing.summary(patient, kind.value, format_.value, out, _day(as_of), fhir)
+    summing.summary(patient, kind.value, format_.value, out, _day(as_of), fhir or ())
 
 
 @app.command()
@@ -174,7 +177,46 @@ def show(
     """Show a cited resource."""
     from agent.cli import showing
 
-    showing.show(reference, patient, fhir, raw=raw)
+    showing.show(reference, patient, fhir or (), raw=raw)
+
+
+@app.command("serve-fhir")
+def serve_fhir(
+    store: Annotated[
+        str | None, typer.Option("--store", metavar="PATH", help="A store, or FHIR JSON, instead of the default store.")
+    ] = None,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8080,
+    writable: Annotated[bool, typer.Option("--writable", help="Let clients create, update and delete.")] = False,
+    operations: Annotated[
+        bool, typer.Option("--operations/--no-operations", help="Offer chartline's own operation as well.")
+    ] = True,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Listen for other machines too; there is no authentication.")
+    ] = False,
+) -> None:
+    """Serve the store as a FHIR R4 server, read-only unless told otherwise, until Ctrl-C."""
+    from agent.cli import serving
+
+    raise typer.Exit(
+        serving.serve(store, host, port, writable=writable, operations=operations, allow_remote=allow_remote)
+    )
+
+
+@app.command()
+def doctor(
+    fhir: Annotated[
+        str | None, typer.Option("--fhir", metavar="URL", help="The FHIR base URL, instead of the one of the settings.")
+    ] = None,
+    patient: Annotated[
+        str | None, typer.Option("--patient", "-p", metavar="ID", help="Id of a patient to try searches with.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell in a minute whether a FHIR server can be used, for which questions, and what would help."""
+    from agent.cli import doctoring
+
+    raise typer.Exit(doctoring.doctor(fhir, patient, as_json=json))
 
 
 @app.command()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import settings
-from agent.cli.choosing import choose
+from agent import auditing, settings
 from agent.cli.output import answer_view, clean, console, emit, is_terminal, safe_json, tell_note
 from agent.errors import EXIT_OK, EXIT_OPERATOR
+from agent.patients import choose
 from agent.settings import Settings
 from agent.sources import open_source
 from agent.types import Answer
@@ -28,7 +27,7 @@ def ask(
     question: str,
     patient: str | None,
     as_of: date | None,
-    fhir: str | None,
+    fhir: Sequence[str],
     thread: str | None,
     *,
     as_json: bool,
@@ -42,7 +41,7 @@ async def _ask(
     question: str,
     patient: str | None,
     as_of: date | None,
-    fhir: str | None,
+    fhir: Sequence[str],
     thread: str | None,
     as_json: bool,
     verbose: bool,
@@ -59,12 +58,12 @@ async def _ask(
 
 @asynccontextmanager
 async def session(
-    patient: str | None, as_of: date | None, fhir: str | Path | None, given: Settings
+    patient: str | None, as_of: date | None, fhir: Sequence[str], given: Settings
 ) -> AsyncIterator[Agent]:
     """An agent on the settings' store, or on `fhir`, for the patient that is meant."""
-    async with open_source(fhir or given.store) as store:
-        reference = await choose(store, patient)
-        async with _agent_class()(store, reference, as_of=as_of, settings=given) as agent:
+    async with open_source(fhir, given) as source, auditing.open_record(given) as record:
+        reference = await choose(source, patient)
+        async with _agent_class()(source, reference, as_of=as_of, settings=given, record=record) as agent:
             yield agent
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,12 +33,12 @@ Ask a question, or a follow-up such as "and the one before?".
   :quit       leave (also Ctrl-D)"""
 
 
-def chat(patient: str | None, as_of: date | None, fhir: str | None, thread: str | None, *, verbose: bool) -> int:
+def chat(patient: str | None, as_of: date | None, fhir: Sequence[str], thread: str | None, *, verbose: bool) -> int:
     """Read questions until the end of input; from a pipe, the exit code is that of the last one that failed."""
     return asyncio.run(_chat(patient, as_of, fhir, thread, verbose))
 
 
-async def _chat(patient: str | None, as_of: date | None, fhir: str | None, thread: str | None, verbose: bool) -> int:
+async def _chat(patient: str | None, as_of: date | None, fhir: Sequence[str], thread: str | None, verbose: bool) -> int:
     given = settings.read()
     if thread is None:
         # A session without a name is nobody's to come back to: it is kept in memory only.
@@ -105,7 +105,7 @@ class _Session:
             raise UserError(f"mark {mark!r} is a search, with no resource behind it: {cited[mark].excerpt}")
         chart = await self._agent.chart()
         for reference in cited[mark].inputs or [cited[mark].reference]:
-            emit(self._out, await resource_view(chart.source, reference))
+            emit(self._out, await resource_view(chart.source, str(chart.inside(reference))))
 
 
 def _lines(person: bool) -> Iterator[str]:

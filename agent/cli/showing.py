@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -12,13 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from agent import settings
-from agent.cli.choosing import choose
 from agent.cli.output import clean, console, emit, safe_json
 from agent.errors import NotFound, ScopeError, UserError
+from agent.patients import choose
 from agent.sources import open_source
 from fhir_tools import wording
+from fhir_tools.aliases import resolve_aliases
 from fhir_tools.facts import facts_of
 from fhir_tools.scope import Scoped
+from fhir_tools.servers import Servers
 from fhir_tools.source import Source
 from fhir_tools.types import Reference
 
@@ -29,14 +31,17 @@ _HIDDEN = frozenset({"resourceType", "id", "meta", "text", "contained"})
 """What tells a reader nothing: the head says the first two, and `text` repeats the rest as HTML."""
 
 
-def show(reference: str, patient: str | None, fhir: str | None, *, raw: bool) -> None:
+def show(reference: str, patient: str | None, fhir: Sequence[str], *, raw: bool) -> None:
     """Print one resource of the patient's chart."""
     asyncio.run(_show(reference, patient, fhir, raw))
 
 
-async def _show(reference: str, patient: str | None, fhir: str | None, raw: bool) -> None:
-    async with open_source(fhir or settings.read().store) as store:
-        scoped = Scoped(store, await choose(store, patient))
+async def _show(reference: str, patient: str | None, fhir: Sequence[str], raw: bool) -> None:
+    async with open_source(fhir, settings.read()) as source:
+        found = await resolve_aliases(source, await choose(source, patient))
+        scoped = Scoped(source, found.patient, found.references, searched=found.searched)
+        parse = source.inside if isinstance(source, Servers) else Reference.parse
+        reference = str(_parsed(reference, parse))
         if raw:
             print(safe_json(await _read(scoped, reference)))
         else:
@@ -59,14 +64,18 @@ async def resource_view(source: Source, reference: str) -> RenderableType:
 
 
 async def _read(source: Source, reference: str) -> Mapping[str, Any]:
-    try:
-        wanted = Reference.parse(reference.strip())
-    except ValueError as error:
-        raise UserError(f"{reference!r} is no reference; give Type/id as an answer cites it") from error
+    wanted = _parsed(reference, Reference.parse)
     try:
         return await source.read(wanted)
     except (NotFound, ScopeError) as error:
         raise UserError(f"this patient's chart has no {wanted}") from error
+
+
+def _parsed(reference: str, parse: Callable[[str], Reference]) -> Reference:
+    try:
+        return parse(reference.strip())
+    except ValueError as error:
+        raise UserError(f"{reference!r} is no reference; give Type/id, as an answer cites it") from error
 
 
 def _is_coding(value: Any) -> bool:

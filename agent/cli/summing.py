@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,7 @@ __all__ = ["summarised", "summary"]
 
 
 def summary(
-    patient: str | None, kind: str, format_: str, out: Path | None, as_of: date | None, fhir: str | None
+    patient: str | None, kind: str, format_: str, out: Path | None, as_of: date | None, fhir: Sequence[str]
 ) -> None:
     """Print the summary, or write it to `out`."""
     text = asyncio.run(summarised(patient, kind, format_, as_of, fhir))
@@ -29,7 +30,7 @@ def summary(
     tell_note(f"written to {out}")
 
 
-async def summarised(patient: str | None, kind: str, format_: str, as_of: date | None, fhir: str | Path | None) -> str:
+async def summarised(patient: str | None, kind: str, format_: str, as_of: date | None, fhir: Sequence[str]) -> str:
     """The rendered summary of the patient that is meant."""
     from agent import summaries
 

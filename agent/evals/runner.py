@@ -98,7 +98,7 @@ def _run_job(job: Job, *, task: Task, settings: Settings) -> dict[str, BaseModel
 async def _one_patient(job: Job, task: Task, settings: Settings) -> dict[str, BaseModel]:
     rows: dict[str, BaseModel] = {}
     ask: Callable[[Agent, Case], Awaitable[BaseModel]] = _answer if task == "answers" else _evidence
-    async with open_source(job.chart) as source:
+    async with open_source(job.chart, settings) as source:
         agent: Agent | None = None
         for case in job.cases:
             if agent is None or (case.as_of and case.as_of != agent.as_of):

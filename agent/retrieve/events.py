@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from fhir_tools import compute, wording
 from fhir_tools.cards import event_card, list_card
 from fhir_tools.codes import names_of
 from fhir_tools.dates import Window
-from fhir_tools.types import Card, Computation, Fact, Interval, Quantity
+from fhir_tools.types import Card, Computation, Fact, Interval, Kind, Quantity
 
 __all__ = ["Extra", "anchored", "facts_of_target", "happenings", "stay_length"]
 
@@ -70,14 +71,15 @@ def stay_length(ask: Ask, encounter: Fact) -> Extra:
 
 async def facts_of_target(gather: Gather, target: Target) -> tuple[Fact, ...]:
     """The facts of every standing that a target means, oldest first."""
-    found: list[Fact] = []
-    for kind in target.kinds:
-        if kind == "encounter":
-            found += _encounters(gather, target, await gather.facts("encounter"))
-        elif target.keys:
-            named = await gather.facts(kind, target.keys)
-            found += [f for f in named if not target.labels or f.concept.label in target.labels]
-    return compute.in_order(tuple(found))
+    parts = await asyncio.gather(*(_of_kind(gather, target, kind) for kind in target.kinds))
+    return compute.in_order(tuple(f for part in parts for f in part))
+
+
+async def _of_kind(gather: Gather, target: Target, kind: Kind) -> tuple[Fact, ...]:
+    if kind == "encounter":
+        return _encounters(gather, target, await gather.facts("encounter"))
+    named = await gather.facts(kind, target.keys) if target.keys else ()
+    return tuple(f for f in named if not target.labels or f.concept.label in target.labels)
 
 
 _ANY_VISIT = ("visit", "encounter", "appointment")
@@ -108,11 +110,15 @@ def _encounters(gather: Gather, target: Target, facts: tuple[Fact, ...]) -> tupl
     return tuple(f for f in facts if f.details.get("class") in codes)
 
 
+_HAPPENINGS: tuple[Kind, ...] = ("condition", "procedure", "medication", "imaging", "report", "document")
+
+
 async def happenings(gather: Gather, encounter: Fact) -> tuple[Card, ...]:
     """What is recorded against one encounter, kind by kind."""
     cards = []
-    for kind in ("condition", "procedure", "medication", "imaging", "report", "document"):
-        facts = tuple(f for f in usable(await gather.facts(kind)) if f.encounter == encounter.reference)
+    every = await asyncio.gather(*map(gather.facts, _HAPPENINGS))
+    for kind, found in zip(_HAPPENINGS, every, strict=True):
+        facts = tuple(f for f in usable(found) if f.encounter == encounter.reference)
         if facts:
             title = f"{kind}s of this encounter"
             cards.append(list_card(gather.marks, grouped(facts), title=title, kind=facts[0].kind, everything=facts))

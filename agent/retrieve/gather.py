@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,10 @@ from agent.types import Absence, Evidence, Target
 from fhir_tools import compute, dates, medications, wording
 from fhir_tools.cards import Marks
 from fhir_tools.dates import Window
-from fhir_tools.errors import NotFound
+from fhir_tools.errors import SourceError
 from fhir_tools.facts import KIND_TYPES, facts_of
+from fhir_tools.following import INCLUDES, named, read_drugs
+from fhir_tools.query import escape
 from fhir_tools.types import Card, Concept, Fact, Kind, Mark, Query, Reference, Search, SearchResult
 
 __all__ = ["Gather", "grouped", "usable", "within"]
@@ -31,6 +34,8 @@ _CODE_PARAMETER = {
     "ServiceRequest": "code",
 }
 _MOST_CODES = 40
+_LINKED = frozenset(t for types in KIND_TYPES.values() for t in types) - {"Patient"}
+"""Types that a reason or a stay may be of, and that are searched by patient."""
 
 
 class Gather:
@@ -39,15 +44,17 @@ class Gather:
     def __init__(self, chart: Chart) -> None:
         self.chart = chart
         self.marks = Marks()
-        self.searched: dict[str, Search] = {}
+        self.searched: dict[str, Search] = {row.query: row for row in chart.unread}
+        self.cut: dict[str, SearchResult] = {}
         self.absent: list[Absence] = []
-        self.warnings: list[str] = []
+        self.warnings: list[str] = list(chart.warnings)
         self.search_marks: dict[str, Mark] = {}
         self.end = dates.end_of_day(chart.as_of)
 
     def evidence(self, cards: tuple[Card, ...]) -> Evidence:
         """What was found for the question: the cards with their marks as they are now, and every search."""
-        fresh = tuple(replace(c, marks=self.marks.of(m.id for m in c.marks)) for c in cards)
+        whole = all(s.complete for s in self.searched.values())
+        fresh = tuple(replace(c, marks=self.marks.of(m.id for m in c.marks), complete=whole) for c in cards)
         return Evidence(
             cards=fresh,
             searched=tuple(self.searched.values()),
@@ -58,19 +65,54 @@ class Gather:
         )
 
     async def search(self, query: Query) -> SearchResult:
-        """The search's result; the row of proof is kept, of a search that was cut short as well."""
-        result = await self.chart.search(query)
+        """The search's result; the row of proof is kept, of a search that was cut short as well.
+
+        One that was cut short is not sent again for this question: cards that were made of its part would stand beside
+        a row that says all was read.
+        """
+        name = str(query)
+        result = self.cut.get(name) or await self._sent(query)
+        result = self.cut.get(name, result)
+        if not result.complete:
+            self.cut[name] = result
         found = result.total if result.total is not None else len(result.matches)
-        self.searched[str(query)] = Search(query=str(query), found=found, complete=result.complete, error=result.error)
+        self.searched[name] = Search(query=name, found=found, complete=result.complete, error=result.error)
         return result
 
-    async def proof(self, query: Query) -> str:
-        """Run a search for its own sake and give the id of its mark."""
-        await self.search(query)
-        name = str(query)
-        if name not in self.search_marks:
-            self.search_marks[name] = self.marks.searched(self.searched[name])
-        return self.search_marks[name].id
+    async def _sent(self, query: Query) -> SearchResult:
+        try:
+            return await self.chart.search(query)
+        except SourceError as error:
+            return SearchResult(query=query, complete=False, error=str(error) or type(error).__name__)
+
+    def rely(self, *kinds: Kind) -> None:
+        """Note what was not read of the catalogue's entries of these kinds (of all): the answer depends on it."""
+        for row in self.chart.catalogue.unread(*kinds):
+            self.searched.setdefault(row.query, row)
+
+    def rest_on(self, *kinds: Kind) -> None:
+        """Note what was not read, or cannot be, of the kinds that the answer itself is about."""
+        self.rely(*kinds)
+        for kind in self.chart.waiting.intersection(kinds):
+            self.unread(self.query(KIND_TYPES[kind][0]), "it was not asked for; ask again")
+        for kind in kinds:
+            if self.chart.catalogue.missing.issuperset(KIND_TYPES[kind]):
+                names = " and ".join(KIND_TYPES[kind])
+                self.unread(self.query(names), f"this server does not offer {names}")
+
+    def unread(self, query: Query, error: str | None) -> None:
+        """Note what could not be read, and why."""
+        self.searched[str(query)] = Search(query=str(query), found=0, complete=False, error=error)
+
+    async def proofs(self, queries: Iterable[Query]) -> tuple[str, ...]:
+        """Run searches for their own sake, side by side, and give the ids of their marks."""
+        asked = tuple(queries)
+        await asyncio.gather(*map(self.search, asked))
+        names = list(map(str, asked))
+        for name in names:
+            if name not in self.search_marks:
+                self.search_marks[name] = self.marks.searched(self.searched[name])
+        return tuple(self.search_marks[name].id for name in names)
 
     async def absence(self, target: Target, window: str = "", near: tuple[str, ...] = ()) -> None:
         """Note that the chart does not hold the target (in the window), with the searches that show it."""
@@ -78,7 +120,11 @@ class Gather:
         kinds = target.kinds[:1] if target.kinds[:1] == ("measurement",) else target.kinds
         ids = await self._prove(replace(target, kinds=kinds))
         opaque = sum(len(self.chart.matcher.opaque(k)) for k in target.kinds[:1])
-        complete = all(s.complete for s in (*self.searched.values(), *self.chart.catalogue.searched))
+        # known to the chart, and not in the window: its own kinds decide; else it could be under any name anywhere
+        self.rest_on(*kinds)
+        if not (target.keys and window):
+            self.rely()
+        complete = all(s.complete for s in self.searched.values())
         self.absent.append(
             Absence(
                 label=target.label,
@@ -93,15 +139,17 @@ class Gather:
 
     async def _prove(self, target: Target) -> tuple[str, ...]:
         """By the lexicon's codes where it has them, else by the number of records that were looked through."""
-        ids = []
+        queries = []
         for name in dict.fromkeys(t for k in target.kinds for t in KIND_TYPES[k]):
             known = [self.chart.matcher.lexicon.by_id(kind, i) for kind, i in target.lexicon]
             codes = [f"{system}|{code}" for e in known if e for system, code in e.codes]
+            if name in self.chart.catalogue.missing:
+                continue
             if name == "Observation" and codes:
-                ids.append(await self.proof(self.query(name, ("combo-code", ",".join(codes[:_MOST_CODES])))))
+                queries.append(self.query(name, ("combo-code", ",".join(codes[:_MOST_CODES]))))
             elif name != "Patient":
-                ids.append(await self.proof(self.query(name, ("_summary", "count"))))
-        return tuple(ids)
+                queries.append(self.query(name, ("_summary", "count")))
+        return await self.proofs(queries)
 
     def query(self, kind: str, *params: tuple[str, str]) -> Query:
         """A search of one type for this patient."""
@@ -115,69 +163,93 @@ class Gather:
         """
         narrow = (("category", ",".join(sorted(categories))), ("category:missing", "true")) if categories else ()
         queries = [self.query("Observation", p) for p in narrow] or [self.query("Observation")]
-        facts = [f for q in queries for r in (await self.search(q)).matches for f in facts_of(r)]
+        results = await asyncio.gather(*map(self.search, queries))
+        self.rest_on("measurement")
+        facts = [f for result in results for r in result.matches for f in facts_of(r)]
         return compute.in_order(tuple(f for f in facts if f.kind == "measurement" and not self.later(f)))
 
     async def facts(self, kind: Kind, keys: Sequence[str] = ()) -> tuple[Fact, ...]:
         """The facts of a kind (under some concept keys) up to as_of, of every standing, oldest first."""
+        self.rest_on(kind)
         entries = [e for e in self.chart.catalogue.of(kind) if not keys or e.key in keys]
         types = [t for t in KIND_TYPES[kind] if any(t in e.types for e in entries)]
-        found: list[Fact] = []
-        for name in types:
-            result = await self.search(self._narrowed(name, kind, [e for e in entries if name in e.types], bool(keys)))
-            found += [f for r in result.matches for f in facts_of(r) if f.kind == kind]
-        found = [await self._named(f) for f in found]
-        wanted = [f for f in found if (not keys or f.concept.key in keys) and not self.later(f)]
-        if kind == "medication":
-            wanted = list(await self._judged(tuple(wanted)))
-        return compute.in_order(tuple(await self._with_reasons(wanted)))
+        queries = [q for t in types for q in self._queries(t, [e for e in entries if t in e.types], bool(keys))]
+        results = await asyncio.gather(*map(self.search, queries))
+        found = await self._named(_once(results, kind), [r for result in results for r in result.included])
+        wanted = tuple(f for f in found if (not keys or f.concept.key in keys) and not self.later(f))
+        return compute.in_order(await self._completed(wanted))
 
-    def _narrowed(self, name: str, kind: Kind, entries: Sequence[Any], narrow: bool) -> Query:
+    def _queries(self, name: str, entries: Sequence[Any], narrow: bool) -> tuple[Query, ...]:
+        """The searches that bring the records of some concepts, or of all."""
+        include = (INCLUDES[name],) if name in INCLUDES and self._may_link(name) else ()
         codings = [c for e in entries for c in e.concept.codings[:1]]
         if not narrow or name not in _CODE_PARAMETER or len(codings) < len(entries) or len(codings) > _MOST_CODES:
-            return self.query(name)
-        value = ",".join(f"{c.system or ''}|{c.code}" if c.system else c.code for c in codings)
-        return self.query(name, (_CODE_PARAMETER[name], value))
+            return (self.query(name, *include),)
+        value = ",".join(f"{escape(c.system)}|{escape(c.code)}" if c.system else escape(c.code) for c in codings)
+        coded = self.query(name, (_CODE_PARAMETER[name], value))
+        if not include:
+            return (coded,)
+        # `code` is of the record's own CodeableConcept: a drug named by reference or contained is not found by it (R4)
+        if self.chart.catalogue.linked is not None:
+            return (self.query(name, *include),)
+        return coded, self.query(name, ("medication:missing", "false"), *include)
+
+    def _may_link(self, name: str) -> bool:
+        """Whether some records of the type may name their drug by reference."""
+        linked = self.chart.catalogue.linked
+        return linked is None or name in linked
 
     def later(self, fact: Fact) -> bool:
         """Whether it begins after the day of the question; it is neither shown nor counted then."""
         return bool(fact.when and fact.when.low and fact.when.low >= self.end)
 
-    async def _named(self, fact: Fact) -> Fact:
-        """A drug known only by its Medication resource gets that resource's name."""
-        link = fact.details.get("medication")
-        if not isinstance(link, Reference) or fact.concept.codings:
-            return fact
-        try:
-            medication = await self.chart.source.read(link)
-        except NotFound:
-            return fact
-        named = facts_of(
-            {"resourceType": "MedicationRequest", "id": "x", "medicationCodeableConcept": medication.get("code")}
-        )
-        return replace(fact, concept=named[0].concept) if medication.get("code") else fact
+    async def _named(self, facts: Sequence[Fact], included: Iterable[Mapping[str, Any]]) -> list[Fact]:
+        """Drugs known only by their Medication get its name; one that could not be read is noted."""
+        drugs = await read_drugs(self.chart.source, facts, included)
+        if drugs.error:
+            self.unread(Query(type="Medication"), drugs.error)
+        return [named(f, drugs) for f in facts]
 
-    async def _judged(self, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
-        stays: dict[Reference, Fact] = {}
-        if any("inpatient" in f.details.get("category", ()) for f in facts):
-            result = await self.search(self.query("Encounter"))
-            stays = {f.reference: f for r in result.matches for f in facts_of(r)}
-        return medications.judged(facts, stays, self.chart.as_of)
+    async def _completed(self, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+        """The facts with what the records say that they refer to: drugs judged by their stays, reasons named."""
+        stays = {
+            f.encounter
+            for f in facts
+            if f.kind == "medication" and f.encounter and "inpatient" in f.details.get("category", ())
+        }
+        reasons = {r for f in facts for r in f.details.get("reason", ()) if isinstance(r, Reference)}
+        linked = await self._linked(stays | reasons)
+        if facts and facts[0].kind == "medication":
+            facts = medications.judged(facts, linked, self.chart.as_of)
+        return tuple(_with_reasons(f, linked) for f in facts) if reasons else facts
 
-    async def _with_reasons(self, facts: list[Fact]) -> list[Fact]:
-        links = {r for f in facts for r in f.details.get("reason", ()) if isinstance(r, Reference)}
-        if not links:
-            return facts
-        named: dict[Reference, Concept] = {}
-        for kind in sorted({r.type for r in links}):
-            result = await self.search(self.query(kind))
-            named |= {f.reference: f.concept for r in result.matches for f in facts_of(r)[:1]}
-        out = []
-        for fact in facts:
-            reasons = [named.get(r, r) if isinstance(r, Reference) else r for r in fact.details.get("reason", ())]
-            known = {x.label.lower(): x for x in reasons if isinstance(x, Concept)}
-            out.append(replace(fact, details={**fact.details, "reason": tuple(known.values())}) if reasons else fact)
-        return out
+    async def _linked(self, links: Collection[Reference]) -> dict[Reference, Fact]:
+        """The first fact of each resource that is referred to, where the chart has it: many asked for at once."""
+        by_type: dict[str, list[str]] = {}
+        for link in sorted(links, key=str):
+            if link.type in _LINKED:
+                by_type.setdefault(link.type, []).append(link.id)
+        queries = [
+            self.query(name, ("_id", ",".join(ids[i : i + _MOST_CODES])))
+            for name, ids in by_type.items()
+            for i in range(0, len(ids), _MOST_CODES)
+        ]
+        results = await asyncio.gather(*map(self.search, queries))
+        return {f.reference: f for result in results for r in result.matches for f in facts_of(r)[:1]}
+
+
+def _once(results: Iterable[SearchResult], kind: Kind) -> list[Fact]:
+    """The facts of a kind from several searches, each resource once."""
+    found = {(r.get("resourceType"), r.get("id")): r for result in results for r in result.matches}
+    return [f for r in found.values() for f in facts_of(r) if f.kind == kind]
+
+
+def _with_reasons(fact: Fact, linked: Mapping[Reference, Fact]) -> Fact:
+    """The fact with its reasons as concepts, each once; a reference that leads nowhere is none."""
+    told = fact.details.get("reason", ())
+    reasons = [linked[r].concept if isinstance(r, Reference) and r in linked else r for r in told]
+    known = {x.label.lower(): x for x in reasons if isinstance(x, Concept)}
+    return replace(fact, details={**fact.details, "reason": tuple(known.values())}) if told else fact
 
 
 def _catalogue_line(chart: Chart) -> str:
@@ -185,7 +257,8 @@ def _catalogue_line(chart: Chart) -> str:
     for entry in chart.catalogue.entries:
         if entry.kind != "patient" and entry.count:
             kinds[entry.kind] = kinds.get(entry.kind, 0) + 1
-    return "Also in the chart, concepts by kind: " + ", ".join(f"{k} {n}" for k, n in kinds.items())
+    told = "Also in the chart, concepts by kind: " + ", ".join(f"{k} {n}" for k, n in kinds.items())
+    return told + (f"; not looked at: {', '.join(sorted(chart.waiting))}" if chart.waiting else "")
 
 
 def usable(facts: Iterable[Fact]) -> tuple[Fact, ...]:

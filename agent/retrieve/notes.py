@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 
@@ -10,8 +11,8 @@ from agent.types import Ask, Target
 from fhir_tools import compute, wording
 from fhir_tools.dates import Window
 from fhir_tools.documents import Document, Found, find, read_document
-from fhir_tools.facts import facts_of
-from fhir_tools.types import Card, Mark
+from fhir_tools.facts import KIND_TYPES, facts_of
+from fhir_tools.types import Card, Mark, Query
 
 __all__ = ["quoted"]
 
@@ -66,11 +67,18 @@ def _terms(gather: Gather, target: Target) -> tuple[str, ...]:
 
 
 async def _documents(gather: Gather, window: Window | None) -> tuple[Document, ...]:
-    documents = []
-    for kind in ("DocumentReference", "Composition"):
-        if any(kind in e.types for e in gather.chart.catalogue.of("document")):
-            result = await gather.search(gather.query(kind))
-            for resource in result.matches:
-                facts = within(usable(f for f in facts_of(resource) if not gather.later(f)), window)
-                documents += [await read_document(resource, f, gather.chart.source) for f in facts]
+    gather.rest_on("document")
+    entries = gather.chart.catalogue.of("document")
+    kinds = [kind for kind in KIND_TYPES["document"] if any(kind in e.types for e in entries)]
+    results = await asyncio.gather(*(gather.search(gather.query(kind)) for kind in kinds))
+    wanted = [
+        (resource, fact)
+        for result in results
+        for resource in result.matches
+        for fact in within(usable(f for f in facts_of(resource) if not gather.later(f)), window)
+    ]
+    documents = await asyncio.gather(*(read_document(r, f, gather.chart.source) for r, f in wanted))
+    for document in documents:
+        if document.missed:
+            gather.unread(Query(type="Binary"), document.missed)
     return tuple(documents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -226,8 +227,8 @@ async def _elsewhere(gather: Gather, target: Target) -> tuple[Card, ...]:
         if e.kind not in target.kinds and e.kind in _ELSEWHERE
     ]
     cards = []
-    for entry in other[:2]:
-        facts = usable(await gather.facts(entry.kind, (entry.key,)))
+    found = await asyncio.gather(*(gather.facts(e.kind, (e.key,)) for e in other[:2]))
+    for entry, facts in zip(other[:2], map(usable, found), strict=True):
         if facts:
             title = f"also in the chart: {entry.kind}"
             cards.append(replace(event_card(gather.marks, facts[-1:], title=title), role="also"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import date
@@ -17,7 +18,7 @@ from agent.types import Ask, Claim, Draft, Evidence, Support, Verified
 from agent.verify import verify
 from fhir_tools import wording
 from fhir_tools.facts import facts_of
-from fhir_tools.types import Mark
+from fhir_tools.types import Mark, Reference
 
 __all__ = ["summarise"]
 
@@ -34,17 +35,22 @@ async def summarise(chart: Chart, kind: str) -> Summary:
     return _Assembly(reader, kind).summary(banner, sketches)  # type: ignore[arg-type]
 
 
+async def _together(*sections: Awaitable[Sketch]) -> Sketches:
+    """Sections read side by side: a server then gets their searches at once. Marks are numbered later, as read."""
+    return tuple(await asyncio.gather(*sections))
+
+
 async def _snapshot(reader: Reader) -> Sketches:
-    return (
-        await sections.problems(reader),
-        await sections.current_drugs(reader),
-        await sections.allergies(reader),
-        await results.vitals(reader),
-        await results.labs(reader, 25),
-        await sections.encounters(reader),
-        await sections.procedures(reader),
-        await sections.immunizations(reader),
-        await sections.family(reader),
+    return await _together(
+        sections.problems(reader),
+        sections.current_drugs(reader),
+        sections.allergies(reader),
+        results.vitals(reader),
+        results.labs(reader, 25),
+        sections.encounters(reader),
+        sections.procedures(reader),
+        sections.immunizations(reader),
+        sections.family(reader),
     )
 
 
@@ -57,19 +63,19 @@ async def _medications(reader: Reader) -> Sketches:
 
 
 async def _labs(reader: Reader) -> Sketches:
-    return (await results.labs(reader, 80, days=2 * 365, count=60), await results.vitals(reader, 60))
+    return await _together(results.labs(reader, 80, days=2 * 365, count=60), results.vitals(reader, 60))
 
 
 async def _for_patient(reader: Reader) -> Sketches:
     say = plain.sentence
-    made = (
-        await sections.problems(reader, say=say),
-        await sections.current_drugs(reader, say=say),
-        await sections.allergies(reader, say),
-        await results.vitals(reader, everyday=True),
-        await results.labs(reader, 15, everyday=True),
-        await sections.immunizations(reader, say, 10),
-        await sections.encounters(reader, 3, say),
+    made = await _together(
+        sections.problems(reader, say=say),
+        sections.current_drugs(reader, say=say),
+        sections.allergies(reader, say),
+        results.vitals(reader, everyday=True),
+        results.labs(reader, 15, everyday=True),
+        sections.immunizations(reader, say, 10),
+        sections.encounters(reader, 3, say),
     )
     return tuple(replace(sketch, title=title) for title, sketch in zip(_EVERYDAY, made, strict=True))
 
@@ -119,7 +125,7 @@ class _Assembly:
             banner=head,
             sections=made,
             citations=tuple(self._cited()),
-            searched=(*chart.catalogue.searched, *self._reader.searched.values()),
+            searched=(*chart.unread, *chart.catalogue.searched, *self._reader.searched.values()),
             warnings=_warnings(self._reader),
             closing=plain.CLOSING if self._kind == "for-patient" else "",
         )
@@ -148,7 +154,7 @@ class _Assembly:
         known = {m.id: m for m in self._reader.marks.of(self._numbers.names)} | self._marks
         for old, new in self._numbers.names.items():
             if old in known:
-                yield _citation(known[old], new)
+                yield _citation(known[old], new, self._reader.chart)
 
 
 def _paired(verified: Verified, texts: list[str]) -> dict[int, tuple[Claim, Support]]:
@@ -170,28 +176,32 @@ def _verified(sketch: Sketch, claims: list[Claim]) -> Verified:
     return verify(ask, Draft(claims=tuple(claims)), Evidence(cards=sketch.cards))
 
 
-def _citation(mark: Mark, name: str) -> Cited:
+def _citation(mark: Mark, name: str, chart: Chart) -> Cited:
     if mark.search:
         return Cited(mark=name, text=f"{mark.search.query}: {mark.search.found} found")
+    references = tuple(chart.locate(Reference.parse(text)) for text in mark.references)
     if mark.fact:
         when = mark.fact.when
         return Cited(
             mark=name,
             text=mark.shown,
-            references=mark.references,
+            references=references,
             path=mark.fact.path,
             version=mark.fact.version,
             date=when.text if when and when.text else None,
         )
     op = mark.computation.op if mark.computation else ""
-    return Cited(mark=name, text=mark.shown, references=mark.references, path=op)
+    return Cited(mark=name, text=mark.shown, references=references, path=op)
 
 
 def _warnings(reader: Reader) -> tuple[str, ...]:
-    told = []
-    cut = [s for s in reader.chart.catalogue.searched if not s.complete]
+    told = list(reader.chart.warnings)
+    cut = [
+        s for s in (*reader.chart.unread, *reader.chart.catalogue.searched, *reader.searched.values()) if not s.complete
+    ]
     if cut:
-        told.append(f"{len(cut)} searches of the chart were cut short, so this may not be all of it.")
+        why = "; ".join(dict.fromkeys(s.error or "no reason given" for s in cut))
+        told.append(f"{len(cut)} searches of the chart were cut short, so this may not be all of it ({why}).")
     if reader.chart.as_of < date.today():  # noqa: DTZ011  the reader's own calendar day is meant
         told.append(f"As of {reader.chart.as_of}: statuses are as recorded now, not as they were then.")
     return tuple(told)

@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import date
 
 from agent.chart import Chart
-from fhir_tools import compute, dates, medications
+from fhir_tools import compute, dates, following, medications
 from fhir_tools.cards import Marks
 from fhir_tools.catalogue import CatalogueEntry
-from fhir_tools.errors import NotFound
 from fhir_tools.facts import facts_of
 from fhir_tools.types import Concept, Fact, Interval, Kind, Mark, Query, Reference, Search
 
@@ -50,11 +49,16 @@ class Reader:
 
     async def read(self, kind: Kind, query: Query) -> tuple[Fact, ...]:
         """The facts of a kind that a search finds, oldest first: none dated after as_of, no parts of panels."""
-        result = await self.chart.search(query)
+        include = following.INCLUDES.get(query.type)
+        result = await self.chart.search(replace(query, params=(*query.params, include)) if include else query)
         found = result.total if result.total is not None else len(result.matches)
-        self.searched[str(query)] = Search(query=str(query), found=found, complete=result.complete, error=result.error)
         facts = [f for r in result.matches for f in facts_of(r) if f.kind == kind and "panel" not in f.details]
-        return compute.in_order(tuple([self._as_known(await self._named(f)) for f in facts if not self.later(f)]))
+        facts = [f for f in facts if not self.later(f)]
+        drugs = await following.read_drugs(self.chart.source, facts, result.included)
+        error = result.error or drugs.error
+        complete = result.complete and not drugs.error
+        self.searched[str(query)] = Search(query=str(query), found=found, complete=complete, error=error)
+        return compute.in_order(tuple(self._as_known(following.named(f, drugs)) for f in facts))
 
     def later(self, fact: Fact) -> bool:
         return bool(fact.when and fact.when.low and fact.when.low >= self.end)
@@ -102,18 +106,6 @@ class Reader:
             query = self.newest("Observation", count, ("code", value))
         found = await self.read(entry.kind, query)
         return tuple(f for f in usable(found) if f.concept.key == entry.key)
-
-    async def _named(self, fact: Fact) -> Fact:
-        """A drug known only by its Medication resource gets that resource's name."""
-        link = fact.details.get("medication")
-        if not isinstance(link, Reference) or fact.concept.codings:
-            return fact
-        try:
-            code = (await self.chart.source.read(link)).get("code")
-        except NotFound:
-            return fact
-        named = facts_of({"resourceType": "MedicationRequest", "id": "x", "medicationCodeableConcept": code})
-        return replace(fact, concept=named[0].concept) if code and named else fact
 
     async def judged(self, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
         """Medication facts with what is known of their being taken; the stays of inpatient orders are read for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -78,8 +79,9 @@ async def measured(
     """A line and a plot for each catalogue entry, from its newest `count` results."""
     cards: list[Card] = []
     told: list[Drafted] = []
-    for entry in entries:
-        facts = await reader.entry(entry, count)
+    chosen = tuple(entries)
+    found = await asyncio.gather(*(reader.entry(entry, count) for entry in chosen))
+    for entry, facts in zip(chosen, found, strict=True):
         if not facts or (only_labs and not _is_lab(facts[-1])):
             continue
         names = (plain.lay(entry.concept),) if plain.lay(entry.concept) else ()

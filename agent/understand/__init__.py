@@ -17,6 +17,7 @@ from agent.types import Anchor, Ask, Op, Target, Turn
 from agent.understand import cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
 from agent.understand.reading import Reading, is_stay, read
+from agent.understand.relied import relied, wanted
 from agent.understand.settle import settle
 from agent.understand.targets import NUMERIC, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
@@ -25,14 +26,18 @@ from fhir_tools.codes import Mention
 from fhir_tools.dates import Window
 from fhir_tools.types import Kind
 
-__all__ = ["subject_of", "understand"]
+__all__ = ["subject_of", "understand", "wanted"]
 
 
 def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> Ask:
     """What a question asks of this chart; `history` are the finished turns of its thread, oldest first."""
     reading = read(question, chart.matcher, chart.as_of, dates.of_any(chart.person.get("birthDate")))
     ask, skeleton = _assemble(question, reading, chart)
-    return follow_up(ask, reading, skeleton, history)
+    asked = follow_up(ask, reading, skeleton, history)
+    cued = _cued(skeleton, [asked.relative] if asked.relative else [])
+    return replace(
+        asked, relies=relied(asked, cued, passed_over=bool(asked.attribute and reading.mentions and not asked.targets))
+    )
 
 
 def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:

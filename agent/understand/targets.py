@@ -12,7 +12,7 @@ from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.codes import Matcher, Mention, names_of
 from fhir_tools.types import Kind
 
-__all__ = ["NUMERIC", "distinct", "joined", "target_of"]
+__all__ = ["NUMERIC", "distinct", "joined", "outranking", "target_of"]
 
 NUMERIC: frozenset[Op] = frozenset(("highest", "lowest", "mean", "change", "trend", "compare", "range"))
 """Operations that only measurements have."""
@@ -53,6 +53,11 @@ def joined(mentions: Sequence[Mention]) -> list[tuple[Mention, ...]]:
         else:
             groups.append((m,))
     return groups
+
+
+def outranking(kinds: Sequence[Kind]) -> tuple[Kind, ...]:
+    """The kinds in which words would have been taken sooner than in the first of these."""
+    return _KIND_ORDER[: _KIND_ORDER.index(kinds[0])] if kinds else _KIND_ORDER
 
 
 def _is_image(mention: Mention) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.types import Ask, Draft, Evidence, Removed, Verified
 from agent.verify.attribute import Judge
 from agent.verify.chart import Chart
+from agent.verify.partial import partly
 
 __all__ = ["verify"]
 
@@ -18,6 +19,8 @@ def verify(ask: Ask, draft: Draft, evidence: Evidence) -> Verified:
     """
     judge = Judge(ask, Chart(ask, evidence))
     verdicts = [judge.judge(claim) for claim in draft.claims]
+    if not evidence.complete:
+        verdicts = [partly(verdict, judge.chart) for verdict in verdicts]
     kept = [v for v in verdicts if v.fault is None]
     return Verified(
         claims=tuple(v.claim for v in kept),

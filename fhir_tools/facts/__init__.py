@@ -22,12 +22,13 @@ from typing import Any
 
 from fhir_tools.facts.care import document, encounter, imaging, plain, procedure
 from fhir_tools.facts.drugs import ROLES, immunization, medication
+from fhir_tools.facts.outline import CATALOGUE_ELEMENTS, is_enough
 from fhir_tools.facts.person import patient
 from fhir_tools.facts.problems import NO_KNOWN, allergy, condition, family
 from fhir_tools.facts.results import observation, report
 from fhir_tools.types import Fact, Kind
 
-__all__ = ["KIND_TYPES", "NO_KNOWN", "facts_of"]
+__all__ = ["CATALOGUE_ELEMENTS", "KIND_TYPES", "NO_KNOWN", "facts_of", "is_enough"]
 
 Resource = Mapping[str, Any]
 

@@ -7,26 +7,29 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from fhir_tools.elements import CHOICES, fold, literal, ranges, strings, tokens, walk
-from fhir_tools.query import Path, SearchParameter, parameters
+from fhir_tools.definitions import Path, SearchParameter, parameters
+from fhir_tools.elements import fold, inner, literal, ranges, strings, tokens, walk
 
 __all__ = [
     "ANY_SYSTEM",
     "INDEX_VERSION",
-    "PATIENT_PARAMS",
+    "INNER",
     "Indexer",
     "indexed_as",
     "is_indexed",
+    "own_params",
     "patient_of",
 ]
 
-INDEX_VERSION = "1"
+INDEX_VERSION = "2"
 """To be raised whenever rows of this module or of `concepts` change: older stores are then indexed anew on opening."""
 
 ANY_SYSTEM = "*"
 """The system of a bare code, string or boolean: its value set implies it, so any asked system fits."""
 
-PATIENT_PARAMS = ("patient", "subject")
+INNER = "#"
+"""The code of a reference to a contained resource: a chain has to look inside."""
+
 _CACHE = 50_000
 
 Term = tuple[str, str, str]
@@ -38,19 +41,27 @@ def patient_of(resource: Mapping[str, Any]) -> str | None:
     type_ = resource["resourceType"]
     if type_ == "Patient":
         return str(resource.get("id"))
-    for key in _patient_keys(type_):
-        value = resource.get(key)
-        for item in value if isinstance(value, list) else (value,):
-            text = literal(item)
-            if text and text.startswith("Patient/"):
-                return text[8:]
+    spec = _patient_spec(type_)
+    for element in walk(resource, spec.paths) if spec else ():
+        text = literal(element)
+        if text and text.startswith("Patient/"):
+            return text[8:]
     return None
 
 
 @cache
-def _patient_keys(type_: str) -> tuple[str, ...]:
-    spec = parameters(type_).get("patient")
-    return tuple(path[0] for path in spec.paths) if spec else ()
+def _patient_spec(type_: str) -> SearchParameter | None:
+    known = parameters(type_)
+    return known.get("patient") or known.get("subject")
+
+
+@cache
+def own_params(type_: str) -> frozenset[str]:
+    """The reference parameters whose (first) patient is a column of the index and not a row of its own."""
+    spec = _patient_spec(type_)
+    return frozenset(
+        n for n, p in parameters(type_).items() if p.type == "reference" and spec and p.paths == spec.paths
+    )
 
 
 @cache
@@ -65,16 +76,16 @@ def _plan(type_: str) -> Mapping[str, list[tuple[str, SearchParameter, Path]]]:
         if is_indexed(spec):
             for path in spec.paths:
                 first = path[0].partition("[")[0]
-                keys = [first[:-1] + choice for choice in CHOICES] if first.endswith("*") else [first]
                 rest = path if "[" in path[0] else path[1:]
-                for key in keys:
-                    plan.setdefault(key, []).append((f"{type_}.{spec.name}", spec, rest))
+                plan.setdefault(first, []).append((f"{type_}.{spec.name}", spec, rest))
     return plan
 
 
 def is_indexed(spec: SearchParameter) -> bool:
     """Whether a parameter has rows of its own in the index."""
-    return spec.type in ("token", "reference", "string", "date") and not spec.name.startswith(("_", "combo-"))
+    if spec.name.startswith(("_", "combo-")) or any(path[-1].endswith("?") for path in spec.paths if path):
+        return False
+    return spec.type in ("token", "reference", "string", "date")
 
 
 @cache
@@ -97,7 +108,7 @@ def indexed_as(type_: str, name: str) -> tuple[str, ...]:
 def rows(resource: Mapping[str, Any], own: str | None) -> tuple[set[Term], set[Moment]]:
     """All terms and time ranges of one resource; its own patient is a column, not a term."""
     type_ = resource["resourceType"]
-    plan = _plan(type_)
+    plan, mine = _plan(type_), own_params(type_)
     terms: set[Term] = {(type_, "", "")}
     moments: set[Moment] = set()
     for key, value in resource.items():
@@ -109,7 +120,7 @@ def rows(resource: Mapping[str, Any], own: str | None) -> tuple[set[Term], set[M
             if spec.type == "token":
                 _add_tokens(terms, param, values)
             elif spec.type == "reference":
-                _add_references(terms, param, values, f"Patient/{own}" if spec.name in PATIENT_PARAMS else "")
+                _add_references(terms, param, values, f"Patient/{own}" if spec.name in mine else "")
             elif spec.type == "date":
                 moments.update([(param, low, high) for v in values for low, high in ranges(v)])
             else:
@@ -132,6 +143,10 @@ def _add_references(terms: set[Term], param: str, values: Iterable[Any], own: st
         text = literal(value)
         if text and text != own:
             terms.add((param, text, ""))
+            if "|" in text:  # a canonical is found with and without its version
+                terms.add((param, text.partition("|")[0], ""))
+        elif text is None and inner(value):
+            terms.add((param, INNER, ""))
 
 
 class Indexer:

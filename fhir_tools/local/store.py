@@ -16,12 +16,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from fhir_tools.definitions import parameters
 from fhir_tools.elements import literal, strings, time_range
 from fhir_tools.errors import NotFound, QueryError, SourceError, UserError
 from fhir_tools.local import schema, search
 from fhir_tools.local.concepts import ConceptIndex
+from fhir_tools.local.history import Version, versions
 from fhir_tools.local.index import INDEX_VERSION, Indexer, patient_of
-from fhir_tools.query import parameters
 from fhir_tools.source import CATALOGUE_OPERATION
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 
@@ -203,6 +204,15 @@ class LocalStore:
             self._db.execute(sql, (self._index.patient(own), body, key))
             self._indexed(key, own, resource)
 
+    def history(
+        self, of: Reference | str | None = None, *, since: str | None = None, count: int | None = None
+    ) -> tuple[Version, ...]:
+        """Versions, newest first, of one resource, of a type or of all; none where there never was such a resource.
+
+        `since` is an instant, `count` the most that are given. Raises QueryError for a `since` that is no time.
+        """
+        return versions(self._db, of, _parsed, since, count)
+
     def has(self, reference: str) -> bool:
         """Whether `Type/id` is in the store and not deleted."""
         pair = tuple(reference.split("/", 1))
@@ -260,17 +270,17 @@ class LocalStore:
         if given is not None and _is_older((str(given), meta.get("lastUpdated")), (version, updated)):
             self._keep(type_, id_, *stamp, body)
             return "older"
+        self._keep(type_, id_, version, updated, old_body, deleted)
         if not deleted:
-            self._keep(type_, id_, version, updated, old_body)
             self._unindexed(key, old_patient, old_body)
         sql = "UPDATE resource SET version = ?, updated = ?, load = ?, patient = ?, deleted = 0, body = ? WHERE key = ?"
         self._db.execute(sql, (*stamp, self._load, self._index.patient(own), body, key))
         self._indexed(key, own, resource)
         return "updated"
 
-    def _keep(self, type_: str, id_: str, version: str, updated: str, body: bytes) -> None:
-        sql = "INSERT OR REPLACE INTO history (type, id, version, updated, body) VALUES (?, ?, ?, ?, ?)"
-        self._db.execute(sql, (type_, id_, version, updated, body))
+    def _keep(self, type_: str, id_: str, version: str, updated: str, body: bytes, deleted: int = 0) -> None:
+        sql = "INSERT OR REPLACE INTO history (type, id, version, updated, deleted, body) VALUES (?, ?, ?, ?, ?, ?)"
+        self._db.execute(sql, (type_, id_, version, updated, deleted, body))
 
     def _next_version(self, type_: str, id_: str, current: str, given: object = None) -> str:
         """The version as given if it is free, else the number after all that the store has used for the resource."""

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.chart import Chart
-from agent.open import open_chart
+from agent.open import grown, open_chart
 from agent.reasoners.rules import Rules
 from agent.render import answer
 from agent.retrieve import retrieve
 from agent.types import Answer, Ask, Draft, Evidence, Turn
-from agent.understand import subject_of, understand
+from agent.understand import subject_of, understand, wanted
 from agent.verify import verify
 from fhir_tools import demo
 from fhir_tools.load import load
@@ -56,6 +56,9 @@ def ask(chart: Chart, question: str, history: tuple[Turn, ...] = ()) -> Done:
 
 async def _ask(chart: Chart, question: str, history: tuple[Turn, ...]) -> Done:
     asked = understand(question, chart, history)
+    while kinds := wanted(asked, chart.waiting):
+        chart = await grown(chart, kinds)
+        asked = understand(question, chart, history)
     evidence = await retrieve(chart, asked)
     draft = await Rules().reason(asked, evidence)
     told = answer(
@@ -103,8 +106,8 @@ def demo_charts() -> dict[str, Chart]:
     return {p.split("-")[1][0]: opened(store, p, demo.AS_OF) for p in demo.patients()}
 
 
-def opened(source: Source, patient: str = "p", as_of: date = date(2024, 6, 1)) -> Chart:
-    return asyncio.run(open_chart(source, Reference(type="Patient", id=patient), as_of))
+def opened(source: Source, patient: str = "p", as_of: date = date(2024, 6, 1), *, lazy: bool = False) -> Chart:
+    return asyncio.run(open_chart(source, Reference(type="Patient", id=patient), as_of, lazy=lazy))
 
 
 def made_up(tmp_path: Path, *resources: Mapping[str, Any], as_of: date = date(2024, 6, 1), **person: Any) -> Chart:

@@ -91,7 +91,7 @@ class House:
             **more,
         )
 
-    def finish(self, trace: Trace, answer: Answer) -> Answer:
+    async def finish(self, trace: Trace, answer: Answer) -> Answer:
         self.traces.append(trace)
         return answer
 

@@ -131,6 +131,21 @@ def test_an_answer_from_a_cut_search_says_so() -> None:
     assert told.value is None
 
 
+def test_what_was_not_read_is_told_by_its_reason() -> None:
+    rows = [("Observation?a", "503"), ("Condition?a", "503"), ("Condition?b", "503"), ("Goal?a", None)]
+    cut = Evidence(cards=(CARD,), searched=tuple(Search(query=q, found=0, complete=False, error=e) for q, e in rows))
+    told = rendered(CLAIM, evidence=cut)
+    assert told.text.endswith("Not all read: Observation, Condition (503); Goal (the search was cut short).")
+
+
+@pytest.mark.parametrize("status", ["answered", "refused", "not_found"])
+def test_nothing_left_of_a_cut_search_is_no_refusal(status: str) -> None:
+    cut = Evidence(searched=(Search(query="Observation?", found=1, complete=False, error="503"),))
+    told = rendered(status=status, note="", evidence=cut)
+    assert told.status == "incomplete"
+    assert "Not all read: Observation (503)." in told.text
+
+
 def test_a_claim_with_an_unknown_mark_has_no_citation() -> None:
     assert rendered(Claim(text="Sodium was 139.", marks=("9",))).citations == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent import wire
-from agent.errors import OperatorError, SettingsError, UserError
+from agent.errors import SettingsError, UserError
 from agent.graph import Progress, stream
 from agent.settings import Settings
 from agent.sources import is_store, open_source
@@ -47,7 +47,7 @@ async def test_a_file_a_folder_and_a_store_are_sources(tmp_path: Path) -> None:
     with_chart.close()
     assert is_store(tmp_path / "s.sqlite")
     for place, patients in ((CHART, 1), (Path(CHART).parent, 3), (tmp_path / "s.sqlite", 1)):
-        async with open_source(place) as source:
+        async with open_source(place, Settings()) as source:
             assert len(source.patients()) == patients
 
 
@@ -56,10 +56,10 @@ async def test_a_source_that_is_not_there_or_not_whole_is_told(tmp_path: Path) -
     for place, kind, told in (
         (tmp_path / "none", UserError, "chartline load PATH"),
         (tmp_path / "bad.json", UserError, "not whole"),
-        ("http://x.example/fhir", OperatorError, "not there yet"),
+        ("http://user:secret@x.example/fhir", UserError, "holds no user name"),
     ):
         with pytest.raises(kind, match=told):
-            async with open_source(place):
+            async with open_source(place, Settings()):
                 pass
 
 
@@ -152,7 +152,7 @@ async def test_langgraph_json_names_a_graph_that_runs(tmp_path: Path, monkeypatc
 
 
 async def test_a_wrong_day_from_langgraphs_tools_is_told(tmp_path: Path) -> None:
-    async with open_source(CHART) as source:
-        graph = wire.build(wire._stages(source, settings(tmp_path), None))
+    async with open_source(CHART, Settings()) as source:
+        graph = wire.build(wire._stages(wire._Charts(source, settings(tmp_path), None), settings(tmp_path), None, None))
         with pytest.raises(UserError, match="2024-05-31, not 'soon'"):
             await graph.ainvoke({"question": "q?", "patient": MARIA, "as_of": "soon"})

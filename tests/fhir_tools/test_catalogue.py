@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from fhir_tools.catalogue import Catalogue, from_rows, group_rows, read_catalogue
-from fhir_tools.facts import facts_of
+from fhir_tools import demo
+from fhir_tools.catalogue import Catalogue, from_rows, group_rows, joined, of_person, read_catalogue
+from fhir_tools.facts import KIND_TYPES, facts_of
+from fhir_tools.following import named, read_drugs
+from fhir_tools.load import load
 from fhir_tools.local import LocalStore
 from fhir_tools.scope import Scoped
 from fhir_tools.source import CATALOGUE_OPERATION
@@ -127,7 +132,14 @@ class Plain:
 
     async def search(self, query: Query) -> SearchResult:
         self.asked.append(str(query))
-        found = tuple(r for r in self.resources if r["resourceType"] == query.type)
+        told = dict(query.params)
+        kept = {*told["_elements"].split(","), "resourceType", "id"} if "_elements" in told else None
+        ids = told["_id"].split(",") if "_id" in told else None
+        found = tuple(
+            {k: v for k, v in r.items() if kept is None or k in kept}
+            for r in self.resources
+            if r["resourceType"] == query.type and (ids is None or r["id"] in ids)
+        )
         cut = query.type == self.fault
         return SearchResult(query=query, matches=found, complete=not cut, error="time-out" if cut else None)
 
@@ -141,10 +153,12 @@ class Plain:
 async def test_a_source_without_the_operation_is_searched_kind_by_kind() -> None:
     source = Plain(*CHART)
     catalogue = await read_catalogue(source, ME, AS_OF)  # type: ignore[arg-type]
-    assert catalogue.entries == grouped(*CHART).entries
-    assert source.asked.count("Observation?patient=Patient/me") == 1, "two kinds share a type"
-    assert "Patient?_id=me" in source.asked
-    assert len(source.asked) == len(catalogue.searched) == 20
+    person = of_person(CHART[0], AS_OF)
+    assert joined(person, catalogue).entries == grouped(*CHART).entries
+    assert sum(q.startswith("Observation?patient=Patient/me&_elements=") for q in source.asked) == 1, (
+        "two kinds, one type"
+    )
+    assert len(source.asked) == len(catalogue.searched) == 19
     assert all(s.complete for s in catalogue.searched)
 
 
@@ -152,30 +166,136 @@ async def test_types_that_are_not_offered_are_not_searched_and_faults_are_told()
     source = Plain(*CHART, offered={"Patient": [], "Observation": []}, fault="Observation")
     catalogue = await read_catalogue(source, ME, AS_OF)  # type: ignore[arg-type]
     assert [(s.query.split("?")[0], s.complete, s.error) for s in catalogue.searched] == [
-        ("Patient", True, None),
         ("Observation", False, "time-out"),
     ]
+    assert [s.error for s in catalogue.unread("social", "condition")] == ["time-out"]
+    assert catalogue.unread("condition") == ()
+    assert "Condition" in catalogue.missing and "Observation" not in catalogue.missing
 
 
-async def test_the_store_and_the_searches_give_the_same_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_store_and_the_searches_give_the_same_catalogue() -> None:
     async with LocalStore(":memory:") as store:
         with store.transaction():
             for resource in CHART:
                 store.put(resource)
         scope = Scoped(store, ME)
         told = await read_catalogue(scope, ME, AS_OF)
-        offered = await store.capabilities()
-        assert CATALOGUE_OPERATION in offered["operations"]
-
-        async def without() -> Mapping[str, Any]:
-            return {**offered, "operations": []}
-
-        monkeypatch.setattr(store, "capabilities", without)
-        searched = await read_catalogue(scope, ME, AS_OF)
-    assert searched.entries == told.entries
+        assert CATALOGUE_OPERATION in (await store.capabilities())["operations"]
+        searched = await read_catalogue(scope, ME, AS_OF, merged=True)
+    assert joined(of_person(CHART[0], AS_OF), searched).entries == told.entries
     assert searched.searched and not told.searched
 
 
 def test_rows_survive_json() -> None:
     rows = group_rows((f for r in CHART for f in facts_of(r)), AS_OF)
     assert from_rows(orjson.loads(orjson.dumps(rows))) == from_rows(rows)
+
+
+# Resources that are cut to what the catalogue needs.
+
+SUBJECT = {"subject": {"reference": "Patient/me"}}
+DRUG = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "860975", "display": "Metformin"}]}
+AWKWARD: tuple[dict[str, Any], ...] = (
+    {"resourceType": "DocumentReference", "id": "d1", "status": "current", **SUBJECT, "date": "2019",
+     "content": [{"attachment": {"title": "Letter", "data": "AAAA"}}]},
+    {"resourceType": "DocumentReference", "id": "d2", "status": "current", **SUBJECT, "docStatus": "entered-in-error",
+     "type": {"text": "Note"}, "content": [{"attachment": {"title": "Other", "data": "AAAA"}}]},
+    {"resourceType": "ImagingStudy", "id": "i1", "status": "available", **SUBJECT, "started": "2019-02-03",
+     "series": [{"modality": {"code": "CT"}, "bodySite": {"display": "Chest"}}]},
+    {"resourceType": "ImagingStudy", "id": "i2", "status": "cancelled", **SUBJECT, "description": "Knee",
+     "series": [{"modality": {"code": "CT"}}]},
+    {"resourceType": "MedicationRequest", "id": "m1", "status": "active", "intent": "order", **SUBJECT,
+     "medicationReference": {"reference": "#a"},
+     "contained": [{"resourceType": "Medication", "id": "a", "code": DRUG}]},
+    {"resourceType": "MedicationStatement", "id": "m2", "status": "intended", **SUBJECT, "effectivePeriod":
+     {"start": "2018"}, "medicationCodeableConcept": DRUG},
+    {"resourceType": "Goal", "id": "g1", "lifecycleStatus": "proposed", **SUBJECT, "description": {"text": "Walk"},
+     "startDate": "2019-09-09"},
+    {"resourceType": "ServiceRequest", "id": "s1", "status": "active", "doNotPerform": True, **SUBJECT,
+     "code": {"text": "MRI"}, "occurrencePeriod": {"start": "2019-01-01"}},
+    {"resourceType": "AllergyIntolerance", "id": "a1", "patient": {"reference": "Patient/me"},
+     "onsetDateTime": "2001",
+     "reaction": [{"substance": {"text": "Latex"}, "manifestation": [{"text": "Rash"}]}]},
+    {"resourceType": "Observation", "id": "o9", "status": "final", **SUBJECT,
+     "effectiveInstant": "2019-01-01T00:00:00Z",
+     "code": {"text": "BP"}, "component": [{"code": {"text": "Systolic"}, "valueQuantity": {"value": 1}}]},
+    {"resourceType": "Observation", "id": "o10", "status": "final", **SUBJECT, "valueString": "no code at all"},
+    {"resourceType": "FamilyMemberHistory", "id": "f1", "status": "completed", "patient": {"reference": "Patient/me"},
+     "relationship": {"text": "mother"}, "condition": [{"code": {"text": "Asthma"}, "onsetAge": {"value": 3}}]},
+)  # fmt: skip
+
+
+async def test_the_cut_resources_make_the_same_catalogue() -> None:
+    source = Plain(*CHART, *AWKWARD)
+    catalogue = joined(of_person(CHART[0], AS_OF), await read_catalogue(source, ME, AS_OF))  # type: ignore[arg-type]
+    assert catalogue.entries == grouped(*CHART, *AWKWARD).entries
+    again = [q for q in source.asked if "_id=" in q]
+    assert {q.rpartition("_id=")[2] for q in again} == {"d1", "i1", "o10"}, (
+        "the body of a document that has a type stays"
+    )
+
+
+async def test_a_contained_drug_that_the_cut_loses_is_asked_for_again() -> None:
+    class Losing(Plain):
+        async def search(self, query: Query) -> SearchResult:
+            result = await super().search(query)
+            cut = "_elements" in dict(query.params)
+            kept = [{k: v for k, v in r.items() if k != "contained" or not cut} for r in result.matches]
+            return replace(result, matches=tuple(kept))
+
+    catalogue = await read_catalogue(Losing(*AWKWARD), ME, AS_OF)  # type: ignore[arg-type]
+    assert catalogue.of("medication") == grouped(*AWKWARD).of("medication")
+    assert catalogue.linked == {"MedicationRequest"}
+
+
+async def test_a_second_look_that_fails_is_told() -> None:
+    class Failing(Plain):
+        async def search(self, query: Query) -> SearchResult:
+            result = await super().search(query)
+            return replace(result, matches=(), complete=False, error="503") if "_id" in dict(query.params) else result
+
+    catalogue = await read_catalogue(Failing(*AWKWARD), ME, AS_OF)  # type: ignore[arg-type]
+    assert {s.query.partition("?")[0] for s in catalogue.unread()} == {
+        "DocumentReference",
+        "ImagingStudy",
+        "Observation",
+    }
+
+
+async def _both(store: LocalStore, patient: Reference, as_of: date) -> tuple[Catalogue, Catalogue, Catalogue]:
+    """The store's own catalogue, the one by searches of cut resources, and the one from whole resources."""
+    scope = Scoped(store, patient)
+    own = await read_catalogue(scope, patient, as_of)
+    person = of_person(await scope.read(patient), as_of)
+    cut = joined(person, await read_catalogue(scope, patient, as_of, merged=True))
+    types = dict.fromkeys(t for of in KIND_TYPES.values() for t in of if t != "Patient")
+    whole = [r for t in types for r in (await scope.search(Query(type=t))).matches]
+    facts = [f for r in whole for f in facts_of(r)]
+    drugs = await read_drugs(scope, facts, ())
+    return own, cut, joined(person, from_rows(group_rows((named(f, drugs) for f in facts), as_of)))
+
+
+def _plain(catalogue: Catalogue) -> list[Any]:
+    """The entries but for the order in which types and codings were met."""
+    return [(replace(e, types=tuple(sorted(e.types)), concept=replace(e.concept, codings=())),
+             {(c.system, c.code) for c in e.concept.codings}) for e in catalogue.entries]  # fmt: skip
+
+
+async def test_the_demo_charts_make_the_same_catalogue_cut_or_whole() -> None:
+    async with LocalStore(":memory:") as store:
+        assert not load(demo.paths(), store).errors
+        for id_ in demo.patients():
+            own, cut, whole = await _both(store, Reference(type="Patient", id=id_), demo.AS_OF)
+            assert cut.entries == whole.entries
+            assert _plain(cut) == _plain(own)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+async def test_the_evaluation_charts_make_the_same_catalogue_cut_or_whole(shared: Path) -> None:
+    for path in sorted(shared.glob("*/charts/*.json.gz")):  # noqa: ASYNC240
+        async with LocalStore(":memory:") as store:
+            assert not load([path], store).errors
+            own, cut, whole = await _both(store, Reference(type="Patient", id=path.name[:-8]), date(2026, 1, 1))
+            assert cut.entries == whole.entries
+            assert _plain(cut) == _plain(own)

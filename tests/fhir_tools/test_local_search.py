@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from fhir_tools.local import LocalStore
 from fhir_tools.local.search import run
 from fhir_tools.match import matches
 from fhir_tools.query import check, parse
-from fhir_tools.types import Reference
+from fhir_tools.types import Query, Reference
 
 UCUM = "http://unitsofmeasure.org"
 
@@ -38,6 +39,16 @@ def observation(**more: Any) -> dict[str, Any]:
 def coded(code: str, system: str | None = "http://loinc.org", display: str = "Thing") -> dict[str, Any]:
     coding = {"code": code, "display": display} | ({"system": system} if system else {})
     return {"coding": [coding], "text": display}
+
+
+def identifier(kind: str, value: str) -> dict[str, Any]:
+    return {"system": "urn:mrn", "value": value, "type": coded(kind, "urn:types")}
+
+
+def panel(*parts: tuple[str, float]) -> dict[str, Any]:
+    return observation(
+        code=coded("panel"), component=[{"code": coded(c), "valueQuantity": {"value": v}} for c, v in parts]
+    )
 
 
 # Tokens, strings, references, numbers: each case through the index and through the matcher.
@@ -117,6 +128,124 @@ CASES: list[tuple[list[dict[str, Any]], str, list[str]]] = [
     ),
     ([{"resourceType": "Device", "url": "http://x.test/a/b"}], "Device?url:below=http://x.test/a", ["r0"]),
     ([{"resourceType": "Device", "url": "http://x.test/ab"}], "Device?url:below=http://x.test/a", []),
+    ([{"resourceType": "Device", "url": "http://x.test/a"}], "Device?url:above=http://x.test/a/b", ["r0"]),
+    ([{"resourceType": "Device", "url": "http://x.test/a/b"}], "Device?url:above=http://x.test/a", []),
+    ([{"resourceType": "Device", "url": "http://x.test/a/b"}], "Device?url=http://x.test/a", []),
+    (
+        [
+            {"resourceType": "Patient", "identifier": [identifier("MR", "7")]},
+            {"resourceType": "Patient", "identifier": [identifier("SS", "7"), identifier("MR", "8")]},
+            {"resourceType": "Patient", "identifier": [{"value": "7"}]},
+        ],
+        "Patient?identifier:of-type=urn:types|MR|7",
+        ["r0"],
+    ),
+    ([{"resourceType": "Patient", "identifier": [identifier("MR", "7")]}], "Patient?identifier:of-type=|MR|7", ["r0"]),
+    ([{"resourceType": "Patient", "identifier": [identifier("MR", "7")]}], "Patient?identifier=|7", []),
+    ([{"resourceType": "Patient", "deceasedDateTime": "2012"}], "Patient?deceased=true", ["r0"]),
+    ([{"resourceType": "Patient", "deceasedBoolean": True}], "Patient?deceased=true", ["r0"]),
+    ([{"resourceType": "Patient", "deceasedBoolean": False}], "Patient?deceased=false", ["r0"]),
+    ([{"resourceType": "Patient"}], "Patient?deceased=false", ["r0"]),
+    ([{"resourceType": "Patient"}], "Patient?deceased:missing=true", []),
+    ([observation(subject={"reference": "Group/a"})], "Observation?patient=Group/a", []),
+    ([observation(subject={"reference": "Group/a"})], "Observation?patient:missing=true", ["r0"]),
+    ([observation(subject={"reference": "Group/a"})], "Observation?subject:missing=true", []),
+    ([observation(subject={"reference": "Patient/a"})], "Observation?patient=a&subject=b,c", []),
+    ([observation(subject={"reference": "Patient/a"})], "Observation?subject=b,c&patient=a", []),
+    ([observation(subject={"reference": "Patient/a"})], "Observation?subject=b,a&patient=a", ["r0"]),
+    ([observation(code=coded("1")), observation()], "Observation?code:not=1", ["r1"]),
+    (
+        [observation(code=coded("1"), subject={"reference": f"Patient/{x}"}) for x in "ab"]
+        + [observation(code=coded("2"), subject={"reference": f"Patient/{x}"}) for x in "ab"],
+        "Observation?patient=b&code:not=1",
+        ["r3"],
+    ),
+    (
+        [{"resourceType": "QuestionnaireResponse", "questionnaire": "http://x.test/Questionnaire/q|1.0"}],
+        "QuestionnaireResponse?questionnaire=http://x.test/Questionnaire/q",
+        ["r0"],
+    ),
+    (
+        [{"resourceType": "QuestionnaireResponse", "questionnaire": "http://x.test/Questionnaire/q|1.0"}],
+        r"QuestionnaireResponse?questionnaire=http://x.test/Questionnaire/q\|1.0",
+        ["r0"],
+    ),
+    (
+        [{"resourceType": "QuestionnaireResponse", "questionnaire": "http://x.test/Questionnaire/q|1.0"}],
+        r"QuestionnaireResponse?questionnaire=http://x.test/Questionnaire/q\|2.0",
+        [],
+    ),
+    (
+        [{"resourceType": "Task", "for": {"reference": "Patient/a"}, "code": coded("1")}],
+        "Task?patient=a&code=1",
+        ["r0"],
+    ),
+    (
+        [
+            {"resourceType": "Provenance", "target": [{"reference": "Patient/a"}, {"reference": "Patient/b"}]},
+            {"resourceType": "Provenance", "target": [{"reference": "Patient/b"}, {"reference": "Condition/b"}]},
+        ],
+        "Provenance?patient=b",
+        ["r0", "r1"],
+    ),
+    # Composites: the parts of a value must meet within one element.
+    ([panel(("8480-6", 120), ("8462-4", 60))], "Observation?component-code-value-quantity=8480-6$gt100", ["r0"]),
+    ([panel(("8480-6", 120), ("8462-4", 60))], "Observation?component-code-value-quantity=8462-4$gt100", []),
+    ([panel(("8480-6", 120), ("8462-4", 60))], "Observation?combo-code-value-quantity=8462-4$lt100", ["r0"]),
+    ([panel(("8480-6", 120), ("8462-4", 60))], "Observation?code-value-quantity=8480-6$120", []),
+    (
+        [
+            panel(("8480-6", 120)),
+            observation(code=coded("8480-6"), valueQuantity={"value": 130}),
+            panel(("8480-6", 90)),
+        ],
+        "Observation?combo-code-value-quantity=http://loinc.org|8480-6$gt100",
+        ["r0", "r1"],
+    ),
+    (
+        [panel(("8480-6", 120)), panel(("8462-4", 60)), panel(("8462-4", 120))],
+        "Observation?combo-code-value-quantity=8480-6$gt100,8462-4$lt70",
+        ["r0", "r1"],
+    ),
+    (
+        [observation(code=coded("1"), valueQuantity={"value": 5, "unit": "mg", "system": "urn:u", "code": "mg"})],
+        "Observation?code-value-quantity=1$le5|urn:u|mg",
+        ["r0"],
+    ),
+    (
+        [observation(code=coded("1"), valueCodeableConcept=coded("y", "urn:v"))],
+        "Observation?code-value-concept=1$urn:v|y",
+        ["r0"],
+    ),
+    ([observation(code=coded("1"), valueString="Trace seen")], "Observation?code-value-string=1$trace", ["r0"]),
+    ([observation(code=coded("a$b"), valueString="c")], r"Observation?code-value-string=a\$b$c", ["r0"]),
+    ([observation(code=coded("1"), valueDateTime="2012-03")], "Observation?code-value-date=1$gt2012-02", ["r0"]),
+    (
+        [{"resourceType": "Group", "characteristic": [{"code": coded("g"), "valueBoolean": True}]}],
+        "Group?characteristic-value=g$true",
+        ["r0"],
+    ),
+    (
+        [
+            {
+                "resourceType": "DocumentReference",
+                "relatesTo": [{"code": "replaces", "target": {"reference": "DocumentReference/1"}}],
+            }
+        ],
+        "DocumentReference?relationship=replaces$DocumentReference/1",
+        ["r0"],
+    ),
+    (
+        [
+            {
+                "resourceType": "MolecularSequence",
+                "referenceSeq": {"chromosome": coded("1")},
+                "variant": [{"start": 5, "end": 9}],
+            }
+        ],
+        "MolecularSequence?chromosome-variant-coordinate=1$ge4$lt10",
+        ["r0"],
+    ),
 ]
 
 
@@ -191,6 +320,8 @@ async def test_quantities(value: float, asked: str, hit: bool) -> None:
 
 async def test_a_comparator_is_a_range() -> None:
     async with make(quantity(5, comparator="<"), quantity(5, comparator=">")) as store:
+        assert await ids(store, "Observation?value-quantity=ge5") == ["r1"]
+        assert await ids(store, "Observation?value-quantity=le5") == ["r0"]
         assert await ids(store, "Observation?value-quantity=gt7") == ["r1"]
         assert await ids(store, "Observation?value-quantity=lt3") == ["r0"]
         assert await ids(store, "Observation?value-quantity=5") == []
@@ -208,7 +339,7 @@ async def test_a_comparator_is_a_range() -> None:
         "Observation?_count=-1",
         "Observation?_include=Observation",
         "Observation?_include=Observation:code",
-        "Observation?_summary=true",
+        "Observation?_summary=some",
         "Observation?_page=x",
         "Observation?subject:Patient=Group/1",
     ],
@@ -325,13 +456,16 @@ async def test_pages_do_not_shift_when_more_is_stored(size: int, held: int) -> N
 
 
 async def test_elements_and_summaries_are_marked_subsetted() -> None:
-    async with make(observation(code=coded("1"), text={"status": "generated", "div": "<div/>"})) as store:
-        for text, keys in [
-            ("_elements=status", {"resourceType", "id", "meta", "status"}),
-            ("_summary=text", {"resourceType", "id", "meta", "text"}),
-            ("_summary=data", {"resourceType", "id", "meta", "status", "code"}),
+    text = {"status": "generated", "div": "<div/>"}
+    async with make(observation(code=coded("1"), note=[{"text": "x"}], text=text)) as store:
+        for asked, keys in [
+            # What R4 makes mandatory stays (R4 3.1.1.5.8, 3.1.1.5.9): here status and code.
+            ("_elements=method", {"resourceType", "id", "meta", "status", "code"}),
+            ("_summary=text", {"resourceType", "id", "meta", "text", "status", "code"}),
+            ("_summary=data", {"resourceType", "id", "meta", "status", "code", "note"}),
+            ("_summary=true", {"resourceType", "id", "meta", "status", "code"}),
         ]:
-            (found,) = (await store.search(parse(f"Observation?{text}"))).matches
+            (found,) = (await store.search(parse(f"Observation?{asked}"))).matches
             assert set(found) == keys
             assert found["meta"]["tag"][-1]["code"] == "SUBSETTED"
 
@@ -350,3 +484,83 @@ async def test_include_by_target_type_and_wildcard() -> None:
         ]:
             result = await store.search(parse(f"Observation?_include=Observation:{include}"))
             assert sorted(r["id"] for r in result.included) == wanted
+
+
+# Totals, counts, updates, and searches of the whole system.
+
+
+async def test_totals_and_counts() -> None:
+    async with make(observation(), observation(), observation()) as store:
+        for text, total, size in [
+            ("_count=0", 3, 0),
+            ("_summary=count", 3, 0),
+            ("_count=2", 3, 2),
+            ("_count=2&_total=none", None, 2),
+            ("_count=2&_total=estimate", 3, 2),
+            ("_count=0&_total=none", 3, 0),
+        ]:
+            result = await store.search(parse(f"Observation?{text}"))
+            assert (result.total, len(result.matches), result.next is not None) == (total, size, size == 2), text
+
+
+async def test_last_updated_is_searched_and_sorted_by() -> None:
+    times = ("2020-05-01T10:00:00Z", "2020-05-01T11:30:00+02:00", "2021-01-01T00:00:00.5Z")
+    async with make(*(observation(meta={"lastUpdated": t}) for t in times)) as store:
+        assert await ids(store, "Observation?_sort=_lastUpdated") == ["r1", "r0", "r2"]
+        assert await ids(store, "Observation?_sort=-_lastUpdated&_count=1") == ["r2"]
+        assert await ids(store, "Observation?_lastUpdated=2020-05-01") == ["r0", "r1"]
+        assert await ids(store, "Observation?_lastUpdated=lt2020-05-01T10:00:00Z") == ["r1"]
+        assert await ids(store, "Observation?_lastUpdated=gt2020-12,lt2020-05-01T10:00:00Z") == ["r1", "r2"]
+        assert await ids(store, "Observation?_lastUpdated:missing=true") == []
+
+
+async def test_the_whole_system_is_searched_by_type() -> None:
+    async with make(
+        {"resourceType": "Patient", "id": "p", "identifier": [{"value": "1"}], "meta": {"lastUpdated": "2020-01-01"}},
+        {"resourceType": "Observation", "id": "o", "identifier": [{"value": "1"}],
+         "subject": {"reference": "Patient/p"}, "meta": {"lastUpdated": "2019-01-01"}},
+        {"resourceType": "Group", "id": "g", "identifier": [{"value": "2"}], "meta": {"lastUpdated": "2021-01-01"}},
+    ) as store:  # fmt: skip
+        for text, found in [
+            ("?_type=Patient,Observation,Group", ["p", "o", "g"]),
+            ("?_type=Patient,Group&_id=o,g", ["g"]),
+            ("?_type=Patient,Observation,Group&_sort=-_lastUpdated", ["g", "p", "o"]),
+            ("?_type=Patient,Observation&identifier=1&_sort=_id", ["o", "p"]),
+            ("?_type=Observation,Observation&_include=Observation:patient", ["o"]),
+            ("?_type=Device", []),
+        ]:
+            assert await ids(store, text) == found, text
+        assert [r["id"] for r in (await store.search(Query(type="", params=(("_id", "p,g"),)))).matches] == ["p", "g"]
+        first = await store.search(parse("?_type=Patient,Observation,Group&_sort=-_lastUpdated&_count=2"))
+        assert [r["id"] for r in (await store.search(parse(first.next or ""))).matches] == ["o"]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("12"), st.sampled_from((1, 2, 3))), max_size=6))
+async def test_composites_by_index_are_those_of_the_matcher(parts: list[tuple[str, str, int]]) -> None:
+    resources = [
+        observation(
+            code=coded(a), valueQuantity={"value": v}, component=[{"code": coded(b), "valueQuantity": {"value": 3}}]
+        )
+        for a, b, v in parts
+    ]
+    async with make(*resources) as store:
+        stored = (await store.search(parse("Observation"))).matches
+        for text in (
+            "combo-code-value-quantity=1$3,a$gt1",
+            "code-value-quantity=a$2",
+            "component-code-value-quantity=2$3",
+        ):
+            ((param,), _) = check(parse(f"Observation?{text}"))
+            assert await ids(store, f"Observation?{text}") == [r["id"] for r in stored if matches(r, param)]
+
+
+def test_an_index_of_an_older_version_is_made_anew(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "s")
+    store.put({"resourceType": "Task", "id": "t", "for": {"reference": "Patient/a"}})
+    store.connection.execute("UPDATE meta SET value = '1' WHERE name = 'index'")
+    store.connection.execute("DELETE FROM posting")
+    store.close()
+    again = LocalStore(tmp_path / "s")
+    assert again.matching(parse("Task?patient=a")) == ["Task/t"]
+    again.close()

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_tools import addresses
-from fhir_tools.errors import NotFound, ScopeError
-from fhir_tools.query import R4_TYPES
+from fhir_tools.errors import NotFound, QueryError, ScopeError
+from fhir_tools.query import R4_TYPES, parse
 from fhir_tools.scope import COMPARTMENT, Scoped
 from fhir_tools.source import CATALOGUE_OPERATION
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
@@ -91,8 +91,10 @@ SHARED = (
 class Everything:
     """A careless server: any request gets all that it has, of all patients."""
 
-    def __init__(self, *resources: Mapping[str, Any], body: bytes = b"text", kind: str = "text/plain") -> None:
-        self.resources, self.fetched = resources, Fetched(content_type=kind, body=body)
+    def __init__(
+        self, *resources: Mapping[str, Any], body: bytes = b"text", kind: str = "text/plain", base: str | None = SERVER
+    ) -> None:
+        self.resources, self.fetched, self.base = resources, Fetched(content_type=kind, body=body), base
         self.sent: list[Any] = []
 
     async def __aenter__(self) -> Self:
@@ -115,7 +117,7 @@ class Everything:
         return self.fetched
 
     async def capabilities(self) -> Mapping[str, Any]:
-        return {"operations": [CATALOGUE_OPERATION]}
+        return {"operations": [CATALOGUE_OPERATION], **({"base": self.base} if self.base else {})}
 
 
 def scoped(**more: Any) -> tuple[Scoped, Everything]:
@@ -235,7 +237,12 @@ async def test_types_outside_the_compartment_are_not_searched(type_: str) -> Non
         ((("subject:Patient", "me"),), (("patient", "Patient/me"), ("subject:Patient", "me"))),
         ((("individual", "me"),), (("patient", "Patient/me"), ("individual", "me"))),
         ((("_id", "a,b"), ("_count", "5")), (("patient", "Patient/me"), ("_id", "a,b"), ("_count", "5"))),
-        ((("Subject", "other"),), (("patient", "Patient/me"), ("Subject", "other"))),
+        ((("subject", f"{SERVER}/Patient/me"),), (("patient", "Patient/me"), ("subject", "Patient/me"))),
+        ((("patient", "HTTP://FHIR.example:80/r4/Patient/me"),), (("patient", "Patient/me"),)),
+        ((("performer", "Patient/me"),), (("patient", "Patient/me"), ("performer", "Patient/me"))),
+        ((("performer", f"{SERVER}/Practitioner/dr"),), (("patient", "Patient/me"), ("performer", "Practitioner/dr"))),
+        ((("encounter", "e1"),), (("patient", "Patient/me"), ("encounter", "e1"))),
+        ((("code:text", "inpatient/outpatient"),), (("patient", "Patient/me"), ("code:text", "inpatient/outpatient"))),
         ((("_elements", "code"),), (("patient", "Patient/me"), ("_elements", "code,subject"))),
     ],
 )
@@ -276,6 +283,48 @@ async def test_a_clean_answer_passes_untouched() -> None:
     source = Everything(MINE, about(f"{SERVER}/Patient/me/_history/3"))
     result = await Scoped(source, ME).search(Query(type="Observation"))
     assert (result.complete, result.error, result.total, len(result.matches)) == (True, None, 2, 2)
+
+
+class Paging:
+    """A clean server whose next page is what it is told to be."""
+
+    def __init__(self, following: str) -> None:
+        self.following, self.sent = following, 0
+
+    async def search(self, query: Query) -> SearchResult:
+        self.sent += 1
+        return SearchResult(query=query, matches=(MINE,), total=9, next=self.following)
+
+    async def capabilities(self) -> Mapping[str, Any]:
+        return {"base": SERVER}
+
+
+@pytest.mark.parametrize(
+    ("following", "ok"),
+    [
+        ("Observation?patient=Patient/me&_page=t", True),
+        (f"{SERVER}/Observation?patient=Patient/me&_page=t", True),
+        ("Observation?patient=Patient/other&_page=t", False),
+        ("Observation?patient=me&_has:x=1&_page=t", False),
+        ("Condition?patient=Patient/me&_page=t", False),
+        ("Group?_page=t", False),
+        ("?_getpages=1", False),
+        ("?_type=Observation&_page=t", False),
+        ("Observation?colour=red", False),
+    ],
+)
+async def test_a_next_page_that_leads_out_of_the_chart_is_not_offered(following: str, ok: bool) -> None:
+    source: Any = Paging(following)
+    scope = Scoped(source, ME)
+    with pytest.raises(ScopeError):
+        await scope.search(Query(type="Observation", params=(("_page", "t"),)))
+    assert source.sent == 0
+    result = await scope.search(Query(type="Observation", params=(("_count", "1"),)))
+    assert (result.complete, result.next) == ((True, following) if ok else (False, None))
+    assert result.total == 9 and "other" not in (result.error or "")
+    if ok:
+        await scope.search(parse(following))
+        assert source.sent == 2
 
 
 # Reads.
@@ -353,12 +402,14 @@ async def test_links_of_a_search_count_too() -> None:
         "Patient/me/Observation",
         "patient/me/$everything",
         f"Patient/other/{CATALOGUE_OPERATION}",
-        f"{SERVER}/Patient/me/$everything",
+        f"{SERVER}/Patient/other/$everything",
+        "https://evil.example/r4/Patient/me/$everything",
         "Observation/foreign",
         "Observation?patient=other",
         "Group/g/$everything",
         "Binary/b9",
-        "Binary/b2",
+        f"{SERVER}?_type=Observation&patient=other",
+        f"{SERVER}/Patient/other/*",
         "Binary/b1/../b9",
         "Binary/../Observation/foreign",
         "Binary",
@@ -387,12 +438,14 @@ async def test_bodies_of_others_are_not_fetched(url: str) -> None:
         f"{SERVER}/Binary/b2",
         f"Patient/me/{CATALOGUE_OPERATION}?as_of=2020-01-01",
         "Patient/me/$everything",
+        f"{SERVER}/Patient/me/$everything",
+        "Binary/b2",
     ],
 )
 async def test_own_bodies_are_fetched(url: str) -> None:
     scope, source = await opened()
     assert (await scope.fetch(url)).body == b"text"
-    assert source.sent == [url]
+    assert source.sent == [url.removeprefix(f"{SERVER}/")]
 
 
 async def test_nothing_is_attached_before_the_chart_says_so() -> None:
@@ -464,7 +517,7 @@ async def test_any_search_is_refused_or_bound(query: Query) -> None:
     scope, source = scoped()
     try:
         result = await scope.search(query)
-    except ScopeError:
+    except (ScopeError, QueryError):
         assert source.sent == []
         return
     assert all(names_only_me(q) for q in source.sent)
@@ -481,7 +534,13 @@ async def test_any_read_is_refused_or_own(type_: str, id_: str, version: str | N
     assert is_mine(resource)
 
 
-OWN_BODIES = {"Binary/b1", f"{SERVER}/Binary/b2", "https://files.example/2019/my%20letter.pdf"}
+OWN_BODIES = {
+    f"{SERVER}/Binary/b1",
+    "Binary/b1",
+    f"{SERVER}/Binary/b2",
+    "Binary/b2",
+    "https://files.example/2019/my%20letter.pdf",
+}
 
 
 @given(TEXT | TEXT.map(quote) | st.lists(BITS, max_size=6).map("/".join))
@@ -492,7 +551,8 @@ async def test_any_fetch_is_refused_or_own(url: str) -> None:
     except ScopeError:
         assert source.sent == []
         return
-    assert url in OWN_BODIES or url.split("?")[0] in ("Patient/me/$everything", "Patient/me/$summary")
+    path = url.removeprefix(f"{SERVER}/").split("?")[0]
+    assert url in OWN_BODIES or path in ("Patient/me/$everything", "Patient/me/$summary")
 
 
 @given(st.recursive(st.none() | TEXT, lambda x: st.lists(x, max_size=3) | st.dictionaries(BITS, x, max_size=3)))
@@ -536,14 +596,16 @@ def test_links_hold_references_and_attachments_and_nothing_else() -> None:
     references, attached = addresses.links(
         {
             "subject": {"reference": f"{SERVER}/Patient/me/_history/1"},
+            "performer": [{"reference": "https://elsewhere.example/r4/Practitioner/dr"}, {"reference": "#contained"}],
             "extension": [{"url": "https://ext.example", "valueAttachment": {"url": "Binary/x"}}],
             "meta": {"profile": ["https://profile.example"]},
-            "presentedForm": [{"url": "Binary/y"}, {"url": 5}, None],
+            "presentedForm": [{"url": "Binary/y"}, {"url": f"{SERVER}/Binary/w"}, {"url": 5}, None],
             "basedOn": [{"reference": f"{SERVER}/Binary/z"}, {"reference": ["list"]}],
-        }
+        },
+        [SERVER],
     )
-    assert references == {f"{SERVER}/Patient/me/_history/1", "Patient/me", f"{SERVER}/Binary/z"}
-    assert attached == {"Binary/x", "Binary/y"}
+    assert references == {"Patient/me", "Binary/w", "Binary/x", "Binary/y", "Binary/z"}
+    assert attached == {"Binary/x", "Binary/y", "Binary/w"}
 
 
 def test_links_of_a_very_deep_resource() -> None:
@@ -556,7 +618,7 @@ def test_links_of_a_very_deep_resource() -> None:
 async def test_links_are_looked_through_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Any] = []
     links = addresses.links
-    monkeypatch.setattr(addresses, "links", lambda resource: looked.append(resource) or links(resource))
+    monkeypatch.setattr(addresses, "links", lambda resource, bases: looked.append(resource) or links(resource, bases))
     scope = Scoped(Everything(*(about("Patient/me", id=str(n)) for n in range(500)), MINE), ME)
     await scope.search(Query(type="Observation"))
     await scope.read(Reference(type="Observation", id="7"))

@@ -28,8 +28,6 @@ def draft(ask: Ask, evidence: Evidence) -> Draft | None:
     status: Status = "not_found" if complete and not opaque else "incomplete"
     if opaque:
         told += f" {opaque} entries there have neither a code nor a readable name, so it could be among them."
-    if not complete:
-        told += " The search was not complete, so this does not show that there is none."
     return Draft(status=status, note=told, claims=_closest(evidence))
 
 
@@ -54,7 +52,10 @@ def _also(card: Card) -> tuple[Claim, ...]:
 
 def notes(evidence: Evidence) -> str:
     """What is told of the subjects that the chart does not hold, beside claims or alone."""
-    return " ".join(_note(a) for a in evidence.absent)
+    told = " ".join(_note(a) for a in evidence.absent)
+    if told and not (evidence.complete and all(a.complete for a in evidence.absent)):
+        told += " The search was not complete, so this does not show that there is none."
+    return told
 
 
 _STANDING = {

@@ -17,6 +17,7 @@ import pytest
 from agent.chart import Chart
 from agent.errors import UserError
 from agent.open import open_chart
+from agent.settings import Settings
 from agent.sources import open_source
 from agent.summaries import KINDS, Summary, render, summarise
 from fhir_tools.types import Query, Reference, SearchResult
@@ -117,7 +118,7 @@ async def opened(folder: Path, *resources: Resource, as_of: date = AS_OF) -> Asy
     path.write_text(
         json.dumps({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": r} for r in resources]})
     )
-    async with open_source(str(path)) as source:
+    async with open_source(str(path), Settings()) as source:
         yield await open_chart(source, Reference(type="Patient", id="p"), as_of)
 
 

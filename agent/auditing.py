@@ -1,0 +1,68 @@
+"""The audit record that the settings ask for: where entries go, who asks and what for."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from agent.settings import Settings
+from agent.sources import is_url
+from agent.types import Answer
+from fhir_tools.audit import AnswerEntry, Audited, AuditLog, FhirLog, FhirServer, Record, Who, answer_record
+from fhir_tools.source import Source
+from fhir_tools.types import Reference
+
+__all__ = ["audited", "entry", "open_record", "who"]
+
+
+@asynccontextmanager
+async def open_record(settings: Settings) -> AsyncIterator[Record | None]:
+    """Where entries go by the settings; None where auditing is off. Raises OperatorError where it cannot be opened."""
+    if settings.audit is None:
+        yield None
+    elif is_url(settings.audit):
+        from fhir_tools.auth import open_auth
+        from fhir_tools.http import Http
+
+        alone = not settings.fhir or settings.fhir == (settings.audit,)
+        auth = open_auth(settings.audit, file=settings.fhir_auth, token=settings.fhir_token, alone=alone)
+        async with Http(settings.audit, auth=auth, ca=str(settings.fhir_ca) if settings.fhir_ca else None) as http:
+            yield FhirServer(http, strict=settings.audit_strict)
+    else:
+        log = (FhirLog if settings.audit_format == "fhir" else AuditLog)(settings.audit, strict=settings.audit_strict)
+        try:
+            yield log
+        finally:
+            log.close()
+
+
+def who(settings: Settings, patient: Reference) -> Who:
+    """Who asks: the user of the settings, else that of the operating system."""
+    return Who(agent=settings.user or _login(), patient=patient, purpose=settings.purpose)
+
+
+def audited(
+    record: Record | None, settings: Settings, patient: Reference, locate: Callable[[Reference], str], source: Source
+) -> Source:
+    """The source with every request on record, or as it is where auditing is off."""
+    if record is None:
+        return source
+    asker = who(settings, patient)
+    return Audited(source, record, agent=asker.agent, patient=patient, purpose=asker.purpose, locate=locate)
+
+
+def entry(asker: Who, answer: Answer) -> AnswerEntry:
+    """The entry of an answer: its status and what it cites, inputs of computations included."""
+    cited = {c.reference: c.version for c in answer.citations if c.reference}
+    cited |= {name: None for c in answer.citations for name in c.inputs if name not in cited}
+    return answer_record(
+        asker, status=answer.status, reasoner=answer.reasoner, cited=cited.items(), seconds=answer.usage.seconds
+    )
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
