@@ -5,13 +5,18 @@ from __future__ import annotations
 import getpass
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
+from agent.errors import UserError
 from agent.settings import Settings
-from agent.sources import is_url
+from agent.sources import check_place, credentials_for, is_url, same_place
 from agent.types import Answer
 from fhir_tools.audit import AnswerEntry, Audited, AuditLog, FhirLog, FhirServer, Record, Who, answer_record
 from fhir_tools.source import Source
 from fhir_tools.types import Reference
+
+if TYPE_CHECKING:
+    from fhir_tools.auth import FhirAuth
 
 __all__ = ["audited", "entry", "open_record", "who"]
 
@@ -22,11 +27,9 @@ async def open_record(settings: Settings) -> AsyncIterator[Record | None]:
     if settings.audit is None:
         yield None
     elif is_url(settings.audit):
-        from fhir_tools.auth import open_auth
         from fhir_tools.http import Http
 
-        alone = not settings.fhir or settings.fhir == (settings.audit,)
-        auth = open_auth(settings.audit, file=settings.fhir_auth, token=settings.fhir_token, alone=alone)
+        auth = _credentials(settings.audit, settings)
         async with Http(settings.audit, auth=auth, ca=str(settings.fhir_ca) if settings.fhir_ca else None) as http:
             yield FhirServer(http, strict=settings.audit_strict)
     else:
@@ -35,6 +38,21 @@ async def open_record(settings: Settings) -> AsyncIterator[Record | None]:
             yield log
         finally:
             log.close()
+
+
+def _credentials(base: str, settings: Settings) -> FhirAuth | None:
+    """Those of the settings that say that they are for this server, or that can be for no other.
+
+    Raises UserError where there are some that do not: a token that was given for charts is not sent elsewhere.
+    """
+    check_place(base)
+    own = len(settings.fhir) == 1 and same_place(base, settings.fhir[0])
+    if settings.fhir_token and not own:
+        raise UserError(
+            "CHARTLINE_FHIR_TOKEN is for the FHIR server that charts are read from, and CHARTLINE_AUDIT names another: "
+            "use CHARTLINE_FHIR_AUTH, whose file says which credentials are for which server"
+        )
+    return credentials_for(base, settings.model_copy(update={"fhir": (base,)}), alone=own)
 
 
 def who(settings: Settings, patient: Reference) -> Who:

@@ -9,10 +9,14 @@ from typing import Any
 
 from fhir_tools.catalogue import Catalogue
 from fhir_tools.codes import Matcher
+from fhir_tools.focus import Focus
 from fhir_tools.source import Source
 from fhir_tools.types import Kind, Query, Reference, Search, SearchResult
 
-__all__ = ["Chart"]
+__all__ = ["RESULTS", "Chart"]
+
+RESULTS: frozenset[Kind] = frozenset(("measurement", "social"))
+"""The kinds that Observations are of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,8 @@ class Chart:
 
     `warnings` are told with every answer (a merged record); `unread` are parts of the chart that a fault keeps away.
     `waiting` are the kinds that were not asked for yet (`agent.open.grown`): no question is answered about them.
+    With a `focus` the results in the catalogue are those that may be one analyte: no question is answered about others;
+    `wider` is the chart without them. `narrows` is whether the source can leave results out.
     `locate` writes a reference for the world, with its server where there are several, and `inside` reads it again.
     """
 
@@ -33,6 +39,9 @@ class Chart:
     warnings: tuple[str, ...] = ()
     unread: tuple[Search, ...] = ()
     waiting: frozenset[Kind] = frozenset()
+    focus: Focus | None = None
+    wider: Chart | None = None
+    narrows: bool = False
     locate: Callable[[Reference], str] = str
     inside: Callable[[str], Reference] = Reference.parse
     found: dict[str, SearchResult] = field(default_factory=dict)

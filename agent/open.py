@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from agent.chart import Chart
+from agent.chart import RESULTS, Chart
 from fhir_tools.aliases import Aliases, KnowsPatients, resolve_aliases
-from fhir_tools.catalogue import Catalogue, joined, of_person, read_catalogue
+from fhir_tools.catalogue import Catalogue, joined, of_person, read_catalogue, read_focused
 from fhir_tools.codes import Matcher
 from fhir_tools.errors import NotFound, UserError
 from fhir_tools.facts import KIND_TYPES
+from fhir_tools.focus import Focus
 from fhir_tools.scope import Scoped
 from fhir_tools.servers import Servers
-from fhir_tools.source import CATALOGUE_OPERATION, Source
-from fhir_tools.types import KINDS, Kind, Query, Reference, Search
+from fhir_tools.source import CATALOGUE_OPERATION, Launched, Source
+from fhir_tools.types import KINDS, Kind, Query, Reference, Search, SearchResult
 
 __all__ = ["grown", "open_chart"]
 
@@ -37,10 +38,12 @@ async def open_chart(
     wraps the scoped source, for a record of what is asked of it and of what it refuses. Raises
     SourceError where the Patient, or a catalogue that the source itself makes, cannot be read.
     """
+    _refuse_other(source, patient)
     reading = _Reading(source)
     scoped = _kept(Scoped(reading, patient), keep)
     # What the catalogue waits for comes first; then all that follows can go in one batch.
-    waits = lazy and CATALOGUE_OPERATION not in ((await scoped.capabilities()).get("operations") or ())
+    can = await scoped.capabilities() if lazy else {}
+    waits = lazy and CATALOGUE_OPERATION not in (can.get("operations") or ())
     first = asyncio.ensure_future(_nothing() if waits else read_catalogue(scoped, patient, as_of))
     try:
         found, person = await asyncio.gather(resolve_aliases(reading, patient), _person(scoped, patient))
@@ -56,22 +59,65 @@ async def open_chart(
     finally:
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
+    chart = replace(chart, narrows=can.get("excludes") is True)
     return replace(chart, locate=source.located, inside=source.inside) if isinstance(source, Servers) else chart
+
+
+def _refuse_other(source: Source, patient: Reference) -> None:
+    """A server may not hold a token to the patient that it was given for."""
+    own = source.launched_for if isinstance(source, Launched) else None
+    if own and own != patient:
+        raise UserError("the credentials were given for another patient: launch again for this one")
 
 
 def _kept(source: Source, keep: Callable[[Source], Source] | None) -> Source:
     return keep(source) if keep else source
 
 
-async def grown(chart: Chart, kinds: Collection[Kind]) -> Chart:
-    """The chart with the entries of some more kinds; kinds that share a type of resource are read together."""
+async def grown(chart: Chart, kinds: Collection[Kind], focus: Focus | None = None) -> Chart:
+    """The chart with the entries of some more kinds; kinds that share a type of resource are read together.
+
+    With a `focus`, of the results no more than may be that analyte, where the source lets others be left out: such a
+    chart is for one question, and its `wider` one grows for the next.
+    """
+    chart = chart.wider or chart
     types = {t for k in kinds for t in KIND_TYPES[k]}
     wanted = frozenset(k for k in chart.waiting if types.intersection(KIND_TYPES[k]))
-    if not wanted:
+    if focus is None or not chart.narrows or not wanted.issuperset(RESULTS):
+        return await _with(chart, wanted)
+    wider, part = await asyncio.gather(
+        _with(chart, wanted - RESULTS), read_focused(chart.source, chart.patient, chart.as_of, focus)
+    )
+    if part is None:
+        return await _with(replace(wider, narrows=False), RESULTS)
+    chart.found[str(focus.query(chart.patient))] = part.own
+    catalogue = joined(wider.catalogue, part.catalogue)
+    return replace(
+        wider,
+        catalogue=catalogue,
+        matcher=Matcher(catalogue),
+        waiting=wider.waiting - RESULTS,
+        focus=focus,
+        wider=wider,
+    )
+
+
+async def _with(chart: Chart, kinds: frozenset[Kind]) -> Chart:
+    if not kinds:
         return chart
-    more = await read_catalogue(chart.source, chart.patient, chart.as_of, wanted, merged=True)
+    more = await read_catalogue(chart.source, chart.patient, chart.as_of, kinds, merged=True)
+    chart.found.update((str(r.query), r) for r in _counted(chart.patient, more))
     catalogue = joined(chart.catalogue, more)
-    return replace(chart, catalogue=catalogue, matcher=Matcher(catalogue), waiting=chart.waiting - wanted)
+    return replace(chart, catalogue=catalogue, matcher=Matcher(catalogue), waiting=chart.waiting - kinds)
+
+
+def _counted(patient: Reference, catalogue: Catalogue) -> Iterator[SearchResult]:
+    """How many records of a type there are, as the proof of an absence asks: what was read to its end is counted."""
+    for row in catalogue.searched:
+        if row.complete:
+            type_ = row.query.partition("?")[0]
+            query = Query(type=type_, params=(("patient", str(patient)), ("_summary", "count")))
+            yield SearchResult(query=query, total=row.found, pages=0)
 
 
 class _Reading:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.errors import NotFound, OperatorError, UserError
-from fhir_tools import query
+from fhir_tools import addresses, query
 from fhir_tools.elements import strings
 from fhir_tools.local import LocalStore
-from fhir_tools.source import Source
+from fhir_tools.source import Launched, Source
 from fhir_tools.types import Query, Reference
 
 __all__ = ["Person", "choose", "listed"]
@@ -19,7 +20,6 @@ __all__ = ["Person", "choose", "listed"]
 _TOLD = 8
 _PAGE = 50
 _EMPTY = "no patients are loaded; load charts with: chartline load PATH"
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,22 +32,48 @@ class Person:
     resources: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What a search for patients gave. `fault` says why these may not be all; empty where they are."""
+
+    people: list[Person]
+    fault: str = ""
+    more: bool = False
+
+    def whole(self, wanted: str) -> list[Person]:
+        """All of them. Raises OperatorError where there may be more: the only one read need not be the one meant."""
+        if self.fault:
+            raise OperatorError(
+                f"no patient has the id {wanted!r}, and whether it is another's name or number was not all searched: "
+                f"{self.fault}; give the id to --patient, or check the base URL"
+            )
+        return self.people
+
+
 async def choose(source: Source, wanted: str | None) -> Reference:
-    """The one patient that is meant. Raises UserError that names the choices where it is not one, SourceError."""
+    """The one patient that is meant. Raises UserError that names the choices where it is not one, SourceError.
+
+    One of whom a search that was cut short has read a single record is not chosen (OperatorError).
+    """
+    own = source.launched_for if isinstance(source, Launched) else None
     if not wanted:
-        return await _only(source)
+        return own or await _only(source)
     wanted = wanted.strip()
     id_ = wanted.removeprefix("Patient/")
     if await _has(source, id_):
         return Reference(type="Patient", id=id_)
     numbered = await _numbered(source, wanted)
-    found = numbered or [p for p in await _named(source, wanted) if _plain(wanted) in _names(p)]
+    named = _Found(people=[]) if numbered.people else await _named(source, wanted)
+    if numbered.people:
+        found = numbered.whole(wanted)
+    else:
+        found = [p for p in named.whole(wanted) if _plain(wanted) in _names(p)]
     if len(found) == 1:
-        return Reference(type="Patient", id=found[0].id)
+        return _patient(found[0].id)
     if found:
         raise UserError(f"{len(found)} patients are called {wanted!r}; give the id: {_told(found)}")
-    like = await _named(source, wanted)
-    hint = f"did you mean {_told(like)}?" if like else "`chartline patients` lists those that are there"
+    numbered.whole(wanted)
+    hint = f"did you mean {_told(named.people)}?" if named.people else "`chartline patients` lists those that are there"
     raise UserError(f"no patient {wanted!r} here; {hint}")
 
 
@@ -55,12 +81,18 @@ async def listed(source: Source, search: str = "") -> tuple[list[Person], bool]:
     """The patients that match part of a name, an id or a record number, and whether these are all of them."""
     if isinstance(source, LocalStore):
         people = _stored(source)
-        numbered = {p.id for p in await _numbered(source, search)} if search else set()
+        numbered = {p.id for p in (await _numbered(source, search)).people} if search else set()
         return [p for p in people if not search or p.id in numbered or _matches(p, search)], True
     if not search:
-        return await _searched(source, ("_count", str(_PAGE)))
-    people = await _numbered(source, search) or await _named(source, search)
-    return people or ([_person(await source.read(_patient(search)))] if await _has(source, search) else []), True
+        found = await _searched(source, ("_count", str(_PAGE)))
+    else:
+        found = await _numbered(source, search)
+        found = found if found.people else await _named(source, search)
+    if not found.people and search and await _has(source, search):
+        return [_person(await source.read(_patient(search)))], not found.fault
+    if not found.people and found.fault:
+        raise OperatorError(f"patients could not be searched: {found.fault}; check the base URL and the credentials")
+    return found.people, not (found.fault or found.more)
 
 
 async def _only(source: Source) -> Reference:
@@ -78,7 +110,7 @@ def _patient(id_: str) -> Reference:
 
 
 async def _has(source: Source, id_: str) -> bool:
-    if not _ID.fullmatch(id_):
+    if not addresses.ID.fullmatch(id_):
         return False
     try:
         await source.read(_patient(id_))
@@ -87,26 +119,25 @@ async def _has(source: Source, id_: str) -> bool:
     return True
 
 
-async def _numbered(source: Source, number: str) -> list[Person]:
+async def _numbered(source: Source, number: str) -> _Found:
     """The patients that have the identifier (any system)."""
-    return (await _searched(source, ("identifier", query.escape(number))))[0]
+    return await _searched(source, ("identifier", query.escape(number)))
 
 
-async def _named(source: Source, search: str) -> list[Person]:
+async def _named(source: Source, search: str) -> _Found:
     """Those of whose names every word of the search begins a word."""
     if isinstance(source, LocalStore):
-        people = _stored(source)
+        found = _Found(people=_stored(source))
     else:
         words = [("name", query.escape(word)) for word in _plain(search).split()]
-        people = (await _searched(source, *words))[0] if words else []
-    return [p for p in people if _matches(p, search)]
+        found = await _searched(source, *words) if words else _Found(people=[])
+    return replace(found, people=[p for p in found.people if _matches(p, search)])
 
 
-async def _searched(source: Source, *params: tuple[str, str]) -> tuple[list[Person], bool]:
+async def _searched(source: Source, *params: tuple[str, str]) -> _Found:
     result = await source.search(Query(type="Patient", params=params))
-    if not result.complete and not result.matches:
-        raise OperatorError(f"patients could not be searched: {result.error}; --patient with an id needs no search")
-    return [_person(r) for r in result.matches], result.complete and result.next is None
+    fault = "" if result.complete else result.error or "the search was cut short"
+    return _Found(people=[_person(r) for r in result.matches], fault=fault, more=result.next is not None)
 
 
 def _stored(store: LocalStore) -> list[Person]:
@@ -116,9 +147,14 @@ def _stored(store: LocalStore) -> list[Person]:
 def _person(resource: Mapping[str, Any]) -> Person:
     names = resource.get("name")
     first = names[0] if isinstance(names, list) and names and isinstance(names[0], dict) else {}
-    name = first.get("text") or " ".join(strings({k: first.get(k) for k in ("given", "family")}))
+    written = first.get("text")
+    name = written if isinstance(written, str) and written.strip() else " ".join(strings(_parts(first)))
     born = resource.get("birthDate")
-    return Person(id=str(resource.get("id")), name=str(name), birth_date=born if isinstance(born, str) else None)
+    return Person(id=str(resource.get("id")), name=name, birth_date=born if isinstance(born, str) else None)
+
+
+def _parts(name: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: name.get(key) for key in ("given", "family")}
 
 
 def _told(people: list[Person]) -> str:
@@ -127,7 +163,8 @@ def _told(people: list[Person]) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(re.sub(r"[^\w]+", " ", text.casefold()).split())
+    # One letter however it was typed: é as one character, and as e with an accent of its own.
+    return " ".join(re.sub(r"[^\w]+", " ", unicodedata.normalize("NFKC", text).casefold()).split())
 
 
 def _names(person: Person) -> set[str]:

@@ -22,6 +22,7 @@ from agent.types import (
     ValueOut,
     Verified,
 )
+from fhir_tools.facts import KIND_TYPES
 from fhir_tools.types import Mark, Reference
 
 __all__ = ["answer"]
@@ -71,6 +72,9 @@ def answer(
     )
 
 
+_REASONS = 3
+"""Reasons for something unread that an answer's text names; `searched` has all."""
+
 _MARK = re.compile(r"(?<=\[)s\d+(?=\])")
 
 
@@ -95,6 +99,8 @@ def _status(draft: Draft, verified: Verified, evidence: Evidence) -> Status:
         return draft.status
     if not evidence.complete or (draft.status == "not_found" and not evidence.searched):
         return "incomplete"
+    if draft.status == "not_found" and not all(a.complete for a in evidence.absent):
+        return "incomplete"
     return "refused" if draft.status == "answered" and not verified.claims else draft.status
 
 
@@ -112,14 +118,26 @@ def _text(draft: Draft, verified: Verified, evidence: Evidence) -> str:
 
 
 def _unread(evidence: Evidence) -> tuple[str, ...]:
-    """What was not read, by the reason that the source gave for it."""
+    """What was not read, by the reason that the source gave for it: what the answer is about first, few by name."""
+    kinds = {c.kind for c in evidence.cards if c.role == "subject"} | {k for a in evidence.absent for k in a.kinds}
+    near = {type_ for kind in kinds for type_ in KIND_TYPES[kind]}
+    cut = [
+        (s.query.partition("?")[0], s.error or "the search was cut short") for s in evidence.searched if not s.complete
+    ]
     why: dict[str, dict[str, None]] = {}
-    for search in evidence.searched:
-        if not search.complete:
-            what = search.query.partition("?")[0]
-            why.setdefault(search.error or "the search was cut short", {})[what] = None
-    told = "; ".join(f"{', '.join(names)} ({error})" for error, names in why.items())
-    return (f"Not all read: {told}.",) if told else ()
+    for what, error in sorted(cut, key=lambda row: row[0] not in near):
+        why.setdefault(error, {})[what] = None
+    if not why:
+        return ()
+    told = "; ".join(_cut(names, error) for error, names in list(why.items())[:_REASONS])
+    more = {name for names in list(why.values())[_REASONS:] for name in names}
+    rest = f"; and {len(more)} more kinds of records" if len(more) > 1 else f"; and {''.join(more)}" if more else ""
+    return (f"Not all read: {told}{rest}.",)
+
+
+def _cut(names: Iterable[str], error: str) -> str:
+    what = ", ".join(names)
+    return error if error.startswith(f"{what} ") else f"{what} ({error})"
 
 
 def _with_marks(claim: Claim) -> str:

@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 
 from agent.errors import UserError
 from agent.settings import Settings
+from fhir_tools import addresses
 from fhir_tools.local import LocalStore
 from fhir_tools.source import Source
 
 if TYPE_CHECKING:
+    from fhir_tools.auth import FhirAuth
     from fhir_tools.remote import Remote
 
-__all__ = ["is_store", "is_url", "open_source", "places"]
+__all__ = ["check_place", "credentials_for", "is_store", "is_url", "open_source", "places", "same_place"]
 
 _SQLITE = b"SQLite format 3\x00"
 
@@ -37,6 +39,7 @@ async def open_source(given: Sequence[str | Path] | str | Path, settings: Settin
     """
     async with AsyncExitStack() as stack:
         asked = places(given, settings)
+        _refuse_twice(asked)
         alone = sum(map(is_url, asked)) < 2
         opened: list[Source] = [
             await stack.enter_async_context(await _opened(place, settings, alone)) for place in asked
@@ -57,12 +60,11 @@ async def _opened(place: str, settings: Settings, alone: bool) -> LocalStore | R
 
 
 def _remote(base: str, settings: Settings, *, alone: bool) -> Remote:
-    from fhir_tools.auth import open_auth
     from fhir_tools.http import Http, Limits
     from fhir_tools.profiles import profile
     from fhir_tools.remote import Remote
 
-    auth = open_auth(base, file=settings.fhir_auth, token=settings.fhir_token, alone=alone)
+    auth = credentials_for(base, settings, alone=alone)
     http = Http(
         base,
         auth=auth,
@@ -72,7 +74,59 @@ def _remote(base: str, settings: Settings, *, alone: bool) -> Remote:
     )
     named = profile(settings.fhir_profile) if settings.fhir_profile else None
     granted = (lambda: auth.granted) if auth else None
-    return Remote(http, profile=named, granted=granted, page_budget=settings.fhir_pages)
+    launched = lambda: getattr(auth, "patient", None)  # noqa: E731  asked anew: a token may tell it late
+    return Remote(http, profile=named, granted=granted, launched=launched, page_budget=settings.fhir_pages)
+
+
+def credentials_for(base: str, settings: Settings, *, alone: bool = True) -> FhirAuth | None:
+    """Authentication at a server by the settings. `alone`: no other server is asked along with it.
+
+    What does not say itself which server it is for is for those of the settings, and goes to no other that is named
+    beside them (by `--fhir`, or for the record). Raises UserError where that leaves it open.
+    """
+    from fhir_tools.auth import open_auth
+
+    known = not settings.fhir or any(same_place(base, own) for own in settings.fhir)
+    if settings.fhir_token and not known:
+        raise UserError(
+            f"CHARTLINE_FHIR_TOKEN is for the server of CHARTLINE_FHIR, and is not sent to {_host(base)}: unset it, "
+            "set CHARTLINE_FHIR to that server, or use CHARTLINE_FHIR_AUTH, whose file says which server it is for"
+        )
+    return open_auth(base, file=settings.fhir_auth, token=settings.fhir_token, alone=alone and known)
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two places are one and the same, however they are written: `https://HOST:443/fhir/` and `…/fhir`."""
+    if is_url(one) and is_url(other):
+        return addresses.relative(one.rstrip("/") + "/", (other,)) == ""
+    return is_url(one) == is_url(other) and Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+
+
+def _refuse_twice(asked: Sequence[str]) -> None:
+    """The same chart from two places would be counted twice."""
+    for at, place in enumerate(asked):
+        check_place(place)
+        if any(same_place(place, other) for other in asked[:at]):
+            raise UserError(f"{_host(place) if is_url(place) else repr(place)} is named twice: name each place once")
+
+
+def _host(place: str) -> str:
+    """A server by its host alone, for errors: an address may hold what nobody should read."""
+    return repr(urlsplit(place).hostname or "?")
+
+
+def check_place(place: str) -> None:
+    """Raises UserError for what looks like an address and is none, before it is repeated or taken for a path."""
+    try:
+        parts = urlsplit(place) if is_url(place) else None
+        bad = parts is not None and (parts.port == 0 or not parts.hostname or "@" in parts.netloc)
+    except ValueError:
+        bad = True
+    if bad or ("://" in place and not is_url(place)):
+        raise UserError(
+            "what is asked is a path, or a FHIR server as https://host/path or https://host:port/path; credentials are "
+            "given by the settings"
+        )
 
 
 def _labels(asked: Sequence[str]) -> tuple[str, ...]:

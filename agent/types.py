@@ -136,7 +136,7 @@ class Draft:
 
     `status` is `answered` for claims (`note` then tells what else was asked and is not there); `not_found`,
     `incomplete` and `refused` come with `note`, the sentence for the reader, built by code, with nothing
-    clinical in it that is not in `claims`.
+    clinical in it that is not in `claims`. `by` names who reasoned, where a reasoner has several to choose from.
     """
 
     status: Status = "answered"
@@ -145,6 +145,7 @@ class Draft:
     note: str = ""
     warnings: tuple[str, ...] = ()
     usage: Usage | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +169,8 @@ class Absence:
 class Evidence:
     """What retrieve brought for one question: the cards, and the searches behind them.
 
-    `catalogue` is the few lines about the rest of the chart that a model may read (no marks in it).
+    `catalogue` is the few lines about the rest of the chart that a model may read (no marks in it), and `overview`
+    its concepts by kind, where the question was not understood. `patient` is the patient's line: age and sex, no name.
     """
 
     cards: tuple[Card, ...] = ()
@@ -176,6 +178,8 @@ class Evidence:
     absent: tuple[Absence, ...] = ()
     search_marks: tuple[Mark, ...] = ()
     catalogue: str = ""
+    overview: str = ""
+    patient: str = ""
     warnings: tuple[str, ...] = ()
 
     @property

@@ -23,7 +23,7 @@ from agent.settings import Settings
 from agent.sources import open_source
 from agent.trace import Trace, Tracer
 from agent.types import Answer, Ask, Evidence
-from agent.understand import subject_of, understand, wanted
+from agent.understand import focus_of, subject_of, understand, wanted
 from agent.verify import verify
 from fhir_tools.audit import Record
 from fhir_tools.servers import Servers
@@ -187,8 +187,9 @@ class _Charts:
 
     async def grow(self, chart: Chart, ask: Ask) -> Chart | None:
         """The chart with what it lacks for a question; None where it lacks nothing."""
-        kinds = wanted(ask, chart.waiting)
-        return await self._keep(chart, await grown(chart, kinds)) if kinds else None
+        kinds = wanted(ask, chart)
+        focus = None if chart.focus else focus_of(ask)
+        return await self._keep(chart, await grown(chart, kinds, focus)) if kinds else None
 
     async def whole(self, patient: Reference, as_of: date) -> Chart:
         """The chart with all that it has."""
@@ -211,8 +212,8 @@ class _Charts:
 
     async def _keep(self, old: Chart, new: Chart) -> Chart:
         async with self._lock:
-            if self._chart is old:
-                self._chart = new
+            if self._chart is (old.wider or old):
+                self._chart = new.wider or new
         return new
 
 

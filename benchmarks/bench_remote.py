@@ -18,7 +18,7 @@ import statistics
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,7 +38,7 @@ from fhir_tools.local import LocalStore
 from fhir_tools.remote import Remote
 from fhir_tools.serve import create_app
 from fhir_tools.source import Source
-from tools.faults.transport import InProcess
+from tools.faults.transport import App, InProcess, Receive, Send
 from tools.peers import running
 from tools.peers.make_sekmet import PeerMissing
 
@@ -243,9 +243,40 @@ async def cost(store: LocalStore, patient: str) -> dict[str, Any]:
     return found
 
 
+class Served:
+    """An ASGI app, and the seconds that its answers took: `latency` before each and its own work, side by side once.
+
+    `cpu` is its own processor time; it does not give the loop away while it works.
+
+    The client runs on the same event loop. What it does while a request is under way counts as the client's as soon as
+    it holds up an answer: an answer takes the latency, and from the start of the app's work to its end.
+    """
+
+    def __init__(self, app: App, latency: float) -> None:
+        self._app, self._latency = app, latency
+        self._spans: list[tuple[float, float]] = []
+        self.cpu = 0.0
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        begin, cpu = time.perf_counter() - self._latency, time.thread_time()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self.cpu += time.thread_time() - cpu
+            self._spans.append((begin, time.perf_counter()))
+
+    def seconds(self, begin: float, end: float) -> float:
+        """Of a stretch of time (perf_counter), how much of it at least one answer was being made in."""
+        found, last = 0.0, begin
+        for start, stop in sorted(self._spans):
+            found += max(0.0, min(stop, end) - max(start, last))
+            last = max(last, stop)
+        return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """Seconds of one question: in all, of them waiting for the server, and of the processor (client and server)."""
+    """Seconds of one question: in all, of them for the server's answers, and of the processor without the server's."""
 
     total: float
     server: float
@@ -255,7 +286,8 @@ class Spent:
 async def times(store: LocalStore, patient: str, questions: Sequence[str]) -> dict[str, Any]:
     """Milliseconds of a question (medians). `added` is what is left of the total without the server's own time.
 
-    It holds the agent's own work, which the embedded store's row shows alone; `cpu` says what a busy machine hides.
+    It holds the agent's own work, which the embedded store's row shows alone. `cpu` is the client's processor time:
+    what `added` comes to on a machine that has nothing else to do.
     """
     found: dict[str, Any] = {}
     for name, operations in (("own server", False), ("own server, catalogue", True)):
@@ -279,22 +311,23 @@ def _medians(rows: Sequence[Spent]) -> dict[str, float]:
 
 async def _timed(store: LocalStore, patient: str, question: str, *, operations: bool, warm: bool) -> Spent:
     remote, transport = own(store, operations=operations, latency=LATENCY)
+    transport.app = served = Served(transport.app, LATENCY)
     async with remote:
-        return await _asked(remote, patient, question, transport, warm=warm)
+        return await _asked(remote, patient, question, served, warm=warm)
 
 
-async def _asked(source: Source, patient: str, question: str, transport: InProcess | None, *, warm: bool) -> Spent:
+async def _asked(source: Source, patient: str, question: str, served: Served | None, *, warm: bool) -> Spent:
     """Warm: the chart is open, the question new to it."""
     agent = Agent(source, patient, as_of=demo.AS_OF, settings=Settings())
     if warm:
         await agent.chart()
-    waited = transport.busy if transport else 0.0
-    cpu, begin = time.process_time(), time.perf_counter()
+    cpu, begin = time.process_time() - (served.cpu if served else 0.0), time.perf_counter()
     await agent.ask(question)
+    end = time.perf_counter()
     return Spent(
-        total=time.perf_counter() - begin,
-        server=(transport.busy if transport else 0.0) - waited,
-        cpu=time.process_time() - cpu,
+        total=end - begin,
+        server=served.seconds(begin, end) if served else 0.0,
+        cpu=time.process_time() - (served.cpu if served else 0.0) - cpu,
     )
 
 

@@ -5,6 +5,7 @@ They are found once, when a chart is opened. What a resource says later adds not
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -28,7 +29,7 @@ Two records that only `seealso` each other are no merge: each stands for itself.
 """
 
 _MOST = 20
-"""Records of one patient that are followed: a longer chain of merges is no patient but a fault of the data."""
+"""Records that are read to find out whether they are this patient's: more are no patient but a fault of the data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,20 +90,24 @@ class _Found:
     def __init__(self) -> None:
         self.records: dict[Reference, Mapping[str, Any]] = {}
         self.moved: set[Reference] = set()
-        self.waiting: list[tuple[Reference, str, Reference]] = []
+        self.waiting: deque[tuple[Reference, str, Reference]] = deque()
+        self.asked: set[Reference] = set()
         self.warnings: list[str] = []
         self.unread: list[str] = []
 
     async def start(self, source: Source, patient: Reference, bases: tuple[str, ...]) -> None:
+        self.asked.add(patient)
         self._add(patient, await _record(source, patient), bases)
 
     async def step(self, source: Source, bases: tuple[str, ...]) -> None:
-        record, type_, other = self.waiting.pop(0)
+        record, type_, other = self.waiting.popleft()
         if other in self.records or other in self.moved:
             return
-        if len(self.records) + len(self.moved) >= _MOST:
-            self.warnings.append(f"more than {_MOST} records are linked to this patient; the rest was left out")
+        if len(self.asked) >= _MOST and other not in self.asked:
+            self.waiting.clear()
+            self.unread.append(f"more than {_MOST} records are linked to this patient; the rest was left out")
             return
+        self.asked.add(other)
         try:
             resource = await _record(source, other)
         except NotFound:
@@ -127,7 +132,8 @@ class _Found:
             self.moved.add(asked)
         if got not in self.records:
             self.records[got] = resource
-            self.waiting += [(got, type_, whom) for type_, whom in _links(resource, bases) if whom != got]
+            linked = dict.fromkeys(pair for pair in _links(resource, bases) if pair[1] != got)
+            self.waiting += [(got, type_, whom) for type_, whom in linked]
 
 
 async def _record(source: Source, patient: Reference) -> Mapping[str, Any]:
@@ -152,4 +158,4 @@ def _links(resource: Mapping[str, Any], bases: tuple[str, ...]) -> Iterator[tupl
         text = other.get("reference") if isinstance(other, dict) else None
         known = addresses.plain(text, bases) if isinstance(text, str) else None
         if known and known.startswith("Patient/") and isinstance(link.get("type"), str):
-            yield link["type"], Reference.parse(known)
+            yield link["type"] if link["type"] in _CONFIRMS else "", Reference.parse(known)

@@ -18,11 +18,23 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from fhir_tools import dates
 from fhir_tools.facts import CATALOGUE_ELEMENTS, KIND_TYPES, facts_of, is_enough
+from fhir_tools.focus import Focus
 from fhir_tools.following import INCLUDES, named, read_drugs
+from fhir_tools.match import tester
+from fhir_tools.query import check
 from fhir_tools.source import CATALOGUE_OPERATION, Source
-from fhir_tools.types import Coding, Concept, Fact, Kind, Query, Reference, Search, Standing
+from fhir_tools.types import Coding, Concept, Fact, Kind, Query, Reference, Search, SearchResult, Standing
 
-__all__ = ["Catalogue", "CatalogueEntry", "group_rows", "joined", "of_person", "read_catalogue"]
+__all__ = [
+    "Catalogue",
+    "CatalogueEntry",
+    "Focused",
+    "group_rows",
+    "joined",
+    "of_person",
+    "read_catalogue",
+    "read_focused",
+]
 
 _AT_ONCE = 50
 """Ids in one search, so that its URL stays short."""
@@ -149,6 +161,54 @@ def joined(first: Catalogue, second: Catalogue) -> Catalogue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Focused:
+    """The entries of results that may be one analyte, and its own results, whole."""
+
+    catalogue: Catalogue
+    own: SearchResult
+
+
+async def read_focused(source: Source, patient: Reference, as_of: date, focus: Focus) -> Focused | None:
+    """What a chart has that may be one analyte: its own results, and the outline of all but certain others'.
+
+    `code:not` finds what does not have the code, also what has none at all (R4 3.1.1.4.10). A server that means
+    something else is found out by counting: None then, and where anything was not read or changed meanwhile.
+    """
+    whose, apart = ("patient", str(patient)), ",".join(focus.apart)
+    number = ("_summary", "count")
+    asked = focus.query(patient)
+    own, rest, every, left = await asyncio.gather(
+        source.search(asked),
+        _read_type(source, patient, "Observation", ("code:not", apart)),
+        source.search(Query(type="Observation", params=(whose, number))),
+        source.search(Query(type="Observation", params=(whose, ("code", apart), number))),
+    )
+    if not all(x.complete for x in (own, rest.search, every, left)) or every.total is None or left.total is None:
+        return None
+    if every.total != left.total + rest.search.found or not _are_apart(asked, own, rest, focus):
+        return None
+    facts = {f"{r.get('resourceType')}/{r.get('id')}": facts_of(r) for r in own.matches}
+    others = [f for f in rest.facts if str(f.reference) not in facts]
+    rows = group_rows((*(f for found in facts.values() for f in found), *others), as_of)
+    counted = (_row_of(every, every.total), _row_of(left, left.total))
+    searched = (_row_of(own, len(own.matches)), rest.search, *counted)
+    return Focused(catalogue=from_rows(rows, searched, linked=frozenset()), own=own)
+
+
+def _are_apart(asked: Query, own: SearchResult, rest: _Part, focus: Focus) -> bool:
+    """Whether each of the two searches brought what it asks for."""
+    meant = [tester(p) for p in check(asked)[0] if p.name == "combo-code"]
+    named = ({f"{c.system}|{c.code}" for c in f.concept.codings} for f in rest.facts if ".component[" not in f.path)
+    return all(test(r) for test in meant for r in own.matches) and all(map(frozenset(focus.apart).isdisjoint, named))
+
+
+def _row_of(result: SearchResult, found: int) -> Search:
+    return Search(
+        query=str(result.query), found=found, complete=result.complete, error=result.error, limits=result.limits
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
     """What one type of resource adds. `linked`: some of its records name their drug by reference."""
 
@@ -157,11 +217,13 @@ class _Part:
     linked: bool = False
 
 
-async def _read_type(source: Source, patient: Reference, kind_type: str) -> _Part:
+async def _read_type(source: Source, patient: Reference, kind_type: str, *narrow: tuple[str, str]) -> _Part:
     """The facts of one type, from resources cut to what the catalogue needs; whole ones where that is too little."""
     whose = ("patient", str(patient))
     include = (INCLUDES[kind_type],) if kind_type in INCLUDES else ()
-    query = Query(type=kind_type, params=(whose, ("_elements", ",".join(CATALOGUE_ELEMENTS[kind_type])), *include))
+    query = Query(
+        type=kind_type, params=(whose, *narrow, ("_elements", ",".join(CATALOGUE_ELEMENTS[kind_type])), *include)
+    )
     cut = await source.search(query)
     read = {str(r.get("id")): facts_of(r) for r in cut.matches}
     again = [id_ for id_, r in ((str(r.get("id")), r) for r in cut.matches) if not is_enough(r, read[id_])]
@@ -175,7 +237,7 @@ async def _read_type(source: Source, patient: Reference, kind_type: str) -> _Par
     error = next(iter(faults), drugs.error)
     return _Part(
         facts=tuple(named(f, drugs) for f in facts),
-        search=Search(query=str(query), found=len(cut.matches), complete=error is None, error=error),
+        search=Search(query=str(query), found=len(cut.matches), complete=error is None, error=error, limits=cut.limits),
         linked=any("medicationReference" in r for r in cut.matches),
     )
 

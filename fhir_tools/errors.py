@@ -9,6 +9,7 @@ __all__ = [
     "ChartlineError",
     "LoadError",
     "MissingExtra",
+    "ModelError",
     "NeedError",
     "NotFound",
     "OperatorError",
@@ -58,6 +59,10 @@ class Unsupported(QueryError):
 
 class OperatorError(ChartlineError):
     """Who runs the FHIR server or the model server can act."""
+
+
+class ModelError(OperatorError):
+    """The chat model or its server failed; the message says what to change. Without text of the prompt or answer."""
 
 
 class SourceError(OperatorError):

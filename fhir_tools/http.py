@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
@@ -138,6 +139,7 @@ class Http:
         self.limits = limits or Limits()
         self._base = _address(base)
         self._auth = auth
+        self._root = str(self._base).rstrip("/")
         self._origin = _origin(self._base)
         self._allowed = frozenset((self._origin, *(_origin(_address(other)) for other in origins)))
         self._slots = asyncio.Semaphore(self.limits.concurrency)
@@ -167,7 +169,7 @@ class Http:
     @property
     def base(self) -> str:
         """The base URL, without a slash at its end."""
-        return str(self._base).rstrip("/")
+        return self._root
 
     @property
     def origin(self) -> str:
@@ -179,10 +181,6 @@ class Http:
     def narrow(self, concurrency: int) -> None:
         """Send no more than so many requests at once from now on; what is under way goes on."""
         self._slots = asyncio.Semaphore(min(self.limits.concurrency, max(1, concurrency)))
-
-    def resolve(self, url: str) -> str:
-        """The absolute URL of one relative to the base. Raises ScopeError as `send` does."""
-        return str(self._target(self._base, url))
 
     def link(self, url: str, place: str = "") -> str | None:
         """A link that the server wrote about itself as an absolute URL of the base's origin; None for another origin.
@@ -256,7 +254,7 @@ class Http:
             raise _Fault(f"answered {_named(response.status)}", response=response)
         words = call.check(response) if call.check and 200 <= response.status < 300 else None
         if words:
-            raise _Fault(words)
+            raise _Fault(words, response=response)
         return response
 
     async def _followed(self, call: _Call) -> Response:
@@ -302,7 +300,7 @@ class Http:
             raise ScopeError(
                 f"{self.origin} is the server; a URL of another origin is not requested unless it is allowed"
             )
-        return target.copy_with(fragment=None)
+        return target.copy_with(fragment=None) if target.fragment else target
 
     # Words.
 
@@ -373,11 +371,16 @@ def _origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
 
 
+_LAST_PORT = 65_535
+
+
 def _address(text: str) -> httpx.URL:
     """A base URL or an origin as the operator gave it, with a slash at its end."""
     try:
         url = httpx.URL(text.strip())
         _origin(url)
+        if (url.port or 0) > _LAST_PORT:
+            raise ValueError("no such port")
     except (httpx.InvalidURL, ValueError):
         raise UserError("a server's address is to be written as https://host/path") from None
     if url.userinfo or url.query or url.fragment:
@@ -385,9 +388,15 @@ def _address(text: str) -> httpx.URL:
     return url.copy_with(raw_path=url.raw_path.rstrip(b"/") + b"/")
 
 
+@cache
+def _public() -> ssl.SSLContext:
+    """The public authorities, whose file takes 20 ms to read: once for all clients."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def _authorities(ca: str | None) -> ssl.SSLContext:
     if ca is None:
-        return httpx.create_ssl_context(trust_env=False)
+        return _public()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cafile=ca)

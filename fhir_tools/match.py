@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from fhir_tools import values
@@ -21,7 +21,7 @@ from fhir_tools.values import (
     unescape,
 )
 
-__all__ = ["asked_range", "asked_references", "asked_token", "compare", "linked", "matches"]
+__all__ = ["asked_range", "asked_references", "asked_token", "compare", "linked", "matches", "tester"]
 
 Test = Callable[[Any], bool]
 Number = float | int
@@ -32,18 +32,24 @@ def matches(resource: Mapping[str, Any], param: Param) -> bool:
 
     Raises QueryError for a value that cannot be read, and for a chain or `_has`: other resources decide those.
     """
+    return tester(param)(resource)
+
+
+def tester(param: Param) -> Callable[[Mapping[str, Any]], bool]:
+    """`matches` for many resources: the values are read once. Raises QueryError as it does."""
     if param.chain is not None:
         raise QueryError(f"{param.written!r} cannot be told from one resource: it asks about others; search for it")
-    if param.spec.type == "composite":
-        return any(_composite(resource, param.spec, value) for value in param.values)
-    found = walk(resource, param.spec.paths)
+    spec, paths = param.spec, param.spec.paths
+    if spec.type == "composite":
+        return lambda resource: any(_composite(resource, spec, value) for value in param.values)
     if param.modifier == "missing":
-        if param.spec.type == "reference":
-            found = [element for element in found if _leads(element, param.spec)]
-        return (not found) == (param.values == ("true",))
-    tests = [_test(param, value) for value in param.values]
-    hit = any(test(element) for element in found for test in tests)
-    return not hit if param.modifier == "not" else hit
+        wanted = param.values == ("true",)
+        leads = spec.type == "reference"
+        return lambda resource: wanted != any(not leads or _leads(e, spec) for e in walk(resource, paths))
+    tests = _tests(param)
+    if param.modifier == "not":
+        return lambda resource: not any(test(element) for element in walk(resource, paths) for test in tests)
+    return lambda resource: any(test(element) for element in walk(resource, paths) for test in tests)
 
 
 def linked(resource: Mapping[str, Any], spec: SearchParameter) -> list[str]:
@@ -62,6 +68,13 @@ def _leads(element: Any, spec: SearchParameter) -> bool:
 
 def _test(param: Param, value: str) -> Test:
     return _TESTS[param.spec.type](param, value)
+
+
+def _tests(param: Param) -> list[Test]:
+    """A test for each value; one for all of them where they are tokens, of which there can be hundreds."""
+    if param.spec.type == "token" and param.modifier in (None, "not"):
+        return [_any_token(param.values)]
+    return [_test(param, value) for value in param.values]
 
 
 # composite
@@ -98,13 +111,21 @@ def _token(param: Param, value: str) -> Test:
             and element.get("value") == asked
             and any(type_code == c and type_system in (None, s) for s, c in tokens(element.get("type")))
         )
-    system, code = asked_token(value)
+    return _any_token((value,))
+
+
+def _any_token(values: Sequence[str]) -> Test:
+    """Whether an element has one of the tokens; where it has no system (a code, a boolean), that asked for is met."""
+    asked = [asked_token(value) for value in values]
+    codes = {code for system, code in asked if system is None}
+    pairs = {(system, code) for system, code in asked if system is not None and code is not None}
+    systems = {system for system, code in asked if system is not None and code is None}
+    bare = codes | {code for _, code in pairs}
 
     def test(element: Any) -> bool:
-        bare = isinstance(element, str | bool)
-        return any(
-            (code is None or code == c) and (system is None or bare or system == (s or "")) for s, c in tokens(element)
-        )
+        if isinstance(element, str | bool):
+            return bool(systems) or any(code in bare for _, code in tokens(element))
+        return any(c in codes or (s or "", c) in pairs or (s or "") in systems for s, c in tokens(element))
 
     return test
 
@@ -114,19 +135,20 @@ def _token(param: Param, value: str) -> Test:
 
 def compare(prefix: str, target: tuple[Number, Number], asked: tuple[Number, Number]) -> bool:
     """Compare ranges [low, high) by prefix: `target` is the resource's, `asked` the search's (R4 3.1.1.4.4)."""
-    (low, high), (start, end) = target, asked
-    within = start <= low and high <= end
-    return {
-        "eq": within,
-        "ne": not within,
-        "gt": high > end,
-        "lt": low < start,
-        "ge": high > end or within,
-        "le": low < start or within,
-        "sa": low >= end,
-        "eb": high <= start,
-        "ap": low < end and start < high,
-    }[prefix]
+    return _COMPARED[prefix](*target, *asked)
+
+
+_COMPARED: Mapping[str, Callable[[Number, Number, Number, Number], bool]] = {
+    "eq": lambda low, high, start, end: start <= low and high <= end,
+    "ne": lambda low, high, start, end: low < start or end < high,
+    "gt": lambda low, high, start, end: high > end,
+    "lt": lambda low, high, start, end: low < start,
+    "ge": lambda low, high, start, end: high > end or (start <= low and high <= end),
+    "le": lambda low, high, start, end: low < start or (start <= low and high <= end),
+    "sa": lambda low, high, start, end: low >= end,
+    "eb": lambda low, high, start, end: high <= start,
+    "ap": lambda low, high, start, end: low < end and start < high,
+}
 
 
 def _date(param: Param, value: str) -> Test:

@@ -23,9 +23,10 @@ async def find_same_patient(
     """The patient's records on all servers, by their inside references (`fhir_tools.relabel`).
 
     A record of another server is the same person where system and value of an identifier are equal (of `systems` only,
-    where they are named), no other patient there has one of them, and no birth date contradicts. Merged records of
-    either server come with it. Raises UserError where it is not certain, NotFound, SourceError where the patient's own
-    server cannot say; another server that cannot is told in `unread`, one that does not know the person in `warnings`.
+    where they are named), no other patient of either server has one of them, and no birth date contradicts. Merged
+    records of either server come with it. Raises UserError where it is not certain, NotFound, SourceError where the
+    patient's own server cannot say; another server that cannot is told in `unread`, one that does not know the person
+    in `warnings`.
     """
     home, own = labels.original(patient)
     found = await resolve_aliases(sources[home], own)
@@ -38,6 +39,8 @@ async def find_same_patient(
     for label in (x for x in labels.labels if x != home):
         try:
             other = await _on(sources[label], label, person, wanted)
+            if other is not None:
+                await _refuse_sharing(sources[home], home, wanted, {own, *records})
         except SourceError as error:
             unread.append(f"{label}: {error}")
             continue
@@ -64,15 +67,10 @@ async def _on(
     """The person's records on one other server; None where it has none."""
     if not wanted:
         return None
-    value = ",".join(f"{escape(system)}|{escape(value)}" for system, value in sorted(wanted))
-    result = await source.search(Query(type="Patient", params=(("identifier", value),)))
-    # A server may match more than was asked for (another system, another letter case): it is compared here.
-    matched = [r for r in result.matches if r.get("resourceType") == "Patient" and wanted & set(_identifiers(r))]
-    if not result.complete:
-        raise SourceError(result.error or "the search for the patient was not complete")
+    matched = await _holding(source, wanted)
     if not matched:
         return None
-    names = {Reference(type="Patient", id=str(r.get("id"))) for r in matched}
+    names = set(map(_named, matched))
     try:
         found = await resolve_aliases(source, min(names, key=str))
     except NotFound as error:
@@ -82,6 +80,32 @@ async def _on(
     if any(_contradicts(person.get("birthDate"), r.get("birthDate")) for r in matched):
         raise UserError(f"the birth date on server {label!r} contradicts that of this patient; {_REMEDY}")
     return found
+
+
+async def _refuse_sharing(
+    source: Source, label: str, wanted: frozenset[tuple[str, str]], own: Collection[Reference]
+) -> None:
+    """Raises UserError where another patient of the own server has one of the identifiers: a mother's, an insurer's."""
+    try:
+        matched = await _holding(source, wanted)
+    except SourceError as error:
+        raise SourceError(f"whether others of {label} have the same identifiers is not known: {error}") from error
+    if not {_named(r) for r in matched} <= set(own):
+        raise UserError(f"several patients of server {label!r} share an identifier with this one; {_REMEDY}")
+
+
+async def _holding(source: Source, wanted: frozenset[tuple[str, str]]) -> list[Mapping[str, Any]]:
+    """The patients that have one of the identifiers. Raises SourceError where they were not all searched."""
+    value = ",".join(f"{escape(system)}|{escape(value)}" for system, value in sorted(wanted))
+    result = await source.search(Query(type="Patient", params=(("identifier", value),)))
+    if not result.complete:
+        raise SourceError(result.error or "the search for the patient was not complete")
+    # A server may match more than was asked for (another system, another letter case): it is compared here.
+    return [r for r in result.matches if r.get("resourceType") == "Patient" and wanted & set(_identifiers(r))]
+
+
+def _named(person: Mapping[str, Any]) -> Reference:
+    return Reference(type="Patient", id=str(person.get("id")))
 
 
 def _identifiers(person: Mapping[str, Any], systems: Collection[str] = ()) -> Iterator[tuple[str, str]]:

@@ -105,7 +105,10 @@ def parse(text: str) -> Query:
 
     Raises QueryError for what is no search.
     """
-    parts = urlsplit(text.strip())
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError as fault:  # a host in brackets that is none
+        raise QueryError(f"not a FHIR search: {text!r}; write it as Type?name=value") from fault
     type_ = parts.path.rstrip("/").rpartition("/")[2]
     params = tuple(parse_qsl(parts.query, keep_blank_values=True))
     if not parts.path and any(name == "_type" for name, _ in params):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_tools import addresses
+from fhir_tools.errors import SourceError
 from fhir_tools.types import Reference
 
 __all__ = ["Labels"]
@@ -65,7 +66,7 @@ class Labels:
         """
         if addresses.is_absolute(url):
             found = self.server_of(url)
-            if found is None:
+            if found is None or not _LITERAL.fullmatch(found[1]):
                 return url
             label, url = found
         parts = _LITERAL.fullmatch(url)
@@ -96,9 +97,13 @@ class Labels:
     def resource(self, label: str, resource: Mapping[str, Any]) -> dict[str, Any]:
         """A resource of a server as it is inside: its id, its references and the URLs of its attachments renamed.
 
-        Contained resources keep their ids, which are local to it (R4 references, 2.3.0.3).
+        Contained resources keep their ids, which are local to it (R4 references, 2.3.0.3). Raises SourceError for one
+        that is nested more deeply than any real one.
         """
-        told: dict[str, Any] = self._renamed(label, "", resource)
+        try:
+            told: dict[str, Any] = self._renamed(label, "", resource)
+        except RecursionError:
+            raise SourceError(f"{label}: a resource is nested too deeply to be read") from None
         id_ = resource.get("id")
         return {**told, "id": self.inside(label, id_)} if isinstance(id_, str) and id_ else told
 

@@ -34,6 +34,8 @@ Whatever is in neither table (Group, Person, Bundle, Task, …) needs a subject 
 
 _FHIR_XML = re.compile(rb"""<[^<>!?]*xmlns(?::\w+)?\s*=\s*["']http://hl7\.org/fhir["']""")
 
+_PROLOGUE = re.compile(rb"\A(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>|\s+)*", re.DOTALL | re.IGNORECASE)
+
 
 class Scoped:
     """A source that knows one patient. `aliases` are further references to the same person (merges, other servers).
@@ -202,20 +204,33 @@ class Scoped:
 
     def _without_others(self, fetched: Fetched) -> Fetched:
         content = _json(fetched.body)
-        if not isinstance(content, dict) or content.get("resourceType") != "Bundle":
-            if _FHIR_XML.match(_start(fetched.body)) or not all(map(self._passes, _resources(content))):
+        if not isinstance(content, dict) or not isinstance(content.get("resourceType"), str):
+            raise SourceError(
+                "the answer to an operation is no FHIR JSON; whose it is cannot be told, so it was dropped"
+            )
+        if content["resourceType"] != "Bundle":
+            if not self._passes(content):
                 raise NotFound("what came back is not part of this patient's chart", status=404)
             return fetched
-        entries = [e for e in _list(content.get("entry")) if isinstance(e, dict)]
-        found = [e["resource"] for e in entries if isinstance(e.get("resource"), dict)]
+        entries = _list(content.get("entry"))
+        found = [e["resource"] for e in entries if isinstance(e, dict) and isinstance(e.get("resource"), dict)]
         self._keep(*(r for r in found if self._mine(r)), mine=True)
-        passed = [e for e in entries if not isinstance(e.get("resource"), dict) or self._passes(e["resource"])]
+        passed = [e for e in entries if isinstance(e, dict) and self._passes_entry(e)]
         dropped = len(entries) - len(passed)
         if not dropped:
             return fetched
         total = {"total": max(0, content["total"] - dropped)} if isinstance(content.get("total"), int) else {}
         told = {**content, **total, "entry": [*passed, {"resource": _outcome(dropped), "search": {"mode": "outcome"}}]}
-        return replace(fetched, body=orjson.dumps(told))
+        try:
+            return replace(fetched, body=orjson.dumps(told))
+        except orjson.JSONEncodeError:
+            raise SourceError("what came is nested too deeply to be read") from None
+
+    def _passes_entry(self, entry: Mapping[str, Any]) -> bool:
+        """Whether all that a Bundle's entry holds may be seen; one of a batch may have an outcome in place of it."""
+        if "resource" not in entry:
+            return not entry.keys() - {"fullUrl", "link", "search", "request"}
+        return isinstance(entry["resource"], dict) and self._passes(entry["resource"])
 
     def _keep(self, *resources: Mapping[str, Any], mine: bool) -> None:
         self._unread += resources
@@ -252,8 +267,10 @@ def _list(value: Any) -> Sequence[Any]:
 
 def _start(body: bytes) -> bytes:
     """The beginning of an XML body at its root element: what stands before it is no part of what it is."""
-    text = body[:20_000].removeprefix(b"\xef\xbb\xbf").lstrip()
-    return re.sub(rb"\A(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>|\s+)*", b"", text, flags=re.DOTALL)
+    # A null byte beside an ASCII one is UTF-16 (XML 1.0, F.1): what is ASCII in it is all that is looked for.
+    text = body.replace(b"\x00", b"") if b"\x00" in body[:4] else body
+    text = text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
+    return _PROLOGUE.sub(b"", text.lstrip())[:20_000]
 
 
 def _json(body: bytes) -> Any:

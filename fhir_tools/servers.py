@@ -55,6 +55,7 @@ class _Part:
     total: int | None = 0
     errors: tuple[str, ...] = ()
     pages: int = 0
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,10 @@ class Servers:
             return fetched
         if not isinstance(content, dict) or "resourceType" not in content:
             return fetched
-        return replace(fetched, body=orjson.dumps(labels.resource(label, content)))
+        try:
+            return replace(fetched, body=orjson.dumps(labels.resource(label, content)))
+        except orjson.JSONEncodeError:
+            raise SourceError(f"{label}: what came is nested too deeply to be read") from None
 
     async def capabilities(self) -> Mapping[str, Any]:
         """What all servers have in common, and `servers`: {label: base}.
@@ -242,15 +246,17 @@ class Servers:
         while part.head.following and not part.errors and (not part.pages or _is_short(part.head, control.count)):
             try:
                 result = await self._sources[label].search(part.head.following)
+                found = tuple(labels.resource(label, r) for r in result.matches)
+                included = tuple(labels.resource(label, r) for r in result.included)
             except SourceError as error:
-                return replace(part, errors=(*part.errors, f"{label}: {error}"), total=None)
-            found = tuple(labels.resource(label, r) for r in result.matches)
+                return replace(part, errors=(*part.errors, str(_named(label, error))), total=None)
             part = _Part(
                 head=_Head(rest=part.head.rest + found, following=parse(result.next) if result.next else None),
-                included=part.included + tuple(labels.resource(label, r) for r in result.included),
+                included=part.included + included,
                 total=result.total,
                 errors=() if result.complete else (f"{label}: {result.error or 'not complete'}",),
                 pages=part.pages + result.pages,
+                limits=tuple(dict.fromkeys((*part.limits, *(f"{label}: {words}" for words in result.limits)))),
             )
         return part
 
@@ -277,6 +283,7 @@ class Servers:
             complete=not errors,
             error="; ".join(errors) or None,
             pages=sum(part.pages for part in parts.values()),
+            limits=tuple(words for part in parts.values() for words in part.limits),
             next=self._offer(_Place(query=asked, heads=heads, total=total)) if control.count else None,
         )
 
@@ -308,7 +315,10 @@ def _name(resource: Resource) -> str:
 
 def _named(label: str, error: SourceError) -> SourceError:
     kind = NotFound if isinstance(error, NotFound) else SourceError
-    return kind(f"{label}: {error}", status=error.status, outcome=error.outcome)
+    words = str(error)
+    return kind(
+        words if words.startswith(f"{label}: ") else f"{label}: {words}", status=error.status, outcome=error.outcome
+    )
 
 
 def _software(said: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 
-__all__ = ["CATALOGUE_OPERATION", "Source"]
+__all__ = ["CATALOGUE_OPERATION", "Launched", "Source"]
 
 CATALOGUE_OPERATION = "$chartline-catalogue"
 """`GET Patient/[id]/$chartline-catalogue?as_of=YYYY-MM-DD`: the concept index of one chart as JSON rows.
@@ -15,6 +15,16 @@ CATALOGUE_OPERATION = "$chartline-catalogue"
 A source whose capabilities name it (key `operations`) spares the open stage from reading the chart;
 rows are those of `fhir_tools.catalogue.group_rows`. Other sources are searched kind by kind.
 """
+
+
+@runtime_checkable
+class Launched(Protocol):
+    """A source whose credentials may be for one patient alone (SMART App Launch 2.2, launch context)."""
+
+    @property
+    def launched_for(self) -> Reference | None:
+        """That patient; None where they are not bound to one."""
+        ...
 
 
 @runtime_checkable

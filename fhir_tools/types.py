@@ -216,7 +216,9 @@ class SearchResult:
 
     `complete` is False when a page limit or an error cut it short; `error` then says why, for the
     operator, without patient data. `total` is the server's figure, or the count where it gives none.
-    `pages` is how many were read; `next` continues a search whose `_count` was given.
+    `pages` is how many were read; `next` continues a search whose `_count` was given. `limits` are what the server
+    leaves out of such a search by its nature, in words for the answer: what was found stands, and what was not found
+    may be there all the same.
     """
 
     query: Query
@@ -227,6 +229,7 @@ class SearchResult:
     error: str | None = None
     pages: int = 1
     next: str | None = None
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,12 +242,16 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """One row of proof: what was asked of the source and how it ended (the answer's `searched`)."""
+    """One row of proof: what was asked of the source and how it ended (the answer's `searched`).
+
+    `limits` as in SearchResult: with any, that nothing was found proves nothing.
+    """
 
     query: str
     found: int
     complete: bool = True
     error: str | None = None
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,8 @@ def unescape(value: str) -> str:
 
 def split_value(value: str, separator: str = ",") -> tuple[str, ...]:
     """Split on separators that no backslash escapes; the parts stay escaped."""
+    if "\\" not in value:
+        return tuple(value.split(separator))
     parts, start, i = [], 0, 0
     while i < len(value):
         if value[i] == "\\":

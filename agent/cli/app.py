@@ -211,11 +211,17 @@ def doctor(
     patient: Annotated[
         str | None, typer.Option("--patient", "-p", metavar="ID", help="Id of a patient to try searches with.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="URL|NAME", help="Look at a model instead: its server, or its name there."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Tell in a minute whether a FHIR server can be used, for which questions, and what would help."""
-    from agent.cli import doctoring
+    """Tell in a minute whether a FHIR server, or a model, can be used, for what, and what would help."""
+    from agent.cli import doctoring, doctoring_model
 
+    if model is not None:
+        raise typer.Exit(doctoring_model.doctor_model(model, as_json=json))
     raise typer.Exit(doctoring.doctor(fhir, patient, as_json=json))
 
 

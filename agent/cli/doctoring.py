@@ -14,7 +14,7 @@ from agent import settings
 from agent.cli.output import clean, console, emit, safe_json
 from agent.errors import EXIT_OK, EXIT_OPERATOR, UserError
 from agent.settings import Settings
-from agent.sources import is_url
+from agent.sources import check_place, credentials_for, is_url
 from fhir_tools.remote.findings import AREAS, Area, Finding, Need, Report, Speed
 from fhir_tools.remote.needs import ASPECTS
 
@@ -43,6 +43,7 @@ def doctor(fhir: str | None, patient: str | None, *, as_json: bool) -> int:
     base = fhir or next(iter(given.fhir), None)
     if base is None or not is_url(base):
         raise UserError("doctor looks at a FHIR server: give its base URL by --fhir, or set CHARTLINE_FHIR")
+    check_place(base)
     with console(err=True).status("") as status:
         report = asyncio.run(_looked(base, patient, given, lambda stage: status.update(f"{stage} …")))
     if as_json:
@@ -53,12 +54,12 @@ def doctor(fhir: str | None, patient: str | None, *, as_json: bool) -> int:
 
 
 async def _looked(base: str, patient: str | None, given: Settings, tell: Callable[[str], None]) -> Report:
-    from fhir_tools.auth import FhirAuth, open_auth
+    from fhir_tools.auth import FhirAuth
     from fhir_tools.http import Http, Limits
     from fhir_tools.profiles import profile
     from fhir_tools.remote.probe import probe
 
-    auth = open_auth(base, file=given.fhir_auth, token=given.fhir_token, alone=len(given.fhir) < 2)
+    auth = credentials_for(base, given, alone=len(given.fhir) < 2)
     ca = str(given.fhir_ca) if given.fhir_ca else None
     limits = Limits(total=min(20.0, given.fhir_seconds), read=min(15.0, given.fhir_seconds), attempts=2)
 

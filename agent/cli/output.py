@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agent.types import Answer, Citation
+from agent.types import Answer, Citation, SearchedOut
 
 __all__ = [
     "answer_view",
@@ -35,6 +35,7 @@ _SHOWN = 12
 _EXPLAINED = ("not_found", "incomplete", "failed")
 """Statuses that are explained by what was searched."""
 _VALUES = 3
+_CUT = 3
 _WIDE = 100
 """From this width on a citation's reference stands on the same line."""
 _DATED = re.compile(r"^(\d{4}(?:-\d{2}){0,2}|undated)\s+(.*)$", re.DOTALL)
@@ -146,12 +147,22 @@ def _searched(answer: Answer, verbose: bool) -> RenderableType:
     grid.add_column(no_wrap=True, style="cyan")
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold", style="dim")
-    for row in answer.searched:
+    rows = _told(answer.searched, marks, verbose)
+    for row in rows:
         ended = Text("searched") if row.complete and not row.error else Text("not all read", style="magenta")
         query = row.query if verbose else _short(row.query)
         told = f"{query}: {row.found} found" + (f" ({row.error})" if row.error else "")
         grid.add_row(Text(marks.get(row.query, "")), ended, Text(clean(told)))
+    if left := len(answer.searched) - len(rows):
+        grid.add_row("", Text("not all read", style="magenta"), f"… and {left} more; --verbose shows them")
     return grid
+
+
+def _told(searched: list[SearchedOut], marks: Mapping[str, str], verbose: bool) -> list[SearchedOut]:
+    """The searches to show: all but those that were cut short and that the answer neither cites nor names first."""
+    cut = [row for row in searched if not row.complete and row.query not in marks]
+    hidden = [] if verbose else cut[_CUT:]
+    return [row for row in searched if row not in hidden]
 
 
 def _short(query: str) -> str:

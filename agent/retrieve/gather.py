@@ -49,6 +49,7 @@ class Gather:
         self.absent: list[Absence] = []
         self.warnings: list[str] = list(chart.warnings)
         self.search_marks: dict[str, Mark] = {}
+        self.by_code: list[Mapping[str, Any]] = []
         self.end = dates.end_of_day(chart.as_of)
 
     def evidence(self, cards: tuple[Card, ...]) -> Evidence:
@@ -61,7 +62,7 @@ class Gather:
             absent=tuple(self.absent),
             search_marks=tuple(self.search_marks.values()),
             catalogue=_catalogue_line(self.chart),
-            warnings=tuple(dict.fromkeys(self.warnings)),
+            warnings=tuple(dict.fromkeys((*self.warnings, *(w for s in self.searched.values() for w in s.limits)))),
         )
 
     async def search(self, query: Query) -> SearchResult:
@@ -76,7 +77,9 @@ class Gather:
         if not result.complete:
             self.cut[name] = result
         found = result.total if result.total is not None else len(result.matches)
-        self.searched[name] = Search(query=name, found=found, complete=result.complete, error=result.error)
+        self.searched[name] = Search(
+            query=name, found=found, complete=result.complete, error=result.error, limits=result.limits
+        )
         return result
 
     async def _sent(self, query: Query) -> SearchResult:
@@ -107,7 +110,8 @@ class Gather:
     async def proofs(self, queries: Iterable[Query]) -> tuple[str, ...]:
         """Run searches for their own sake, side by side, and give the ids of their marks."""
         asked = tuple(queries)
-        await asyncio.gather(*map(self.search, asked))
+        found = await asyncio.gather(*map(self.search, asked))
+        self.by_code = [r for result in found for r in result.matches]
         names = list(map(str, asked))
         for name in names:
             if name not in self.search_marks:
@@ -124,7 +128,14 @@ class Gather:
         self.rest_on(*kinds)
         if not (target.keys and window):
             self.rely()
-        complete = all(s.complete for s in self.searched.values())
+        # What a server leaves out of such a search could be it: one by code, without limits, proves that it is not.
+        limited = any(m.search.limits for m in self.search_marks.values() if m.search and m.id in ids)
+        unlisted = not target.keys and any(map(self._holds, self.by_code))
+        if unlisted:
+            self.warnings.append(
+                f"a search by code finds records of {target.label} that the server's lists do not show"
+            )
+        complete = not (limited or unlisted) and all(s.complete for s in self.searched.values())
         self.absent.append(
             Absence(
                 label=target.label,
@@ -150,6 +161,10 @@ class Gather:
             elif name != "Patient":
                 queries.append(self.query(name, ("_summary", "count")))
         return await self.proofs(queries)
+
+    def _holds(self, resource: Mapping[str, Any]) -> bool:
+        """Whether it says something as a fact, by the day of the question."""
+        return any(f.standing == "fact" and not self.later(f) for f in facts_of(resource))
 
     def query(self, kind: str, *params: tuple[str, str]) -> Query:
         """A search of one type for this patient."""
@@ -185,8 +200,11 @@ class Gather:
         codings = [c for e in entries for c in e.concept.codings[:1]]
         if not narrow or name not in _CODE_PARAMETER or len(codings) < len(entries) or len(codings) > _MOST_CODES:
             return (self.query(name, *include),)
-        value = ",".join(f"{escape(c.system)}|{escape(c.code)}" if c.system else escape(c.code) for c in codings)
-        coded = self.query(name, (_CODE_PARAMETER[name], value))
+        tokens = [f"{escape(c.system)}|{escape(c.code)}" if c.system else escape(c.code) for c in codings]
+        focus = self.chart.focus
+        if focus and name == "Observation" and set(tokens) <= set(focus.own):
+            return (focus.query(self.chart.patient),)  # was read with the catalogue
+        coded = self.query(name, (_CODE_PARAMETER[name], ",".join(tokens)))
         if not include:
             return (coded,)
         # `code` is of the record's own CodeableConcept: a drug named by reference or contained is not found by it (R4)
@@ -258,6 +276,7 @@ def _catalogue_line(chart: Chart) -> str:
         if entry.kind != "patient" and entry.count:
             kinds[entry.kind] = kinds.get(entry.kind, 0) + 1
     told = "Also in the chart, concepts by kind: " + ", ".join(f"{k} {n}" for k, n in kinds.items())
+    told += "; of the results, only those that may be what is asked about" if chart.focus else ""
     return told + (f"; not looked at: {', '.join(sorted(chart.waiting))}" if chart.waiting else "")
 
 

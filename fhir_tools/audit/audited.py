@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 from fhir_tools.audit.entry import Entry, Outcome, RequestEntry, Who, known_names, place, safe_reference, stamp
 from fhir_tools.errors import NotFound, QueryError, ScopeError, SourceError
+from fhir_tools.query import R4_TYPES
 from fhir_tools.source import Source
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 
@@ -66,7 +67,7 @@ class Audited:
             at=stamp(),
             who=self.who,
             action="search",
-            what=query.type if query.type.isascii() and query.type.isalpha() else "?",
+            what=query.type if query.type in R4_TYPES else "?",
             parameters=known_names(query.type, (name for name, _ in query.params)),
         )
 

@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 from fhir_tools import addresses
+from fhir_tools.control import RESULT
 from fhir_tools.query import R4_TYPES, parameters
 from fhir_tools.types import Reference
 
@@ -23,7 +25,15 @@ __all__ = ["AnswerEntry", "Entry", "Outcome", "RequestEntry", "Who", "answer_rec
 Outcome = Literal["ok", "incomplete", "not-found", "refused", "failed", "cancelled"]
 """How it ended: `refused` was not sent (ScopeError, QueryError); `incomplete` gave a part."""
 
-_CONTROL = re.compile(r"_[A-Za-z]{1,24}")
+_RESULT = RESULT | {
+    "_content", "_contained", "_containedType", "_filter", "_has", "_list", "_query", "_text", "_type", "_since",
+    "_revinclude", "_include", "_id", "_lastUpdated", "_tag", "_profile", "_security", "_source",
+}  # fmt: skip
+_WORDS = frozenset(
+    """above below code-text contains exact identifier in iterate missing not not-in of-type text text-advanced
+    recurse""".split()
+)
+"""Modifiers (R4 3.1.1.4.5 and later versions)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +126,8 @@ def stamp(at: datetime | None = None) -> str:
 def safe_reference(text: str) -> str:
     """A literal reference as it is, relative or absolute; `?` for what is none: it could hold anything."""
     found = re.fullmatch(r"(https?://[^\s?#]+/)?([A-Z][A-Za-z]+/[^/]+(?:/_history/[^/]+)?)", text)
-    return text if found and addresses.plain(found[2]) else "?"
+    known = addresses.plain(found[2]) if found else None
+    return text if known and known.partition("/")[0] in R4_TYPES else "?"
 
 
 def known_names(kind: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -125,13 +136,17 @@ def known_names(kind: str, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_known(kind: str, name: str) -> bool:
-    base, _, rest = name.partition(":")
-    modifiers = rest.replace(".", ":").replace(":", " ").split()
-    first, *chain = base.split(".")
+    first, *rest = re.split(r"[.:]", name)
     table = parameters(kind) if kind in R4_TYPES else {}
-    if not (first in table or _CONTROL.fullmatch(first)):
+    if not (first in table or first in _RESULT):
         return False
-    return all(re.fullmatch(r"[A-Za-z_-]{1,40}", part) for part in (*chain, *modifiers))
+    return _known_words().issuperset(rest)
+
+
+@cache
+def _known_words() -> frozenset[str]:
+    """What the name of a parameter may go on with: modifiers, types, and the parameters that chains lead to."""
+    return frozenset((*_WORDS, "_has", *R4_TYPES, *(name for kind in R4_TYPES for name in parameters(kind))))
 
 
 def place(url: str) -> tuple[str, tuple[str, ...]]:
@@ -139,7 +154,7 @@ def place(url: str) -> tuple[str, tuple[str, ...]]:
     path, _, query = url.partition("?")
     head, _, operation = path.rpartition("/$")
     given = (name for name, _ in parse_qsl(query, keep_blank_values=True))
-    safe = [n if _CONTROL.fullmatch(n) or n in ("as_of", "start", "end", "profile") else "?" for n in given]
+    safe = [n if n in _RESULT or n in ("as_of", "start", "end", "profile") else "?" for n in given]
     if head and re.fullmatch(r"[a-z-]{1,40}", operation) and safe_reference(head) != "?":
         return f"{head}/${operation}", tuple(dict.fromkeys(safe))
     if safe_reference(path) != "?":

@@ -141,7 +141,7 @@ class FhirServer(_Sink):
             self._failed(str(error), remedy)
             return
         if not 200 <= answer.status < 300:
-            self._failed(f"the server answered {answer.status} to the create of a {kind}", remedy)
+            self._failed(f"the server answered {answer.status} to the create of {kind}", remedy)
 
 
 def resources(entry: Entry) -> tuple[Mapping[str, Any], ...]:

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, TypeAdapter, ValidationError
@@ -134,7 +135,7 @@ def load(path: Path, base: str | None = None) -> Credentials:
     try:
         credentials = _ADAPTER.validate_python(row)
     except ValidationError as error:
-        faults = "; ".join(f"{_place(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False))
+        faults = "; ".join(map(_fault, error.errors(include_input=False)))
     else:
         credentials._path = path
         return credentials
@@ -145,7 +146,10 @@ def make(credentials: Credentials, base: str) -> FhirAuth:
     """Authentication for the FHIR server under `base`. Raises UserError for credentials that are for another server,
     for a key that cannot be used, and for a server that is neither https nor on this machine."""
     if credentials.fhir and credentials.fhir.rstrip("/") != base.rstrip("/"):
-        raise UserError(f"the credentials are for {credentials.fhir!r}, not for this server: change fhir in their file")
+        whose = urlsplit(credentials.fhir).hostname or "another server"
+        raise UserError(
+            f"the credentials are for {whose!r}, not for this server and base URL: change fhir in their file"
+        )
     cleartext = credentials.cleartext
     if isinstance(credentials, BearerCredentials):
         return Bearer(base, credentials.token, scope=credentials.scope, cleartext=cleartext)
@@ -186,7 +190,8 @@ def open_auth(
 def _document(path: Path) -> Mapping[str, Any]:
     content = _private(path, "credentials file")
     try:
-        document = orjson.loads(content) if path.suffix == ".json" else tomllib.loads(content.decode())
+        text = content.decode("utf-8-sig")
+        document = orjson.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except ValueError as error:
         document, where = None, _where(error)
     else:
@@ -209,6 +214,8 @@ def _private(path: Path, what: str) -> bytes:
     """The content of a file that others cannot read, as ssh asks of its keys."""
     try:
         mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise UserError(f"the {what} {str(path)!r} is a folder")
         if os.name == "posix" and mode & _OTHERS:
             raise UserError(
                 f"the {what} {str(path)!r} can be read by others: run chmod 600 on it (in a container, mount it 0440)"
@@ -227,6 +234,13 @@ def _row(rows: list[Any], path: Path, base: str | None) -> Any:
         many = "more than one [[server]]" if found else "no [[server]]"
         raise UserError(f"the credentials file {str(path)!r} has {many} with fhir = {wanted!r}")
     return found[0]
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    """A field and what is wrong with it. What stands as `kind` is not repeated: anything may have been pasted there."""
+    if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return "kind: it is one of bearer, basic, backend and launch"
+    return f"{_place(fault['loc'])}: {fault['msg']}"
 
 
 def _place(location: tuple[int | str, ...]) -> str:

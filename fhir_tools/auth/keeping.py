@@ -25,9 +25,9 @@ def write_back(path: Path, client_id: str, fhir: str | None, token: Token) -> No
     """
     try:
         document = orjson.loads(path.read_bytes())
-        rows = document.get("server") or [document]
-        for row in rows:
-            if row.get("client_id") == client_id and row.get("fhir") == fhir:
+        rows = document.get("server")
+        for row in rows if isinstance(rows, list) else [document]:
+            if isinstance(row, dict) and row.get("client_id") == client_id and row.get("fhir") == fhir:
                 row.update(_written(token))
         _replace(path, orjson.dumps(document, option=orjson.OPT_INDENT_2))
     except (OSError, ValueError):

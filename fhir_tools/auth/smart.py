@@ -287,6 +287,6 @@ class Launched(SmartAuth):
 def _pause(response: httpx.Response, usual: float) -> float:
     """Seconds to wait: `Retry-After` in seconds where it is short enough, else the usual with jitter."""
     after = response.headers.get("retry-after", "")
-    if after.isdigit():
+    if after.isascii() and after.isdigit():
         return min(float(after), _LONGEST_PAUSE)
     return usual * random.uniform(0.5, 1.5)  # noqa: S311 - jitter is no secret

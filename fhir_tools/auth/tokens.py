@@ -19,6 +19,8 @@ __all__ = ["Token", "read_token"]
 
 _UNSAID = 300.0
 """Seconds that a token is taken to live where the server does not say: what SMART recommends for backend services."""
+_LONGEST = 366 * 24 * 3600.0
+"""Seconds of the longest life that is believed; a token that is refused before is renewed all the same."""
 _MARGIN, _SHARE = 30.0, 5
 _SKEW = 30.0
 
@@ -97,9 +99,10 @@ def _secret(document: Mapping[str, Any] | None, name: str) -> Secret | None:
 def _seconds(value: object) -> float:
     """`expires_in`: a number by RFC 6749, text from some servers."""
     try:
-        return max(0.0, float(value)) if isinstance(value, int | float | str) else _UNSAID
-    except ValueError:
+        seconds = float(value) if isinstance(value, int | float | str) else _UNSAID
+    except (ValueError, OverflowError):
         return _UNSAID
+    return min(max(0.0, seconds), _LONGEST)
 
 
 def _refused(response: httpx.Response) -> SourceError:
@@ -122,7 +125,7 @@ def _skew(response: httpx.Response) -> str:
     """How far this machine's clock is from the server's (Date header), where that is far enough to matter."""
     try:
         apart = time.time() - parsedate_to_datetime(response.headers["date"]).timestamp()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return ""
     if abs(apart) < _SKEW:
         return ""

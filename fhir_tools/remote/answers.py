@@ -17,6 +17,7 @@ __all__ = ["Answer", "ask", "refusal"]
 
 Resource = Mapping[str, Any]
 
+_HEADER = 2_000  # characters of a challenge that are looked at: what a server sends has no bound
 _SCOPE = re.compile(r'insufficient_scope.*?\bscope="([A-Za-z0-9 /.*_?=:|,-]{1,300})"', re.DOTALL)
 
 
@@ -91,7 +92,7 @@ def refusal(
     if status == 401:
         words = f"refused the credentials{why}: renew them, or check the client's registration"
     elif status == 403:
-        found = _SCOPE.search((headers or {}).get("www-authenticate", ""))
+        found = _SCOPE.search((headers or {}).get("www-authenticate", "")[:_HEADER])
         scope = f" the scope patient/{what}.rs or" if what in R4_TYPES else ""
         lack = f"the scope {found[1]} is missing" if found else f"they may lack{scope} a right of the user's"
         words = f"does not let these credentials read {what}{why}: {lack}"

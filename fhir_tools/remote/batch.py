@@ -115,7 +115,7 @@ class Batch:
         text = str(told.get("status", ""))[:3] if isinstance(told, dict) else ""
         if not isinstance(told, dict) or not text.isdecimal():
             return None
-        status, url, resource = int(text), self._http.resolve(key[0]), entry.get("resource")
+        status, url, resource = int(text), f"{self._http.base}/{key[0]}", entry.get("resource")
         if status == 304 and key[2]:
             return Answer(status=304, url=url)
         if status in _SINGLY or status >= 500 or 300 <= status < 400:

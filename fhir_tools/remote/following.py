@@ -36,11 +36,14 @@ class Following:
         A value is `Type:parameter[:Target]`, with `:iterate` behind it where it holds for what was included too.
         """
         rules = _rules(values)
-        fresh = list(found)
-        asked = {str(resource.get("resourceType")) + "/" + str(resource.get("id")) for resource in fresh}
+        further = [rule for rule in rules if rule.iterate]
+        matched = list(found)
+        asked = {str(resource.get("resourceType")) + "/" + str(resource.get("id")) for resource in matched}
         problems: list[str] = []
-        for _ in range(_ROUNDS if rules else 0):
-            wanted = [r for r in self._wanted(fresh, rules) if str(r) not in asked and str(r) not in included]
+        # What the server has included itself is followed on as well.
+        wanted = [*self._wanted(matched, rules), *self._wanted(included, further)]
+        for _ in range(_ROUNDS):
+            wanted = [r for r in dict.fromkeys(wanted) if str(r) not in asked and str(r) not in included]
             if not wanted:
                 return problems
             asked.update(map(str, wanted))
@@ -49,8 +52,8 @@ class Following:
             included.add(fresh)
             failed = [one for one in read if isinstance(one, Exception) and not isinstance(one, NotFound)]
             problems += [f"what is to be included could not be read: {one}" for one in failed]
-            rules = [rule for rule in rules if rule.iterate]
-        if self._wanted(fresh, rules):
+            wanted = self._wanted(fresh, further)
+        if any(str(r) not in asked and str(r) not in included for r in wanted):
             problems.append(f"what is to be included was followed no further than {_ROUNDS} links")
         return problems
 

@@ -160,7 +160,7 @@ def offers(statement: Statement, profile: Profile, granted: Granted | None) -> I
         "Patient/$everything is offered; chartline searches by type, which is less",
         "no $everything; it is not needed",
     )
-    counts = profile.summary_count is not False
+    counts = profile.summary_count is not False and statement.declared
     yield _offer(counts, "counts come by _summary=count", "no _summary=count: what is counted is read")
     for type_, words in (("Binary", "the bodies of notes and reports"), ("Medication", "drugs named by reference")):
         if granted and not granted.allows(type_, "r"):

@@ -38,7 +38,10 @@ _REPEATS = 2  # identical pages that are read on through, since a server may sen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One Bundle: its matches and what came with them, problems that make it incomplete, and notes that do not."""
+    """One Bundle: its matches and what came with them, problems that make it incomplete, and notes that do not.
+
+    `digest` tells pages that go on apart by what they hold; the last page has none.
+    """
 
     matches: tuple[Resource, ...] = ()
     included: tuple[Resource, ...] = ()
@@ -53,11 +56,13 @@ class Page:
 def read_page(bundle: Resource, type_: str) -> Page:
     """A searchset Bundle, tolerant of null entries and of entries without a mode (told by their type then).
 
-    An entry that has no resource is a problem, since it may stand for a match. Raises SourceError for another Bundle.
+    An entry that has no resource is a problem, since it may stand for a match; so is a match of another type, and a
+    next page without its address. Raises SourceError for another Bundle.
     """
-    if bundle.get("resourceType") != "Bundle" or bundle.get("type", "searchset") != "searchset":
-        raise SourceError(f"the server answered the search of {type_} with no searchset Bundle")
     raw = bundle.get("entry")
+    fits = not raw or isinstance(raw, list)
+    if bundle.get("resourceType") != "Bundle" or bundle.get("type", "searchset") != "searchset" or not fits:
+        raise SourceError(f"the server answered the search of {type_} with no searchset Bundle")
     entries = [e for e in raw if isinstance(e, dict) and e] if isinstance(raw, list) else []
     resources = [(r, _mode(e)) for e in entries if isinstance(r := e.get("resource"), dict) and r.get("resourceType")]
     outcomes = [r for r, _ in resources if r["resourceType"] == "OperationOutcome"]
@@ -65,17 +70,29 @@ def read_page(bundle: Resource, type_: str) -> Page:
     problems, notes = _issues(outcomes, type_)
     if len(resources) < len(entries):
         problems.append(f"{len(entries) - len(resources)} entries of {type_} came without their resource")
-    total = bundle.get("total")
+    if not type_.startswith("$") and any(mode == "match" and r["resourceType"] != type_ for r, mode in found):
+        problems.append(f"the server sent matches of another type than {type_}")
+    total, following = bundle.get("total"), _next(bundle)
+    if following == "":
+        problems.append(f"the server names a next page of {type_} without its address")
     return Page(
         matches=tuple(r for r, mode in found if r["resourceType"] == type_ and mode != "include"),
         included=tuple(r for r, mode in found if r["resourceType"] != type_ or mode == "include"),
         total=total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None,
-        next=_next(bundle),
+        next=following or None,
         entries=len(entries),
-        digest=blake2b(orjson.dumps(raw), digest_size=16).digest() if entries else b"",
+        digest=_digest(raw) if entries and following else b"",
         problems=tuple(problems),
         notes=tuple(notes),
     )
+
+
+def _digest(raw: object) -> bytes:
+    """What tells a page that comes again; empty where it is nested too deep to be written."""
+    try:
+        return blake2b(orjson.dumps(raw), digest_size=16).digest()
+    except orjson.JSONEncodeError:
+        return b""
 
 
 def _mode(entry: Resource) -> str | None:
@@ -84,9 +101,11 @@ def _mode(entry: Resource) -> str | None:
 
 
 def _next(bundle: Resource) -> str | None:
+    """The URL of the next page, None where there is none; empty where there is one whose URL cannot be read."""
     links = bundle.get("link")
-    found = (x for x in links if isinstance(x, dict)) if isinstance(links, list) else ()
-    return next((x["url"] for x in found if x.get("relation") == "next" and isinstance(x.get("url"), str)), None)
+    found = (x for x in (links if isinstance(links, list) else [links]) if isinstance(x, dict))
+    urls = [x.get("url") for x in found if x.get("relation") == "next"]
+    return next((url if isinstance(url, str) else "" for url in urls), None)
 
 
 def _issues(outcomes: Iterable[Resource], type_: str) -> tuple[list[str], list[str]]:
@@ -108,13 +127,17 @@ def _issues(outcomes: Iterable[Resource], type_: str) -> tuple[list[str], list[s
 
 @dataclass(kw_only=True)
 class Pages:
-    """What a walk has read. `problems` make it incomplete; `rest` is the next link where it stopped on purpose."""
+    """What a walk has read. `problems` make it incomplete; `rest` is the next link where it stopped on purpose.
+
+    `entries` and, of them, `sent` matches are counted as they came, duplicates included.
+    """
 
     matches: Union = field(default_factory=Union)
     included: Union = field(default_factory=Union)
     total: int | None = None
     read: int = 0
     entries: int = 0
+    sent: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     rest: str | None = None
@@ -173,6 +196,7 @@ class Walk:
         pages = self.pages
         pages.read += 1
         pages.entries += page.entries
+        pages.sent += len(page.matches)
         pages.matches.add(page.matches)
         pages.included.add(page.included)
         pages.problems += page.problems
@@ -187,7 +211,9 @@ class Walk:
     def _following(self, page: Page) -> Send | None:
         pages = self.pages
         if page.next is None:
-            if self._exact and pages.total is not None and pages.entries < pages.total and not pages.problems:
+            # Bundle.total is of matches alone (R4 Bundle.total); some servers count what they include as well.
+            told = pages.total if self._exact and not pages.problems else None
+            if told is not None and pages.sent < told != pages.entries:
                 self._problem(f"the server counts more of {self._type} than it sent")
             return None
         link = self._link(page.next)
@@ -215,7 +241,7 @@ class Walk:
             again, self._again = self._again, None
             self._seen.clear()
             self._digests.clear()
-            self.pages.entries = 0
+            self.pages.entries = self.pages.sent = 0
             return again
         expired = "a page link expired, also after a new start: " if status in _EXPIRED and self._seen else ""
         self._problem(f"{expired}{error}")

@@ -7,8 +7,9 @@ without.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 
 from fhir_tools.errors import Unsupported
@@ -26,6 +27,9 @@ _BASIC = frozenset(("patient", "subject", "_id", "code", "category", "date", "_c
 """What is sent to a server that does not say what it takes: what every server of a patient's chart has."""
 
 _ORDERED = ("date", "number", "quantity")
+_MOST_VALUES = 300
+"""Alternatives of one parameter in one search: servers refuse long lists, or fail on them (sekmet-fhir on 1,500)."""
+
 _COMBO = {"combo-code": ("code", "component-code"), "component-code": ("component-code",)}
 
 
@@ -40,6 +44,9 @@ class Plan:
     its matches are counted. `include` are `_include` values to follow by reading, where the server cannot include;
     `:iterate` stands behind the value. `fields` are the top-level elements to cut matches to here (resourceType, id
     and meta stay), where the server cannot. Without `count`, the caller's own `_count` means one page, as ever.
+    `patient` is the one of `residue` that says whose a match is; `retest` are parameters that the server was sent and
+    that one whole resource tells as well (`_retestable`), where resources come whole. `limits` tell what the server
+    leaves out of such a search, where it lists a type in parts alone.
     """
 
     queries: tuple[Query, ...]
@@ -49,6 +56,9 @@ class Plan:
     counts_only: bool = False
     include: tuple[str, ...] = ()
     fields: frozenset[str] = frozenset()
+    patient: Param | None = None
+    retest: tuple[Param, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 def plan(query: Query, statement: Statement, profile: Profile) -> Plan:
@@ -74,7 +84,15 @@ def plan(query: Query, statement: Statement, profile: Profile) -> Plan:
         counts_only=shaped.counts_only,
         include=shaped.include,
         fields=shaped.fields,
+        patient=planner.patient,
+        retest=() if _is_cut(shaped.params) else tuple(p for p in planner.retest if p not in residue),
+        limits=() if planner.proves else tuple(dict.fromkeys(planner.limits)),
     )
+
+
+def _is_cut(params: tuple[Pair, ...]) -> bool:
+    """Whether matches come without all of their elements."""
+    return any(name == "_elements" or (name == "_summary" and value != "count") for name, value in params)
 
 
 def _filter_pairs(query: Query, result: Mapping[str, tuple[str, ...]]) -> Iterator[Pair]:
@@ -88,6 +106,10 @@ class _Planner:
         self._type, self._profile = type_, profile
         self._base = statement.base
         self.residue: list[Param] = []
+        self.limits: list[str] = []
+        self.proves = False
+        self.retest: list[Param] = []
+        self.patient: Param | None = None
         declared = statement.search.get(type_, frozenset())
         if statement.declared and (type_ not in statement.search or not _searches(type_, statement)):
             raise Unsupported(f"this server does not offer a search of {type_}")
@@ -126,6 +148,8 @@ class _Planner:
         elif self._takes(param) or self._is_identity(param):
             if not self.known(param.name):
                 self.residue.append(param)
+            elif _retestable(param):
+                self.retest.append(param)
             yield name, value
         else:
             self.residue.append(param)
@@ -161,30 +185,25 @@ class _Planner:
         if not _testable(param) or param.spec.type != "reference" or param.modifier not in (None, "Patient"):
             return False
         others = any("/" in v and "Patient/" not in v for v in param.values)
-        return param.name in self._patient_names() and not others
-
-    def _patient_names(self) -> tuple[str, ...]:
-        """The parameters of the type that mean the patient: those that read the element which `patient` reads."""
-        table = parameters(self._type)
-        own = table.get("patient")
-        if own is None:
-            return ("subject",) if "subject" in table else ()
-        same = (n for n, spec in table.items() if n != "patient" and set(spec.paths) <= set(own.paths))
-        return ("patient", *(n for n in same if table[n].type == "reference"))
+        return param.name in _patient_names(self._type) and not others
 
     def _patient(self, param: Param) -> Pair:
         """The patient's parameter in a form that the server has. Raises Unsupported where it has none."""
         if self._type == "Patient":
             if not self.known("_id"):
-                self.residue.append(param)
+                self._test_patient(param)
             return "_id", ",".join(param.values)
-        name = next((n for n in self._patient_names() if n in self._names), None)
+        name = next((n for n in _patient_names(self._type) if n in self._names), None)
         if name is None:
             raise Unsupported(f"this server does not offer a search of {self._type} by patient")
         if not self._trusted:
-            self.residue.append(self._everywhere(param))
+            self._test_patient(self._everywhere(param))
         bare = name == "patient" and self._profile.patient == "bare"
         return name, ",".join(_bare(v) if bare else _typed(v) for v in param.values)
+
+    def _test_patient(self, param: Param) -> None:
+        self.patient = param
+        self.residue.append(param)
 
     def _everywhere(self, param: Param) -> Param:
         """The patient as a test: a server may write references as absolute URLs of its own base."""
@@ -203,7 +222,9 @@ class _Planner:
             return tuple((n, value) for n in names)
         panels = [self._panels(v) for v in param.values]
         if "code" not in self._names or not (self._profile.panels_only or all(panels)):
-            return (None,)
+            # Where the whole type is had in parts alone, what has the code itself is found in any part.
+            self.proves = "code" in names and self._is_met({"code"})
+            return (("code", value), None) if self.proves else (None,)
         own = param.values if "code" in names else ()
         codes = dict.fromkeys((*own, *(code for found in panels for code in found)))
         # Nothing to ask for: a component that the server has in no panel. The whole type is still right.
@@ -244,20 +265,41 @@ class _Planner:
         return (*kept, *self._supplied({name for name, _ in kept}))
 
     def _split(self, pairs: tuple[Pair, ...]) -> Iterator[tuple[Pair, ...]]:
-        """A search for each value of a parameter that takes one alone."""
+        """Several searches for a parameter with more alternatives than the server takes at once."""
         single = _of(self._profile.single, self._type)
-        choices = ([(n, one) for one in split_value(v)] if n in single else [(n, v)] for n, v in pairs)
+        choices = ([(n, part) for part in _parts(v, 1 if n in single else _MOST_VALUES, n)] for n, v in pairs)
         yield from product(*choices)
 
     def _supplied(self, names: set[str]) -> tuple[Pair, ...]:
         wanted = self._profile.require.get(self._type, ())
-        if not wanted or any(names >= alternative for alternative in wanted):
+        if not wanted or self._is_met(names):
             return ()
         supply = self._profile.supply.get(self._type, ())
         if not any(names | {n for n, _ in supply} >= alternative for alternative in wanted):
             ways = " or ".join(" with ".join(sorted(alternative)) for alternative in wanted)
             raise Unsupported(f"this server searches {self._type} only by {ways}")
-        return tuple(pair for pair in supply if pair[0] not in names)
+        more = tuple(pair for pair in supply if pair[0] not in names)
+        by = " and ".join(name for name, _ in more)
+        self.limits.append(
+            f"{self._profile.title} lists {self._type} by {by} alone, and was asked for each {by} that it documents: "
+            "what it keeps under any other, or under none, was not seen"
+        )
+        return more
+
+    def _is_met(self, names: Collection[str]) -> bool:
+        """Whether the parameters are what the server requires of a search, where it requires any."""
+        return any(alternative <= set(names) for alternative in self._profile.require.get(self._type, ()))
+
+
+@cache
+def _patient_names(type_: str) -> tuple[str, ...]:
+    """The parameters of a type that mean the patient: those that read the element which `patient` reads."""
+    table = parameters(type_)
+    own = table.get("patient")
+    if own is None:
+        return ("subject",) if "subject" in table else ()
+    same = (n for n, spec in table.items() if n != "patient" and set(spec.paths) <= set(own.paths))
+    return ("patient", *(n for n in same if table[n].type == "reference"))
 
 
 def _searches(type_: str, statement: Statement) -> bool:
@@ -273,6 +315,33 @@ def _of(table: Mapping[str, frozenset[str]], type_: str) -> frozenset[str]:
 def _testable(param: Param) -> bool:
     """Whether one resource tells it (`fhir_tools.match`): not so for chains and `_has`."""
     return param.chain is None
+
+
+def _retestable(param: Param) -> bool:
+    """Whether every server that heeds R4 must agree with `fhir_tools.match`.
+
+    Not so where a server may know more than a resource says: that references are the same by another address, strings
+    by other rules of words, quantities by their units converted, codes by their texts or places in a hierarchy; what
+    `_lastUpdated`, `_tag` and their like are about, it may leave out of what it sends.
+    """
+    if param.chain is not None or (param.name.startswith("_") and param.name != "_id"):
+        return False
+    if param.modifier == "missing":
+        return param.spec.type in ("token", "date")
+    kind = param.spec.type
+    if kind == "string":
+        return param.modifier == "exact"
+    if kind == "quantity":
+        return not any("|" in value for value in param.values)
+    return kind in ("token", "date", "number") and param.modifier in (None, "not", "of-type")
+
+
+def _parts(value: str, most: int, name: str) -> list[str]:
+    """Lists of no more than so many alternatives; those of `:not` exclude together and stay so."""
+    values = split_value(value)
+    if len(values) <= most or name.endswith(":not"):
+        return [value]
+    return [",".join(values[start : start + most]) for start in range(0, len(values), most)]
 
 
 def _bare(value: str) -> str:

@@ -133,7 +133,9 @@ class _Probe:
                 self._add("server", "good", f"its CapabilityStatement is read, {spent:.0f} ms")
                 return found
         except SourceError as error:
-            self._add("server", "bad", str(error), "check that the base URL is that of a FHIR R4 server")
+            again = error.status is None or error.status == 429 or error.status >= 500
+            remedy = "try again later, or ask who runs the server" if again else _BASE
+            self._add("server", "bad", str(error), remedy)
             return None
         self._add(
             "server",
@@ -208,9 +210,9 @@ class _Probe:
                 _RENEW,
             )
         elif status == 403:
-            self._add(
-                "auth", "poor", "the credentials may not read the patient (403)", "have the scope for Patient granted"
-            )
+            who = "the credentials may" if self.auth else "without credentials one may"
+            remedy = "have the scope for Patient granted" if self.auth else _CREDENTIALS
+            self._add("auth", "bad", f"{who} not read the patient (403)", remedy)
         elif self.auth:
             granted = self.auth.granted
             scopes = f"granted {granted}" if granted else "the server does not say which scopes are granted"

@@ -14,7 +14,6 @@ from urllib.parse import quote
 from fhir_tools.control import SortKey
 from fhir_tools.errors import OperatorError, QueryError, SourceError, Unsupported
 from fhir_tools.http import Http
-from fhir_tools.match import matches
 from fhir_tools.order import sorted_resources
 from fhir_tools.profiles import Profile, choose
 from fhir_tools.query import check, to_url
@@ -26,6 +25,7 @@ from fhir_tools.remote.pages import Pages, Walk
 from fhir_tools.remote.plan import Plan, plan
 from fhir_tools.remote.reads import Reads
 from fhir_tools.remote.reuse import Continuation, Continuations, without_page
+from fhir_tools.remote.sifting import Sifted, sift
 from fhir_tools.remote.statement import Statement, read_statement
 from fhir_tools.remote.unite import Union, key_of
 from fhir_tools.subset import with_elements
@@ -37,6 +37,7 @@ Resource = Mapping[str, Any]
 
 _LONG = 1_900
 """Characters of a URL from which a search goes by POST: proxies and servers cut at 2,000 to 8,000."""
+_TOO_LONG = frozenset((400, 413, 414, 431))
 _NO_POST = frozenset((301, 302, 303, 307, 308, 404, 405, 406, 410, 415, 501))
 
 
@@ -70,15 +71,17 @@ class Remote:
         *,
         profile: Profile | None = None,
         granted: Granted | Callable[[], Granted | None] | None = None,
+        launched: Callable[[], str | None] = lambda: None,
         page_budget: int = 200,
         seconds: float = 300.0,
     ) -> None:
         self.http = http
-        self._asked_profile, self._granted = profile, granted
+        self._asked_profile, self._granted, self._launched = profile, granted, launched
         self._page_budget, self._seconds = page_budget, seconds
         self._started: asyncio.Task[None] | None = None
         self._places = Continuations()
         self._posts = True
+        self._doubted: set[tuple[str, str]] = set()
         self.statement = Statement()
         self.profile = profile or Profile(name="", title="")
         self._headers = {"accept": self.profile.accept}
@@ -98,6 +101,12 @@ class Remote:
             await asyncio.gather(self._started, return_exceptions=True)
         await self._batch.close()
         await self.http.__aexit__(kind, error, trace)
+
+    @property
+    def launched_for(self) -> Reference | None:
+        """The patient that the credentials are for alone, as `launched` tells its id."""
+        id_ = self._launched()
+        return Reference(type="Patient", id=id_) if id_ else None
 
     # The source Protocol.
 
@@ -121,14 +130,15 @@ class Remote:
         asked = without_page(query)
         if not query.type:
             raise QueryError("a search of the whole system is not sent to a server: name a type")
-        check(asked)
+        if not self._is_started():
+            check(asked)  # what is wrong by R4 is told before anything is sent; the plan checks it again
         try:
             await self._start()
             made = plan(asked, self.statement, self.profile)
             granted = self._demand(query.type, "s")
         except (Unsupported, OperatorError) as error:
             return SearchResult(query=query, complete=False, error=str(error), pages=0)
-        found = await self._run(query, asked, made, place)
+        found = replace(await self._run(query, asked, made, place), limits=made.limits)
         part = granted.part(asked) if granted else None
         if part is None:
             return found
@@ -137,7 +147,7 @@ class Remote:
 
     async def _run(self, query: Query, asked: Query, made: Plan, place: Continuation | None) -> SearchResult:
         if place and place.link is None:
-            page = self._page(query, place, _size(asked))
+            page = self._page(query, place, _size(asked), made.fields)
             return replace(page, complete=not place.error, error=place.error)
         if made.counts_only or _is_counting(made.queries):
             return await self._counted(query, made)
@@ -165,21 +175,29 @@ class Remote:
             "declared": statement.declared,
             "batch": self._batch.on,
             "elements": self.profile.elements is not False and statement.declared,
+            "excludes": "not" in self.profile.modifiers and self._counts(),
             "profile": self.profile.name,
             "include": {type_: sorted(values) for type_, values in sorted(statement.includes.items())},
             "base": self.http.base,
         }
 
+    def _counts(self) -> bool:
+        return self.statement.declared and self.profile.exact_total and self.profile.summary_count is not False
+
     # Starting: the statement is read once, by whoever comes first.
 
     async def _start(self) -> None:
         """Raises SourceError where the server cannot be reached or speaks another version; asked anew next time."""
-        if self._started is None or (self._started.done() and (self._started.cancelled() or self._started.exception())):
+        if self._is_started():
+            return
+        if self._started is None or self._started.done():
             self._started = asyncio.create_task(self._read_statement())
             self._started.add_done_callback(lambda task: task.cancelled() or task.exception())
-        if not self._started.done():
-            await asyncio.shield(self._started)
-        self._started.result()
+        await asyncio.shield(self._started)
+
+    def _is_started(self) -> bool:
+        task = self._started
+        return task is not None and task.done() and not task.cancelled() and task.exception() is None
 
     async def _read_statement(self) -> None:
         try:
@@ -187,6 +205,7 @@ class Remote:
         except SourceError as error:
             if error.status is None or error.status == 429 or error.status >= 500:
                 raise  # it cannot be asked just now: to go on by guesses would change what is searched
+            # What it keeps in that place is none, be it a refusal, a web page or nothing at all.
             statement = Statement()
         else:
             statement = read_statement(answer.resource)
@@ -237,6 +256,20 @@ class Remote:
         long = len(self.http.base) + len(url) > _LONG
         if not self._posts or self.profile.post is False or not (long or self.profile.post):
             return await self._got(query, url)
+        return (None if self.profile.post else await self._together(query, url)) or await self._posted_or_got(
+            query, url
+        )
+
+    async def _together(self, query: Query, url: str) -> Answer | None:
+        """A long search in a batch, where its length is no matter; None where it is not taken so."""
+        try:
+            return await self._batch.together(url, query.type)
+        except SourceError as error:
+            if error.status not in _TOO_LONG:
+                raise
+            return None
+
+    async def _posted_or_got(self, query: Query, url: str) -> Answer:
         try:
             return await self._posted(query)
         except SourceError as error:
@@ -261,16 +294,19 @@ class Remote:
 
     async def _counted(self, query: Query, made: Plan) -> SearchResult:
         """The total alone: as the server tells it, else by reading and counting."""
+        bare = tuple(pair for pair in made.queries[0].params if pair[0] not in ("_summary", "_count"))
+        read = replace(made, queries=(replace(made.queries[0], params=bare),)) if _is_counting(made.queries) else made
+        if self._is_doubtful(made):
+            made = read
         walks = await self._walked(made, None, None)
-        if _is_counting(made.queries) and not walks[0].entries and not walks[0].problems and walks[0].total is None:
-            bare = tuple(pair for pair in made.queries[0].params if pair[0] not in ("_summary", "_count"))
-            walks = await self._walked(replace(made, queries=(replace(made.queries[0], params=bare),)), None, None)
-        found = [r for r in _united(walks) if all(matches(r, param) for param in made.residue)]
+        if made is not read and not walks[0].entries and not walks[0].problems and walks[0].total is None:
+            walks = await self._walked(read, None, None)
+        sifted = self._sifted(walks, made)
         told = walks[0].total if _is_counting(made.queries) and not walks[0].entries else None
-        problems = [problem for walk in walks for problem in walk.problems]
+        problems = [*sifted.problems, *(problem for walk in walks for problem in walk.problems)]
         return SearchResult(
             query=query,
-            total=len(found) if told is None else told,
+            total=len(sifted.kept) if told is None else told,
             complete=not problems,
             error=_joined(problems),
             pages=sum(walk.read for walk in walks),
@@ -279,24 +315,24 @@ class Remote:
     async def _finished(
         self, query: Query, asked: Query, made: Plan, walks: Sequence[Pages], place: Continuation | None
     ) -> SearchResult:
-        found = [r for r in _united(walks) if all(matches(r, param) for param in made.residue)]
-        found = sorted_resources(found, [SortKey.of(key) for key in made.sort])
+        sifted = self._sifted(walks, made)
+        found = sorted_resources(sifted.kept, [SortKey.of(key) for key in made.sort])
         included = Union()
         for walk in walks:
             included.add(walk.included)
         size = _size(asked)
-        problems = [place.error] if place and place.error else []
+        problems = [*([place.error] if place and place.error else ()), *sifted.problems]
         problems += [problem for walk in walks for problem in walk.problems]
         problems += await self._following.add(found[:size], made.include, included)
         whole = Continuation(
             query=asked,
-            rest=tuple(with_elements(r, made.fields) if made.fields else r for r in found),
+            rest=tuple(found),
             link=walks[0].rest,
-            total=_total(len(found), made, walks, place),
+            total=_total(len(found), made, walks, place, exact=not self._is_doubtful(made)),
             error=_joined(problems),
         )
-        result = self._page(query, whole, size)
-        keys = {key_of(r) for r in result.matches} - {None}
+        result = self._page(query, whole, size, made.fields)
+        keys = {key_of(r) for r in result.matches} - {None} if len(included) else ()
         return replace(
             result,
             included=tuple(r for r in included if key_of(r) not in keys),
@@ -305,12 +341,25 @@ class Remote:
             pages=sum(walk.read for walk in walks),
         )
 
-    def _page(self, query: Query, place: Continuation, size: int | None) -> SearchResult:
-        """The first `size` of what was found; the rest, and the server's own next link, wait behind a token."""
+    def _sifted(self, walks: Sequence[Pages], made: Plan) -> Sifted:
+        """The matches of all pages that meet what is tested here. What a server gets wrong is remembered for counts."""
+        found = sift(_united(walks), made.residue, patient=made.patient, retest=made.retest)
+        self._doubted.update((made.queries[0].type, name) for name in found.doubted)
+        return found
+
+    def _is_doubtful(self, made: Plan) -> bool:
+        """Whether the server was seen to evaluate one of the parameters wrongly: then its figures are not told."""
+        return any((made.queries[0].type, param.name) in self._doubted for param in made.retest)
+
+    def _page(self, query: Query, place: Continuation, size: int | None, fields: frozenset[str]) -> SearchResult:
+        """The first `size` of what was found, cut to `fields` if there are any.
+
+        The rest, whole as it is tested again, and the server's own next link wait behind a token.
+        """
         page, rest = place.rest[:size], place.rest[size:] if size is not None else ()
-        more = bool(rest or place.link)
-        token = self._places.offer(replace(place, rest=rest)) if more else None
-        return SearchResult(query=query, matches=page, total=place.total, pages=0, next=token)
+        token = self._places.offer(replace(place, rest=rest)) if rest or place.link else None
+        matches = tuple(with_elements(r, fields) for r in page) if fields else page
+        return SearchResult(query=query, matches=matches, total=place.total, pages=0, next=token)
 
     async def _included(self, references: Sequence[Reference]) -> Sequence[Resource | Exception]:
         found = await asyncio.gather(*(self.read(one) for one in references), return_exceptions=True)
@@ -328,19 +377,21 @@ def _is_counting(queries: Sequence[Query]) -> bool:
 
 
 def _united(walks: Sequence[Pages]) -> Union:
+    if len(walks) == 1:
+        return walks[0].matches
     found = Union()
     for walk in walks:
         found.add(walk.matches)
     return found
 
 
-def _total(found: int, made: Plan, walks: Sequence[Pages], place: Continuation | None) -> int | None:
+def _total(found: int, made: Plan, walks: Sequence[Pages], place: Continuation | None, *, exact: bool) -> int | None:
     """What was counted by reading from start to end; else the server's figure, where it is one of this search."""
     walk = walks[0]
     if place is None and walk.rest is None and not any(w.problems for w in walks):
         return found
     told = walk.total if walk.total is not None else place.total if place else None
-    if len(walks) > 1 or made.residue or told is None:
+    if len(walks) > 1 or made.residue or told is None or not exact:
         return found if walk.rest is None and place is None else None
     return told
 

@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 
-from agent.chart import Chart
+from agent.chart import RESULTS, Chart
+from agent.open import grown, open_chart
+from agent.retrieve import Gather
 from fhir_tools.errors import ScopeError, SourceError, UserError
+from fhir_tools.focus import focus_on
+from fhir_tools.lexicon import lexicon
+from fhir_tools.local import LocalStore
 from fhir_tools.types import Query, Reference
-from tests.agent.asking import ask, condition, opened, order, result, store_of
+from tests.agent.asking import LOINC, ask, condition, opened, order, result, store_of
 from tests.agent.faulty import Plain
 
 
@@ -74,7 +79,7 @@ def test_a_merged_patient_is_one_chart(tmp_path: Path, patient: str, searched: b
     assert chart.person["birthDate"] == "1961-01-01", "of the record that holds now"
     done = ask(chart, "problem list")
     assert {c.reference for c in done.answer.citations} == {"Condition/c-gout", "Condition/c-asthma"}
-    assert any("2 records of this patient were merged" in w for w in done.answer.warnings)
+    assert any("2 records are of this patient" in w for w in done.answer.warnings)
 
 
 def test_a_record_that_says_it_was_merged_and_is_not_confirmed_adds_nothing(tmp_path: Path) -> None:
@@ -124,3 +129,21 @@ def test_a_patient_that_cannot_be_read_is_no_empty_chart(tmp_path: Path) -> None
 
     with pytest.raises(SourceError):
         opened(Faulty(store_of(tmp_path)))
+
+
+async def test_a_chart_that_was_read_for_one_analyte_reads_a_list_of_all_anew(tmp_path: Path) -> None:
+    store = store_of(
+        tmp_path,
+        result("Creatinine", "2024-01-01", 1.1, unit="mg/dL", code="2160-0"),
+        result("Sodium", "2024-03-01", 139, unit="mmol/L", code="2951-2"),
+    )
+    focus = focus_on(lexicon().lookup("creatinine", ("lab",))[0], "last creatinine")
+    chart = await open_chart(
+        Plain(store, excludes=True), Reference(type="Patient", id="p"), date(2024, 6, 1), lazy=True
+    )
+    chart = await grown(chart, RESULTS, focus)
+    assert chart.focus == focus and chart.wider is not None and chart.wider.waiting >= RESULTS
+    assert [e.concept.label for e in chart.catalogue.of("measurement")] == ["Creatinine"]
+    gather = Gather(chart)
+    assert len(await gather.facts("measurement", (f"{LOINC}|2160-0",))) == 1
+    assert {f.concept.label for f in await gather.facts("measurement")} == {"Creatinine", "Sodium"}

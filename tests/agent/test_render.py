@@ -138,6 +138,15 @@ def test_what_was_not_read_is_told_by_its_reason() -> None:
     assert told.text.endswith("Not all read: Observation, Condition (503); Goal (the search was cut short).")
 
 
+def test_of_much_that_was_not_read_what_the_answer_is_about_is_named() -> None:
+    types = ("Goal", "Device", "CarePlan", "Coverage", "Flag", "Observation")
+    lacking = (Search(query=f"{t}?a", found=0, complete=False, error=f"{t} was not asked for") for t in types)
+    told = rendered(CLAIM, evidence=Evidence(cards=(CARD,), searched=tuple(lacking)))
+    names = "Observation was not asked for; Goal was not asked for; Device was not asked for"
+    assert told.text.endswith(f"Not all read: {names}; and 3 more kinds of records.")
+    assert len(told.searched) == 6
+
+
 @pytest.mark.parametrize("status", ["answered", "refused", "not_found"])
 def test_nothing_left_of_a_cut_search_is_no_refusal(status: str) -> None:
     cut = Evidence(searched=(Search(query="Observation?", found=1, complete=False, error="503"),))

@@ -56,7 +56,7 @@ async def test_a_source_that_is_not_there_or_not_whole_is_told(tmp_path: Path) -
     for place, kind, told in (
         (tmp_path / "none", UserError, "chartline load PATH"),
         (tmp_path / "bad.json", UserError, "not whole"),
-        ("http://user:secret@x.example/fhir", UserError, "holds no user name"),
+        ("http://user:secret@x.example/fhir", UserError, "credentials are given by the settings"),
     ):
         with pytest.raises(kind, match=told):
             async with open_source(place, Settings()):

@@ -151,7 +151,7 @@ async def test_a_ring_of_any_length_ends() -> None:
     source = Records(*ring)
     found = await resolve_aliases(source, me("0"))
     assert len(found.references) == 19
-    assert any("rest was left out" in w for w in found.warnings)
+    assert any("rest was left out" in w for w in found.unread)
 
 
 DIRT = st.recursive(st.none() | st.text(max_size=4) | st.integers(), lambda x: st.lists(x, max_size=2), max_leaves=3)
@@ -174,3 +174,21 @@ async def test_only_records_that_confirm_each_other_are_joined(edges: list[tuple
         frontier += both - joined
         joined |= both
     assert {int(r.id) for r in found.references} == joined - {0}
+
+
+@pytest.mark.parametrize("types", [("replaces",), TYPES, tuple(f"x{i}" for i in range(50))])
+async def test_links_without_end_are_not_read_without_end(types: tuple[str, ...]) -> None:
+    links = [(type_, f"Patient/gone-{i}") for i in range(5_000) for type_ in types]
+    source = Records(patient("a", *links, *links))
+    found = await resolve_aliases(source, me("a"))
+    assert len(source.read_ids) <= 1 + 20 * 5 and found.references == frozenset()
+    assert any("more than 20 records" in words for words in found.unread)
+
+
+async def test_a_chain_of_merges_that_is_cut_off_is_told_as_not_read() -> None:
+    chain = [
+        patient(f"p{i}", ("replaces", f"Patient/p{i + 1}"), *((("replaced-by", f"Patient/p{i - 1}"),) if i else ()))
+        for i in range(40)
+    ]
+    found = await resolve_aliases(Records(*chain), me("p0"))
+    assert len(found.references) == 19 and len(found.unread) == 1

@@ -12,9 +12,20 @@ import orjson
 import pytest
 
 from fhir_tools import demo
-from fhir_tools.catalogue import Catalogue, from_rows, group_rows, joined, of_person, read_catalogue
+from fhir_tools.catalogue import (
+    Catalogue,
+    Focused,
+    from_rows,
+    group_rows,
+    joined,
+    of_person,
+    read_catalogue,
+    read_focused,
+)
 from fhir_tools.facts import KIND_TYPES, facts_of
+from fhir_tools.focus import focus_on
 from fhir_tools.following import named, read_drugs
+from fhir_tools.lexicon import lexicon
 from fhir_tools.load import load
 from fhir_tools.local import LocalStore
 from fhir_tools.scope import Scoped
@@ -299,3 +310,120 @@ async def test_the_evaluation_charts_make_the_same_catalogue_cut_or_whole(shared
             own, cut, whole = await _both(store, Reference(type="Patient", id=path.name[:-8]), date(2026, 1, 1))
             assert cut.entries == whole.entries
             assert _plain(cut) == _plain(own)
+
+
+# What the call answers.
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"null", b"{}", b"[]", b"<html></html>", b'[["condition","k"',
+        b'[["condition","k",[],[],{"fact":[1,null,null]},["Condition"]]]',
+        b'[["condition","k",["Gout"],[["s",1,null]],{"fact":[1,null,null]},["Condition"]]]',
+        b'[["condition","k",["Gout"],[],{"fact":[1,null]},["Condition"]]]',
+        b'[["weather","k",["Rain"],[],{"fact":[1,null,null]},["Condition"]]]',
+        b'[["condition","k",["Gout"],[],{"told":[1,null,null]},["Condition"]]]',
+        b'["sixchr"]',
+    ],
+)  # fmt: skip
+async def test_a_catalogue_that_is_none_is_searched_for_instead(body: bytes) -> None:
+    class Spoilt(Plain):
+        async def capabilities(self) -> Mapping[str, Any]:
+            return {"operations": [CATALOGUE_OPERATION], "search": None}
+
+        async def fetch(self, url: str) -> Fetched:
+            return Fetched(content_type="application/json", body=body)
+
+    catalogue = await read_catalogue(Spoilt(*CHART), ME, AS_OF)
+    assert joined(of_person(CHART[0], AS_OF), catalogue).entries == grouped(*CHART).entries
+
+
+# The results that may be one analyte.
+
+CREATININE = ("2160-0", "Creatinine")
+
+
+def lab(number: int, code: str | None, text: str, system: str = LOINC, **more: Any) -> dict[str, Any]:
+    coding = {"coding": [{"system": system, "code": code}]} if code else {}
+    return {"resourceType": "Observation", "id": f"l{number}", "status": "final",
+            "subject": {"reference": "Patient/me"}, "effectiveDateTime": "2019-03-04", "code": {**coding, "text": text},
+            "category": [{"coding": [{"code": "laboratory"}]}], **more}  # fmt: skip
+
+
+RESULTS = (
+    lab(1, *CREATININE),
+    lab(2, "2951-2", "Sodium"),
+    lab(3, "CREA", "Creatinine (site)", "urn:site"),
+    lab(4, None, "creatinine, sent out"),
+    lab(5, "99999-9", "Something rare"),
+    lab(6, "9318-7", "Albumin/Creatinine"),
+    lab(7, "24321-2", "Panel", component=[{"code": {"coding": [{"system": LOINC, "code": "2160-0"}]}}]),
+    lab(8, "718-7", "Hemoglobin", component=[{"code": {"text": "odd"}}]),
+    {"resourceType": "Observation", "id": "l9", "status": "final", "subject": {"reference": "Patient/me"}},
+)
+
+
+class Means(Scoped):
+    """A server that means something else by one parameter than R4 does."""
+
+    reading: Any = None
+
+    async def search(self, query: Query) -> SearchResult:
+        return await super().search(self.reading(query) if self.reading else query)
+
+
+async def _focused(reading: Any = None, fault: str = "") -> Focused | None:
+    focus = focus_on(lexicon().lookup("creatinine", ("lab",))[0], "latest creatinine")
+    assert focus is not None
+    async with LocalStore(":memory:") as store:
+        with store.transaction():
+            for resource in (*CHART[:1], *RESULTS):
+                store.put(resource)
+        source = Means(store, ME)
+        source.reading = reading
+        if fault:
+            search = source.search
+
+            async def failing(query: Query) -> SearchResult:
+                found = await search(query)
+                return replace(found, complete=False, error="503") if fault in str(query) else found
+
+            source.search = failing  # type: ignore[method-assign]
+        return await read_focused(source, ME, AS_OF, focus)
+
+
+async def test_all_that_may_be_the_analyte_is_there_and_its_own_results_are_whole() -> None:
+    found = await _focused()
+    assert found is not None
+    labels = {e.concept.label for e in found.catalogue.entries}
+    assert labels == {
+        "2160-0", "Creatinine (site)", "creatinine, sent out", "Something rare", "Albumin/Creatinine", "Panel",
+        "unnamed Observation",
+    }, "neither sodium nor hemoglobin"  # fmt: skip
+    assert {r["id"] for r in found.own.matches} == {"l1", "l7"}
+    assert any("code:not=" in s.query and "2951-2" in s.query for s in found.catalogue.searched), "what was left out"
+    whole = grouped(*RESULTS)
+    assert all(whole.get(e.kind, e.key) == e for e in found.catalogue.entries)
+
+
+def _renamed(old: str, new: str | None) -> Any:
+    def reading(query: Query) -> Query:
+        pairs = ((new if n == old else n, v) for n, v in query.params if new or n != old)
+        return replace(query, params=tuple((str(n), v) for n, v in pairs))
+
+    return reading
+
+
+@pytest.mark.parametrize("reading", [_renamed("code:not", "code"), _renamed("code:not", None), _renamed("code", None)])
+async def test_a_server_that_means_something_else_is_found_out(reading: Any) -> None:
+    assert await _focused(reading) is None
+
+
+async def test_own_results_that_are_of_others_are_found_out() -> None:
+    assert await _focused(_renamed("combo-code", None)) is None
+
+
+@pytest.mark.parametrize("fault", ["combo-code", "code:not", "_summary=count", "&code="])
+async def test_what_was_not_read_to_the_end_is_no_part(fault: str) -> None:
+    assert await _focused(fault=fault) is None

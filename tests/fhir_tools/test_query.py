@@ -185,3 +185,9 @@ def test_composites_tell_their_components() -> None:
         ("combo-code", "token", (("code",),)),
         ("combo-value-quantity", "quantity", (("valueQuantity",),)),
     ]
+
+
+@pytest.mark.parametrize("text", ["http://[", "https://[::1/Observation?x=y", "//[x]/Observation"])
+def test_an_address_that_is_none_is_no_search(text: str) -> None:
+    with pytest.raises(QueryError, match="not a FHIR search"):
+        query.parse(text)

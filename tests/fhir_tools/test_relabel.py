@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_tools import addresses
+from fhir_tools.errors import SourceError
 from fhir_tools.relabel import Labels
 from fhir_tools.types import Reference
 
@@ -144,3 +145,19 @@ def test_a_first_servers_resource_without_odd_ids_stays_as_it_is(id_: str, label
     )
     if label == "a" and id_.partition(".")[0] not in ("a", "b"):
         assert told == resource
+
+
+def test_a_resource_nested_without_end_is_refused() -> None:
+    deep: dict[str, Any] = {"reference": "Patient/7"}
+    for _ in range(900):
+        deep = {"extension": [deep]}
+    with pytest.raises(SourceError, match=r"b: .*nested"):
+        Labels(labels=("a", "b"), bases={}).resource("b", {"resourceType": "Observation", "id": "1", **deep})
+
+
+def test_a_url_of_a_server_that_is_no_resource_keeps_its_server() -> None:
+    labels = Labels(labels=("a", "b"), bases={"a": "https://a.example/fhir", "b": "https://b.example/fhir"})
+    for url in ("https://b.example/fhir/files/7.pdf", "https://b.example/fhir/Patient?identifier=7"):
+        assert labels.url_inside("b", url) == labels.url_inside("a", url) == url
+        attached = {"resourceType": "Media", "id": "1", "content": {"url": url}}
+        assert labels.resource("b", attached)["content"]["url"] == url

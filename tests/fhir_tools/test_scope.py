@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_tools import addresses
-from fhir_tools.errors import NotFound, QueryError, ScopeError
+from fhir_tools.errors import NotFound, QueryError, ScopeError, SourceError
 from fhir_tools.query import R4_TYPES, parse
 from fhir_tools.scope import COMPARTMENT, Scoped
 from fhir_tools.source import CATALOGUE_OPERATION
@@ -443,9 +443,64 @@ async def test_bodies_of_others_are_not_fetched(url: str) -> None:
     ],
 )
 async def test_own_bodies_are_fetched(url: str) -> None:
-    scope, source = await opened()
-    assert (await scope.fetch(url)).body == b"text"
+    body = b'{"resourceType":"Bundle"}' if "$" in url else b"text"
+    scope, source = await opened(body=body)
+    assert (await scope.fetch(url)).body == body
     assert source.sent == [url.removeprefix(f"{SERVER}/")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"%PDF-1.4",
+        b"[]",
+        b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"other","x":NaN}}]}',
+        b'{"resourceType":["Bundle"],"entry":[{"resource":{"resourceType":"Patient","id":"other"}}]}',
+        b'{"entry":[{"resource":{"resourceType":"Patient","id":"other"}}]}',
+        b'[{"resourceType":"Patient","id":"me"}]',
+        b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"other"}}]} x',
+        '{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"other"}}]}'.encode("utf-16"),
+        b'<Bundle xmlns="http://hl7.org/fhir"/>',
+    ],
+)
+async def test_an_operation_whose_answer_cannot_be_checked_is_withheld(body: bytes) -> None:
+    scope, _ = await opened(body=body, kind="application/fhir+json")
+    with pytest.raises(SourceError):
+        await scope.fetch("Patient/me/$everything")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"resource": [FOREIGN[0]]},
+        {"resource": "Patient/other"},
+        {"response": {"status": "200", "outcome": FOREIGN[0]}},
+        {"fullUrl": "urn:x", "contained": [FOREIGN[0]]},
+        [FOREIGN[0]],
+        "Patient/other",
+        None,
+    ],
+    ids=str,
+)
+async def test_an_entry_of_no_known_shape_is_dropped_and_told(entry: Any) -> None:
+    body = orjson.dumps({"resourceType": "Bundle", "total": 2, "entry": [{"resource": MINE}, entry]})
+    scope, _ = await opened(body=body, kind="application/fhir+json")
+    told = orjson.loads((await scope.fetch("Patient/me/$everything")).body)
+    assert told["entry"][0] == {"resource": MINE} and told["total"] == 1
+    assert [e["resource"]["resourceType"] for e in told["entry"][1:]] == ["OperationOutcome"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "head",
+    ["", " " * 30_000, '<?xml version="1.0"?><!-- x -->', '<!DOCTYPE Patient [<!ENTITY a "b>"> ]>', "<!doctype x>"],
+)
+async def test_fhir_xml_of_another_is_seen_behind_any_prologue(head: str, encoding: str) -> None:
+    body = (head + '<f:Patient xmlns:f="http://hl7.org/fhir"><f:id value="other"/></f:Patient>').encode(encoding)
+    scope, _ = await opened(body=body, kind="application/pdf")
+    with pytest.raises(NotFound):
+        await scope.fetch("Binary/b1")
 
 
 async def test_nothing_is_attached_before_the_chart_says_so() -> None:
@@ -545,7 +600,7 @@ OWN_BODIES = {
 
 @given(TEXT | TEXT.map(quote) | st.lists(BITS, max_size=6).map("/".join))
 async def test_any_fetch_is_refused_or_own(url: str) -> None:
-    scope, source = await opened()
+    scope, source = await opened(body=b'{"resourceType":"Bundle"}')
     try:
         await scope.fetch(url)
     except ScopeError:

@@ -395,6 +395,26 @@ async def test_several_who_match_are_refused_unless_they_are_merged() -> None:
     assert (await same(ONE, merged)).references == {ref("Patient/b.9"), ref("Patient/b.10")}
 
 
+async def test_an_identifier_that_two_patients_of_the_own_server_share_finds_nobody() -> None:
+    # A child under the mother's number: the other server's only holder of it is the mother.
+    child, mother = person("7", "m1", "own"), {**person("8", "m1")}
+    there = {k: v for k, v in person("9", "m1").items() if k != "birthDate"}
+    with pytest.raises(UserError, match="several patients of server 'a'") as caught:
+        await same((child, mother), (there,))
+    assert "m1" not in str(caught.value) and "Patient/" not in str(caught.value)
+
+
+async def test_where_the_own_server_cannot_say_who_shares_it_nobody_is_taken() -> None:
+    one, two = Server(A, *ONE), Server(B, *TWO)
+
+    async def cut(query: Query) -> SearchResult:
+        return SearchResult(query=query, complete=False, error="not offered")
+
+    one.search = cut  # type: ignore[method-assign]
+    found = await Servers({"a": one, "b": two}).same_patient(ref("Patient/7"))
+    assert not found.references and found.unread[0].startswith("b: whether others of a have")
+
+
 @pytest.mark.parametrize(
     ("born", "ok"), [("1950-02-03", True), ("1950", True), ("1950-02", True), ("1950-02-04", False), ("1951", False)]
 )

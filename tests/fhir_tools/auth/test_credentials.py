@@ -100,8 +100,8 @@ def test_credentials_for_one_server_are_not_given_to_another(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "kind: Unable to extract tag"),
-        ('kind = "magic"', "kind: Input tag 'magic'"),
+        ("", "kind: it is one of"),
+        ('kind = "magic"', "kind: it is one of"),
         ('kind = "bearer"', "token: Field required"),
         ('kind = "bearer"\ntokn = "hidden-7"\ntoken = "x"', "tokn: Extra inputs"),
         ('kind = "backend"\nclient_id = "c"', "key: Field required"),
@@ -142,7 +142,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
     folder = tmp_path / "folder"
     folder.mkdir(mode=0o700)
-    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+    with pytest.raises(UserError, match="is a folder"):
         load(folder)
     with pytest.raises(UserError, match="no key file at"):
         make(load(write(tmp_path / "a.toml", 'kind="backend"\nclient_id="c"\nkey="none.pem"')), BASE)
@@ -199,3 +199,27 @@ def test_the_tokens_of_a_launch_are_json(tmp_path: Path) -> None:
     text = 'kind = "launch"\nclient_id = "c"\naccess_token = "a"\nrefresh_token = "r"\n'
     with pytest.raises(UserError, match="is JSON"):
         make(load(write(tmp_path / "a.toml", text)), BASE)
+
+
+def test_a_mark_of_the_order_of_bytes_is_no_fault(tmp_path: Path) -> None:
+    for name, text in (("a.toml", 'kind = "bearer"\ntoken = "t"\n'), ("a.json", '{"kind": "bearer", "token": "t"}')):
+        assert isinstance(make(load(write(tmp_path / name, f"\ufeff{text}")), BASE), Bearer)
+
+
+@pytest.mark.parametrize("kind", ['kind = "s3cret-t0ken"', "kind = 5", ""])
+def test_what_was_pasted_as_a_kind_is_not_repeated(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(UserError, match="one of bearer, basic, backend and launch") as raised:
+        load(write(tmp_path / "a.toml", f'{kind}\ntoken = "s3cret-t0ken"\n'))
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_password_in_an_address_is_not_repeated(tmp_path: Path) -> None:
+    text = 'fhir = "https://user:s3cret@other.example/r4"\nkind = "bearer"\ntoken = "t"\n'
+    with pytest.raises(UserError, match=r"for 'other\.example'") as raised:
+        make(load(write(tmp_path / "a.toml", text)), BASE)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_folder_is_told_as_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder"):
+        load(tmp_path)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,9 +16,10 @@ from joserfc.jwk import ECKey
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from fhir_tools.auth import Backend, Client, Launched, smart
+from fhir_tools.auth.keeping import write_back
 from fhir_tools.auth.keys import SigningKey
 from fhir_tools.auth.secret import Secret
-from fhir_tools.auth.tokens import Token
+from fhir_tools.auth.tokens import Token, read_token
 from fhir_tools.errors import SourceError, UserError
 from fhir_tools.http import Http
 
@@ -222,7 +224,19 @@ async def test_other_answers_of_a_token_endpoint(
     assert "7f3a" not in str(raised.value) and "evil" not in str(raised.value)
 
 
-@pytest.mark.parametrize(("lives", "renewed"), [("300", False), (None, False), ("soon", False), (0, True), (-5, True)])
+@pytest.mark.parametrize(
+    ("lives", "renewed"),
+    [
+        ("300", False),
+        (None, False),
+        ("soon", False),
+        (0, True),
+        (-5, True),
+        ("inf", False),
+        (10**15, False),
+        ("nan", True),
+    ],
+)
 async def test_lifetimes_as_servers_write_them(
     server: Any, backend: Backend, client: httpx.AsyncClient, lives: Any, renewed: bool
 ) -> None:
@@ -233,6 +247,28 @@ async def test_lifetimes_as_servers_write_them(
         assert (await client.get(f"{BASE}/Observation", auth=backend)).status_code == 200
     assert (server.count("auth.example/token") == 2) == renewed
     assert backend.granted is None  # the response did not say
+
+
+async def test_a_life_without_end_can_be_kept(tmp_path: Path) -> None:
+    path = tmp_path / "launch.json"
+    path.write_text('{"server": [1, {"client_id": "app", "fhir": null}]}')
+    for lives in ("1e300", "inf", 9e15):
+        token = read_token(httpx.Response(200, json={"access_token": "t", "expires_in": lives}), time.monotonic())
+        assert token.ends_at is not None and not token.ended()
+        write_back(path, "app", None, token)
+        assert '"access_token": "t"' in path.read_text() and "expires_at" in path.read_text()
+
+
+@pytest.mark.parametrize("wait", [b"\xb2", "²".encode(), b"-1", b"soon", b"9" * 400])
+async def test_a_strange_retry_after_is_no_fault(
+    server: Any, backend: Backend, client: httpx.AsyncClient, wait: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhir_tools.auth.smart._LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("fhir_tools.auth.smart._PAUSES", (0.01,))
+    busy = Response(status_code=503)
+    busy.raw_headers.append((b"retry-after", wait))
+    server.answers = [busy]
+    assert (await client.get(f"{BASE}/Observation", auth=backend)).status_code == 200
 
 
 async def test_a_request_to_another_origin_has_no_credentials(

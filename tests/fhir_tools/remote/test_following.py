@@ -88,5 +88,17 @@ async def test_a_long_chain_is_told() -> None:
     assert len(found) == 10 and "no further than 10" in problems[0]
 
 
+async def test_what_the_server_included_is_followed_on() -> None:
+    async def read(references: Sequence[Reference]) -> list[Any]:
+        return [STORE[str(r)] for r in references]
+
+    included = Union()
+    included.add([STORE["Encounter/2"]])
+    problems = await Following(read, "https://chart.test/fhir").add(
+        [linking("Observation/1")], ["Encounter:part-of:iterate", "Encounter:subject"], included
+    )
+    assert [key_of(r) for r in included] == ["Encounter/2", "Encounter/3", "Encounter/1"] and not problems
+
+
 async def test_nothing_to_follow_reads_nothing() -> None:
     assert await follow([STORE["Encounter/1"]]) == ([], [], [])

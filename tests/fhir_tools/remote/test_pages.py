@@ -59,7 +59,7 @@ def test_entries_with_and_without_a_mode() -> None:
     read = read_page(bundle([observation(1), None, {}, patient, member, wrong, odd]), "Observation")
     assert [r["id"] for r in read.matches] == ["o1", "o4"]
     assert [r["id"] for r in read.included] == ["one", "o3", "two"]
-    assert not read.problems and read.entries == 5
+    assert read.problems == ("the server sent matches of another type than Observation",) and read.entries == 5
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,20 @@ def test_an_entry_without_its_resource_may_be_a_match(entry: Any) -> None:
     assert len(read.matches) == 1 and "came without their resource" in read.problems[0]
 
 
-@pytest.mark.parametrize("entry", [None, {}, "x", {"resource": 1}])
-def test_a_bundle_without_a_list_of_entries_is_empty(entry: Any) -> None:
+@pytest.mark.parametrize("entry", [None, {}, []])
+def test_a_bundle_without_entries_is_empty(entry: Any) -> None:
     assert read_page({"resourceType": "Bundle", "type": "searchset", "entry": entry}, "Observation").entries == 0
+
+
+@pytest.mark.parametrize("entry", ["x", 7, {"resource": observation(1)}])
+def test_entries_that_are_no_list_are_not_nothing(entry: Any) -> None:
+    with pytest.raises(SourceError):
+        read_page({"resourceType": "Bundle", "type": "searchset", "entry": entry}, "Observation")
+
+
+def test_everything_is_of_any_type() -> None:
+    both = [{"resource": r, "search": {"mode": "match"}} for r in (observation(1), {"resourceType": "Patient"})]
+    assert not read_page(bundle(both), "$everything").problems
 
 
 @pytest.mark.parametrize("total", [-1, "9", None, 1.5, True])
@@ -89,11 +100,20 @@ def test_another_bundle_is_refused(resource: Any) -> None:
         read_page(resource, "Observation")
 
 
-@pytest.mark.parametrize(
-    "links", [None, {}, ["x"], [{"relation": "self", "url": "p1"}], [{"relation": "next", "url": 5}]]
-)
+@pytest.mark.parametrize("links", [None, {}, ["x"], [{"relation": "self", "url": "p1"}]])
 def test_links_that_are_none(links: Any) -> None:
-    assert read_page({**page(1), "link": links}, "Observation").next is None
+    read = read_page({**page(1), "link": links}, "Observation")
+    assert read.next is None and not read.problems
+
+
+def test_a_link_alone_is_a_list_of_one() -> None:
+    assert read_page({**page(1), "link": {"relation": "next", "url": "p1"}}, "Observation").next == "p1"
+
+
+@pytest.mark.parametrize("url", [5, None, ""])
+def test_a_next_page_without_its_address_is_not_the_end(url: Any) -> None:
+    read = read_page({**page(1), "link": [{"relation": "next", "url": url}]}, "Observation")
+    assert read.next is None and "without its address" in read.problems[0]
 
 
 @pytest.mark.parametrize(
@@ -258,3 +278,11 @@ def test_a_walk_is_whole_or_says_that_it_is_not(data: st.DataObject) -> None:
     whole = {f"o{n}" for part in held for n in part}
     assert set(ids(found)) <= whole and len(ids(found)) == len(set(ids(found)))
     assert set(ids(found)) == whole or found.problems
+
+
+@pytest.mark.parametrize(("total", "whole"), [(2, True), (3, False), (4, True), (5, False)])
+async def test_what_is_included_fills_no_gap_in_the_total(total: int, whole: bool) -> None:
+    """Of 2 matches and 2 includes; a server that counts both is known by its exact sum."""
+    others = [{"resource": {"resourceType": "Encounter", "id": i}, "search": {"mode": "include"}} for i in "ab"]
+    read = await walk({"p0": bundle([observation(1), observation(2), *others], total=total)})
+    assert (not read.problems) is whole and len(read.matches) == 2

@@ -326,6 +326,7 @@ def without(query: Query, *left_out: str) -> Query:
 @example(text="Coverage?patient=a", statement=BENEFICIARY, kind=PLAIN)
 @example(text="Observation?patient=a&_id=o1&status=final", statement=BASIC, kind=profile("epic"))
 @example(text="Observation?patient=a&_elements=code&category:missing=true", statement=Statement(), kind=PLAIN)
+@example(text="Observation?patient=a&_elements=code,effective", statement=Statement(), kind=profile("epic"))
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_same_matches_as_the_embedded_store(
     store: LocalStore, text: str, statement: Statement, kind: Profile
@@ -337,7 +338,8 @@ async def test_the_same_matches_as_the_embedded_store(
         assume(False)
     _names_the_patient(made)
     got = await run(made, Server(store, statement, kind), query)
-    every = [r for r in (await store.search(without(query, "_count", "_summary"))).matches if _listed(r, made, kind)]
+    whole = without(query, "_count", "_summary", "_elements")
+    every = [r for r in (await store.search(whole)).matches if _listed(r, made, kind)]
     if ("_summary", "count") in query.params:
         assert got == len(every)
         return
@@ -608,3 +610,66 @@ def test_a_type_that_is_listed_without_parameters_is_asked_like_a_server_without
 def test_pages_are_kept_stable_by_the_sort_that_a_server_wants() -> None:
     kind = replace(PLAIN, paging_sort="_lastUpdated")
     assert sent("Observation?patient=a", kind=kind) == ["Observation?patient=a&_sort=_lastUpdated"]
+
+
+# What a server is not to be given, and what is tested after it.
+
+
+def test_long_lists_are_cut_into_several_searches() -> None:
+    codes = [f"{n}-0" for n in range(301)]
+    made = plan(parse(f"Observation?patient=a&code={','.join(codes)}&_count=5&_sort=-date"), US_CORE, PLAIN)
+    sent = [v.split(",") for q in made.queries for n, v in q.params if n == "code"]
+    assert [len(part) for part in sent] == [300, 1] and [c for part in sent for c in part] == codes
+    assert (made.sort, made.count) == (("-date",), 5)
+
+
+def test_what_is_excluded_stays_one_list() -> None:
+    codes = ",".join(f"{n}-0" for n in range(700))
+    kind = replace(PLAIN, modifiers=frozenset(("not",)))
+    assert len(plan(parse(f"Observation?patient=a&code:not={codes}"), US_CORE, kind).queries) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "tested"),
+    [
+        ("code=x&date=ge2020", ["code", "date"]),
+        ("code=x&_elements=code", []),
+        ("code=x&_summary=true", []),
+        ("code=x&_summary=count", ["code"]),
+        ("_lastUpdated=ge2020&_id=o1", ["_id"]),
+        ("code:text=x", []),
+        ("encounter=e", []),
+        ("value-quantity=5", ["value-quantity"]),
+        ("value-quantity=5||mg", []),
+        ("value-string=x", []),
+        ("status=final", []),
+    ],
+)
+def test_what_every_server_must_agree_on_is_tested_again(text: str, tested: list[str]) -> None:
+    takes = declares(Observation="patient code date _id _lastUpdated encounter value-quantity value-string")
+    kind = replace(PLAIN, modifiers=frozenset(("text",)))
+    assert [p.name for p in plan(parse(f"Observation?patient=a&{text}"), takes, kind).retest] == tested
+
+
+def test_whose_a_match_is_is_tested_where_nothing_is_declared() -> None:
+    made = plan(parse("Observation?patient=a&code=x"), Statement(), PLAIN)
+    assert made.patient == made.residue[0] and made.patient.name == "patient"
+    assert plan(parse("Observation?patient=a&code=x"), US_CORE, PLAIN).patient is None
+
+
+def test_a_search_that_is_had_in_parts_alone_says_so_unless_a_code_proves_it() -> None:
+    """Epic lists results by category: those of another category, or of none, are in no list (api=1048)."""
+    epic = profile("epic")
+    whole = plan(parse("Observation?patient=a"), US_CORE, epic)
+    assert len(whole.queries) == 15 and "Observation by category" in whole.limits[0]
+    assert plan(parse("Observation?patient=a&_summary=count"), US_CORE, epic).limits
+    assert not plan(parse("Observation?patient=a&code=x"), US_CORE, epic).limits
+    assert not plan(parse("Observation?patient=a&category=laboratory"), US_CORE, epic).limits
+    proof = plan(parse("Observation?patient=a&combo-code=x,y"), US_CORE, epic)
+    sent_ = [str(q).partition("&_count")[0] for q in proof.queries]
+    assert not proof.limits and "Observation?patient=a&code=x,y" in sent_ and len(sent_) == 16
+    assert plan(parse("Observation?patient=a&component-code=x"), US_CORE, epic).limits
+    assert not plan(parse("Condition?patient=a"), US_CORE, epic).limits
+    for other in ("oracle-health", "hapi", "generic", "chartline"):
+        made = plan(parse("Observation?patient=a"), US_CORE, profile(other))
+        assert not made.limits and len(made.queries) == 1

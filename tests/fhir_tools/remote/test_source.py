@@ -192,13 +192,15 @@ async def test_a_redirect_to_another_origin_is_a_fault_of_the_server(path: str) 
 # The statement.
 
 
-@pytest.mark.parametrize("answer", [404, 401, 403, "html", "empty"])
+@pytest.mark.parametrize("answer", [404, 401, 403, "html", "empty", b"", b'{"resourceType":"Capab'])
 async def test_a_server_without_a_statement_works(answer: Any) -> None:
     def hook(request: httpx.Request) -> httpx.Response | None:
         if not request.url.path.endswith("metadata"):
             return None
         if answer == "html":
             return httpx.Response(200, html="<html>Sign in</html>")
+        if isinstance(answer, bytes):
+            return httpx.Response(200, content=answer)
         return httpx.Response(200, json={}) if answer == "empty" else httpx.Response(answer)
 
     async with Remote(FakeServer(CHART, hook=hook).http()) as remote:
@@ -216,6 +218,77 @@ async def test_a_statement_that_cannot_be_had_just_now_is_asked_for_again() -> N
             await remote.capabilities()
         server.hook = None
         assert (await remote.search(parse(ALL))).complete
+
+
+# A server that does not do what it says.
+
+
+def careless(ignored: str, *, declared: bool = True, **more: Any) -> FakeServer:
+    """A server that takes a parameter and does not heed it."""
+    server = FakeServer(CHART, **more)
+
+    def hook(request: httpx.Request) -> httpx.Response | None:
+        if ignored not in request.url.params:
+            return None
+        return server(httpx.Request("GET", request.url.copy_remove_param(ignored)))
+
+    server.hook = hook
+    if not declared:
+        server.statement = None
+    return server
+
+
+@pytest.mark.parametrize("end", ["", "&_sort=-date", "&_summary=count"])
+async def test_what_is_sent_of_another_patient_is_told(end: str) -> None:
+    found = await search(careless("patient", declared=False), f"{ALL}{end}")
+    assert not found.complete and "1 resources" in str(found.error) and found.total in (None, 9)
+    assert len(ids(found)) == (0 if "count" in end else 9)
+
+
+async def test_a_statement_leaves_other_patients_to_the_scope() -> None:
+    one = Reference(type="Patient", id="one")
+    async with Remote(careless("patient").http()) as remote:
+        assert len((await remote.search(parse(ALL))).matches) == 10
+        found = await Scoped(remote, one).search(parse(ALL))
+    assert len(found.matches) == 9 and not found.complete and "not this patient's" in str(found.error)
+
+
+@pytest.mark.parametrize(
+    ("ignored", "text", "kept"),
+    [
+        ("date", "date=ge2020-01-05", 5), ("code", "code=http://loinc.org|1-1", 0), ("status", "status=final", 9),
+        ("status:not", "status:not=final", 0), ("_id", "_id=o1,o2", 2),
+        ("code:text", "code:text=x", 9), ("_lastUpdated", "_lastUpdated=ge2020", 9),
+    ],
+)  # fmt: skip
+async def test_a_filter_that_is_not_heeded_is_done_here(ignored: str, text: str, kept: int) -> None:
+    modifiers = replace(PLAIN, modifiers=frozenset(("not", "text")))
+    found = await search(careless(ignored), f"{ALL}&{text}", profile=modifiers)
+    assert (len(ids(found)), found.total, found.complete) == (kept, kept, True)
+
+
+async def test_the_total_of_a_filter_that_is_not_heeded_is_not_believed() -> None:
+    async with Remote(careless("date", page=4).http()) as remote:
+        assert (await remote.search(parse(f"{ALL}&date=ge2020-01-05&_summary=count"))).total == 9  # not seen yet
+        page = await remote.search(parse(f"{ALL}&date=ge2020-01-05&_count=4"))
+        assert (len(page.matches), page.total) == (0, None) and page.next
+        assert (await remote.search(parse(f"{ALL}&date=ge2020-01-05"))).total == 5
+        assert (await remote.search(parse(f"{ALL}&date=ge2020-01-05&_summary=count"))).total == 5
+
+
+async def test_pages_are_tested_whole_and_cut_when_they_are_given() -> None:
+    server = FakeServer(CHART)
+    first = {**bundle(CHART[1:6]), "link": [{"relation": "next", "url": f"{BASE}/Observation?more"}]}
+    pages = iter((first, bundle(CHART[6:10])))
+    server.hook = lambda r: httpx.Response(200, json=next(pages)) if server.asked else None
+    async with Remote(server.http(), profile=replace(PLAIN, elements=False)) as remote:
+        found: list[str] = []
+        text: str | None = f"{ALL}&status=final&_elements=code&_count=2"
+        while text:
+            page = await remote.search(parse(text))
+            assert page.complete and all("effectiveDateTime" not in r for r in page.matches)
+            found, text = found + ids(page), page.next
+    assert found == [f"o{n}" for n in range(9)]
 
 
 async def test_a_server_of_another_version_is_told() -> None:
@@ -460,6 +533,27 @@ async def test_a_long_search_goes_by_post() -> None:
     found = await search(server, LONG)
     assert len(ids(found)) == 9 and server.asked == ["POST Observation/_search"]
     assert server.requests[-1].headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+async def test_long_searches_go_together_where_there_are_batches() -> None:
+    server = FakeServer(CHART)
+    server.statement = statement(system=["batch"])
+    codes = ",".join(f"http://loinc.org|{n}-0" for n in range(700)) + ",http://loinc.org|4548-4"
+    found = await search(server, f"{ALL}&code={codes}")
+    assert len(ids(found)) == 9 and found.complete and server.asked == ["POST "]
+    assert len(orjson.loads(server.requests[-1].content)["entry"]) == 3
+
+
+@pytest.mark.parametrize("status", [400, 414])
+async def test_what_is_too_long_in_a_batch_goes_by_post(status: int) -> None:
+    server = FakeServer(CHART)
+    server.statement = statement(system=["batch"])
+    told = {"response": {"status": f"{status} Too much"}}
+    answer = {"resourceType": "Bundle", "type": "batch-response", "entry": [told, told]}
+    server.hook = lambda r: httpx.Response(200, json=answer) if r.url.path.strip("/") == "fhir" else None
+    found = await search(server, f"{ALL}&code={','.join(f'{n:08}-0' for n in range(599))},4548-4")
+    assert len(ids(found)) == 9 and found.complete
+    assert server.asked == ["POST ", *["POST Observation/_search"] * 2]
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 415, 501, 302])

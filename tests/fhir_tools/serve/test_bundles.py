@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -53,12 +54,16 @@ async def test_a_batch_reads_each_entry_for_itself(reader: httpx.AsyncClient) ->
         {},
         "entry",
     )
-    assert statuses(answer) == "200 404 200 200 304 400 200 405 400 400 400 400 400 400 400".split()
+    assert statuses(answer) == "200 404 200 200 304 400 200 405 400 400 400 200 400 400 400".split()
     entries = answer.json()["entry"]
     assert entries[0]["response"]["etag"] == 'W/"1"' and entries[0]["response"]["status"] == "200 OK"
     assert entries[1]["response"]["outcome"]["issue"][0]["code"] == "not-found" and "resource" not in entries[1]
     assert entries[2]["resource"]["total"] == 4
     assert entries[6]["resource"]["data"] == "aGVsbG8="
+    catalogue = entries[11]["resource"]
+    assert (catalogue["resourceType"], catalogue["contentType"]) == ("Binary", "application/json")
+    alone = await reader.get("Patient/ann/$chartline-catalogue")
+    assert base64.b64decode(catalogue["data"]) == alone.content
 
 
 async def test_a_batch_writes_where_the_server_is_writable(writer: httpx.AsyncClient) -> None:
