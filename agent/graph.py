@@ -310,7 +310,7 @@ class _Nodes:
                 work.evidence,
                 patient=work.patient,
                 as_of=work.as_of,
-                reasoner=self._stages.reasoner.name,
+                reasoner=work.draft.by or self._stages.reasoner.name,
                 usage=work.usage.model_copy(update={"seconds": round(work.trace.seconds, 3)}),
                 thread=runtime.execution_info.thread_id if runtime.execution_info else None,
                 trace=work.trace.id,

@@ -1,84 +1,134 @@
 """What a model is sent first: the fixed instructions, then the patient, then cards, then the question.
 
 Chart text is data. It stands between fences, and nothing in it can close them, pass for a turn of the
-conversation or pass for a citation mark.
+conversation or pass for a citation mark (`agent.untrusted`).
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import prompts
+from agent.chart import Chart
+from agent.models.base import Message
 from agent.types import Absence, Ask, Evidence, Turn
+from agent.untrusted import escape, imitations
 from fhir_tools import dates
-from fhir_tools.types import Card, Mark
+from fhir_tools.catalogue import CatalogueEntry
+from fhir_tools.types import Card
 
-__all__ = ["Message", "escape", "estimate", "fit", "joined", "messages", "patient_line"]
+__all__ = ["escape", "estimate", "fit", "framed", "joined", "messages", "overview", "patient_line"]
 
-# `<` before a letter, a bar or a slash begins a special token or a fence; before a digit it is a comparator.
-_TAG = re.compile(r"<(?=\s*[A-Za-z/|!?_])")
-# Brackets stand in UCUM units too (`mm[Hg]`): only what has the shape of a mark, or of several, is one.
-_MARK = re.compile(r"\[\s*([a-z]?\d{1,4}(?:\s*[,;]\s*[a-z]?\d{1,4})*)\s*\]", re.IGNORECASE)
-_PIECES = re.compile(r"[^\W\d_]+|\S|\n")
-_SPACES = re.compile(r"\s+")
+_PIECES = re.compile(r"[^\W\d_]+|\d|[^\w\s]{1,2}|\S|\n")
+_MARKS = re.compile(r"\s*\[[a-z]?\d+(?:\s*[,;]\s*[a-z]?\d+)*\]")
 _HISTORY_TURNS = 3
+_TURN_LETTERS = 240
+_OVERVIEW_TOKENS = 450
+_SEXES = frozenset(("male", "female", "other", "unknown"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One message to a chat model. A template without a system role puts `system` before the first `user`."""
-
-    role: Literal["system", "user", "assistant"]
-    text: str
-
-
-def messages(ask: Ask, evidence: Evidence, patient_line: str, history: tuple[Turn, ...] = ()) -> tuple[Message, ...]:
+def messages(
+    ask: Ask,
+    evidence: Evidence,
+    patient_line: str = "",
+    history: tuple[Turn, ...] = (),
+    *,
+    tools: str = "",
+    worked: Sequence[str] = (),
+    example: str = "",
+) -> tuple[Message, ...]:
     """The messages of a first call: instructions, patient's line, catalogue (no marks), cards, earlier turns, question.
 
-    What stays the same between two questions comes first, so that its KV cache is reused.
+    What stays the same between two questions comes first, so that its KV cache is reused. `tools` says which needs
+    there are; `worked` are lines that rules worked out, escaped and marked; they come before the cards.
     """
     prompt = prompts.load("answer")
-    user = prompt.user_text(
-        patient=escape(patient_line),
-        catalogue="\n".join(escape(line) for line in evidence.catalogue.splitlines()),
-        cards="\n".join((*map(_card, evidence.cards), *map(_absence, evidence.absent))),
+    cards = (*worked, *map(_card, evidence.cards), *map(_absence, evidence.absent), *_escaped(evidence.overview))
+    parts = prompt.user_parts(
+        patient=escape(patient_line or evidence.patient),
+        catalogue="\n".join(_escaped(evidence.catalogue)),
+        cards="\n".join(cards),
         history="\n".join(_turn(turn) for turn in history[-_HISTORY_TURNS:]),
+        example=example,
         question=escape(ask.question),
     )
-    return Message(role="system", text=prompt.system), Message(role="user", text=re.sub(r"\n{2,}", "\n", user))
+    system = (f"{prompt.system}\n", tools) if tools else (prompt.system,)
+    return Message(role="system", parts=system), Message(role="user", parts=(*parts[:-1], parts[-1].rstrip()))
+
+
+def framed(evidence: Evidence, chart: Chart, ask: Ask) -> Evidence:
+    """The evidence with what a model is told beside the cards: the patient's line and, where little was found,
+    the chart's concepts by kind, so that it can ask for the one that is meant."""
+    lost = bool(ask.unknown) or any(t.choices for t in ask.targets) or not (evidence.cards or evidence.absent)
+    shown = overview(chart.catalogue.entries, ask.question) if lost else ""
+    return replace(evidence, patient=patient_line(chart.person, chart.as_of), overview=shown)
+
+
+def overview(entries: Iterable[CatalogueEntry], question: str, tokens: int = _OVERVIEW_TOKENS) -> str:
+    """A line for each kind: labels with their counts, those with words of the question first, then the newest.
+
+    Each kind gets its share of about `tokens`, so that many results do not hide the few conditions.
+    """
+    kinds: dict[str, list[CatalogueEntry]] = {}
+    for entry in entries:
+        if entry.kind != "patient" and entry.count:
+            kinds.setdefault(entry.kind, []).append(entry)
+    words = set(re.findall(r"[^\W\d_]{3,}", question.lower()))
+    lines = []
+    for left, (kind, of) in zip(range(len(kinds), 0, -1), sorted(kinds.items(), key=lambda k: len(k[1])), strict=True):
+        line = _labels(kind, of, words, tokens // left)
+        tokens -= estimate(line)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _labels(kind: str, entries: Sequence[CatalogueEntry], words: set[str], tokens: int) -> str:
+    """`condition: Asthma; Gout 2 and 5 more`, within about so many tokens and always with one label."""
+    ranked = sorted(entries, key=lambda e: e.last or "", reverse=True)
+    ranked.sort(key=lambda e: -len(words & set(re.findall(r"[^\W\d_]{3,}", " ".join(e.labels or ()).lower()))))
+    named: list[str] = []
+    for entry in ranked:
+        label = escape((entry.labels or (entry.concept.label,))[0])[:80]
+        label += f" {entry.count}" if entry.count > 1 else ""
+        tokens -= estimate(label) + 1
+        if named and tokens < 6:
+            break
+        named.append(label)
+    more = f" and {len(ranked) - len(named)} more" if len(ranked) > len(named) else ""
+    return f"{kind}: {'; '.join(named)}{more}"
 
 
 def patient_line(person: Mapping[str, Any], as_of: date) -> str:
-    """Sex, birth date and age of the Patient resource, and the day that counts as today. No name, no ids."""
-    parts = [str(person["gender"])] if isinstance(person.get("gender"), str) else []
+    """Sex, birth date and age of the Patient resource, and the day that counts as today. No name, no ids.
+
+    It stands outside the fence, so it holds codes and dates alone, never other text of the resource.
+    """
+    sex = str(person.get("gender"))
+    parts = [sex] if sex in _SEXES else []
     try:
         born = dates.parse(str(person.get("birthDate") or ""))
         parts.append(f"born {born.text} ({dates.age_text(born, as_of)})")
     except ValueError:
         parts.append("birth date not recorded before today")
     if person.get("deceasedDateTime") or person.get("deceasedBoolean") is True:
-        parts.append(f"deceased {str(person.get('deceasedDateTime') or '')[:10]}".strip())
+        parts.append(f"deceased {_day(person.get('deceasedDateTime'))}".strip())
     return ", ".join((*parts, f"today is {as_of.isoformat()}"))
+
+
+def _day(text: object) -> str:
+    try:
+        return dates.parse(str(text or "")).text
+    except ValueError:
+        return ""
 
 
 def joined(sent: tuple[Message, ...]) -> str:
     """The whole text of the messages, as a template without roles would join it."""
     return "\n\n".join(message.text for message in sent)
-
-
-def escape(text: str, marks: frozenset[str] = frozenset()) -> str:
-    """Chart or user text on one line, without special tokens, invisible characters or look-alikes of marks.
-
-    `[7]` becomes `(7)` unless `7` is one of `marks`.
-    """
-    text = _SPACES.sub(" ", "".join(c for c in text if not _invisible(c)))
-    text = _MARK.sub(lambda found: found[0] if found[1] in marks else f"({found[1]})", text)
-    return _TAG.sub("‹", text).strip()
 
 
 def fit(evidence: Evidence, tokens: int) -> Evidence:
@@ -96,22 +146,22 @@ def fit(evidence: Evidence, tokens: int) -> Evidence:
 
 
 def estimate(text: str) -> int:
-    """About how many Gemma tokens: one for a digit or a sign, one for every six letters of a word or part of them."""
+    """About how many Gemma tokens: one for a digit or two signs, one for every six letters of a word or part of them.
+
+    On prompts over the demo charts it is 2 % below what Gemma 3's tokenizer counts, and 10 % above for JSON.
+    """
     return sum(-(-len(piece) // 6) if piece.isalpha() else 1 for piece in _PIECES.findall(text))
 
 
-def _invisible(character: str) -> bool:
-    """Zero-width, bidirectional, tag and other format characters, controls, and variation selectors."""
-    if character in "\t\n\r":
-        return False
-    category = unicodedata.category(character)
-    return category in ("Cf", "Cc", "Co", "Cs") or "VARIATION SELECTOR" in unicodedata.name(character, "")
+def _escaped(lines: str) -> Iterator[str]:
+    return (escape(line) for line in lines.splitlines())
 
 
 def _card(card: Card) -> str:
     """The card, escaped. Only a mark of this card may stand in brackets, and only where the card set it."""
     marks = frozenset(mark.id for mark in card.marks)
-    return "\n ".join(escape(_defused(line, card), marks) for line in (card.title, *card.lines))
+    faked = imitations(card)
+    return "\n ".join(escape(faked.defused(line), marks) for line in (card.title, *card.lines))
 
 
 def _absence(absence: Absence) -> str:
@@ -124,25 +174,8 @@ def _absence(absence: Absence) -> str:
     return f"{what} ({', '.join(absence.kinds)}) {searches} {ended}{hidden}{near}"
 
 
-def _defused(line: str, card: Card) -> str:
-    """The line with what it quotes from the chart escaped, so that a note saying `[1]` does not pass for mark 1."""
-    for text in (text for mark in card.marks for text in _quoted(mark)):
-        if _MARK.search(text):
-            line = line.replace(text, escape(text))
-    return line
-
-
-def _quoted(mark: Mark) -> Iterator[str]:
-    yield mark.shown
-    if mark.span:
-        yield mark.span.quote
-    for fact in mark.facts:
-        yield fact.concept.label
-        if isinstance(fact.value, str):
-            yield fact.value
-
-
 def _turn(turn: Turn) -> str:
-    """An earlier question and its answer; the marks of that answer mean nothing any more, so they go."""
-    answer = escape(_MARK.sub("", turn.text))
-    return f"Earlier: {escape(turn.question)} Answer: {answer}"
+    """An earlier question and its answer, cut short; the marks of that answer mean nothing any more, so they go."""
+    answer = escape(_MARKS.sub("", turn.text))
+    cut = f"{answer[:_TURN_LETTERS].rsplit(' ', 1)[0]} …" if len(answer) > _TURN_LETTERS else answer
+    return f"Earlier: {escape(turn.question)[:_TURN_LETTERS]} Answer: {cut}"

@@ -51,7 +51,27 @@ class Settings(BaseSettings):
     fhir_pages: int = Field(default=200, ge=1, description="The most pages that one search may read.")
     threads: Path = Field(default=_DATA / "threads.sqlite", description="Where conversations are kept.")
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
-    reasoner: Literal["rules"] = Field(default="rules", description="What reasons over the cards.")
+    reasoner: Literal["rules", "llm", "auto"] = Field(
+        default="rules",
+        description="What reasons over the cards: rules, a model, or auto: the model where rules refuse.",
+    )
+    model: str | None = Field(
+        default=None, description="The model: a MedGemma variant, a folder or a Hub id; at a server, its name there."
+    )
+    model_revision: str | None = Field(default=None, description="The commit of the weights at the Hub.")
+    model_url: str | None = Field(default=None, description="A model server that speaks OpenAI's protocol.")
+    model_key: SecretStr | None = Field(default=None, description="The key for the model server.")
+    model_ca: Path | None = Field(
+        default=None, description="A file of certificate authorities to trust for the model server."
+    )
+    model_precision: Literal["bf16", "8bit", "4bit"] = Field(default="bf16", description="How weights are held.")
+    model_device: str = Field(default="auto", description="Where weights go: auto, cpu, cuda, cuda:1, …")
+    model_context: int = Field(default=8192, ge=1024, description="Tokens of prompt and answer together.")
+    model_batch: int = Field(default=4, ge=1, le=64, description="Answers written side by side.")
+    model_thinking: int = Field(default=0, ge=0, description="Tokens of silent thinking, of a model that thinks.")
+    model_seconds: float = Field(default=120.0, gt=0, description="The most seconds that one call of the model takes.")
+    model_token: SecretStr | None = Field(default=None, description="The Hub's token, for weights that are gated.")
+    model_offline: bool = Field(default=False, description="Whether weights come from this machine alone.")
     steps: int = Field(default=4, ge=1, le=20, description="How often one question may be reasoned about.")
     tokens: int = Field(
         default=2500, ge=300, le=100_000, description="About how many tokens the cards in a prompt may take."
@@ -81,7 +101,7 @@ class Settings(BaseSettings):
             return None
         return value if "://" in value else str(Path(value).expanduser())
 
-    @field_validator("store", "threads", "trace", "fhir_ca", "fhir_auth")
+    @field_validator("store", "threads", "trace", "fhir_ca", "fhir_auth", "model_ca")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else path
@@ -98,7 +118,7 @@ def read() -> Settings:
 
 def _told(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0])
-    value = "(not shown)" if "token" in name else repr(os.environ.get(PREFIX + name.upper()))
+    value = "(not shown)" if name.endswith(("token", "key")) else repr(os.environ.get(PREFIX + name.upper()))
     return f"{PREFIX}{name.upper()} is {value}: {message}. {Settings.model_fields[name].description}"
 
 

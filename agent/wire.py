@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import date
 from functools import partial
 
-from agent import auditing
+from agent import auditing, reasoning
 from agent import settings as settings_module
 from agent.chart import Chart
 from agent.errors import UserError
 from agent.graph import Given, Graph, Progress, Stages, build, open_threads, stream, untraced
 from agent.open import grown, open_chart
-from agent.prompt import fit, patient_line
+from agent.prompt import fit, framed
 from agent.reasoners.base import Reasoner
-from agent.reasoners.rules import Rules
 from agent.render import answer as render_answer
 from agent.retrieve import retrieve
 from agent.settings import Settings
 from agent.sources import open_source
+from agent.supply import supply
 from agent.trace import Trace, Tracer
 from agent.types import Answer, Ask, Evidence
 from agent.understand import focus_of, subject_of, understand, wanted
@@ -30,7 +30,7 @@ from fhir_tools.servers import Servers
 from fhir_tools.source import Source
 from fhir_tools.types import Reference
 
-__all__ = ["Agent", "graph", "open_agent", "patient_reference", "reasoner"]
+__all__ = ["Agent", "graph", "open_agent", "patient_reference"]
 
 
 def patient_reference(text: str) -> Reference:
@@ -46,16 +46,12 @@ def _refuse(text: str) -> Reference:
     raise UserError(f"{text!r} names no patient; give an id or Patient/id")
 
 
-def reasoner(settings: Settings) -> Reasoner:
-    """The reasoner that the settings name."""
-    return {"rules": Rules}[settings.reasoner]()
-
-
 class Agent:
     """Questions about one patient of one source. One chart stays open between questions.
 
     `record` keeps every request and answer (`agent.auditing.open_record` makes that of the settings). An async
-    context manager: leaving it closes the threads' database, not the source and the record, which are the caller's.
+    context manager: leaving it closes the threads' database and the model, not the source and the record, which are
+    the caller's, as is a `reasoner` that was handed in.
     """
 
     def __init__(
@@ -71,12 +67,15 @@ class Agent:
         self.settings = settings or settings_module.read()
         self.patient = patient_reference(str(patient))
         self.as_of = as_of or self.settings.as_of or _today()
-        self._charts = _Charts(source, self.settings, record)
-        self._stages = _stages(self._charts, self.settings, reasoner, record)
+        self._open = AsyncExitStack()
+        thinker, model = (reasoner, None) if reasoner else reasoning.reasoner(self.settings)
+        if model:
+            self._open.push_async_exit(model)
+        self._charts = _Charts(source, self.settings, record, lazy=thinker.name == "rules")
+        self._stages = _stages(self._charts, self.settings, thinker, record)
         self._graph = build(self._stages)
         self._threads: Graph | None = None
         self._lock = asyncio.Lock()
-        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Agent:
         return self
@@ -105,12 +104,11 @@ class Agent:
         """The open chart, for what works on it beside questions (summaries). Raises UserError, SourceError."""
         return await self._charts.whole(self.patient, self.as_of)
 
-    async def evidence(self, question: str) -> tuple[Ask, Evidence, str]:
-        """What a model would be given: the question understood, evidence in the token budget, the patient's line."""
+    async def evidence(self, question: str) -> tuple[Ask, Evidence]:
+        """What a model would be given: the question understood, and the evidence in the token budget."""
         chart = await self.chart()
         ask = understand(question, chart)
-        evidence = fit(await retrieve(chart, ask), self.settings.tokens)
-        return ask, evidence, patient_line(chart.person, chart.as_of)
+        return ask, fit(await _framed(chart, ask), self.settings.tokens)
 
     async def _with_threads(self) -> Graph:
         async with self._lock:
@@ -143,10 +141,13 @@ async def graph() -> AsyncIterator[Graph]:
     settings = settings_module.read()
     with untraced():
         async with open_source((), settings) as source, auditing.open_record(settings) as record:
-            yield build(_stages(_Charts(source, settings, record), settings, None, record))
+            thinker, model = reasoning.reasoner(settings)
+            charts = _Charts(source, settings, record, lazy=model is None)
+            async with model or nullcontext():
+                yield build(_stages(charts, settings, thinker, record))
 
 
-def _stages(charts: _Charts, settings: Settings, given: Reasoner | None, record: Record | None) -> Stages:
+def _stages(charts: _Charts, settings: Settings, thinker: Reasoner, record: Record | None) -> Stages:
     tracer = Tracer(folder=settings.trace, patient_data=settings.trace_patient_data)
     return Stages(
         resolve=lambda patient, day: (patient_reference(patient), _day(day) or settings.as_of or _today()),
@@ -154,23 +155,30 @@ def _stages(charts: _Charts, settings: Settings, given: Reasoner | None, record:
         understand=understand,
         grow=charts.grow,
         subject_of=subject_of,
-        retrieve=retrieve,
-        reasoner=given or reasoner(settings),
+        retrieve=retrieve if thinker.name == "rules" else _framed,
+        reasoner=thinker,
         verify=verify,
         render=render_answer,
+        supply=supply,
         finish=partial(_finished, tracer, settings, record, charts.located),
         steps=settings.steps,
     )
 
 
+async def _framed(chart: Chart, ask: Ask) -> Evidence:
+    """The evidence with what a model is told beside the cards."""
+    return framed(await retrieve(chart, ask), chart, ask)
+
+
 class _Charts:
     """Opens charts and keeps the last one, so that a conversation reads the catalogue once.
 
-    One that could not be wholly read is opened anew for the next question.
+    One that could not be wholly read is opened anew for the next question. A model may ask for anything, so its charts
+    are not `lazy`.
     """
 
-    def __init__(self, source: Source, settings: Settings, record: Record | None) -> None:
-        self._source, self._settings, self._record = source, settings, record
+    def __init__(self, source: Source, settings: Settings, record: Record | None, *, lazy: bool = True) -> None:
+        self._source, self._settings, self._record, self._lazy = source, settings, record, lazy
         self._locate: Callable[[Reference], str] = source.located if isinstance(source, Servers) else str
         self._key: tuple[Reference, date] | None = None
         self._chart: Chart | None = None
@@ -181,7 +189,7 @@ class _Charts:
             kept = self._chart
             if kept is None or self._key != (patient, as_of) or kept.unread or kept.catalogue.unread():
                 keep = partial(auditing.audited, self._record, self._settings, patient, self._locate)
-                kept = self._chart = await open_chart(self._source, patient, as_of, lazy=True, keep=keep)
+                kept = self._chart = await open_chart(self._source, patient, as_of, lazy=self._lazy, keep=keep)
                 self._key = (patient, as_of)
             return kept
 

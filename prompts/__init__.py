@@ -2,11 +2,13 @@
 
 A prompt file `<name>.toml` has exactly the keys `name`, `purpose`, `fields`, `system` and `user`. `$field`
 in `user` is filled by `Prompt.user_text`; `system` is fixed, so that a model server can reuse its KV cache.
+A blank line in `user` ends a part (`Prompt.user_parts`): a place up to which a KV cache may be kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from typing import Any
 
 __all__ = ["Prompt", "PromptError", "load", "names", "parse"]
 
+_BLANK = re.compile(r"\n\s*\n")
 _KEYS = {"name": str, "purpose": str, "fields": list, "system": str, "user": str}
 
 
@@ -37,8 +40,17 @@ class Prompt:
 
     def user_text(self, **values: str) -> str:
         """`user` with every field filled. Raises PromptError for a missing or an unknown field."""
-        _same(f"the values for prompt {self.name!r}", set(values), set(self.fields))
+        self._check(values)
         return Template(self.user).substitute(values).strip()
+
+    def user_parts(self, **values: str) -> tuple[str, ...]:
+        """`user_text` in its parts, each with the line break that ends it; lines and parts left empty are dropped."""
+        self._check(values)
+        parts = ((Template(line).substitute(values) for line in part.splitlines()) for part in _BLANK.split(self.user))
+        return tuple("\n".join(lines) + "\n" for part in parts if (lines := [line for line in part if line.strip()]))
+
+    def _check(self, values: Mapping[str, str]) -> None:
+        _same(f"the values for prompt {self.name!r}", set(values), set(self.fields))
 
 
 def names() -> tuple[str, ...]:

@@ -21,7 +21,12 @@ FENCES = {
     "httpx": ("fhir_tools.http", "fhir_tools.auth"),
     "torch": ("agent.models.medgemma", "agent.vision"),
     "transformers": ("agent.models.medgemma", "agent.vision"),
+    "llguidance": ("agent.models.medgemma",),
+    "bitsandbytes": ("agent.models.medgemma",),
+    "huggingface_hub": ("agent.models.medgemma",),
+    "openai": ("agent.models.openai_compatible",),
     "langgraph": ("agent.graph",),
+    "langchain_core": ("agent.graph", "agent.langchain"),
     "fastapi": ("agent.service", "fhir_tools.serve"),
     "starlette": ("agent.service", "fhir_tools.serve"),
     "joserfc": ("agent.service", "fhir_tools.auth"),
@@ -33,10 +38,22 @@ FENCES = {
 }
 """Vendor package → the modules (with what is below them) that may import it."""
 
-LAZY = ("torch", "transformers", "langgraph", "altair", "vl_convert", "fhir.resources", "fastapi", "pydicom", "duckdb")
+LAZY = (
+    "torch",
+    "transformers",
+    "langgraph",
+    "altair",
+    "vl_convert",
+    "openai",
+    "jsonschema",
+    "fhir.resources",
+    "fastapi",
+    "pydicom",
+    "duckdb",
+)
 """Slow or optional packages: `import agent.cli` must not pull them in."""
 
-STAGES = ("agent.open", "agent.retrieve", "agent.verify", "agent.render")
+STAGES = ("agent.open", "agent.retrieve", "agent.supply", "agent.verify", "agent.render")
 LONGEST = 450
 
 

@@ -116,7 +116,7 @@ async def _answer(agent: Agent, case: Case) -> AnswerRow:
 
 
 async def _evidence(agent: Agent, case: Case) -> EvidenceRow:
-    ask, evidence, line = await agent.evidence(case.question)
+    ask, evidence = await agent.evidence(case.question)
     marks = {mark.id: list(mark.references) for card in evidence.cards for mark in card.marks}
     marks |= {id_: [] for absence in evidence.absent for id_ in absence.searched}
-    return EvidenceRow(id=case.id, prompt=joined(messages(ask, evidence, line)), marks=marks)
+    return EvidenceRow(id=case.id, prompt=joined(messages(ask, evidence)), marks=marks)

@@ -17,7 +17,7 @@ from agent.reasoners.rules import Rules
 from agent.render import answer
 from agent.retrieve import retrieve
 from agent.types import Answer, Ask, Draft, Evidence, Turn
-from agent.understand import subject_of, understand, wanted
+from agent.understand import focus_of, subject_of, understand, wanted
 from agent.verify import verify
 from fhir_tools import demo
 from fhir_tools.load import load
@@ -56,8 +56,8 @@ def ask(chart: Chart, question: str, history: tuple[Turn, ...] = ()) -> Done:
 
 async def _ask(chart: Chart, question: str, history: tuple[Turn, ...]) -> Done:
     asked = understand(question, chart, history)
-    while kinds := wanted(asked, chart.waiting):
-        chart = await grown(chart, kinds)
+    while kinds := wanted(asked, chart):
+        chart = await grown(chart, kinds, None if chart.focus else focus_of(asked))
         asked = understand(question, chart, history)
     evidence = await retrieve(chart, asked)
     draft = await Rules().reason(asked, evidence)

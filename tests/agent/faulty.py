@@ -17,10 +17,13 @@ Fault = Literal["", "fails", "cut"]
 
 
 class Plain:
-    """A source that is searched for the catalogue, as a server is, unless it may make it by its `own` operation."""
+    """A source that is searched for the catalogue, as a server is, unless it may make it by its `own` operation.
 
-    def __init__(self, source: Source, *, own: bool = False) -> None:
-        self.source, self.own = source, own
+    `excludes` is whether it says that codes can be left out of its searches.
+    """
+
+    def __init__(self, source: Source, *, own: bool = False, excludes: bool = False) -> None:
+        self.source, self.own, self.excludes = source, own, excludes
         self.asked: list[str] = []
 
     async def read(self, reference: Reference, version: str | None = None) -> Mapping[str, Any]:
@@ -36,7 +39,7 @@ class Plain:
         return await self.source.fetch(url)
 
     async def capabilities(self) -> Mapping[str, Any]:
-        told = {**await self.source.capabilities(), "search": {}}
+        told = {**await self.source.capabilities(), "search": {}, "excludes": self.excludes}
         return told if self.own else {**told, "operations": []}
 
 
@@ -48,7 +51,7 @@ class Faulty(Plain):
     """
 
     def __init__(self, source: Source, seed: int, types: tuple[str, ...]) -> None:
-        super().__init__(source, own=seed % 16 > 11)
+        super().__init__(source, own=seed % 16 > 11, excludes=seed % 3 > 0)
         self.random = random.Random(seed)
         self.rate = 0.15 if seed % 4 == 3 else 0.0
         ill = self.random.sample(types, 1 if seed % 4 < 2 else self.random.randint(2, 4)) if not self.rate else []

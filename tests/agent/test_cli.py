@@ -102,7 +102,11 @@ def test_a_wrong_command_line_is_2(chartline: Run, arguments: tuple[str, ...]) -
         (("ask", "-p", "nobody", "last A1c?"), 1, "no patient 'nobody' here; `chartline patients`"),
         (("ask", "-p", "sant", "last A1c?"), 1, f"did you mean {MARIA}"),
         (("ask", "--fhir", "/nowhere", "q"), 1, "chartline load PATH"),
-        (("ask", "--fhir", "https://user:pw@x.example/fhir", "-p", "1", "q"), 1, "credentials are given by the settings"),
+        (
+            ("ask", "--fhir", "https://user:pw@x.example/fhir", "-p", "1", "q"),
+            1,
+            "credentials are given by the settings",
+        ),
         (("patients", "zzz"), 1, "no patient matches 'zzz'"),
         (("show", "Observation", "-p", MARIA), 1, "give Type/id"),
         (("show", "Observation/none", "-p", MARIA), 1, "has no Observation/none"),

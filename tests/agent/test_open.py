@@ -16,7 +16,6 @@ from agent.retrieve import Gather
 from fhir_tools.errors import ScopeError, SourceError, UserError
 from fhir_tools.focus import focus_on
 from fhir_tools.lexicon import lexicon
-from fhir_tools.local import LocalStore
 from fhir_tools.types import Query, Reference
 from tests.agent.asking import LOINC, ask, condition, opened, order, result, store_of
 from tests.agent.faulty import Plain

@@ -12,6 +12,7 @@ import pytest
 from agent import wire
 from agent.errors import SettingsError, UserError
 from agent.graph import Progress, stream
+from agent.reasoners.rules import Rules
 from agent.settings import Settings
 from agent.sources import is_store, open_source
 from agent.types import Answer
@@ -98,10 +99,10 @@ async def test_an_unknown_patient_is_the_users_error(tmp_path: Path) -> None:
 
 async def test_evidence_is_what_a_reasoner_gets(tmp_path: Path) -> None:
     async with open_agent(MARIA, fhir=CHART, as_of=date(2020, 1, 1), settings=settings(tmp_path)) as agent:
-        ask, evidence, line = await agent.evidence("last A1c?")
+        ask, evidence = await agent.evidence("last A1c?")
     assert ask.op == "latest"
     assert evidence.cards
-    assert line.startswith("female, born 1958-04-17 (61 years)")
+    assert evidence.patient.startswith("female, born 1958-04-17 (61 years)")
 
 
 async def test_a_trace_is_written_without_patient_data(tmp_path: Path) -> None:
@@ -153,6 +154,8 @@ async def test_langgraph_json_names_a_graph_that_runs(tmp_path: Path, monkeypatc
 
 async def test_a_wrong_day_from_langgraphs_tools_is_told(tmp_path: Path) -> None:
     async with open_source(CHART, Settings()) as source:
-        graph = wire.build(wire._stages(wire._Charts(source, settings(tmp_path), None), settings(tmp_path), None, None))
+        graph = wire.build(
+            wire._stages(wire._Charts(source, settings(tmp_path), None), settings(tmp_path), Rules(), None)
+        )
         with pytest.raises(UserError, match="2024-05-31, not 'soon'"):
             await graph.ainvoke({"question": "q?", "patient": MARIA, "as_of": "soon"})

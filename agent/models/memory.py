@@ -1,0 +1,173 @@
+"""What a Gemma 3 model needs of memory, worked out from its configuration: weights, KV cache, and room to work.
+
+Arithmetic only, so that it is known before anything is loaded, and for machines that are not at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent.errors import ModelError
+
+__all__ = ["GIB", "Memory", "Plan", "Precision", "Shape", "check", "estimate", "gib", "kv_bytes", "shape"]
+
+GIB = 1024**3
+Precision = Literal["fp32", "bf16", "8bit", "4bit"]
+
+# Bytes of one weight of a quantized layer. NF4 with doubly quantized scales: 4 bits, and 8 + 32/256 bits for each 64
+# weights (Dettmers et al. 2023, QLoRA, section 3). 8-bit: one byte, and one scale of 4 bytes a row, too few to count.
+_QUANTIZED = {"8bit": 1.0, "4bit": 0.5 + (1 + 4 / 256) / 64}
+# What is left free: the allocator's fragments, CUDA's own context, and whatever else runs.
+_SPARE = 0.05
+CHUNK = 2048
+"""The most prompt tokens that go through the model at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The sizes that decide. `window` is how many tokens a sliding layer keeps; `full` counts the layers that keep all.
+
+    `dense` are the weights that quantization makes smaller, `kept` those that stay (embeddings, norms, vision).
+    """
+
+    dense: int
+    kept: int
+    layers: int
+    full: int
+    kv_heads: int
+    head_dim: int
+    window: int
+    context: int
+    vocab: int
+    widest: int
+    image_tokens: int = 0
+
+    @property
+    def parameters(self) -> int:
+        return self.dense + self.kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a model is to run: prompt and answer of at most `context` tokens, `batch` at once, `prefixes` bytes kept."""
+
+    precision: Precision = "bf16"
+    context: int = 8192
+    batch: int = 1
+    prefixes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Bytes: the weights, the KV cache of a full batch at full context, kept prefixes, and room to work in."""
+
+    weights: int
+    cache: int
+    prefixes: int
+    work: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.cache + self.prefixes + self.work
+
+
+def shape(config: Mapping[str, Any]) -> Shape:
+    """The shape of a Gemma 3 configuration, text or multimodal, with its defaults filled in (as `to_dict` gives it)."""
+    text = config.get("text_config") or config
+    vision = config.get("vision_config") or {}
+    hidden, layers, head = text["hidden_size"], text["num_hidden_layers"], text["head_dim"]
+    heads, kv, inner = text["num_attention_heads"], text["num_key_value_heads"], text["intermediate_size"]
+    types = text.get("layer_types") or ["full" if (n + 1) % 6 == 0 else "sliding" for n in range(layers)]
+    norms = layers * (4 * hidden + 2 * head) + hidden
+    return Shape(
+        dense=layers * (2 * hidden * head * (heads + kv) + 3 * hidden * inner),
+        kept=text["vocab_size"] * hidden + norms + _vision(vision, hidden),
+        layers=layers,
+        full=sum(kind.startswith("full") for kind in types),
+        kv_heads=kv,
+        head_dim=head,
+        window=text.get("sliding_window") or text["max_position_embeddings"],
+        context=text["max_position_embeddings"],
+        vocab=text["vocab_size"],
+        widest=2 * inner + 6 * hidden,
+        image_tokens=int(config.get("mm_tokens_per_image") or 0) if vision else 0,
+    )
+
+
+def _vision(vision: Mapping[str, Any], hidden: int) -> int:
+    """The weights of SigLIP's encoder without its head, and of Gemma 3's projector."""
+    if not vision:
+        return 0
+    width, inner, patch = vision["hidden_size"], vision["intermediate_size"], vision["patch_size"]
+    layer = 4 * (width * width + width) + 2 * width * inner + inner + width + 4 * width
+    patches = (vision["image_size"] // patch) ** 2
+    embedding = (vision.get("num_channels") or 3) * patch * patch * width + width + patches * width
+    return int(vision["num_hidden_layers"] * layer + embedding + 2 * width + width * hidden + width)
+
+
+def kv_bytes(of: Shape, tokens: int, width: int = 2) -> int:
+    """The KV cache of one question of so many tokens; sliding layers keep no more than their window."""
+    kept = of.full * tokens + (of.layers - of.full) * min(tokens, of.window)
+    return 2 * kept * of.kv_heads * of.head_dim * width
+
+
+def estimate(of: Shape, plan: Plan) -> Memory:
+    """What a plan needs. Activations stay in 16 bits when weights are quantized."""
+    width = 4 if plan.precision == "fp32" else 2
+    return Memory(
+        weights=int(of.dense * _QUANTIZED.get(plan.precision, width)) + of.kept * width,
+        cache=plan.batch * kv_bytes(of, plan.context, width),
+        prefixes=plan.prefixes,
+        work=_work(of, plan, width),
+    )
+
+
+def _work(of: Shape, plan: Plan, width: int) -> int:
+    """One chunk of a prompt through the widest layer, the old and new cache of a layer that grows, and the logits."""
+    chunk = min(plan.context, CHUNK) * of.widest * width
+    growing = plan.batch * 2 * plan.context * of.kv_heads * of.head_dim * width
+    return int(chunk + growing + plan.batch * of.vocab * 8)
+
+
+def check(of: Shape, plan: Plan, free: int, where: str) -> Memory:
+    """The memory of a plan that fits into `free` bytes. Raises ModelError that says what would fit."""
+    need = estimate(of, plan)
+    if need.total <= free * (1 - _SPARE):
+        return need
+    raise ModelError(
+        f"not enough memory: {plan.precision} weights, {plan.batch} at once and a context of {plan.context} tokens "
+        f"need {gib(need.total)} GiB ({gib(need.weights)} of them weights), and {where} has {gib(free)} GiB free; "
+        f"{_remedy(of, plan, int(free * (1 - _SPARE)))}"
+    )
+
+
+def _remedy(of: Shape, plan: Plan, room: int) -> str:
+    """The plan nearest to the one asked for that fits: first fewer kept prefixes and questions, then less precision."""
+    order: tuple[Precision, ...] = ("fp32", "bf16", "8bit", "4bit")
+    sizes = [(plan.batch, plan.context), (1, plan.context), *((1, shorter) for shorter in _shorter(plan.context))]
+    for precision in order[order.index(plan.precision) :]:
+        for batch, context in sizes:
+            other = Plan(precision=precision, context=context, batch=batch)
+            if (need := estimate(of, other)).total <= room:
+                return f"{_changes(plan, other)} would fit ({gib(need.total)} GiB)"
+    least = estimate(of, Plan(precision="4bit", context=2048)).total
+    return f"even 4bit weights need {gib(least)} GiB: use a smaller variant, or a machine or model server with more"
+
+
+def _shorter(context: int) -> list[int]:
+    return [c for c in (32_768, 16_384, 8192, 4096, 2048) if c < context]
+
+
+def _changes(plan: Plan, other: Plan) -> str:
+    changed = [f"{other.precision} weights"] if other.precision != plan.precision else []
+    changed += ["one question at once"] if other.batch != plan.batch else []
+    changed += [f"a context of {other.context} tokens"] if other.context != plan.context else []
+    changed += ["no kept prefixes"] if plan.prefixes else []
+    return ", ".join(changed)
+
+
+def gib(number: float) -> str:
+    """Bytes as GiB, with the digits that mean something."""
+    return f"{number / GIB:.1f}" if number >= GIB / 10 else f"{number / GIB:.3f}"

@@ -1,0 +1,146 @@
+"""Build llama.cpp's own server, or a virtual environment with llama-cpp-python's, for the tests that ask them.
+
+`python -m tools.peers.make_llama` builds the first, `python -m tools.peers.make_llama --python` the second; both
+come from llama-cpp-python's source distribution, and take ten minutes or so on two cores. A second run finds what
+is there and does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tools import make_venv
+from tools.peers.make_sekmet import PeerMissing
+
+__all__ = ["FOLDER", "main", "make_python", "make_server", "python", "server"]
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".venv" / "peers" / "llama"
+PINS = Path(__file__).with_name("llama.txt")
+STAMP = "pins.txt"
+SERVER_STAMP = "server-pins.txt"
+
+# Its AMX path crashes on processors that announce AMX inside a virtual machine: the native choice is left out.
+_SETS = {"avx2": "AVX2", "fma": "FMA", "f16c": "F16C", "avx512f": "AVX512", "avx512_vnni": "AVX512_VNNI"}
+_PARTS = {
+    "CMAKE_BUILD_TYPE": "Release",
+    "CMAKE_CXX_FLAGS_RELEASE": "-O2",
+    "BUILD_SHARED_LIBS": "OFF",
+    "LLAMA_BUILD_APP": "OFF",
+    "LLAMA_BUILD_EXAMPLES": "OFF",
+    "LLAMA_BUILD_TESTS": "OFF",
+    "LLAMA_BUILD_UI": "OFF",
+    "LLAMA_OPENSSL": "OFF",
+    "LLAMA_USE_PREBUILT_UI": "OFF",  # else the build downloads it
+}
+
+
+def python(folder: Path = FOLDER) -> Path | None:
+    """The Python of the environment where llama-cpp-python is installed as pinned."""
+    return _there(folder / "bin" / "python", folder / STAMP)
+
+
+def server(folder: Path = FOLDER) -> Path | None:
+    """llama.cpp's own server, where it is built as pinned."""
+    return _there(folder / "llama-server", folder / SERVER_STAMP)
+
+
+def _there(command: Path, stamp: Path) -> Path | None:
+    return command if command.exists() and stamp.exists() and stamp.read_bytes() == PINS.read_bytes() else None
+
+
+def make_python(folder: Path = FOLDER) -> Path:
+    """The environment's Python, made where it is missing or pinned otherwise. Raises PeerMissing."""
+    ready = python(folder)
+    if ready is not None:
+        return ready
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if make_venv.main([str(folder)]):
+        raise PeerMissing(f"no virtual environment could be made in {folder}")
+    command = folder / "bin" / "python"
+    options = " ".join(f"-D{name}={value}" for name, value in _processor().items())
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(PINS)]
+    _ran([str(command), *install], "llama-cpp-python could not be installed", {"CMAKE_ARGS": options})
+    (folder / STAMP).write_bytes(PINS.read_bytes())
+    return command
+
+
+def make_server(folder: Path = FOLDER) -> Path:
+    """The server's command, built where it is missing or pinned otherwise. Raises PeerMissing."""
+    ready = server(folder)
+    if ready is not None:
+        return ready
+    if shutil.which("cmake") is None:
+        raise PeerMissing("llama.cpp is built with cmake and a C++ compiler: install them first")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="llama-") as scratch:
+        source, build = _source(Path(scratch)), Path(scratch) / "build"
+        options = [f"-D{name}={value}" for name, value in {**_PARTS, **_processor()}.items()]
+        _ran(["cmake", "-S", str(source), "-B", str(build), *options], "llama.cpp could not be configured")
+        jobs = str(os.cpu_count() or 1)
+        _ran(["cmake", "--build", str(build), "--target", "llama-server", "-j", jobs], "llama.cpp could not be built")
+        shutil.copy2(build / "bin" / "llama-server", folder / "llama-server")
+    (folder / SERVER_STAMP).write_bytes(PINS.read_bytes())
+    return folder / "llama-server"
+
+
+def _source(scratch: Path) -> Path:
+    """The tree of llama.cpp that lies in the source distribution."""
+    wanted = _requirement()
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", ":all:", "-d", str(scratch)]
+    _ran([sys.executable, "-m", "pip", "download", *options, wanted], f"{wanted} could not be had")
+    archive = next(iter(scratch.glob("*.tar.gz")), None)
+    if archive is None:
+        raise PeerMissing(f"{wanted} has no source distribution")
+    with tarfile.open(archive) as packed:
+        packed.extractall(scratch, members=_vendored(packed), filter="data")
+    return next(scratch.glob("*/vendor/llama.cpp"))
+
+
+def _requirement() -> str:
+    lines = (line.strip() for line in PINS.read_text().splitlines())
+    return next(line for line in lines if line.startswith("llama-cpp-python")).replace("[server]", "")
+
+
+def _vendored(packed: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    return (member for member in packed.getmembers() if "/vendor/llama.cpp/" in member.name)
+
+
+def _processor() -> Mapping[str, str]:
+    """Options for this processor; its makers' defaults where the system does not tell what it can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return {}
+    flags = next((line for line in lines if line.startswith("flags")), "").split()
+    known = {f"GGML_{name}": "ON" for flag, name in _SETS.items() if flag in flags}
+    return {"GGML_NATIVE": "OFF", **known} if known else {}
+
+
+def _ran(command: Sequence[str], failing: str, more: Mapping[str, str] | None = None) -> None:
+    """Out of the way of other work: it takes long."""
+    gentle = ["nice", "-n", "19", *command] if shutil.which("nice") else [*command]
+    ended = subprocess.run(gentle, capture_output=True, text=True, env={**os.environ, **(more or {})})
+    if ended.returncode:
+        raise PeerMissing(f"{failing}: {(ended.stderr or ended.stdout).strip()[-500:]}")
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit code."""
+    try:
+        print(make_python() if "--python" in arguments else make_server())
+    except PeerMissing as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

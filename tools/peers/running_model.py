@@ -1,0 +1,109 @@
+"""Starting a model server on a free port of this machine, waiting until its weights are loaded, and stopping it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tools.peers import make_llama
+from tools.peers.make_sekmet import PeerMissing
+from tools.peers.running import _free_port as free_port
+
+__all__ = ["MODELS", "llama_cpp", "llama_cpp_python", "weights"]
+
+START_SECONDS = 120.0
+_WHOLE = ("--swa-full",)
+"""Keeps the whole KV cache of layers with a sliding window: without it Gemma 3 reuses little of a prompt."""
+THREADS = 1
+"""Two that wait for each other on busy cores take many times as long as one."""
+CONTEXT = 4096
+MODELS = "CHARTLINE_TEST_MODELS"
+"""The variable that names the folder of small real models; they are no part of the project."""
+
+
+def weights(name: str) -> Path:
+    """The file of a small real model, such as `gemma3-270m`. Raises PeerMissing where it is not on this machine."""
+    folder = Path(os.environ.get(MODELS) or Path.home() / ".cache" / "chartline-models").expanduser()
+    file = folder / f"{name}.gguf"
+    if not file.is_file():
+        raise PeerMissing(f"no {file.name} in {folder}; {MODELS} names the folder of small real models")
+    return file
+
+
+@contextmanager
+def llama_cpp(model: Path, *, context: int = CONTEXT, slots: int = 2, key: str = "") -> Iterator[str]:
+    """llama.cpp's own server; its base URL. `context` is of each slot. Raises PeerMissing, RuntimeError."""
+    command = _there(make_llama.server(), "")
+    port = free_port()
+    size = ["-c", str(context * slots), "-np", str(slots), "-t", str(THREADS)]
+    arguments = ["-m", str(model), "--host", "127.0.0.1", "--port", str(port), "--jinja", "--no-webui", *_WHOLE, *size]
+    with _running([str(command), *arguments, *(["--api-key", key] if key else [])], f"http://127.0.0.1:{port}/health"):
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextmanager
+def llama_cpp_python(model: Path, *, context: int = CONTEXT) -> Iterator[str]:
+    """llama-cpp-python's server, which serves one request after another. Raises PeerMissing, RuntimeError."""
+    python = _there(make_llama.python(), "--python")
+    port = free_port()
+    size = ["--n_ctx", str(context), "--n_threads", str(THREADS)]
+    # By default a second request ends the first one's answer.
+    arguments = [
+        "--model",
+        str(model),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--interrupt_requests",
+        "False",
+        *size,
+    ]
+    with _running([str(python), "-m", "llama_cpp.server", *arguments], f"http://127.0.0.1:{port}/v1/models"):
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+def _there(made: Path | None, option: str) -> Path:
+    if made is None:
+        raise PeerMissing(f"it is not built here; `python -m tools.peers.make_llama {option}".rstrip() + "` does that")
+    return made
+
+
+@contextmanager
+def _running(command: Sequence[str], url: str) -> Iterator[None]:
+    """The process while the block lasts. Raises RuntimeError with its last words if it does not answer."""
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said) as process,
+    ):
+        try:
+            if not _answers(process, url):
+                said.seek(0)
+                raise RuntimeError(f"{Path(command[0]).name} did not start: {said.read()[-2000:]}")
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _answers(process: subprocess.Popen[bytes], url: str) -> bool:
+    """Whether it answers with 200: 503 is said while the weights are loading."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
+                return True
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    return False
