@@ -6,12 +6,13 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 
-from agent.retrieve.gather import Gather, grouped, usable, within
+from agent.retrieve.gather import Gather
 from agent.types import Anchor, Ask, Target
 from fhir_tools import compute, wording
 from fhir_tools.cards import event_card, list_card
 from fhir_tools.codes import names_of
 from fhir_tools.dates import Window
+from fhir_tools.records import grouped, usable, within
 from fhir_tools.types import Card, Computation, Fact, Interval, Kind, Quantity
 
 __all__ = ["Extra", "anchored", "facts_of_target", "happenings", "stay_length"]

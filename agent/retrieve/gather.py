@@ -9,33 +9,16 @@ from typing import Any
 
 from agent.chart import Chart
 from agent.types import Absence, Evidence, Target
-from fhir_tools import compute, dates, medications, wording
+from fhir_tools import compute, dates, medications
 from fhir_tools.cards import Marks
-from fhir_tools.dates import Window
 from fhir_tools.errors import SourceError
 from fhir_tools.facts import KIND_TYPES, facts_of
 from fhir_tools.following import INCLUDES, named, read_drugs
 from fhir_tools.query import escape
-from fhir_tools.types import Card, Concept, Fact, Kind, Mark, Query, Reference, Search, SearchResult
+from fhir_tools.records import CODE_PARAMETER, MOST_CODES, by_ids, with_reasons
+from fhir_tools.types import Card, Fact, Kind, Mark, Query, Reference, Search, SearchResult
 
-__all__ = ["Gather", "grouped", "usable", "within"]
-
-_CODE_PARAMETER = {
-    "Observation": "combo-code",
-    "Condition": "code",
-    "MedicationRequest": "code",
-    "MedicationStatement": "code",
-    "MedicationAdministration": "code",
-    "MedicationDispense": "code",
-    "AllergyIntolerance": "code",
-    "Immunization": "vaccine-code",
-    "Procedure": "code",
-    "DiagnosticReport": "code",
-    "ServiceRequest": "code",
-}
-_MOST_CODES = 40
-_LINKED = frozenset(t for types in KIND_TYPES.values() for t in types) - {"Patient"}
-"""Types that a reason or a stay may be of, and that are searched by patient."""
+__all__ = ["Gather"]
 
 
 class Gather:
@@ -157,7 +140,7 @@ class Gather:
             if name in self.chart.catalogue.missing:
                 continue
             if name == "Observation" and codes:
-                queries.append(self.query(name, ("combo-code", ",".join(codes[:_MOST_CODES]))))
+                queries.append(self.query(name, ("combo-code", ",".join(codes[:MOST_CODES]))))
             elif name != "Patient":
                 queries.append(self.query(name, ("_summary", "count")))
         return await self.proofs(queries)
@@ -198,13 +181,13 @@ class Gather:
         """The searches that bring the records of some concepts, or of all."""
         include = (INCLUDES[name],) if name in INCLUDES and self._may_link(name) else ()
         codings = [c for e in entries for c in e.concept.codings[:1]]
-        if not narrow or name not in _CODE_PARAMETER or len(codings) < len(entries) or len(codings) > _MOST_CODES:
+        if not narrow or name not in CODE_PARAMETER or len(codings) < len(entries) or len(codings) > MOST_CODES:
             return (self.query(name, *include),)
         tokens = [f"{escape(c.system)}|{escape(c.code)}" if c.system else escape(c.code) for c in codings]
         focus = self.chart.focus
         if focus and name == "Observation" and set(tokens) <= set(focus.own):
             return (focus.query(self.chart.patient),)  # was read with the catalogue
-        coded = self.query(name, (_CODE_PARAMETER[name], ",".join(tokens)))
+        coded = self.query(name, (CODE_PARAMETER[name], ",".join(tokens)))
         if not include:
             return (coded,)
         # `code` is of the record's own CodeableConcept: a drug named by reference or contained is not found by it (R4)
@@ -239,19 +222,11 @@ class Gather:
         linked = await self._linked(stays | reasons)
         if facts and facts[0].kind == "medication":
             facts = medications.judged(facts, linked, self.chart.as_of)
-        return tuple(_with_reasons(f, linked) for f in facts) if reasons else facts
+        return tuple(with_reasons(f, linked) for f in facts) if reasons else facts
 
     async def _linked(self, links: Collection[Reference]) -> dict[Reference, Fact]:
         """The first fact of each resource that is referred to, where the chart has it: many asked for at once."""
-        by_type: dict[str, list[str]] = {}
-        for link in sorted(links, key=str):
-            if link.type in _LINKED:
-                by_type.setdefault(link.type, []).append(link.id)
-        queries = [
-            self.query(name, ("_id", ",".join(ids[i : i + _MOST_CODES])))
-            for name, ids in by_type.items()
-            for i in range(0, len(ids), _MOST_CODES)
-        ]
+        queries = [self.query(name, ids) for name, ids in by_ids(links)]
         results = await asyncio.gather(*map(self.search, queries))
         return {f.reference: f for result in results for r in result.matches for f in facts_of(r)[:1]}
 
@@ -262,14 +237,6 @@ def _once(results: Iterable[SearchResult], kind: Kind) -> list[Fact]:
     return [f for r in found.values() for f in facts_of(r) if f.kind == kind]
 
 
-def _with_reasons(fact: Fact, linked: Mapping[Reference, Fact]) -> Fact:
-    """The fact with its reasons as concepts, each once; a reference that leads nowhere is none."""
-    told = fact.details.get("reason", ())
-    reasons = [linked[r].concept if isinstance(r, Reference) and r in linked else r for r in told]
-    known = {x.label.lower(): x for x in reasons if isinstance(x, Concept)}
-    return replace(fact, details={**fact.details, "reason": tuple(known.values())}) if told else fact
-
-
 def _catalogue_line(chart: Chart) -> str:
     kinds: dict[str, int] = {}
     for entry in chart.catalogue.entries:
@@ -278,23 +245,3 @@ def _catalogue_line(chart: Chart) -> str:
     told = "Also in the chart, concepts by kind: " + ", ".join(f"{k} {n}" for k, n in kinds.items())
     told += "; of the results, only those that may be what is asked about" if chart.focus else ""
     return told + (f"; not looked at: {', '.join(sorted(chart.waiting))}" if chart.waiting else "")
-
-
-def usable(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """Those that are facts: not in error, refuted, planned, cancelled, not done or unconfirmed."""
-    return tuple(f for f in facts if f.standing == "fact")
-
-
-def within(facts: Iterable[Fact], window: Window | None) -> tuple[Fact, ...]:
-    """Those that begin in the window; undated ones are in none."""
-    return tuple(f for f in facts if window is None or (f.when is not None and window.starts_in(f.when)))
-
-
-def grouped(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], ...]:
-    """The facts by what they are about (and in a family by whom), in order of first appearance."""
-    groups: dict[tuple[str, str], list[Fact]] = {}
-    for fact in facts:
-        relation = fact.details.get("relationship")
-        whose = relation.label if isinstance(relation, Concept) else ""
-        groups.setdefault((wording.label(fact.concept).lower(), whose), []).append(fact)
-    return tuple(tuple(g) for g in groups.values())

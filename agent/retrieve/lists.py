@@ -6,11 +6,12 @@ import re
 from dataclasses import replace
 
 from agent.retrieve.events import happenings, stay_length
-from agent.retrieve.gather import Gather, grouped, usable, within
+from agent.retrieve.gather import Gather
 from agent.types import Ask, Target
 from fhir_tools import compute, conditions, medications, wording
 from fhir_tools.cards import event_card, list_card
 from fhir_tools.dates import Window
+from fhir_tools.records import grouped, usable, within
 from fhir_tools.types import Card, Concept, Fact, Kind
 
 __all__ = ["is_relative", "keeps", "listed"]

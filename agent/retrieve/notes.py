@@ -6,12 +6,13 @@ import asyncio
 import re
 from dataclasses import replace
 
-from agent.retrieve.gather import Gather, usable, within
+from agent.retrieve.gather import Gather
 from agent.types import Ask, Target
 from fhir_tools import compute, wording
 from fhir_tools.dates import Window
 from fhir_tools.documents import Document, Found, find, read_document
 from fhir_tools.facts import KIND_TYPES, facts_of
+from fhir_tools.records import usable, within
 from fhir_tools.types import Card, Mark, Query
 
 __all__ = ["quoted"]

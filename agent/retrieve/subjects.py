@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.retrieve.events import Extra, facts_of_target, happenings, stay_length
-from agent.retrieve.gather import Gather, usable, within
+from agent.retrieve.gather import Gather
 from agent.retrieve.lists import is_relative, keeps
 from agent.retrieve.person import age_text, birth_of
 from agent.types import Ask, Target
@@ -17,6 +17,7 @@ from fhir_tools import compute, medications, wording
 from fhir_tools.cards import event_card, measurement_card
 from fhir_tools.cards.measurement import numbers_of
 from fhir_tools.dates import Window
+from fhir_tools.records import usable, within
 from fhir_tools.types import Card, Fact, Interval, Missing, Quantity
 
 __all__ = ["subject"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
@@ -11,9 +10,10 @@ from fhir_tools import compute, dates, following, medications
 from fhir_tools.cards import Marks
 from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.facts import facts_of
+from fhir_tools.records import usable
 from fhir_tools.types import Concept, Fact, Interval, Kind, Mark, Query, Reference, Search
 
-__all__ = ["DATED", "Reader", "usable"]
+__all__ = ["DATED", "Reader"]
 
 DATED = {
     "Observation": "date",
@@ -28,11 +28,6 @@ DATED = {
 """The search parameter of each type's clinical time (R4 search parameter registry)."""
 
 _AT_ONCE = 50
-
-
-def usable(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """The facts that happened or stand: no errors, refuted, planned, cancelled or not-done ones."""
-    return tuple(f for f in facts if f.standing == "fact")
 
 
 class Reader:

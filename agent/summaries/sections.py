@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from agent.summaries import lines, plain
 from agent.summaries.lines import line, marks_of
-from agent.summaries.reading import Reader, usable
+from agent.summaries.reading import Reader
 from agent.summaries.types import Drafted, Note, Sketch
 from agent.types import Claim, Op
 from fhir_tools import compute, wording
@@ -15,6 +15,7 @@ from fhir_tools.cards import event_card
 from fhir_tools.conditions import ongoing
 from fhir_tools.facts import facts_of
 from fhir_tools.medications import taken
+from fhir_tools.records import usable
 from fhir_tools.types import Card, Fact, Interval, Query
 
 __all__ = [

@@ -12,11 +12,12 @@ from datetime import date, datetime
 from agent.summaries import lines, sections
 from agent.summaries.lines import line
 from agent.summaries.plots import plot_of
-from agent.summaries.reading import Reader, usable
+from agent.summaries.reading import Reader
 from agent.summaries.sections import absent, by_concept, listed
 from agent.summaries.types import Drafted, Note, Sketch
 from fhir_tools import wording
 from fhir_tools.cards import event_card, measurement_card
+from fhir_tools.records import usable
 from fhir_tools.types import Fact, Interval, Kind, Query
 
 __all__ = ["since_last_visit"]

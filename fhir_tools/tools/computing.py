@@ -15,11 +15,12 @@ from fhir_tools.cards.measurement import numbers_of
 from fhir_tools.dates import Window
 from fhir_tools.errors import NeedError
 from fhir_tools.facts import facts_of
+from fhir_tools.records import usable, within
 from fhir_tools.tools.arguments import Day, Windowed
 from fhir_tools.tools.bench import Bench
 from fhir_tools.tools.finding import Words, look_up, not_there
 from fhir_tools.tools.ledger import Ledger
-from fhir_tools.tools.reading import Reader, usable, within
+from fhir_tools.tools.reading import Reader
 from fhir_tools.tools.showing import analytes, bounded, mass_of
 from fhir_tools.tools.types import Found, Show, Tool
 from fhir_tools.types import Card, Computation, Fact, Interval, Kind, Quantity

@@ -14,11 +14,12 @@ from fhir_tools.cards import event_card
 from fhir_tools.codes import names_of
 from fhir_tools.dates import Window
 from fhir_tools.errors import NeedError
+from fhir_tools.records import usable, within
 from fhir_tools.tools.arguments import Arguments, Windowed
 from fhir_tools.tools.bench import Bench
 from fhir_tools.tools.ledger import Ledger
 from fhir_tools.tools.naming import Meant, coded_label, likely_kinds, meant
-from fhir_tools.tools.reading import Reader, usable, within
+from fhir_tools.tools.reading import Reader
 from fhir_tools.tools.showing import EACH, analytes, bounded, bounded_lines, many_card, subject_card
 from fhir_tools.tools.types import Absent, Found, Show, Tool
 from fhir_tools.types import KINDS, Card, Fact, Kind, Mark, Search

@@ -7,38 +7,18 @@ lexicon knows under the words, then labels that hold every word, then the spelli
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fhir_tools import wording
 from fhir_tools.catalogue import CatalogueEntry
-from fhir_tools.codes import Matcher, Mention, names_of, words_of
+from fhir_tools.codes import Matcher, Mention, words_of
+from fhir_tools.meaning import KIND_ORDER, PREFERRED, entries_meant, is_image
 from fhir_tools.types import Kind
 
 __all__ = ["Meant", "coded_label", "likely_kinds", "meant"]
 
-_PREFERRED: Mapping[str, tuple[Kind, ...]] = {
-    "lab": ("measurement", "social", "report", "procedure"),
-    "condition": ("condition",),
-    "icd10": ("condition",),
-    "drug": ("medication",),
-    "drug_class": ("medication",),
-    "vaccine": ("immunization",),
-    "allergen": ("allergy",),
-    "procedure": ("procedure", "imaging", "report"),
-    "modality": ("imaging", "report", "procedure"),
-    "body_site": ("imaging", "report", "procedure"),
-    "document": ("document", "report"),
-    "encounter": ("encounter",),
-    "relationship": ("family",),
-}
-_KIND_ORDER: tuple[Kind, ...] = (
-    "measurement", "social", "condition", "medication", "immunization", "allergy", "procedure", "imaging",
-    "report", "encounter", "document", "order", "careplan", "goal", "device", "patient", "family",
-)  # fmt: skip
-_SERIES = ("measurement", "social", "immunization", "allergy")
-"""Kinds in which one thing goes by several codes."""
 _STOP = frozenset(
     "all any last latest first previous recent current active result results test tests level levels value values "
     "history of the and or for in on with my her his record records lab labs count number most date dates".split()
@@ -84,7 +64,7 @@ def likely_kinds(text: str, matcher: Matcher) -> tuple[Kind, ...]:
     """
     words = words_of(text)
     mentions = matcher.mentions(words, [False] * len(words), _STOP)
-    found = dict.fromkeys(k for m in mentions for c in m.classes for k in _PREFERRED.get(c.kind, ()))
+    found = dict.fromkeys(k for m in mentions for c in m.classes for k in PREFERRED.get(c.kind, ()))
     return (*found, "family") if "condition" in found else tuple(found)
 
 
@@ -121,15 +101,11 @@ def _groups(part: str, kind: Kind | None, matcher: Matcher) -> list[tuple[Mentio
 def _joined(mentions: Sequence[Mention]) -> list[tuple[Mention, ...]]:
     groups: list[tuple[Mention, ...]] = []
     for m in mentions:
-        if groups and _is_image(m) and _is_image(groups[-1][-1]):
+        if groups and is_image(m) and is_image(groups[-1][-1]):
             groups[-1] = (*groups[-1], m)
         else:
             groups.append((m,))
     return groups
-
-
-def _is_image(mention: Mention) -> bool:
-    return not mention.entries and bool({c.kind for c in mention.classes} & {"modality", "body_site"})
 
 
 def _thing(mentions: Sequence[Mention], kind: Kind | None, matcher: Matcher) -> Meant:
@@ -164,70 +140,16 @@ def _near(words: str, kinds: tuple[Kind, ...], matcher: Matcher) -> tuple[str, .
 def _kinds(mentions: Iterable[Mention]) -> tuple[Kind, ...]:
     """The kinds of record in which the words can be meant, likeliest first; a relative's only where asked for."""
     likely = [e.kind for m in mentions for e in m.entries]
-    likely += [k for m in mentions for c in m.classes for k in _PREFERRED.get(c.kind, ())]
-    ordered = sorted(dict.fromkeys(likely), key=_KIND_ORDER.index)
+    likely += [k for m in mentions for c in m.classes for k in PREFERRED.get(c.kind, ())]
+    ordered = sorted(dict.fromkeys(likely), key=KIND_ORDER.index)
     return tuple(k for k in ordered if k != "family") or tuple(ordered)
 
 
 def _of_all(mentions: Sequence[Mention], kinds: Sequence[Kind], matcher: Matcher) -> list[CatalogueEntry]:
     """The entries that every one of the mentions means, in catalogue order."""
-    sets = [{(e.kind, e.key) for e in _entries(m, kinds, matcher)} for m in mentions]
+    sets = [{(e.kind, e.key) for e in entries_meant(m, kinds, matcher)} for m in mentions]
     keys = set.intersection(*sets)
     return [e for e in matcher.catalogue.entries if (e.kind, e.key) in keys]
-
-
-def _entries(mention: Mention, kinds: Sequence[Kind], matcher: Matcher) -> list[CatalogueEntry]:
-    """The chart's concepts that a mention means, kind by kind: its very label where there is one, else by meaning."""
-    found: list[CatalogueEntry] = []
-    for kind in kinds:
-        exact = [e for e in mention.entries if e.kind == kind]
-        if any(_is_code(mention, e) for e in exact):
-            found += exact
-            continue
-        by_meaning = _by_meaning(mention, kind, matcher)
-        if kind in _SERIES and exact:
-            same = {c for e in exact for c in matcher.classes_of(e)}
-            found += [*exact, *(e for e in matcher.entries_of(same, (kind,)) if matcher.classes_of(e) & same)]
-        elif exact and kind == "medication" and any(c.kind in ("drug", "drug_class") for c in mention.classes):
-            found += [*exact, *by_meaning]
-        else:
-            found += exact or by_meaning
-    return found
-
-
-def _is_code(mention: Mention, entry: CatalogueEntry) -> bool:
-    codes = {n for c in entry.concept.codings for n in names_of(c.code)}
-    return any(mention.words == code or mention.words.endswith(f" {code}") for code in codes)
-
-
-def _by_meaning(mention: Mention, kind: Kind, matcher: Matcher) -> list[CatalogueEntry]:
-    """By the lexicon's meanings: the thing itself before a panel's parts; else labels that hold a term for it."""
-    classes = {(c.kind, c.id) for c in mention.classes}
-    if kind == "medication":
-        return _drugs(mention, classes, matcher)
-    if kind == "allergy":  # a substance is a drug or a class of drugs as well
-        terms = {t for c in mention.classes if c.kind == "allergen" for t in c.terms}
-        classes |= {(e.kind, e.id) for t in terms for e in matcher.lexicon.lookup(t, ("drug", "drug_class"))}
-    entries = matcher.entries_of(classes, (kind,))
-    if kind in ("measurement", "social", "immunization"):
-        return [e for e in entries if matcher.classes_of(e) & classes] or list(entries)
-    if entries:
-        return list(entries)
-    named = [t for c in mention.classes if kind in _PREFERRED.get(c.kind, ()) for t in c.terms if len(t) > 4]
-    return [e for t in named for e in matcher.by_words(t, (kind,))]
-
-
-def _drugs(mention: Mention, classes: set[tuple[str, str]], matcher: Matcher) -> list[CatalogueEntry]:
-    """A brand that the chart writes is that brand; else the ingredients: all of them for a combination."""
-    if mention.words not in {i for _, i in classes}:
-        branded = matcher.by_words(mention.words, ("medication",))
-        if branded:
-            return list(branded)
-    combined = next((c.attributes["ingredients"] for c in mention.classes if c.attributes.get("ingredients")), "")
-    if combined:
-        whole = {("drug", d) for d in combined.split("|")}
-        return [e for e in matcher.catalogue.of("medication") if whole <= matcher.classes_of(e)]
-    return list(matcher.entries_of(classes, ("medication",)))
 
 
 def _best(entries: Sequence[CatalogueEntry], kinds: Sequence[Kind]) -> tuple[CatalogueEntry, ...]:

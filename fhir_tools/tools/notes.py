@@ -17,10 +17,11 @@ from fhir_tools.documents import Found as Mention
 from fhir_tools.errors import NeedError
 from fhir_tools.facts import KIND_TYPES, facts_of
 from fhir_tools.lexicon import Entry, lexicon, normalise
+from fhir_tools.records import usable, within
 from fhir_tools.tools.arguments import Arguments, Windowed
 from fhir_tools.tools.bench import Bench
 from fhir_tools.tools.ledger import Ledger
-from fhir_tools.tools.reading import Reader, usable, within
+from fhir_tools.tools.reading import Reader
 from fhir_tools.tools.showing import bounded
 from fhir_tools.tools.types import Absent, Found, Show, Tool
 from fhir_tools.types import Card, Kind, Mark, Query, Search, Span

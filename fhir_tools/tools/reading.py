@@ -8,37 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from fhir_tools import compute, medications, wording
-from fhir_tools.dates import Window
+from fhir_tools import compute, medications
 from fhir_tools.errors import NeedError, SourceError
 from fhir_tools.facts import KIND_TYPES, facts_of
 from fhir_tools.following import INCLUDES, named, read_drugs
 from fhir_tools.query import escape
+from fhir_tools.records import CODE_PARAMETER, MOST_CODES, by_ids, with_reasons
 from fhir_tools.tools.bench import ELSEWHERE, Bench
-from fhir_tools.types import Concept, Fact, Kind, Query, Reference, Search, SearchResult
+from fhir_tools.types import Fact, Kind, Query, Reference, Search, SearchResult
 
-__all__ = ["Reader", "grouped", "usable", "within"]
+__all__ = ["Reader"]
 
 Resource = Mapping[str, Any]
-
-_CODE_PARAMETER = {
-    "Observation": "combo-code",
-    "Condition": "code",
-    "MedicationRequest": "code",
-    "MedicationStatement": "code",
-    "MedicationAdministration": "code",
-    "MedicationDispense": "code",
-    "AllergyIntolerance": "code",
-    "Immunization": "vaccine-code",
-    "Procedure": "code",
-    "DiagnosticReport": "code",
-    "ServiceRequest": "code",
-}
-_MOST_CODES = 40
-_LINKED = frozenset(t for types in KIND_TYPES.values() for t in types) - {"Patient"}
 
 
 class Reader:
@@ -97,7 +80,7 @@ class Reader:
         for name in dict.fromkeys(t for k in kinds for t in KIND_TYPES[k]):
             if name in self.bench.catalogue.missing or name == "Patient":
                 continue
-            coded = ("combo-code", ",".join(codes[:_MOST_CODES]))
+            coded = ("combo-code", ",".join(codes[:MOST_CODES]))
             queries.append(self.query(name, coded if name == "Observation" and codes else ("_summary", "count")))
         await asyncio.gather(*map(self.search, queries))
         return tuple(self.rows[str(q)] for q in queries)
@@ -120,7 +103,7 @@ class Reader:
         reasons = {r for f in facts for r in f.details.get("reason", ()) if isinstance(r, Reference)}
         linked = {f.reference: f for f in await self.linked(stays | reasons)} if stays or reasons else {}
         told = (*medications.judged(drugs, linked, self.bench.as_of), *(f for f in facts if f.kind != "medication"))
-        return compute.in_order(tuple(_with_reasons(f, linked) for f in told))
+        return compute.in_order(tuple(with_reasons(f, linked) for f in told))
 
     async def resource(self, reference: Reference) -> Resource | None:
         """One record of this chart; None where it could not be read. Raises NeedError for what is none of it.
@@ -137,15 +120,7 @@ class Reader:
 
     async def linked(self, links: Collection[Reference]) -> tuple[Fact, ...]:
         """The first fact of each record referred to that the chart has up to as_of, drugs named."""
-        by_type: dict[str, list[str]] = {}
-        for link in sorted(links, key=str):
-            if link.type in _LINKED:
-                by_type.setdefault(link.type, []).append(link.id)
-        queries = [
-            self.query(name, ("_id", ",".join(ids[i : i + _MOST_CODES])))
-            for name, ids in by_type.items()
-            for i in range(0, len(ids), _MOST_CODES)
-        ]
+        queries = [self.query(name, ids) for name, ids in by_ids(links)]
         results = await asyncio.gather(*map(self.search, queries))
         return await self.shown(r for result in results for r in result.matches)
 
@@ -166,15 +141,15 @@ class Reader:
         linked = self.bench.catalogue.linked
         include = (INCLUDES[name],) if name in INCLUDES and (linked is None or name in linked) else ()
         codings = [c for e in entries for c in e.concept.codings[:1]]
-        if not narrow or name not in _CODE_PARAMETER or len(codings) < len(entries) or len(codings) > _MOST_CODES:
+        if not narrow or name not in CODE_PARAMETER or len(codings) < len(entries) or len(codings) > MOST_CODES:
             return (self.query(name, *include),)
         value = ",".join(f"{escape(c.system)}|{escape(c.code)}" if c.system else escape(c.code) for c in codings)
         if not include:
-            return (self.query(name, (_CODE_PARAMETER[name], value)),)
+            return (self.query(name, (CODE_PARAMETER[name], value)),)
         # `code` is of the record's own CodeableConcept: a drug named by reference or contained is not found by it (R4)
         if linked is not None:
             return (self.query(name, *include),)
-        coded = self.query(name, (_CODE_PARAMETER[name], value))
+        coded = self.query(name, (CODE_PARAMETER[name], value))
         return coded, self.query(name, ("medication:missing", "false"), *include)
 
     async def _named(self, results: Sequence[SearchResult], kind: Kind) -> list[Fact]:
@@ -184,31 +159,3 @@ class Reader:
         if drugs.error:
             self.unread(Query(type="Medication"), drugs.error)
         return [named(f, drugs) for f in facts]
-
-
-def _with_reasons(fact: Fact, linked: Mapping[Reference, Fact]) -> Fact:
-    """The fact with its reasons as concepts, each once; a reference that leads nowhere is none."""
-    told = fact.details.get("reason", ())
-    reasons = [linked[r].concept if isinstance(r, Reference) and r in linked else r for r in told]
-    known = {x.label.lower(): x for x in reasons if isinstance(x, Concept)}
-    return replace(fact, details={**fact.details, "reason": tuple(known.values())}) if told else fact
-
-
-def usable(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """Those that are facts: not in error, refuted, planned, cancelled, not done or unconfirmed."""
-    return tuple(f for f in facts if f.standing == "fact")
-
-
-def within(facts: Iterable[Fact], window: Window | None) -> tuple[Fact, ...]:
-    """Those that begin in the window; undated ones are in none."""
-    return tuple(f for f in facts if window is None or (f.when is not None and window.starts_in(f.when)))
-
-
-def grouped(facts: Iterable[Fact]) -> tuple[tuple[Fact, ...], ...]:
-    """The facts by what they are about (and in a family by whom), in order of first appearance."""
-    groups: dict[tuple[str, str], list[Fact]] = {}
-    for fact in facts:
-        relation = fact.details.get("relationship")
-        whose = relation.label if isinstance(relation, Concept) else ""
-        groups.setdefault((wording.label(fact.concept).lower(), whose), []).append(fact)
-    return tuple(tuple(g) for g in groups.values())

@@ -11,11 +11,12 @@ from fhir_tools import addresses, compute, wording
 from fhir_tools.errors import NeedError, QueryError
 from fhir_tools.facts import KIND_TYPES, facts_of
 from fhir_tools.query import parameters
+from fhir_tools.records import usable
 from fhir_tools.tools.arguments import Arguments
 from fhir_tools.tools.bench import Bench
 from fhir_tools.tools.ledger import Ledger
 from fhir_tools.tools.notes import Record
-from fhir_tools.tools.reading import Reader, usable
+from fhir_tools.tools.reading import Reader
 from fhir_tools.tools.showing import bounded, many_card
 from fhir_tools.tools.types import Found, Show, Tool
 from fhir_tools.types import KINDS, Card, Fact, Kind, Reference, Search, SearchResult

@@ -9,8 +9,8 @@ from typing import Any
 
 from fhir_tools import compute, medications, wording
 from fhir_tools.cards import Marks, event_card, list_card, measurement_card
+from fhir_tools.records import grouped
 from fhir_tools.tools.bench import Bench
-from fhir_tools.tools.reading import grouped
 from fhir_tools.types import Card, Fact, Kind
 
 __all__ = [

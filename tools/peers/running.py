@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from fhir_tools.local import LocalStore
 from fhir_tools.types import Reference
 from tools.peers import make_medplum, make_sekmet
 
-__all__ = ["Peer", "SmartClient", "load", "medplum", "resources_of", "sekmet"]
+__all__ = ["Peer", "SmartClient", "free_port", "load", "medplum", "resources_of", "running", "sekmet"]
 
 START_SECONDS = 30.0
 CHUNK = 500
@@ -50,14 +50,14 @@ class SmartClient:
 def sekmet(clients: Sequence[SmartClient] = (), *, token_lifetime: int = 3600) -> Iterator[Peer]:
     """sekmet-fhir, empty: open to all, or to the SMART clients alone. Raises PeerMissing, RuntimeError."""
     command = make_sekmet.make()
-    port, key = _free_port(), secrets.token_urlsafe()
+    port, key = free_port(), secrets.token_urlsafe()
     with tempfile.TemporaryDirectory(prefix="sekmet-") as scratch:
         settings = _sekmet_settings(port, clients, key, token_lifetime)
         (Path(scratch) / "settings.yaml").write_text(json.dumps(settings))  # JSON is YAML
         peer = Peer(
             name="sekmet", base=settings["base_url"], headers={"Authorization": f"Bearer {key}"} if clients else {}
         )
-        with _running([str(command), "serve", "-c", "settings.yaml"], Path(scratch), f"{peer.base}/metadata"):
+        with running([str(command), "serve", "-c", "settings.yaml"], f"{peer.base}/metadata", folder=Path(scratch)):
             yield peer
 
 
@@ -84,28 +84,38 @@ def _sekmet_settings(port: int, clients: Sequence[SmartClient], key: str, lifeti
 def medplum() -> Iterator[Peer]:
     """Medplum's router over its in-memory repository, empty. Raises PeerMissing, RuntimeError."""
     node, script = make_medplum.make()
-    port = _free_port()
+    port = free_port()
     base = f"http://127.0.0.1:{port}/fhir"
-    with _running([str(node), str(script), str(port)], script.parent, f"{base}/Patient"):
+    with running([str(node), str(script), str(port)], f"{base}/Patient", folder=script.parent):
         # Its transactions want POST and give new ids; single PUTs keep them.
         yield Peer(name="medplum", base=base, transactions=False)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 @contextmanager
-def _running(command: Sequence[str], folder: Path, url: str) -> Iterator[None]:
-    """The process while the block lasts, up and answering. Raises RuntimeError with its last words if it does not."""
+def running(
+    command: Sequence[str],
+    url: str,
+    *,
+    folder: Path | None = None,
+    ready: Callable[[int], bool] = lambda status: status < 500,
+    seconds: float = START_SECONDS,
+) -> Iterator[None]:
+    """The process while the block lasts, once its answer from `url` has a `ready` status.
+
+    Raises RuntimeError with its last words if that takes longer than `seconds`.
+    """
     with (
         tempfile.TemporaryFile("w+") as said,
         subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said) as process,
     ):
         try:
-            if not _answers(process, url):
+            if not _answers(process, url, ready, seconds):
                 said.seek(0)
                 raise RuntimeError(f"{Path(command[0]).name} did not start: {said.read()[-2000:]}")
             yield
@@ -117,14 +127,15 @@ def _running(command: Sequence[str], folder: Path, url: str) -> Iterator[None]:
                 process.kill()
 
 
-def _answers(process: subprocess.Popen[bytes], url: str) -> bool:
-    end = time.monotonic() + START_SECONDS
+def _answers(process: subprocess.Popen[bytes], url: str, ready: Callable[[int], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:
-            if httpx.get(url, timeout=2, trust_env=False).status_code < 500:
+            if ready(httpx.get(url, timeout=5, trust_env=False).status_code):
                 return True
         except httpx.TransportError:
-            time.sleep(0.05)
+            pass
+        time.sleep(0.05)
     return False
 
 

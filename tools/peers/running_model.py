@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
 from tools.peers import make_llama
 from tools.peers.make_sekmet import PeerMissing
-from tools.peers.running import _free_port as free_port
+from tools.peers.running import free_port, running
 
 __all__ = ["MODELS", "llama_cpp", "llama_cpp_python", "weights"]
 
@@ -44,7 +39,8 @@ def llama_cpp(model: Path, *, context: int = CONTEXT, slots: int = 2, key: str =
     port = free_port()
     size = ["-c", str(context * slots), "-np", str(slots), "-t", str(THREADS)]
     arguments = ["-m", str(model), "--host", "127.0.0.1", "--port", str(port), "--jinja", "--no-webui", *_WHOLE, *size]
-    with _running([str(command), *arguments, *(["--api-key", key] if key else [])], f"http://127.0.0.1:{port}/health"):
+    whole = [str(command), *arguments, *(["--api-key", key] if key else [])]
+    with running(whole, f"http://127.0.0.1:{port}/health", ready=_loaded, seconds=START_SECONDS):
         yield f"http://127.0.0.1:{port}/v1"
 
 
@@ -66,7 +62,8 @@ def llama_cpp_python(model: Path, *, context: int = CONTEXT) -> Iterator[str]:
         "False",
         *size,
     ]
-    with _running([str(python), "-m", "llama_cpp.server", *arguments], f"http://127.0.0.1:{port}/v1/models"):
+    whole = [str(python), "-m", "llama_cpp.server", *arguments]
+    with running(whole, f"http://127.0.0.1:{port}/v1/models", ready=_loaded, seconds=START_SECONDS):
         yield f"http://127.0.0.1:{port}/v1"
 
 
@@ -76,34 +73,6 @@ def _there(made: Path | None, option: str) -> Path:
     return made
 
 
-@contextmanager
-def _running(command: Sequence[str], url: str) -> Iterator[None]:
-    """The process while the block lasts. Raises RuntimeError with its last words if it does not answer."""
-    with (
-        tempfile.TemporaryFile("w+") as said,
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said) as process,
-    ):
-        try:
-            if not _answers(process, url):
-                said.seek(0)
-                raise RuntimeError(f"{Path(command[0]).name} did not start: {said.read()[-2000:]}")
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _answers(process: subprocess.Popen[bytes], url: str) -> bool:
-    """Whether it answers with 200: 503 is said while the weights are loading."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
-                return True
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    return False
+def _loaded(status: int) -> bool:
+    """503 is said while the weights are loading."""
+    return status == 200

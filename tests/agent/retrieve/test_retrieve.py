@@ -9,12 +9,12 @@ import pytest
 
 from agent.chart import Chart
 from agent.retrieve import Gather, retrieve
-from agent.retrieve.gather import grouped, usable, within
 from agent.types import Evidence
 from agent.understand import understand
 from fhir_tools import demo
 from fhir_tools.conditions import ongoing
 from fhir_tools.dates import Window, of_any
+from fhir_tools.records import grouped, usable, within
 from fhir_tools.types import Reference
 from tests.agent.asking import Failing, condition, made_up, opened, order, result, store_of, visit
 
