@@ -74,7 +74,7 @@ def _remote(base: str, settings: Settings, *, alone: bool) -> Remote:
     )
     named = profile(settings.fhir_profile) if settings.fhir_profile else None
     granted = (lambda: auth.granted) if auth else None
-    launched = lambda: getattr(auth, "patient", None)  # noqa: E731  asked anew: a token may tell it late
+    launched = (lambda: auth.patient) if auth else (lambda: None)  # asked anew: a token may tell it late
     return Remote(http, profile=named, granted=granted, launched=launched, page_budget=settings.fhir_pages)
 
 

@@ -33,6 +33,11 @@ class FhirAuth(httpx.Auth):
 
     granted: Scopes | None
 
+    @property
+    def patient(self) -> str | None:
+        """The id of the one patient that the credentials are for; None where they are not bound to one."""
+        return None
+
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """One request with its credentials (httpx's contract)."""
         flow = self.flow(request) if origin_of(str(request.url)) == origin_of(self.base) else _plain(request)

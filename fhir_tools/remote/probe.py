@@ -175,7 +175,7 @@ class _Probe:
     async def _authenticated(self, statement: Statement, profile: Profile) -> Trials | None:
         """Trials with a patient, where one is there; what is asked for and what is granted is told."""
         await self._asked_for(statement)
-        patient = self.patient or getattr(self.auth, "patient", None)
+        patient = self.patient or (self.auth.patient if self.auth else None)
         trials = Trials(self.http, statement, profile, patient or "")
         try:
             status = (await trials.get(f"Patient/{patient}" if patient else "Patient?_count=1")).status
