@@ -9,13 +9,13 @@ from datetime import date
 from typing import Any
 
 from agent.chart import RESULTS, Chart
-from fhir_tools.aliases import Aliases, KnowsPatients, resolve_aliases
 from fhir_tools.catalogue import Catalogue, joined, of_person, read_catalogue, read_focused
 from fhir_tools.codes import Matcher
 from fhir_tools.errors import NotFound, UserError
 from fhir_tools.facts import KIND_TYPES
 from fhir_tools.focus import Focus
 from fhir_tools.scope import Scoped
+from fhir_tools.scope.aliases import Aliases, KnowsPatients, resolve_aliases
 from fhir_tools.servers import Servers
 from fhir_tools.source import CATALOGUE_OPERATION, Launched, Source
 from fhir_tools.types import KINDS, Kind, Query, Reference, Search, SearchResult

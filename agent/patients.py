@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.errors import NotFound, OperatorError, UserError
-from fhir_tools import addresses, query
-from fhir_tools.elements import strings
 from fhir_tools.local import LocalStore
+from fhir_tools.scope import addresses
+from fhir_tools.search import query
+from fhir_tools.search.elements import strings
 from fhir_tools.source import Launched, Source
 from fhir_tools.types import Query, Reference
 

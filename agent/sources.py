@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from agent.errors import UserError
 from agent.settings import Settings
-from fhir_tools import addresses
 from fhir_tools.local import LocalStore
+from fhir_tools.scope import addresses
 from fhir_tools.source import Source
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from fhir_tools import dates
 from fhir_tools.facts import CATALOGUE_ELEMENTS, KIND_TYPES, facts_of, is_enough
 from fhir_tools.focus import Focus
 from fhir_tools.following import INCLUDES, named, read_drugs
-from fhir_tools.match import tester
-from fhir_tools.query import check
+from fhir_tools.search.match import tester
+from fhir_tools.search.query import check
 from fhir_tools.source import CATALOGUE_OPERATION, Source
 from fhir_tools.types import Coding, Concept, Fact, Kind, Query, Reference, Search, SearchResult, Standing
 

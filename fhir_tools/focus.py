@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from fhir_tools.lexicon import Entry, fold, lexicon, normalise
-from fhir_tools.query import escape
+from fhir_tools.search.query import escape
 from fhir_tools.types import Query, Reference
 
 __all__ = ["Focus", "focus_on"]

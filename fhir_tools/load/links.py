@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from fhir_tools.errors import QueryError
 from fhir_tools.load.report import Notes
 from fhir_tools.local import LocalStore
-from fhir_tools.query import parse
+from fhir_tools.search.query import parse
 
 __all__ = ["Links", "base_of"]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fhir_tools.elements import inner, walk
 from fhir_tools.local.index import INNER, own_params
-from fhir_tools.match import linked, matches
-from fhir_tools.query import Param
+from fhir_tools.search.elements import inner, walk
+from fhir_tools.search.match import linked, matches
+from fhir_tools.search.query import Param
 
 if TYPE_CHECKING:
     from fhir_tools.local.finder import Finder

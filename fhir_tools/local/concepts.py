@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from fhir_tools.elements import literal
 from fhir_tools.facts import facts_of
+from fhir_tools.search.elements import literal
 from fhir_tools.types import Concept, Fact
 
 __all__ = ["ConceptIndex"]

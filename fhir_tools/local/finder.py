@@ -1,7 +1,7 @@
 """Finding the resources of one type that meet checked parameters.
 
 The index narrows to keys; where it cannot say all that a parameter means, the resources that are left
-are read and matched (`fhir_tools.match`). What the index says alone (patient, token, reference, date, string
+are read and matched (`fhir_tools.search.match`). What the index says alone (patient, token, reference, date, string
 prefix, `_id`, `_lastUpdated`) is never parsed.
 """
 
@@ -14,13 +14,13 @@ from typing import Any
 
 import orjson
 
-from fhir_tools.definitions import R4_TYPES, SearchParameter, parameters
-from fhir_tools.elements import fold, time_range
 from fhir_tools.local import chains
 from fhir_tools.local.index import ANY_SYSTEM, indexed_as, own_params
-from fhir_tools.match import asked_references, compare, matches
-from fhir_tools.query import Param
-from fhir_tools.values import asked_composite, asked_range, asked_token, asked_typed, unescape
+from fhir_tools.search.definitions import R4_TYPES, SearchParameter, parameters
+from fhir_tools.search.elements import fold, time_range
+from fhir_tools.search.match import asked_references, compare, matches
+from fhir_tools.search.query import Param
+from fhir_tools.search.values import asked_composite, asked_range, asked_token, asked_typed, unescape
 
 __all__ = ["Finder", "Found", "ReadBodies"]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fhir_tools.elements import PAST, time_range
 from fhir_tools.errors import QueryError
+from fhir_tools.search.elements import PAST, time_range
 from fhir_tools.types import Reference
 
 __all__ = ["Version", "versions"]

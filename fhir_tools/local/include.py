@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fhir_tools.control import Include
 from fhir_tools.local.finder import Finder, json_text
-from fhir_tools.match import linked
+from fhir_tools.search.control import Include
+from fhir_tools.search.match import linked
 
 __all__ = ["ROUNDS", "included"]
 

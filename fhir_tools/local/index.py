@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from fhir_tools.definitions import Path, SearchParameter, parameters
-from fhir_tools.elements import fold, inner, literal, ranges, strings, tokens, walk
+from fhir_tools.search.definitions import Path, SearchParameter, parameters
+from fhir_tools.search.elements import fold, inner, literal, ranges, strings, tokens, walk
 
 __all__ = [
     "ANY_SYSTEM",

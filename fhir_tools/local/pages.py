@@ -16,10 +16,10 @@ from typing import Any
 
 import orjson
 
-from fhir_tools.control import SortKey
 from fhir_tools.errors import QueryError
-from fhir_tools.order import rank, sort_value
-from fhir_tools.query import to_url
+from fhir_tools.search.control import SortKey
+from fhir_tools.search.order import rank, sort_value
+from fhir_tools.search.query import to_url
 from fhir_tools.types import Query
 
 __all__ = ["Place", "newest_key", "next_page", "read_place"]

@@ -7,16 +7,16 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fhir_tools.control import Control, SortKey, read_control, system_types
-from fhir_tools.definitions import R4_TYPES, parameters
-from fhir_tools.elements import fold, time_range
 from fhir_tools.local.finder import Finder, Found, ReadBodies, json_text
 from fhir_tools.local.include import ROUNDS, included
 from fhir_tools.local.index import is_indexed
 from fhir_tools.local.pages import newest_key, next_page, read_place
-from fhir_tools.order import rank, sort_value, sorted_by
-from fhir_tools.query import Param, check
-from fhir_tools.subset import subset
+from fhir_tools.search.control import Control, SortKey, read_control, system_types
+from fhir_tools.search.definitions import R4_TYPES, parameters
+from fhir_tools.search.elements import fold, time_range
+from fhir_tools.search.order import rank, sort_value, sorted_by
+from fhir_tools.search.query import Param, check
+from fhir_tools.search.subset import subset
 from fhir_tools.types import Query, SearchResult
 
 __all__ = ["ReadBodies", "run"]

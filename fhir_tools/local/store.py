@@ -16,13 +16,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from fhir_tools.definitions import parameters
-from fhir_tools.elements import literal, strings, time_range
 from fhir_tools.errors import NotFound, QueryError, SourceError, UserError
 from fhir_tools.local import schema, search
 from fhir_tools.local.concepts import ConceptIndex
 from fhir_tools.local.history import Version, versions
 from fhir_tools.local.index import INDEX_VERSION, Indexer, patient_of
+from fhir_tools.search.definitions import parameters
+from fhir_tools.search.elements import literal, strings, time_range
 from fhir_tools.source import CATALOGUE_OPERATION
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 
@@ -93,7 +93,7 @@ class LocalStore:
         return _parsed(row[3], row[0], row[1])
 
     async def search(self, query: Query) -> SearchResult:
-        """Run a search (see `fhir_tools.query`). Raises QueryError for what cannot be run as written."""
+        """Run a search (see `fhir_tools.search.query`). Raises QueryError for what cannot be run as written."""
         self._flush()
         return search.run(self._db, query, self._bodies)
 

@@ -11,7 +11,7 @@ import orjson
 
 from fhir_tools.errors import NotFound, ScopeError, SourceError
 from fhir_tools.http import Http, Response, issue_codes
-from fhir_tools.query import R4_TYPES
+from fhir_tools.search.query import R4_TYPES
 
 __all__ = ["Answer", "ask", "refusal"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from fhir_tools.control import Include, read_control
 from fhir_tools.errors import NotFound
-from fhir_tools.match import linked
-from fhir_tools.query import R4_TYPES
 from fhir_tools.remote.unite import Union
+from fhir_tools.search.control import Include, read_control
+from fhir_tools.search.match import linked
+from fhir_tools.search.query import R4_TYPES
 from fhir_tools.types import Reference
 
 __all__ = ["Following"]

@@ -12,10 +12,10 @@ from fhir_tools.errors import QueryError
 from fhir_tools.facts import CATALOGUE_ELEMENTS, KIND_TYPES
 from fhir_tools.following import INCLUDES
 from fhir_tools.profiles import Profile
-from fhir_tools.query import parameters
 from fhir_tools.remote.findings import Ability, Finding, Need
 from fhir_tools.remote.plan import plan
 from fhir_tools.remote.statement import Statement
+from fhir_tools.search.query import parameters
 from fhir_tools.types import Kind, Query
 
 __all__ = ["ASPECTS", "KIND_WORDS", "TYPES", "Granted", "lacking", "needs", "offers", "questions"]

@@ -14,9 +14,9 @@ from itertools import product
 
 from fhir_tools.errors import Unsupported
 from fhir_tools.profiles.profile import Profile
-from fhir_tools.query import Param, check, parameters, split_value, with_prefix
 from fhir_tools.remote.shaping import Shape, shape
 from fhir_tools.remote.statement import Statement
+from fhir_tools.search.query import Param, check, parameters, split_value, with_prefix
 from fhir_tools.types import Query
 
 __all__ = ["Plan", "plan"]
@@ -37,7 +37,7 @@ _COMBO = {"combo-code": ("code", "component-code"), "component-code": ("componen
 class Plan:
     """The searches to send; their matches are united, each resource once, in order of first appearance.
 
-    `residue` are parameters to test on every match (`fhir_tools.match.matches`). `sort` is the `_sort` to be done here
+    `residue` are parameters to test on every match (`search.match.matches`). `sort` is the `_sort` to be done here
     and `count` how many matches to keep then (both None where the server does them). `counts_only`: the caller
     wants the total alone (`_summary=count`): the number of matches that are left. A query that itself has
     `_summary=count` is answered by Bundle.total; a server that sends entries all the same has not understood it, and
@@ -223,7 +223,7 @@ class _Planner:
         panels = [self._panels(v) for v in param.values]
         if "code" not in self._names or not (self._profile.panels_only or all(panels)):
             # Where the whole type is had in parts alone, what has the code itself is found in any part.
-            self.proves = "code" in names and self._is_met({"code"})
+            self.proves = "code" in names and "code" in self._names and self._is_met({"code"})
             return (("code", value), None) if self.proves else (None,)
         own = param.values if "code" in names else ()
         codes = dict.fromkeys((*own, *(code for found in panels for code in found)))
@@ -313,12 +313,12 @@ def _of(table: Mapping[str, frozenset[str]], type_: str) -> frozenset[str]:
 
 
 def _testable(param: Param) -> bool:
-    """Whether one resource tells it (`fhir_tools.match`): not so for chains and `_has`."""
+    """Whether one resource tells it (`fhir_tools.search.match`): not so for chains and `_has`."""
     return param.chain is None
 
 
 def _retestable(param: Param) -> bool:
-    """Whether every server that heeds R4 must agree with `fhir_tools.match`.
+    """Whether every server that heeds R4 must agree with `fhir_tools.search.match`.
 
     Not so where a server may know more than a resource says: that references are the same by another address, strings
     by other rules of words, quantities by their units converted, codes by their texts or places in a hierarchy; what

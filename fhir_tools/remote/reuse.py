@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from fhir_tools.errors import QueryError
-from fhir_tools.query import to_url
+from fhir_tools.search.query import to_url
 from fhir_tools.types import Query
 
 __all__ = ["Continuation", "Continuations", "Kept", "Tagged", "without_page"]
@@ -75,7 +75,7 @@ class Continuations:
         self._kept: Kept[Continuation] = Kept(most)
 
     def offer(self, place: Continuation) -> str:
-        """The search again with a `_page` token, as text that `fhir_tools.query.parse` takes."""
+        """The search again with a `_page` token, as text that `fhir_tools.search.query.parse` takes."""
         token = secrets.token_urlsafe(18)
         self._kept.put(token, place)
         return to_url(Query(type=place.query.type, params=(*place.query.params, ("_page", token))))

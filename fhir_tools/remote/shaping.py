@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from fhir_tools.control import read_control
-from fhir_tools.definitions import SearchParameter, elements, parameters
 from fhir_tools.errors import Unsupported
 from fhir_tools.profiles.profile import Profile
-from fhir_tools.query import Param
 from fhir_tools.remote.statement import Statement
+from fhir_tools.search.control import read_control
+from fhir_tools.search.definitions import SearchParameter, elements, parameters
+from fhir_tools.search.query import Param
 
 __all__ = ["Shape", "Shaped", "shape"]
 

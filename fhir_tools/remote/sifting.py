@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_tools.match import tester
-from fhir_tools.query import Param
+from fhir_tools.search.match import tester
+from fhir_tools.search.query import Param
 
 __all__ = ["Sifted", "sift"]
 

@@ -11,12 +11,9 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import quote
 
-from fhir_tools.control import SortKey
 from fhir_tools.errors import OperatorError, QueryError, SourceError, Unsupported
 from fhir_tools.http import Http
-from fhir_tools.order import sorted_resources
 from fhir_tools.profiles import Profile, choose
-from fhir_tools.query import check, to_url
 from fhir_tools.remote.answers import Answer, ask
 from fhir_tools.remote.batch import Batch
 from fhir_tools.remote.bodies import Bodies
@@ -28,7 +25,10 @@ from fhir_tools.remote.reuse import Continuation, Continuations, without_page
 from fhir_tools.remote.sifting import Sifted, sift
 from fhir_tools.remote.statement import Statement, read_statement
 from fhir_tools.remote.unite import Union, key_of
-from fhir_tools.subset import with_elements
+from fhir_tools.search.control import SortKey
+from fhir_tools.search.order import sorted_resources
+from fhir_tools.search.query import check, to_url
+from fhir_tools.search.subset import with_elements
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 
 __all__ = ["Granted", "Remote"]

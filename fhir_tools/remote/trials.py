@@ -18,10 +18,10 @@ from fhir_tools.facts import CATALOGUE_ELEMENTS
 from fhir_tools.following import INCLUDES
 from fhir_tools.http import Http
 from fhir_tools.profiles import Profile
-from fhir_tools.query import parameters, to_url
 from fhir_tools.remote.findings import Finding, Level, Need, Speed
 from fhir_tools.remote.plan import plan
 from fhir_tools.remote.statement import Statement
+from fhir_tools.search.query import parameters, to_url
 from fhir_tools.types import Query
 
 __all__ = ["Got", "Trials"]

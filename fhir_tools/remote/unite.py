@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from fhir_tools.elements import time_range
+from fhir_tools.search.elements import time_range
 
 __all__ = ["Union", "key_of"]
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import Any
 
-from fhir_tools.elements import TimeSpan, literal, ranges, walk
 from fhir_tools.local import LocalStore
 from fhir_tools.local.index import patient_of
-from fhir_tools.query import Path, parameters
+from fhir_tools.search.elements import TimeSpan, literal, ranges, walk
+from fhir_tools.search.query import Path, parameters
 from fhir_tools.serve import rows
 from fhir_tools.serve.messages import Resource
 from fhir_tools.types import Reference

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
 
-from fhir_tools.elements import FUTURE, PAST, TimeSpan, time_range
 from fhir_tools.errors import NotFound
 from fhir_tools.local import LocalStore
-from fhir_tools.query import R4_TYPES
+from fhir_tools.search.elements import FUTURE, PAST, TimeSpan, time_range
+from fhir_tools.search.query import R4_TYPES
 from fhir_tools.serve import rows
 from fhir_tools.serve.compartment import SUPPORTING, chart, supporting, within
 from fhir_tools.serve.links import counted, encoded, link

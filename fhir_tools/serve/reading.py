@@ -14,7 +14,7 @@ from fhir_tools import dates
 from fhir_tools.errors import NotFound
 from fhir_tools.local import LocalStore
 from fhir_tools.local.history import Version
-from fhir_tools.query import R4_TYPES
+from fhir_tools.search.query import R4_TYPES
 from fhir_tools.serve.links import counted, link, offset_of
 from fhir_tools.serve.messages import Answer, Ask, Params, Refusal, Resource
 from fhir_tools.types import Query, Reference

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from fhir_tools.errors import NotFound, QueryError, UserError
 from fhir_tools.local import LocalStore
-from fhir_tools.query import R4_TYPES
+from fhir_tools.search.query import R4_TYPES
 from fhir_tools.serve import operations, reading, searching, writing
 from fhir_tools.serve.bundles import run_bundle
 from fhir_tools.serve.export import Exports

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fhir_tools.control import RESULT
 from fhir_tools.local import LocalStore
-from fhir_tools.query import R4_TYPES, parameters
+from fhir_tools.search.control import RESULT
+from fhir_tools.search.query import R4_TYPES, parameters
 from fhir_tools.serve.links import LongSearches, counted, link
 from fhir_tools.serve.messages import Answer, Ask, Params, Refusal, Resource, outcome
 from fhir_tools.serve.reading import reference_of

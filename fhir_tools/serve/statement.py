@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fhir_tools.local import LocalStore
-from fhir_tools.query import R4_TYPES, parameters
+from fhir_tools.search.query import R4_TYPES, parameters
 from fhir_tools.serve import rows
 from fhir_tools.serve.formats import FORMATS
 from fhir_tools.source import CATALOGUE_OPERATION

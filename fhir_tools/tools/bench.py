@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from fhir_tools import addresses, dates
+from fhir_tools import dates
 from fhir_tools.catalogue import Catalogue, joined, read_catalogue
 from fhir_tools.codes import Matcher
 from fhir_tools.errors import NeedError
 from fhir_tools.facts import KIND_TYPES
+from fhir_tools.scope import addresses
 from fhir_tools.source import Source
 from fhir_tools.tools.ledger import Ledger
 from fhir_tools.types import Kind, Mark, Reference

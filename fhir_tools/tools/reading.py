@@ -14,8 +14,8 @@ from fhir_tools import compute, medications
 from fhir_tools.errors import NeedError, SourceError
 from fhir_tools.facts import KIND_TYPES, facts_of
 from fhir_tools.following import INCLUDES, named, read_drugs
-from fhir_tools.query import escape
 from fhir_tools.records import CODE_PARAMETER, MOST_CODES, by_ids, with_reasons
+from fhir_tools.search.query import escape
 from fhir_tools.tools.bench import ELSEWHERE, Bench
 from fhir_tools.types import Fact, Kind, Query, Reference, Search, SearchResult
 

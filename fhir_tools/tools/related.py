@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fhir_tools import addresses, compute, wording
+from fhir_tools import compute, wording
 from fhir_tools.errors import NeedError, QueryError
 from fhir_tools.facts import KIND_TYPES, facts_of
-from fhir_tools.query import parameters
 from fhir_tools.records import usable
+from fhir_tools.scope import addresses
+from fhir_tools.search.query import parameters
 from fhir_tools.tools.arguments import Arguments
 from fhir_tools.tools.bench import Bench
 from fhir_tools.tools.ledger import Ledger

@@ -10,7 +10,7 @@ from benchmarks import bundles
 from benchmarks.charts import PATIENT, fill
 from fhir_tools.load import load
 from fhir_tools.local import LocalStore
-from fhir_tools.query import parse
+from fhir_tools.search.query import parse
 
 
 @pytest.mark.parametrize("ndjson", [False, True])

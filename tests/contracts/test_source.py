@@ -18,8 +18,8 @@ import pytest_asyncio
 from fhir_tools.errors import NotFound, QueryError, SourceError
 from fhir_tools.http import Http
 from fhir_tools.local import LocalStore
-from fhir_tools.query import parse
 from fhir_tools.remote import Remote
+from fhir_tools.search.query import parse
 from fhir_tools.serve import create_app
 from fhir_tools.servers import Servers
 from fhir_tools.source import CATALOGUE_OPERATION, Source

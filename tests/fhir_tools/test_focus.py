@@ -7,7 +7,7 @@ import pytest
 from fhir_tools import focus as module
 from fhir_tools.focus import focus_on
 from fhir_tools.lexicon import Entry, lexicon
-from fhir_tools.query import check, to_url
+from fhir_tools.search.query import check, to_url
 from fhir_tools.types import Query, Reference
 
 LOINC = "http://loinc.org|"

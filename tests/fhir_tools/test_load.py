@@ -14,7 +14,7 @@ import pytest
 
 from fhir_tools.load import FileReport, load, reader
 from fhir_tools.local import LocalStore
-from fhir_tools.query import parse
+from fhir_tools.search.query import parse
 from fhir_tools.types import Reference
 
 Resource = dict[str, Any]

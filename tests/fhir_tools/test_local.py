@@ -11,7 +11,7 @@ import pytest
 
 from fhir_tools.errors import NotFound, QueryError, SourceError, UserError
 from fhir_tools.local import LocalStore
-from fhir_tools.query import parse
+from fhir_tools.search.query import parse
 from fhir_tools.types import Reference
 
 

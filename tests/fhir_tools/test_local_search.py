@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from fhir_tools.errors import QueryError
 from fhir_tools.local import LocalStore
 from fhir_tools.local.search import run
-from fhir_tools.match import matches
-from fhir_tools.query import check, parse
+from fhir_tools.search.match import matches
+from fhir_tools.search.query import check, parse
 from fhir_tools.types import Query, Reference
 
 UCUM = "http://unitsofmeasure.org"

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 import httpx
 
 from fhir_tools.errors import QueryError
-from fhir_tools.query import parse
+from fhir_tools.search.query import parse
 from fhir_tools.source import Source
 
 __all__ = ["Found", "ask_peer", "ask_source", "difference", "searches"]

@@ -17,8 +17,8 @@ from fhir_tools.errors import SourceError
 from fhir_tools.http import Http
 from fhir_tools.load import load as load_files
 from fhir_tools.local import LocalStore
-from fhir_tools.query import parse
 from fhir_tools.remote import Remote
+from fhir_tools.search.query import parse
 from fhir_tools.types import Reference
 from tests.peers.conftest import or_skip
 from tools.peers.running import Peer, SmartClient, load, resources_of, sekmet

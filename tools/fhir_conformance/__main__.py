@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import httpx
 
-from fhir_tools.definitions import parameters
+from fhir_tools.search.definitions import parameters
 from tools.fhir_conformance import reading, searching
 from tools.fhir_conformance.session import CHECKS, Failed, NotOffered, Row, Session, body, resources
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from fhir_tools.definitions import parameters
-from fhir_tools.elements import TimeSpan, ranges, time_range, walk
+from fhir_tools.search.definitions import parameters
+from fhir_tools.search.elements import TimeSpan, ranges, time_range, walk
 from tools.fhir_conformance.session import (
     Failed,
     NotOffered,

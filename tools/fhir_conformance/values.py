@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from fhir_tools.definitions import SearchParameter
-from fhir_tools.elements import literal, walk
+from fhir_tools.search.definitions import SearchParameter
+from fhir_tools.search.elements import literal, walk
 
 __all__ = ["searches"]
 

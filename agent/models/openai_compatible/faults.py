@@ -9,7 +9,7 @@ from typing import Any
 import openai
 
 from agent.errors import ModelError
-from fhir_tools.transfer import rest_of
+from fhir_tools.http.transfer import rest_of
 
 __all__ = ["Fault", "Refused", "TooLong", "of"]
 

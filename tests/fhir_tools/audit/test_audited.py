@@ -19,8 +19,8 @@ from fhir_tools.demo import paths
 from fhir_tools.errors import NotFound, OperatorError, QueryError, ScopeError, SourceError
 from fhir_tools.load import load
 from fhir_tools.local import LocalStore
-from fhir_tools.query import parse
 from fhir_tools.scope import Scoped
+from fhir_tools.search.query import parse
 from fhir_tools.source import Source
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 

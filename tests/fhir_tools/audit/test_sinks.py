@@ -22,7 +22,7 @@ from fhir_tools.audit import AuditLog, Entry, FhirLog, FhirServer, RequestEntry,
 from fhir_tools.errors import OperatorError, SourceError
 from fhir_tools.http import Http
 from fhir_tools.local import LocalStore
-from fhir_tools.query import parse
+from fhir_tools.search.query import parse
 from fhir_tools.serve import create_app
 from fhir_tools.types import Reference
 

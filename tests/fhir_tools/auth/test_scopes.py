@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_tools.auth.scopes import Scope, Scopes
-from fhir_tools.query import parse
+from fhir_tools.search.query import parse
 
 ACTIONS = "cruds"
 contexts = st.sampled_from(["patient", "user", "system"])

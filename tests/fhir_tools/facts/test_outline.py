@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fhir_tools.facts import CATALOGUE_ELEMENTS, KIND_TYPES, facts_of, is_enough
-from fhir_tools.query import check
+from fhir_tools.search.query import check
 from fhir_tools.types import Query
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_tools.elements import inner, walk
 from fhir_tools.errors import QueryError
 from fhir_tools.local import LocalStore
-from fhir_tools.match import linked, matches
-from fhir_tools.query import Param, check, parse
+from fhir_tools.search.elements import inner, walk
+from fhir_tools.search.match import linked, matches
+from fhir_tools.search.query import Param, check, parse
 
 Resource = dict[str, Any]
 

@@ -9,7 +9,7 @@ import pytest
 from fhir_tools.errors import QueryError
 from fhir_tools.local import LocalStore
 from fhir_tools.local.include import ROUNDS
-from fhir_tools.query import parse
+from fhir_tools.search.query import parse
 
 
 def to(text: str) -> dict[str, str]:

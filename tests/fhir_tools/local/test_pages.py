@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fhir_tools.errors import QueryError
 from fhir_tools.local import LocalStore
-from fhir_tools.query import escape, parse, to_url
+from fhir_tools.search.query import escape, parse, to_url
 from fhir_tools.types import Query, Reference
 
 DATES = st.sampled_from((None, "2011", "2012-03", "2012-03-04", "2013"))

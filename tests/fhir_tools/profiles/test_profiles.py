@@ -10,9 +10,9 @@ import pytest
 
 from fhir_tools.errors import Unsupported, UserError
 from fhir_tools.profiles import DEFAULT_COUNT, Profile, choose, names, profile, read_profile
-from fhir_tools.query import parameters, parse
 from fhir_tools.remote.plan import Plan, plan
 from fhir_tools.remote.statement import Statement
+from fhir_tools.search.query import parameters, parse
 
 LOINC = "http://loinc.org"
 

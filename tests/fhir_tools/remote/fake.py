@@ -10,8 +10,8 @@ import httpx
 import orjson
 
 from fhir_tools.http import Http, Limits
-from fhir_tools.match import matches
-from fhir_tools.query import check, parameters
+from fhir_tools.search.match import matches
+from fhir_tools.search.query import check, parameters
 from fhir_tools.types import Query
 
 BASE = "http://chart.test/fhir"

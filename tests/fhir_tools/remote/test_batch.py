@@ -10,9 +10,9 @@ import orjson
 import pytest
 
 from fhir_tools.errors import NotFound, SourceError
-from fhir_tools.query import parse
 from fhir_tools.remote import Remote
 from fhir_tools.remote.batch import Batch
+from fhir_tools.search.query import parse
 from fhir_tools.types import Reference
 from tests.fhir_tools.remote.fake import BASE, FakeServer, bundle, observation, outcome, statement
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_tools.http import Limits
-from fhir_tools.query import parse
 from fhir_tools.remote import Remote
+from fhir_tools.search.query import parse
 from fhir_tools.types import Reference, SearchResult
 from tests.fhir_tools.remote.fake import FakeServer, bundle, observation, outcome, statement
 

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from fhir_tools.definitions import elements
-from fhir_tools.elements import ranges, tokens, walk
 from fhir_tools.errors import QueryError, Unsupported
 from fhir_tools.local import LocalStore
-from fhir_tools.match import matches
 from fhir_tools.profiles import Profile, names, profile
-from fhir_tools.query import check, parameters, parse
 from fhir_tools.remote.plan import Plan, plan
 from fhir_tools.remote.statement import Statement
-from fhir_tools.subset import with_elements
+from fhir_tools.search.definitions import elements
+from fhir_tools.search.elements import ranges, tokens, walk
+from fhir_tools.search.match import matches
+from fhir_tools.search.query import check, parameters, parse
+from fhir_tools.search.subset import with_elements
 from fhir_tools.types import Query
 
 LOINC, SNOMED, CATEGORY = (

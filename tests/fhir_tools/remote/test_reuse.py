@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_tools.errors import QueryError
-from fhir_tools.query import parse
 from fhir_tools.remote.reuse import Continuation, Continuations, Kept, without_page
+from fhir_tools.search.query import parse
 from fhir_tools.types import Query
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_tools.query import Param, check, parse
 from fhir_tools.remote.sifting import sift
+from fhir_tools.search.query import Param, check, parse
 from tests.fhir_tools.remote.fake import observation
 
 FOUND = [observation(1), observation(2, status="amended"), observation(3, "two")]

@@ -13,9 +13,9 @@ import pytest
 
 from fhir_tools.errors import NotFound, QueryError, SourceError
 from fhir_tools.profiles import Profile
-from fhir_tools.query import parse
 from fhir_tools.remote import Remote
 from fhir_tools.scope import Scoped
+from fhir_tools.search.query import parse
 from fhir_tools.types import Query, Reference, SearchResult
 from tests.fhir_tools.remote.fake import BASE, QUICK, FakeServer, bundle, observation, outcome, statement
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_tools.local import LocalStore
-from fhir_tools.query import R4_TYPES, parameters
+from fhir_tools.search.query import R4_TYPES, parameters
 from fhir_tools.serve import create_app
 
 TYPES = ("Patient", "Observation", "Binary", "Encounter", "MedicationRequest", "Nope", "")

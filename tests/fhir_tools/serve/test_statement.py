@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from fhir_tools.query import parameters
+from fhir_tools.search.query import parameters
 
 
 @pytest.mark.parametrize("writable", [False, True])
