@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CORE := $(VENV)/.core
 STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY ?= PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -15,16 +16,22 @@ help:  ## List the targets
 
 install: $(STAMP)  ## Make the .venv with everything for work on chartline
 
-$(STAMP): pyproject.toml constraints.txt tools/make_venv.py
+$(STAMP): pyproject.toml constraints.txt Makefile tools/make_venv.py
 	@$(PYTHON) tools/make_venv.py $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]' --constraint constraints.txt
-	@touch $@
+	$(BIN)/python -m pip install --quiet --editable '.[dev,medgemma,quantized]' --constraint constraints.txt
+	@touch $(CORE) $@
 
 peers: $(STAMP)  ## Install the FHIR servers that are not ours, for the tests that ask them
 	$(BIN)/python -m tools.peers.make_sekmet
 	$(BIN)/python -m tools.peers.make_medplum
 
-demo: $(STAMP)  ## Ask the demo charts a few questions
+# The demo needs the core alone, which is small; where everything is installed already, that serves it.
+$(CORE): pyproject.toml tools/make_venv.py
+	@$(PYTHON) tools/make_venv.py $(VENV)
+	$(BIN)/python -m pip install --quiet --editable . --constraint constraints.txt
+	@touch $@
+
+demo: $(CORE)  ## Ask the demo charts a few questions
 	$(BIN)/chartline demo
 
 test: $(STAMP)  ## Run the fast tests
