@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from agent.cli.eval_app import evals
+from agent.cli.options import AsOf, Fhir, Json, Patient, Thread, Verbose, day
 
 __all__ = ["app"]
 
@@ -20,7 +22,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Settings are read from the environment: CHARTLINE_STORE, CHARTLINE_AS_OF, … --debug shows tracebacks.",
 )
-evals = typer.Typer(help="Measure answers over a file of questions.", no_args_is_help=True)
 app.add_typer(evals, name="eval")
 
 
@@ -42,36 +43,6 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     HTML = "html"
     JSON = "json"
-
-
-Patient = Annotated[
-    str | None,
-    typer.Option(
-        "--patient", "-p", help="Patient id, exact name or record number; not needed when there is one patient."
-    ),
-]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day that counts as today."),
-]
-Fhir = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--fhir",
-        metavar="URL|PATH",
-        help="A FHIR server, a store, or a file or folder of FHIR JSON. Twice: one patient of two servers.",
-    ),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also show stages, searches and every citation.")]
-Thread = Annotated[str | None, typer.Option("--thread", metavar="ID", help="Keep the conversation under this name.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Charts = Annotated[
-    Path, typer.Option("--charts", metavar="DIR", exists=True, file_okay=False, help="Folder of <patient id>.json.gz.")
-]
-Out = Annotated[Path, typer.Option("--out", metavar="FILE", dir_okay=False, help="Where the rows go, as JSON lines.")]
-Rows = Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="QUESTIONS.jsonl", show_default=False)]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="Only the first N questions; 0 is all.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="How many processes share the patients.")]
 
 
 def _version(wanted: bool) -> None:
@@ -108,7 +79,7 @@ def ask(
     from agent.cli import asking
 
     said = " ".join(question)
-    raise typer.Exit(asking.ask(said, patient, _day(as_of), fhir or (), thread, as_json=json, verbose=verbose))
+    raise typer.Exit(asking.ask(said, patient, day(as_of), fhir or (), thread, as_json=json, verbose=verbose))
 
 
 @app.command()
@@ -118,7 +89,7 @@ def chat(
     """Ask one question after another; follow-ups keep their subject. Reads from a pipe as well."""
     from agent.cli import chatting
 
-    raise typer.Exit(chatting.chat(patient, _day(as_of), fhir or (), thread, verbose=verbose))
+    raise typer.Exit(chatting.chat(patient, day(as_of), fhir or (), thread, verbose=verbose))
 
 
 @app.command()
@@ -164,7 +135,7 @@ def summary(
     """Summarise a chart; every line is cited and checked as in answers."""
     from agent.cli import summing
 
-    summing.summary(patient, kind.value, format_.value, out, _day(as_of), fhir or ())
+    summing.summary(patient, kind.value, format_.value, out, day(as_of), fhir or ())
 
 
 @app.command()
@@ -231,43 +202,3 @@ def demo() -> None:
     from agent.cli import demonstrating
 
     demonstrating.demo()
-
-
-@evals.command("run")
-def eval_run(
-    questions: Rows,
-    charts: Charts,
-    out: Out,
-    reasoner: Annotated[str, typer.Option("--reasoner", help="What reasons over the cards.")] = "rules",
-    limit: Limit = 0,
-    jobs: Jobs = 1,
-) -> None:
-    """Answer every question; grade them where the rows say what is expected."""
-    from agent.cli import measuring
-
-    raise typer.Exit(measuring.answers(questions, charts, out, reasoner, limit, jobs))
-
-
-@evals.command("evidence")
-def eval_evidence(questions: Rows, charts: Charts, out: Out, limit: Limit = 0, jobs: Jobs = 1) -> None:
-    """Write what a model would be sent first for every question, and what each mark in it stands for."""
-    from agent.cli import measuring
-
-    raise typer.Exit(measuring.evidence(questions, charts, out, limit, jobs))
-
-
-@evals.command("grade")
-def eval_grade(
-    questions: Rows,
-    answers: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="ANSWERS.jsonl", show_default=False)],
-    json: Json = False,
-    wrong: Annotated[int, typer.Option("--wrong", min=0, help="Also print up to N wrong answers.")] = 0,
-) -> None:
-    """Grade answers against what the questions expect."""
-    from agent.cli import measuring
-
-    measuring.grade(questions, answers, wrong, as_json=json)
-
-
-def _day(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None
