@@ -24,6 +24,7 @@ def reasoner(settings: Settings) -> tuple[Reasoner, ChatModel | None]:
     model = chat_model(settings)
     llm = Llm(
         model,
+        helped=settings.model_told,
         tools=AVAILABLE,
         budget=settings.tokens,
         thinking=settings.model_thinking,

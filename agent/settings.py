@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     model_batch: int = Field(default=4, ge=1, le=64, description="Answers written side by side.")
     model_thinking: int = Field(default=0, ge=0, description="Tokens of silent thinking, of a model that thinks.")
     model_seconds: float = Field(default=120.0, gt=0, description="The most seconds that one call of the model takes.")
+    model_told: bool = Field(default=True, description="Whether a model is told what rules are sure of.")
     model_token: SecretStr | None = Field(default=None, description="The Hub's token, for weights that are gated.")
     model_offline: bool = Field(default=False, description="Whether weights come from this machine alone.")
     steps: int = Field(default=4, ge=1, le=20, description="How often one question may be reasoned about.")

@@ -57,7 +57,10 @@ class Case(_Row):
 
 
 class AnswerRow(_Row):
-    """One graded row. `citations` are references, the inputs of computations among them."""
+    """One graded row. `citations` are references, the inputs of computations among them.
+
+    `removed` counts the claims that verify took out, `reasoner` is what answered.
+    """
 
     id: str
     answer: str = ""
@@ -69,6 +72,8 @@ class AnswerRow(_Row):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    reasoner: str = ""
+    removed: int = 0
 
 
 class EvidenceRow(_Row):
@@ -93,6 +98,8 @@ def answer_row(id_: str, answer: Answer) -> AnswerRow:
         prompt_tokens=answer.usage.prompt_tokens,
         completion_tokens=answer.usage.completion_tokens,
         seconds=answer.usage.seconds,
+        reasoner=answer.reasoner,
+        removed=len(answer.removed),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 from agent.errors import UserError, one_line
 from agent.evals.cases import AnswerRow, Case, EvidenceRow, answer_row
 from agent.prompt import joined, messages
+from agent.reasoning import reasoner
 from agent.settings import Settings
 from agent.sources import open_source
 from agent.wire import Agent
@@ -58,12 +60,17 @@ def run(
     `jobs` is how many processes share the patients; `progress` is told how many rows came. Traces are written only
     if the settings name a folder. Raises UserError for a chart that is missing or does not load.
     """
-    work = partial(_run_job, task=task, settings=settings)
+    tell = progress or (lambda _: None)
+    work = partial(_run, task=task, settings=settings)
     rows: dict[str, BaseModel] = {}
-    for batch in _batches(work, _jobs(cases, charts), jobs):
-        rows |= batch
-        if progress:
-            progress(len(batch))
+    todo = _jobs(cases, charts)
+    if jobs <= 1:
+        rows = work(todo, tell=tell)
+    else:
+        with ProcessPoolExecutor(max_workers=jobs) as pool:
+            for batch in pool.map(work, ([job] for job in todo)):
+                rows |= batch
+                tell(len(batch))
     return [rows[case.id] for case in cases]
 
 
@@ -83,27 +90,28 @@ def _jobs(cases: Sequence[Case], charts: Path) -> list[Job]:
     ]
 
 
-def _batches(work: Callable[[Job], dict[str, BaseModel]], todo: list[Job], jobs: int) -> Iterator[dict[str, BaseModel]]:
-    if jobs <= 1:
-        yield from map(work, todo)
-        return
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
-        yield from pool.map(work, todo)
+def _run(
+    todo: Sequence[Job], *, task: Task, settings: Settings, tell: Callable[[int], None] = lambda _: None
+) -> dict[str, BaseModel]:
+    return asyncio.run(_patients(todo, task, settings, tell))
 
 
-def _run_job(job: Job, *, task: Task, settings: Settings) -> dict[str, BaseModel]:
-    return asyncio.run(_one_patient(job, task, settings))
-
-
-async def _one_patient(job: Job, task: Task, settings: Settings) -> dict[str, BaseModel]:
+async def _patients(
+    todo: Sequence[Job], task: Task, settings: Settings, tell: Callable[[int], None]
+) -> dict[str, BaseModel]:
+    """The rows of these patients, by one reasoner: weights are loaded once, and a server is asked what it is once."""
     rows: dict[str, BaseModel] = {}
     ask: Callable[[Agent, Case], Awaitable[BaseModel]] = _answer if task == "answers" else _evidence
-    async with open_source(job.chart, settings) as source:
-        agent: Agent | None = None
-        for case in job.cases:
-            if agent is None or (case.as_of and case.as_of != agent.as_of):
-                agent = Agent(source, job.patient, as_of=case.as_of, settings=settings)
-            rows[case.id] = await ask(agent, case)
+    thinker, model = reasoner(settings)
+    async with model or nullcontext():
+        for job in todo:
+            async with open_source(job.chart, settings) as source:
+                agent: Agent | None = None
+                for case in job.cases:
+                    if agent is None or (case.as_of and case.as_of != agent.as_of):
+                        agent = Agent(source, job.patient, as_of=case.as_of, settings=settings, reasoner=thinker)
+                    rows[case.id] = await ask(agent, case)
+                    tell(1)
     return rows
 
 

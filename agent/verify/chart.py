@@ -212,6 +212,7 @@ class Chart:
                 self._put(text, "value", (at,))
             for text in self._detail_names(fact):
                 self._put(text, "detail", (at,))
+        self._name_components()
         for number, card in enumerate(self.cards):
             self._name_card(card)
             for text in (
@@ -224,6 +225,17 @@ class Chart:
             ids = [i for i, f in enumerate(self.facts) if f.concept.key in target.keys]
             for text in (target.words, target.label):
                 self._put(text, "concept", ids)
+
+    def _name_components(self) -> None:
+        """LOINC's component alone names a result ("Leukocytes [#/volume] in Blood"), where it can mean no other."""
+        found: dict[str, dict[str, list[int]]] = {}
+        for at, fact in enumerate(self.facts):
+            component, bracket, _ = fact.concept.label.partition(" [")
+            if bracket and fact.kind == "measurement":
+                found.setdefault(normal(component), {}).setdefault(fact.concept.key, []).append(at)
+        for component, by_key in found.items():
+            if len(by_key) == 1:
+                self._put(component, "concept", next(iter(by_key.values())))
 
     def _name_card(self, card: Card) -> None:
         own = [i for i, cards in enumerate(self.cards_of) if any(c is card for c in cards)]

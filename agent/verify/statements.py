@@ -262,6 +262,9 @@ class Parts:
                 what = "current" if _CURRENT.match(cue.text) else cue.what
                 noun, words = self._noun_after(cue)
                 s = statements[at]
+                if what == "current" and denied_before(self.masked, cue.start):
+                    statements[at] = replace(s, denied_statuses=s.denied_statuses | {what})
+                    continue
                 statements[at] = replace(
                     s, qualifiers=s.qualifiers | {what}, nouns=s.nouns | noun, noun_words=s.noun_words or words
                 )

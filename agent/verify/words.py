@@ -160,7 +160,7 @@ RELATIVE = _any(
 CAUSES = _any(
     r"because(?: of)?", r"due to", r"caused(?: by)?", r"causing", r"secondary to", r"owing to",
     r"attribut(?:ed|able) to",
-    r"result(?:ed|ing) (?:from|in)", r"led to", r"as treatment of", r"to treat",
+    r"result(?:ed|ing) (?:from|in)", r"led to", r"as treatment of", r"to (?:treat|manage|control)",
     r"treat(?:s|ed|ing|ment)?(?: for| of)?",
     r"indicat(?:ed|ion)(?: for| is| was)?(?::)?", r"reason(?: is| was| for| given)?(?::)?", r"induced",
     r"on account of", r"for(?= (?:the |his |her |a |an |their )?\x01)", r"explained by", r"as a result of", r"reasons?",

@@ -37,7 +37,9 @@ class _Case:
 
     @property
     def key(self) -> str:
-        return hashlib.sha256("\0".join(m.text for m in self.messages).encode()).hexdigest()
+        """What makes two prompts the same question over the same cards, with the example or without."""
+        said = (self.ask.question, self.shown.patient, *(card.text for card in self.shown.cards), *self.worked.lines())
+        return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
 
 class Llm:
@@ -76,13 +78,14 @@ class Llm:
         """
         card = await self._model.describe()
         self.name = card.name
-        case = self._case(ask, evidence, history, card.context)
+        # A small model that parrots the example does so again when it is asked once more.
+        case = self._case(ask, evidence, history, card.context, example=self._example and not feedback)
         reply, usage = await self._reply(case, self._turns(case, feedback))
         draft = or_rules(self._draft(case, reply), ask, evidence, case.worked, last=bool(feedback))
         orders = (ORDERS,) if shows_orders(case.shown) else ()
         return replace(draft, usage=usage, by=draft.by or self.name, warnings=(*draft.warnings, *orders))
 
-    def _case(self, ask: Ask, evidence: Evidence, history: tuple[Turn, ...], context: int) -> _Case:
+    def _case(self, ask: Ask, evidence: Evidence, history: tuple[Turn, ...], context: int, *, example: bool) -> _Case:
         shown = fit(evidence, self._room(context))
         worked = worked_out(ask, evidence) if self._helped else Worked()
         sent = messages(
@@ -91,7 +94,7 @@ class Llm:
             history=history,
             tools=self._told,
             worked=worked.lines(),
-            example=self._shown_how(ask, shown),
+            example=self._shown_how(ask, shown) if example else "",
         )
         marks = [m.id for card in shown.cards for m in card.marks] + [i for a in shown.absent for i in a.searched]
         marks += [m for c in worked.draft.claims for m in c.marks]
@@ -101,7 +104,7 @@ class Llm:
 
     def _shown_how(self, ask: Ask, shown: Evidence) -> str:
         lost = bool(self._tools and shown.overview and not shown.cards)
-        return example_for(ask, lost=lost) if self._example else ""
+        return example_for(ask, lost=lost)
 
     def _room(self, context: int) -> int:
         """Tokens for the cards: the budget, or what a short context leaves beside a reply and all that is fixed."""
