@@ -1,7 +1,7 @@
 """Grade the llm reasoner over a sample of the evaluation sets, asked of a model server: without and with what rules
 are sure of, and `auto` beside rules alone.
 
-    python -m benchmarks.bench_llm --url http://127.0.0.1:8080/v1 [--number 100] [--only bare,told,auto] [--refused FILE]
+    python -m benchmarks.bench_llm --url http://127.0.0.1:8080/v1 [--number 100] [--only bare,told,auto]
 
 The sample takes the families in turn and is the same each time. `--refused` names a file of questions that rules
 refuse, with answers written down by hand; they are asked of `auto`. Minutes to hours on a CPU, so it is not part of

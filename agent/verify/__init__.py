@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.types import Ask, Draft, Evidence, Removed, Verified
 from agent.verify.attribute import Judge
 from agent.verify.chart import Chart
@@ -22,6 +24,8 @@ def verify(ask: Ask, draft: Draft, evidence: Evidence) -> Verified:
     if not evidence.complete:
         verdicts = [partly(verdict, judge.chart) for verdict in verdicts]
     kept = [v for v in verdicts if v.fault is None]
+    if len(kept) == 1 and kept[0].value:  # of several claims none is the one value that was asked for
+        kept = [replace(kept[0], claim=replace(kept[0].claim, value=kept[0].value))]
     return Verified(
         claims=tuple(v.claim for v in kept),
         supports=tuple(v.support for v in kept),

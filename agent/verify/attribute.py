@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.types import Ask, Claim, Support
 from agent.verify import data, lists
@@ -18,38 +18,17 @@ from agent.verify.pools import Ids, Pools, numeric
 from agent.verify.quotes import quoted, spoken, untagged
 from agent.verify.reading import Reading, read
 from agent.verify.statements import Statement
+from agent.verify.valued import value_of
 from agent.verify.values import in_unit
+from agent.verify.verdict import Held, Verdict, unheld
 from agent.verify.words import BARE_DENIAL, DOCUMENTED
 from fhir_tools import compute, wording
 from fhir_tools.types import Mark, Quantity
 
-__all__ = ["Judge", "Verdict"]
+__all__ = ["Judge"]
 
 _REMOVED_CHARS = re.compile(r"\s*\[(?:[cs]?\d+(?:\s*,\s*[cs]?\d+)*)\]")
 _SPREAD = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """A claim with the marks that hold it and how, or the fault."""
-
-    claim: Claim
-    support: Support = "direct"
-    fault: Fault | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """What bears one statement: any one of `ids`, or any one of `marks`, or all of `together`."""
-
-    ids: Ids = frozenset()
-    marks: tuple[str, ...] = ()
-    together: tuple[str, ...] = ()
-    fault: Fault | None = None
-
-
-def _fault(kind: str, reason: str) -> Held:
-    return Held(fault=Fault(kind=kind, reason=reason))
 
 
 def _without_bare(reading: Reading) -> Reading:
@@ -183,11 +162,11 @@ class Judge:
         course = compute.series(tuple(numeric(self.chart.facts[i]) for i in base))
         limit = in_unit(float(value), s.number.unit or asked[2], course.unit)
         if limit is None:
-            return _fault("unit", "the limit's unit is not that of the results")
+            return unheld("unit", "the limit's unit is not that of the results")
         ok = {"<": float.__lt__, "<=": float.__le__, ">": float.__gt__, ">=": float.__ge__}[sign]
         passing = {f.reference for f, v in course.points if ok(v, limit)}
         ids = frozenset(i for i in base if self.chart.facts[i].reference in passing)
-        return Held(ids=ids) if ids else _fault("direction", "the result is not on that side of the limit")
+        return Held(ids=ids) if ids else unheld("direction", "the result is not on that side of the limit")
 
     def _limits(self, s: Statement) -> bool:
         """Whether a statement's number is the limit that the question compares with."""
@@ -200,12 +179,12 @@ class Judge:
         if not told:
             return held
         return (
-            Held(ids=told) if told <= held.ids else _fault("direction", "the result is not on that side of the limit")
+            Held(ids=told) if told <= held.ids else unheld("direction", "the result is not on that side of the limit")
         )
 
     def _count(self, s: Statement, base: Ids, nameless: bool) -> Held:
         if any(not c.complete for i in base for c in self.chart.cards_of[i] if not aside(c)) and s.number:
-            return _fault("qualifier", "not everything was read, so nothing can be counted")
+            return unheld("qualifier", "not everything was read, so nothing can be counted")
         marks = self.computations.count(s, base, nameless and not s.nouns)
         if marks:
             return Held(marks=marks)
@@ -221,8 +200,8 @@ class Judge:
     def _misread(self, s: Statement, base: Ids, nameless: bool) -> Held:
         """Why a count or an average is not held: another number was worked out, or nothing sound was."""
         if self.computations.other_result(s, base, nameless):
-            return _fault("number", "another number was worked out")
-        return _fault("computation", "no sound computation over all the records bears it")
+            return unheld("number", "another number was worked out")
+        return unheld("computation", "no sound computation over all the records bears it")
 
     def _dependent(
         self, s: Statement, reading: Reading, named: tuple[str, ...], rest: list[tuple[Statement, Held]]
@@ -240,8 +219,8 @@ class Judge:
             marks = self.computations.age(s, others - birth, event, death)
             if not marks and others:
                 found = narrow(replace(s, role="value"), others, reading, self.chart, self.pools, frozenset())
-                return Held(ids=found.ids) if found.ids else _fault("number", "the age is not what was worked out")
-            return Held(marks=marks) if marks else _fault("number", "the age is not what was worked out")
+                return Held(ids=found.ids) if found.ids else unheld("number", "the age is not what was worked out")
+            return Held(marks=marks) if marks else unheld("number", "the age is not what was worked out")
         told = frozenset(i for x, h in rest for i in h.ids if x.role == "value" or (x.role == "event" and x.dating))
         marks = self.computations.change(s, base, told, reading)
         if marks:
@@ -253,7 +232,7 @@ class Judge:
         )
         if plain and plain.ids and not reading.directions:
             return Held(ids=plain.ids)
-        return _fault("computation", "no sound difference between the values bears it")
+        return unheld("computation", "no sound difference between the values bears it")
 
     # Denial.
 
@@ -261,13 +240,13 @@ class Judge:
         """What is denied needs a negative record, or a finished search that found nothing and is told as that."""
         facts = self.chart.facts
         if s.number is not None:
-            return self._none_beyond(s, base) if self._limits(s) else _fault("negation", "a value is denied")
+            return self._none_beyond(s, base) if self._limits(s) else unheld("negation", "a value is denied")
         base = frozenset(i for i in base if (facts[i].kind == "family") == bool(reading.relative))
         inside = self.pools.inside(base, s.dating) if s.dating else base
         told = frozenset(i for i in inside if all(i in a.concept | a.value | a.detail for a in s.attributes))
         positive = [i for i in told if facts[i].standing == "fact" and not is_negative(facts[i])]
         if positive and not any(w in s.statuses for w in STANDING_WORDS):
-            return _fault("negation", "it is denied, and the chart records it")
+            return unheld("negation", "it is denied, and the chart records it")
         negative = frozenset(
             i for i in told if is_negative(facts[i]) and (facts[i].standing == "fact" or stands(facts[i], s))
         )
@@ -284,21 +263,21 @@ class Judge:
         edge = [i for i in sorted(inside) if read and self.pools.holds("highest" if up else "lowest", i, inside)]
         value = numeric(facts[edge[-1]]).value if edge else None
         if s.number is None or self.ask.threshold is None or not isinstance(value, Quantity):
-            return _fault("negation", "it is denied, and the results do not show it")
+            return unheld("negation", "it is denied, and the results do not show it")
         limit = in_unit(s.number.value, s.number.unit or self.ask.threshold[2], value.code or value.unit)
         beyond = limit is None or (value.value > limit if up else value.value < limit)
         at_limit = value.value == limit and (s.number.comparator or "").endswith("=")
         bound = (value.comparator or "").startswith(">" if up else "<")
         if beyond or at_limit or bound:
-            return _fault("negation", "it is denied, and the chart records it")
+            return unheld("negation", "it is denied, and the chart records it")
         return Held(ids=frozenset(edge))
 
     def _searched(self, s: Statement, reading: Reading) -> Held:
         marks = tuple(m.id for m in self.chart.marks.values() if m.search and self._proves(m, s))
         if not marks:
-            return _fault("negation", "it is denied, and neither a record nor a finished search says so")
+            return unheld("negation", "it is denied, and neither a record nor a finished search says so")
         if BARE_DENIAL.search(reading.masked) or not DOCUMENTED.search(reading.masked):
-            return _fault("negation", "what was not found is told as not there")
+            return unheld("negation", "what was not found is told as not there")
         return Held(marks=marks)
 
     def _proves(self, mark: Mark, s: Statement) -> bool:
@@ -356,12 +335,12 @@ class Judge:
         marks = tuple(m for m in dict.fromkeys((*(m for m in claim.marks if m in chosen), *chosen)))
         if not marks:
             return Verdict(claim=claim, fault=Fault(kind="unsupported", reason="no evidence holds the claim"))
-        fault = self._relevance(marks) or data.fault(
-            claim, reading, [self.chart.marks[m] for m in marks], pairs, self.chart
-        )
+        evidence = [self.chart.marks[m] for m in marks]
+        fault = self._relevance(marks) or data.fault(claim, reading, evidence, pairs, self.chart)
         if fault:
             return Verdict(claim=replace(claim, value=None), fault=fault)
-        return Verdict(claim=replace(claim, marks=marks), support=self._support(marks))
+        value = None if claim.value else value_of(self.ask.expects, reading, pairs, evidence, self.chart)
+        return Verdict(claim=replace(claim, marks=marks), support=self._support(marks), value=value)
 
     def _support(self, marks: tuple[str, ...]) -> Support:
         found = [self.chart.marks[m] for m in marks]

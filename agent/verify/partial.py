@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agent.verify.attribute import Verdict
 from agent.verify.chart import Chart
 from agent.verify.facts import Fault
+from agent.verify.verdict import Verdict
 
 __all__ = ["partly"]
 
