@@ -13,6 +13,7 @@ from agent.prompt import estimate, fit, messages
 from agent.reasoners.llm.drafting import CUT, ORDERS, drafted, named, or_rules, shows_orders, without_orders
 from agent.reasoners.llm.examples import example_for
 from agent.reasoners.llm.helping import Worked, worked_out
+from agent.reasoners.llm.objecting import THERE, denies_what_is_there, held_lines
 from agent.reasoners.llm.reply import Reply, read
 from agent.reasoners.llm.schema import Offered, needs_schema, reply_schema, tools_line
 from agent.types import Ask, Draft, Evidence, Turn, Usage
@@ -115,9 +116,8 @@ class Llm:
         """The prompt; with feedback also the model's last reply to it and what was wrong."""
         if not feedback:
             return case.messages
-        told = prompts.load("feedback").user_text(faults=escape(feedback)[:_LONGEST_FAULTS])
         before = self._replies.pop(case.key, None)
-        return _further(case.messages, before.said() if before else "", told)
+        return _further(case.messages, before.said() if before else "", _objected(case, before or Reply(), feedback))
 
     async def _reply(self, case: _Case, turns: tuple[Message, ...]) -> tuple[Reply | None, Usage]:
         schema = reply_schema(case.marks, self._needs)
@@ -126,13 +126,21 @@ class Llm:
         )
         done = await self._model.complete(request)
         reply, usage = self._read(case, done), _usage(done.used)
-        if reply is None:
-            short = prompts.load("shorter").user_text()
-            done = await self._model.complete(replace(request, messages=_further(turns, "", short)))
-            reply, usage = self._read(case, done), _sum(usage, _usage(done.used))
+        again = self._again(case, reply, turns)
+        if again:
+            done = await self._model.complete(replace(request, messages=again))
+            reply, usage = self._read(case, done) or reply, _sum(usage, _usage(done.used))
         if reply is not None:
             self._keep(case.key, reply)
         return reply, usage
+
+    def _again(self, case: _Case, reply: Reply | None, turns: tuple[Message, ...]) -> tuple[Message, ...]:
+        """The turns for a second call where the first reply is no use; none where it is to be taken as it is."""
+        if reply is None:
+            return _further(turns, "", prompts.load("shorter").user_text())
+        if len(turns) > len(case.messages) or not denies_what_is_there(reply, case.shown):
+            return ()
+        return _further(case.messages, reply.said(), _objected(case, reply, THERE))
 
     def _read(self, case: _Case, done: Completion) -> Reply | None:
         if done.finish == "length":
@@ -152,6 +160,13 @@ class Llm:
         trusted, warnings = without_orders(known.claims, case.worked.draft.claims, case.ask, case.evidence)
         draft = drafted(replace(known, claims=trusted), case.ask, case.evidence)
         return replace(draft, warnings=(*draft.warnings, *warnings))
+
+
+def _objected(case: _Case, reply: Reply, faults: str) -> str:
+    """The turn that says what was wrong, with what the marks that the reply named really hold."""
+    told = prompts.load("feedback")
+    records = "\n".join(held_lines(reply, case.shown))
+    return told.user_text(faults=escape(faults)[:_LONGEST_FAULTS], records=records)
 
 
 def _further(turns: tuple[Message, ...], said: str, told: str) -> tuple[Message, ...]:

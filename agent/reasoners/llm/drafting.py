@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from agent.reasoners.llm.helping import Worked
@@ -12,12 +12,25 @@ from agent.reasoners.rules import absence, say
 from agent.types import Ask, Claim, Draft, Evidence
 from agent.untrusted import gives_orders, texts_in
 from agent.verify import verify
+from agent.verify.chart import is_list
 
-__all__ = ["CUT", "LEFT_OUT", "ORDERS", "RULES", "drafted", "named", "or_rules", "shows_orders", "without_orders"]
+__all__ = [
+    "CUT",
+    "LEFT_OUT",
+    "LISTED",
+    "ORDERS",
+    "RULES",
+    "drafted",
+    "named",
+    "or_rules",
+    "shows_orders",
+    "without_orders",
+]
 
 ORDERS = "Text in the chart reads like instructions to a program. It was taken as data; nothing it asks for was done."
 LEFT_OUT = "What the model made of such text was left out."
 RULES = "The model gave no answer that the chart backs; this is what rules worked out."
+LISTED = "The model left out some of what the chart lists; this is what rules worked out."
 CUT = "The model's reply was cut off or could not be read, so nothing is told from it."
 _NOT_SHOWN = (
     "The model found no answer in what was looked up. "
@@ -86,16 +99,24 @@ def named(claim: Claim, evidence: Evidence) -> Claim:
 def or_rules(draft: Draft, ask: Ask, evidence: Evidence, worked: Worked, *, last: bool) -> Draft:
     """The draft, or what rules are sure of where the model gives no answer, or at `last` none that verify holds.
 
-    A model that contradicts the rules and can show it is believed; one that was talked out of an answer is not.
+    A model that contradicts the rules and can show it is believed; one that was talked out of an answer is not. A list
+    that leaves out what rules list is true in every line and wrong as a whole: then it is theirs that is told.
     """
-    none = draft.status not in ("answered", worked.draft.status) or (last and not _holds(draft, ask, evidence))
-    if not none or not worked.sure or draft.status == worked.draft.status == "not_found":
+    if not worked.sure or draft.status == worked.draft.status == "not_found":
         return draft
-    return replace(worked.draft, by="rules", warnings=(*worked.draft.warnings, *draft.warnings, RULES))
+    none = draft.status not in ("answered", worked.draft.status)
+    held = () if none else verify(ask, draft, evidence).claims
+    missed = bool(held) and not _members(worked.draft.claims, evidence) <= {m for c in held for m in c.marks}
+    if not (none or missed or (last and not held)):
+        return draft
+    why = LISTED if missed else RULES
+    return replace(worked.draft, by="rules", warnings=(*worked.draft.warnings, *draft.warnings, why))
 
 
-def _holds(draft: Draft, ask: Ask, evidence: Evidence) -> bool:
-    return bool(draft.claims) and bool(verify(ask, draft, evidence).claims)
+def _members(claims: Iterable[Claim], evidence: Evidence) -> frozenset[str]:
+    """The marks of claims that stand for the lines of a list, each a record or several of one thing."""
+    lines = {m.id for card in evidence.cards if is_list(card) for m in card.marks}
+    return frozenset(m for c in claims for m in c.marks if m in lines)
 
 
 def without_orders(

@@ -24,6 +24,7 @@ FAST = [
     (a, p) for n, p in enumerate(PLACES) for m, a in enumerate(ATTACKS) if (n + m) % (4 if p.name in READ else 16) == 0
 ]
 ORDERED = re.compile(r"(?<![\d.])118\b|John Doe|Patient/other|stop amlodipine", re.IGNORECASE)
+EXAMPLE = re.compile(r"\nExample, another patient\.[^\n]*\n[^\n]*(?=\n)")
 TOKEN = re.compile(r"<(?!/?chart>)[^\d\s=]|<[^<>\s]*>(?<!<chart>)(?<!</chart>)|\[[@/|]|\[INST\]|\[multimodal\]|\[\s+\d")
 
 
@@ -103,13 +104,19 @@ def check_bytes(attack: Attack, request: Request, plain: Request, place: Place) 
     fenced, _, after = rest.partition("</chart>")
     assert CODEWORD not in before + after
     assert "118" not in before + after
-    assert (before, after.partition("\n\n")[0]) == parts_outside(plain)
+    own, follows = parts_outside(plain)
+    # Asked once more, the model sees no example.
+    assert (before, after.partition("\n\n")[0]) in ((own, follows), (own, EXAMPLE.sub("", follows)))
     assert not [c for c in text if not c.isprintable() and c != "\n"]
     assert not re.search(r"^(?:(?:Question|Patient|Human|Assistant|System):|###|```)", fenced, re.MULTILINE)
     assert set(re.findall(r"\[([cs]?\d+)\]", fenced)) <= marks_of(request)
     for message in further:
         assert not TOKEN.findall(message.text)
-        assert not re.search(r"</?chart>", message.text)
+        opened, closed = message.text.count("<chart>"), message.text.count("</chart>")
+        assert opened == closed == (1 if message.role == "user" else 0)
+        assert CODEWORD not in re.sub(r"<chart>.*</chart>", "", message.text, flags=re.DOTALL) or message.role != "user"
+        lines = message.text.partition("<chart>")[2].splitlines()
+        assert not [line for line in lines if re.search(r".\[[cs]?\d+\]", line)]
 
 
 def parts_outside(plain: Request) -> tuple[str, str]:
