@@ -12,7 +12,7 @@ since LangGraph's own tools start runs over JSON and could not hand in functions
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -90,6 +90,7 @@ class Stages:
 
     `open(patient, as_of)` gives the chart; `resolve(patient, as_of)` turns what was given into a Reference and a day.
     `supply` runs a reasoner's needs and returns the evidence with what they brought; None: there are no tools.
+    `reworded(ask, wordings)` is the question in a reasoner's words where they are understood, or else told as not.
     `grow(chart, ask)` reads what more of the chart a question needs, None if nothing: it is understood again then.
     `steps` is how often one question may be reasoned about.
     """
@@ -105,6 +106,9 @@ class Stages:
     finish: Callable[[Trace, Answer], Awaitable[Answer]]
     grow: Callable[[Any, Ask], Awaitable[Any]] | None = None
     supply: Callable[[Any, Ask, Evidence, tuple[Need, ...]], Awaitable[Evidence]] | None = None
+    reworded: Callable[[Ask, Sequence[Ask]], Ask] = lambda asked, wordings: replace(
+        asked, reads_as=wordings[-1].question
+    )
     steps: int = 4
 
 
@@ -240,6 +244,14 @@ class _Nodes:
             work.chart = more
             work.ask = self._stages.understand(question, more, work.history)
 
+    async def _reread(self, work: Work) -> None:
+        """Understand the question anew in the wordings that a reasoner gave for it."""
+        asked, wordings = work.ask, []
+        for words in work.draft.reads_as:
+            await self._understand(words, work)
+            wordings.append(work.ask)
+        work.ask = self._stages.reworded(asked, wordings)
+
     async def retrieve(self, state: State, runtime: Runtime[None]) -> State:
         work: Work = state["work"]
         _tell(runtime, "retrieve", _reading(work))
@@ -258,6 +270,8 @@ class _Nodes:
         return {"work": work}
 
     async def _fetch(self, work: Work) -> Evidence:
+        if work.draft.reads_as:
+            await self._reread(work)
         if not work.draft.needs:
             return await self._stages.retrieve(work.chart, work.ask)
         if self._stages.supply is None:
@@ -281,7 +295,7 @@ class _Nodes:
                 return {"work": work}
             work.usage = _sum(work.usage, work.draft.usage)
             row |= {"claims": len(work.draft.claims), "needs": len(work.draft.needs)}
-        work.next = "retrieve" if work.draft.needs else "verify"
+        work.next = "retrieve" if work.draft.needs or work.draft.reads_as else "verify"
         return {"work": work}
 
     async def verify(self, state: State, runtime: Runtime[None]) -> State:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import zip_longest
 from typing import Any
 
 import prompts
@@ -17,17 +18,18 @@ from agent.chart import Chart
 from agent.models.base import Message
 from agent.types import Absence, Ask, Evidence, Turn
 from agent.untrusted import escape, imitations
-from fhir_tools import dates
+from fhir_tools import dates, wording
 from fhir_tools.catalogue import CatalogueEntry
-from fhir_tools.types import Card
+from fhir_tools.types import Card, Kind
 
-__all__ = ["escape", "estimate", "fit", "framed", "joined", "messages", "overview", "patient_line"]
+__all__ = ["concepts", "escape", "estimate", "fit", "framed", "joined", "messages", "overview", "patient_line"]
 
 _PIECES = re.compile(r"[^\W\d_]+|\d|[^\w\s]{1,2}|\S|\n")
 _MARKS = re.compile(r"\s*\[[a-z]?\d+(?:\s*[,;]\s*[a-z]?\d+)*\]")
 _HISTORY_TURNS = 3
 _TURN_LETTERS = 240
 _OVERVIEW_TOKENS = 450
+_CONCEPTS = 140
 _SEXES = frozenset(("male", "female", "other", "unknown"))
 
 
@@ -64,8 +66,24 @@ def framed(evidence: Evidence, chart: Chart, ask: Ask) -> Evidence:
     """The evidence with what a model is told beside the cards: the patient's line and, where little was found,
     the chart's concepts by kind, so that it can ask for the one that is meant."""
     lost = bool(ask.unknown) or any(t.choices for t in ask.targets) or not (evidence.cards or evidence.absent)
-    shown = overview(chart.catalogue.entries, ask.question) if lost else ""
-    return replace(evidence, patient=patient_line(chart.person, chart.as_of), overview=shown)
+    entries = chart.catalogue.entries if lost else ()
+    return replace(
+        evidence,
+        patient=patient_line(chart.person, chart.as_of),
+        overview=overview(entries, ask.question),
+        concepts=concepts(entries) if lost and not ask.reads_as else (),
+    )
+
+
+def concepts(entries: Iterable[CatalogueEntry], most: int = _CONCEPTS) -> tuple[tuple[Kind, str], ...]:
+    """Kind and label of the chart's concepts, of each kind the newest first, the kinds in turn up to so many."""
+    kinds: dict[Kind, dict[str, None]] = {}
+    for entry in sorted(entries, key=lambda e: e.last or "", reverse=True):
+        if entry.kind not in ("patient", "order", "careplan") and any(entry.counts.values()):
+            kinds.setdefault(entry.kind, {}).setdefault(wording.label(entry.concept)[:80])
+    turns = zip_longest(*([(kind, label) for label in labels] for kind, labels in kinds.items()))
+    kept = [one for turn in turns for one in turn if one is not None][:most]
+    return tuple(sorted(kept, key=lambda one: list(kinds).index(one[0])))
 
 
 def overview(entries: Iterable[CatalogueEntry], question: str, tokens: int = _OVERVIEW_TOKENS) -> str:

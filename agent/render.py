@@ -47,6 +47,8 @@ def answer(
 ) -> Answer:
     """The public answer. `value` comes from the first surviving claim that carries one."""
     status = _status(draft, verified, evidence)
+    if status == "not_found" and ask.reads_as:
+        status = "incomplete"  # what the words of the question mean was a model's guess, so that it proves no absence
     draft, verified, marks = _renumbered(draft, verified, evidence)
     return Answer(
         question=ask.question,
@@ -54,7 +56,7 @@ def answer(
         as_of=as_of.isoformat(),
         thread=thread,
         status=status,
-        text=_text(draft, verified, evidence),
+        text=_meant(ask, verified, _text(draft, verified, evidence)),
         value=_value(verified.claims) if status == "answered" else None,
         claims=[
             ClaimOut(text=c.text, marks=list(c.marks), support=s)
@@ -70,6 +72,11 @@ def answer(
         reasoner=reasoner,
         trace=trace,
     )
+
+
+def _meant(ask: Ask, verified: Verified, text: str) -> str:
+    """What a model took the question for stands first: whether that is what was asked, the reader judges."""
+    return f'Taken to mean "{ask.reads_as}": {text}' if ask.reads_as and verified.claims else text
 
 
 _REASONS = 3

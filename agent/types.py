@@ -87,7 +87,8 @@ class Ask:
 
     `state` keeps only what is (no longer) going on, `relative` is the family member asked about, `purpose`
     the condition that a drug was ordered for, `threshold` a comparison with its number, `n` how many or how far back.
-    `relies` are the kinds whose records, were they not read, could make the question mean something else.
+    `relies` are the kinds whose records, were they not read, could make the question mean something else. `reads_as`
+    are the words that a model put in place of a question that rules did not understand; `question` stays as asked.
     """
 
     question: str
@@ -107,6 +108,7 @@ class Ask:
     unknown: tuple[str, ...] = ()
     relies: tuple[Kind, ...] = ()
     threshold: tuple[str, float, str | None] | None = None
+    reads_as: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,7 @@ class Draft:
     `status` is `answered` for claims (`note` then tells what else was asked and is not there); `not_found`,
     `incomplete` and `refused` come with `note`, the sentence for the reader, built by code, with nothing
     clinical in it that is not in `claims`. `by` names who reasoned, where a reasoner has several to choose from.
+    `reads_as` asks that the question be understood anew, in one of these wordings that rules may know.
     """
 
     status: Status = "answered"
@@ -146,6 +149,7 @@ class Draft:
     warnings: tuple[str, ...] = ()
     usage: Usage | None = None
     by: str = ""
+    reads_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +174,8 @@ class Evidence:
     """What retrieve brought for one question: the cards, and the searches behind them.
 
     `catalogue` is the few lines about the rest of the chart that a model may read (no marks in it), and `overview`
-    its concepts by kind, where the question was not understood. `patient` is the patient's line: age and sex, no name.
+    its concepts by kind, where the question was not understood; `concepts` are their kinds and labels then. `patient`
+    is the patient's line: age and sex, no name.
     """
 
     cards: tuple[Card, ...] = ()
@@ -179,6 +184,7 @@ class Evidence:
     search_marks: tuple[Mark, ...] = ()
     catalogue: str = ""
     overview: str = ""
+    concepts: tuple[tuple[Kind, str], ...] = ()
     patient: str = ""
     warnings: tuple[str, ...] = ()
 

@@ -23,7 +23,7 @@ from agent.sources import open_source
 from agent.supply import supply
 from agent.trace import Trace, Tracer
 from agent.types import Answer, Ask, Evidence
-from agent.understand import focus_of, subject_of, understand, wanted
+from agent.understand import focus_of, reworded, subject_of, understand, wanted
 from agent.verify import verify
 from fhir_tools.audit import Record
 from fhir_tools.servers import Servers
@@ -155,6 +155,7 @@ def _stages(charts: _Charts, settings: Settings, thinker: Reasoner, record: Reco
         understand=understand,
         grow=charts.grow,
         subject_of=subject_of,
+        reworded=reworded,
         retrieve=retrieve if thinker.name == "rules" else _framed,
         reasoner=thinker,
         verify=verify,

@@ -18,6 +18,7 @@ from agent.understand import cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
+from agent.understand.rewording import reworded
 from agent.understand.settle import settle
 from agent.understand.targets import NUMERIC, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
@@ -26,7 +27,7 @@ from fhir_tools.codes import Mention
 from fhir_tools.dates import Window
 from fhir_tools.types import Kind
 
-__all__ = ["focus_of", "subject_of", "understand", "wanted"]
+__all__ = ["focus_of", "reworded", "subject_of", "understand", "wanted"]
 
 
 def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> Ask:

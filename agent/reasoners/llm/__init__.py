@@ -10,17 +10,24 @@ from dataclasses import dataclass, replace
 import prompts
 from agent.models.base import ChatModel, Completion, Message, Request, Used
 from agent.prompt import estimate, fit, messages
+from agent.reasoners.llm.choosing import Choice, choice_messages, choice_of, choice_schema, is_lost
 from agent.reasoners.llm.drafting import CUT, ORDERS, drafted, named, or_rules, shows_orders, without_orders
 from agent.reasoners.llm.examples import example_for
 from agent.reasoners.llm.helping import Worked, worked_out
 from agent.reasoners.llm.objecting import THERE, denies_what_is_there, held_lines
 from agent.reasoners.llm.reply import Reply, read
 from agent.reasoners.llm.schema import Offered, needs_schema, reply_schema, tools_line
+from agent.supply import Supplied
 from agent.types import Ask, Draft, Evidence, Turn, Usage
 from agent.untrusted import escape
 
 __all__ = ["Llm", "Offered"]
 
+NO_NAME = Draft(
+    status="refused",
+    note="The model found nothing in this chart that the question surely means, so nothing is told. "
+    "Ask with the name of a result, a problem, a drug or a record.",
+)
 _KEPT = 256
 _LONGEST_FAULTS = 600
 
@@ -48,6 +55,7 @@ class Llm:
 
     `helped`: what rules are sure of goes first among the cards. `tools` are what needs may call (none: no needs).
     `example` adds one worked example of the same kind of question: without it small models reply in bare values.
+    `chooses`: a question that rules did not understand is first put into names of the chart, which rules then answer.
     `budget` bounds the tokens of the cards, `tokens` the reply, `thinking` what comes before it, `seconds` each
     call. The model is the caller's to open and close.
     """
@@ -59,13 +67,14 @@ class Llm:
         helped: bool = True,
         tools: Sequence[Offered] = (),
         example: bool = True,
+        chooses: bool = True,
         budget: int = 2500,
         tokens: int = 768,
         thinking: int = 0,
         seconds: float = 120.0,
     ) -> None:
         self.name = "llm"
-        self._model, self._helped, self._example = model, helped, example
+        self._model, self._helped, self._example, self._chooses = model, helped, example, chooses
         self._tools, self._told = frozenset(t.name for t in tools), tools_line(tools)
         self._needs = needs_schema(tools)
         self._budget, self._tokens, self._thinking, self._seconds = budget, tokens, thinking, seconds
@@ -79,12 +88,31 @@ class Llm:
         """
         card = await self._model.describe()
         self.name = card.name
+        chosen = Usage()
+        if self._chooses and is_lost(ask, evidence) and not feedback and not isinstance(evidence, Supplied):
+            choice, chosen = await self._chosen(ask, evidence)
+            if not choice.note:
+                words = choice.wordings
+                return replace(NO_NAME, reads_as=words, status="answered" if words else "refused", usage=chosen)
+        if ask.reads_as and ask.unknown:
+            return NO_NAME
         # A small model that parrots the example does so again when it is asked once more.
         case = self._case(ask, evidence, history, card.context, example=self._example and not feedback)
         reply, usage = await self._reply(case, self._turns(case, feedback))
         draft = or_rules(self._draft(case, reply), ask, evidence, case.worked, last=bool(feedback))
         orders = (ORDERS,) if shows_orders(case.shown) else ()
-        return replace(draft, usage=usage, by=draft.by or self.name, warnings=(*draft.warnings, *orders))
+        return replace(draft, usage=_sum(chosen, usage), by=draft.by or self.name, warnings=(*draft.warnings, *orders))
+
+    async def _chosen(self, ask: Ask, evidence: Evidence) -> tuple[Choice, Usage]:
+        """What the model takes a question for that rules did not understand."""
+        request = Request(
+            messages=choice_messages(ask, evidence),
+            schema=choice_schema(evidence),
+            tokens=96,
+            seconds=self._seconds,
+        )
+        done = await self._model.complete(request)
+        return choice_of(done.text, ask, evidence), _usage(done.used)
 
     def _case(self, ask: Ask, evidence: Evidence, history: tuple[Turn, ...], context: int, *, example: bool) -> _Case:
         shown = fit(evidence, self._room(context))

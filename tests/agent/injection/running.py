@@ -20,7 +20,7 @@ from agent.retrieve import retrieve
 from agent.supply import supply
 from agent.trace import Trace
 from agent.types import Answer, Ask, Evidence
-from agent.understand import subject_of, understand
+from agent.understand import reworded, subject_of, understand
 from agent.verify import verify
 from fhir_tools.tools import TOOLS
 from tests.agent.injection.attacks import Attack
@@ -42,7 +42,7 @@ class Told:
 def asked(chart: Chart, question: str, model: Callable[[Request], Mapping[str, Any]], **options: Any) -> Told:
     """The question asked of an llm reasoner with every tool, whose model is this function."""
     scripted = Scripted(model, check=False)  # the check is slow, and what is said here keeps to the schema
-    told = through(chart, question, Llm(scripted, tools=TOOLS, **options))
+    told = through(chart, question, Llm(scripted, tools=TOOLS, **{"chooses": False, **options}))
     return Told(told, tuple(scripted.requests))
 
 
@@ -69,6 +69,7 @@ def through(chart: Chart, question: str, reasoner: Reasoner) -> Answer:
         render=answer,
         finish=finished,
         supply=supply,
+        reworded=reworded,
     )
 
     async def run() -> Answer:

@@ -43,7 +43,8 @@ def evidence_of(chart: Chart, question: str) -> tuple[Ask, Evidence]:
 
 def drafts(chart: Chart, question: str, model: Scripted, feedback: str = "", **options: Any) -> Draft:
     asked_, evidence = evidence_of(chart, question)
-    return asyncio.run(Llm(model, tools=TOOLS, **options).reason(asked_, evidence, (), feedback))
+    llm = Llm(model, tools=TOOLS, **{"chooses": False, **options})
+    return asyncio.run(llm.reason(asked_, evidence, (), feedback))
 
 
 def test_one_call_answers_with_claims_and_says_who_and_what_it_used(charts: dict[str, Chart]) -> None:
@@ -222,7 +223,7 @@ def test_needs_are_run_and_the_answer_comes_from_what_they_brought(charts: dict[
 
 def test_without_tools_nothing_can_be_asked_for(charts: dict[str, Chart]) -> None:
     model = Scripted([NEEDS], check=False)
-    draft = asyncio.run(Llm(model).reason(*evidence_of(charts["l"], "hello")))
+    draft = asyncio.run(Llm(model, chooses=False).reason(*evidence_of(charts["l"], "hello")))
     assert not draft.needs
     assert "Tools:" not in model.requests[0].messages[0].text
     assert model.requests[0].schema["properties"]["needs"]["maxItems"] == 0  # type: ignore[index]
@@ -481,9 +482,10 @@ def test_a_bare_value_of_another_fact_is_not_told_of_this_one(claims: Any, chart
 
 
 def test_where_nothing_was_found_the_example_looks_something_up(charts: dict[str, Chart]) -> None:
+    lost = evidence_of(charts["l"], "how is her frobnication?")
     for tools, shown in ((TOOLS, "how salty is her blood?"), ((), "allergies?")):
         model = Scripted([REFUSED])
-        asyncio.run(Llm(model, tools=tools).reason(*evidence_of(charts["l"], "how is her frobnication?")))
+        asyncio.run(Llm(model, tools=tools, chooses=False).reason(*lost))
         assert shown in model.requests[0].messages[1].parts[-2]
 
 
