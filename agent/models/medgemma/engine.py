@@ -104,7 +104,7 @@ class Engine:
     def _run(self, ids: torch.Tensor, cache: DynamicCache, **more: Any) -> torch.Tensor:
         """Scores (rows, vocabulary) after the last of these tokens; the cache grows by them."""
         with torch.inference_mode():
-            out = self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1, **more)
+            out = self._model(input_ids=ids, cache=cache, use_cache=True, logits_to_keep=1, **more)
         scores: torch.Tensor = out.logits[:, -1]
         return scores
 
