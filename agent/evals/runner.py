@@ -21,7 +21,7 @@ from agent.settings import Settings
 from agent.sources import open_source
 from agent.wire import Agent
 
-__all__ = ["Job", "Task", "chart_path", "run"]
+__all__ = ["Job", "Task", "answered", "chart_path", "jobs_of", "run"]
 
 Task = Literal["answers", "evidence"]
 _SUFFIXES = (".json.gz", ".json", ".ndjson.gz", ".ndjson")
@@ -60,14 +60,15 @@ def run(
     """
     work = partial(_run_job, task=task, settings=settings)
     rows: dict[str, BaseModel] = {}
-    for batch in _batches(work, _jobs(cases, charts), jobs):
+    for batch in _batches(work, jobs_of(cases, charts), jobs):
         rows |= batch
         if progress:
             progress(len(batch))
     return [rows[case.id] for case in cases]
 
 
-def _jobs(cases: Sequence[Case], charts: Path) -> list[Job]:
+def jobs_of(cases: Sequence[Case], charts: Path) -> list[Job]:
+    """The questions by patient, the earliest day first. Raises UserError for a missing chart or an id used twice."""
     by_patient: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_patient[case.patient].append(case)
@@ -97,7 +98,7 @@ def _run_job(job: Job, *, task: Task, settings: Settings) -> dict[str, BaseModel
 
 async def _one_patient(job: Job, task: Task, settings: Settings) -> dict[str, BaseModel]:
     rows: dict[str, BaseModel] = {}
-    ask: Callable[[Agent, Case], Awaitable[BaseModel]] = _answer if task == "answers" else _evidence
+    ask: Callable[[Agent, Case], Awaitable[BaseModel]] = answered if task == "answers" else _evidence
     async with open_source(job.chart, settings) as source:
         agent: Agent | None = None
         for case in job.cases:
@@ -107,7 +108,7 @@ async def _one_patient(job: Job, task: Task, settings: Settings) -> dict[str, Ba
     return rows
 
 
-async def _answer(agent: Agent, case: Case) -> AnswerRow:
+async def answered(agent: Agent, case: Case) -> AnswerRow:
     """The row of one question. One that breaks the program is a failed row with its reason, and the run goes on."""
     try:
         return answer_row(case.id, await agent.ask(case.question))

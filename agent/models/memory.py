@@ -11,7 +11,21 @@ from typing import Any, Literal
 
 from agent.errors import ModelError
 
-__all__ = ["GIB", "Memory", "Plan", "Precision", "Shape", "check", "estimate", "gib", "kv_bytes", "shape"]
+__all__ = [
+    "CHUNK",
+    "GIB",
+    "PREFIXES",
+    "Memory",
+    "Plan",
+    "Precision",
+    "Shape",
+    "check",
+    "estimate",
+    "fits",
+    "gib",
+    "kv_bytes",
+    "shape",
+]
 
 GIB = 1024**3
 Precision = Literal["fp32", "bf16", "8bit", "4bit"]
@@ -23,6 +37,8 @@ _QUANTIZED = {"8bit": 1.0, "4bit": 0.5 + (1 + 4 / 256) / 64}
 _SPARE = 0.05
 CHUNK = 2048
 """The most prompt tokens that go through the model at once."""
+PREFIXES = 2 * GIB
+"""The most bytes of KV cache kept of what prompts begin with, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +147,15 @@ def _work(of: Shape, plan: Plan, width: int) -> int:
     return int(chunk + growing + plan.batch * of.vocab * 8)
 
 
+def fits(need: Memory, free: int) -> bool:
+    """Whether it goes into `free` bytes, with some to spare."""
+    return need.total <= free * (1 - _SPARE)
+
+
 def check(of: Shape, plan: Plan, free: int, where: str) -> Memory:
     """The memory of a plan that fits into `free` bytes. Raises ModelError that says what would fit."""
     need = estimate(of, plan)
-    if need.total <= free * (1 - _SPARE):
+    if fits(need, free):
         return need
     raise ModelError(
         f"not enough memory: {plan.precision} weights, {plan.batch} at once and a context of {plan.context} tokens "

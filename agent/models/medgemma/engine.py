@@ -116,7 +116,7 @@ class Engine:
         ids = torch.tensor(self._next, device=self._device).unsqueeze(1)
         scores = self._run(ids, self._cache, **self._padding())
         best = scores.argmax(-1).tolist()
-        self._next = [row.take(Logits(one, token)) for row, one, token in zip(self.rows, scores, best, strict=True)]
+        self._next = [_taken(row, Logits(one, token)) for row, one, token in zip(self.rows, scores, best, strict=True)]
         done = [row for row in self.rows if row.finish]
         self._leave(done)
         for row in done:
