@@ -83,7 +83,7 @@ def _free(given: Settings) -> tuple[int, str] | None:
     return free(device_map(given.model_device)[1])
 
 
-_HEADERS = ("", "context", "weights", "KV cache", "prefixes", "work", "GiB in all", "here")
+_HEADERS = ("", "context", "weights", "KV cache", "prefixes", "work", "in all", "here")
 _HERE = {None: "?", True: "fits", False: "–"}
 
 

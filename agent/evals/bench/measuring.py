@@ -39,6 +39,7 @@ Tell = Callable[[str], None]
 _SHARES = (("speed", 0.3), ("speed, several at once", 0.15), ("questions", 0.3), ("questions, several at once", 0.25))
 """The parts in their order, with their shares of the time; what a part leaves goes to those after it."""
 _PROMPTS = 6
+_REASONS = 5
 _Asker = tuple[Agent, Case]
 
 
@@ -81,7 +82,7 @@ class Bench:
         async with self._askers(thinker) as askers:
             await self._load()
             alone, together = (askers[::2], askers[1::2]) if self.plan.at_once > 1 else (askers, [])
-            parts: tuple[Callable[[], Awaitable[None]], ...] = (
+            parts: tuple[Callable[[], Awaitable[bool]], ...] = (
                 partial(self._speed, askers[:_PROMPTS]),
                 self._speed_together,
                 partial(self._questions, alone, 1),
@@ -92,18 +93,23 @@ class Bench:
                 end += share * self.plan.seconds
                 await self._within(name, part, end)
 
-    async def _within(self, name: str, part: Callable[[], Awaitable[None]], end: float) -> None:
-        """A part until `end` (`time.monotonic`). A fault of the model ends the part, and is told in the figures."""
+    async def _within(self, name: str, part: Callable[[], Awaitable[bool]], end: float) -> None:
+        """A part until `end` (`time.monotonic`); it gives back whether there was something to measure.
+
+        A fault of the model ends the part, and is told in the figures.
+        """
+        whole = True
         try:
             async with asyncio.timeout(max(0.0, end - time.monotonic())) as limit:
-                await part()
+                whole = await part()
         except TimeoutError:
             if not limit.expired():
                 raise
             return
         except ModelError as error:
             self._faults.append(f"{name}: {one_line(error)}")
-        self._cut.remove(name)
+        if whole:
+            self._cut.remove(name)
 
     async def _load(self) -> None:
         self.tell("loading the model")
@@ -131,7 +137,7 @@ class Bench:
                 raise UserError("there are no questions to measure with")
             yield mixed
 
-    async def _speed(self, askers: Sequence[_Asker]) -> None:
+    async def _speed(self, askers: Sequence[_Asker]) -> bool:
         """Prompts that are new to the model, each with one that begins the same right after it."""
         done: tuple[list[Completion], list[Completion]] = ([], [])
         for number, (agent, case) in enumerate(askers, 1):
@@ -143,18 +149,20 @@ class Bench:
                 kept.append(completion)
             spent = [sum(c.used.seconds for c in kept) for kept in done]
             self._paces = [pace("new", done[0], spent[0]), pace("reused", done[1], spent[1])]
+        return True
 
-    async def _speed_together(self) -> None:
+    async def _speed_together(self) -> bool:
         """As many at once as the plan says, whose beginnings were read before."""
         if not self._seen or self.plan.at_once < 2:
-            return
+            return self.plan.at_once < 2 or bool(self._faults)
         self.tell(f"speed: {self.plan.at_once} prompts at once")
         sent = [again(self._seen[n % len(self._seen)]) for n in range(self.plan.at_once)]
         began = time.perf_counter()
         done = await asyncio.gather(*(self.model.complete(request) for request in sent))
         self._paces.append(pace("together", list(done), time.perf_counter() - began, self.plan.at_once))
+        return True
 
-    async def _questions(self, askers: Sequence[_Asker], at_once: int) -> None:
+    async def _questions(self, askers: Sequence[_Asker], at_once: int) -> bool:
         """Questions through the whole program. Other ones each time, since a prompt seen before is a faster one."""
         rows = self._rows.setdefault(at_once, [])
         room, began = asyncio.Semaphore(at_once), time.perf_counter()
@@ -168,6 +176,7 @@ class Bench:
         async with asyncio.TaskGroup() as group:
             for agent, case in askers:
                 group.create_task(one(agent, case))
+        return True
 
     def figures(self) -> Figures | None:
         """What was measured; None before the model was there."""
@@ -195,8 +204,13 @@ class Bench:
             ),
             of=len(self.plan.cases),
             cut=tuple(self._cut),
-            faults=tuple(self._faults),
+            faults=(*self._faults, *self._failures()),
         )
+
+    def _failures(self) -> list[str]:
+        """Why questions failed, each reason once."""
+        failed = [row.answer for row in chain.from_iterable(self._rows.values()) if row.status == "failed"]
+        return [f"questions: {reason}" for reason in dict.fromkeys(failed)][:_REASONS]
 
 
 async def _prompt(agent: Agent, case: Case) -> tuple[Message, ...]:
