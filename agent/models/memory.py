@@ -52,6 +52,7 @@ class Shape:
     kept: int
     layers: int
     full: int
+    heads: int
     kv_heads: int
     head_dim: int
     window: int
@@ -102,6 +103,7 @@ def shape(config: Mapping[str, Any]) -> Shape:
         kept=text["vocab_size"] * hidden + norms + _vision(vision, hidden),
         layers=layers,
         full=sum(kind.startswith("full") for kind in types),
+        heads=heads,
         kv_heads=kv,
         head_dim=head,
         window=text.get("sliding_window") or text["max_position_embeddings"],
@@ -141,10 +143,16 @@ def estimate(of: Shape, plan: Plan) -> Memory:
 
 
 def _work(of: Shape, plan: Plan, width: int) -> int:
-    """One chunk of a prompt through the widest layer, the old and new cache of a layer that grows, and the logits."""
-    chunk = min(plan.context, CHUNK) * of.widest * width
+    """One chunk of a prompt through the widest layer and its attention, the old and new cache of a layer that grows,
+    and the logits.
+
+    Beside a mask, transformers repeats keys and values for every query head (its `use_gqa_in_sdpa`), and the mask is
+    held as flags and as numbers. Answers do without: a single token needs neither.
+    """
+    chunk = min(plan.context, CHUNK)
+    attention = 2 * plan.context * of.heads * of.head_dim * width + chunk * plan.context * (1 + width)
     growing = plan.batch * 2 * plan.context * of.kv_heads * of.head_dim * width
-    return int(chunk + growing + plan.batch * of.vocab * 8)
+    return int(chunk * of.widest * width + attention + growing + plan.batch * of.vocab * 8)
 
 
 def fits(need: Memory, free: int) -> bool:

@@ -130,7 +130,7 @@ def test_needs_of_every_model(monkeypatch: pytest.MonkeyPatch) -> None:
     told = " ".join(result.stdout.split())
     assert result.exit_code == 0
     assert "medgemma-27b-it context" in told and "medgemma-4b-it, medgemma-1.5-4b-it context" in told
-    assert "4bit 8,192 15.7 1.0 2.0 0.4 19.1 fits" in told and "bf16 8,192 51.1 1.0 2.0 0.4 54.5 –" in told
+    assert "4bit 8,192 15.7 1.0 2.0 0.5 19.3 fits" in told and "bf16 8,192 51.1 1.0 2.0 0.5 54.7 –" in told
     assert "not measured" in result.stderr and "GPU 0 has 24.0 GiB free" in result.stderr
     assert "CHARTLINE_MODEL=medgemma-27b-it CHARTLINE_MODEL_PRECISION=4bit CHARTLINE_MODEL_CONTEXT=8192" in (
         result.stderr
