@@ -56,7 +56,7 @@ def pace(rate: float) -> Pace:
 async def test_a_server_is_measured_and_what_it_does_not_tell_is_said(tmp_path: Path) -> None:
     out = tmp_path / "a.json"
     async with served(FakeServer(kind="llama.cpp", models=("medgemma-4b-it",))) as url:
-        command = ["model", "bench", "--url", url, "--minutes", "1", "--at-once", "2", "--out", str(out)]
+        command = ["model", "bench", "--url", url, "--minutes", "60", "--at-once", "2", "--out", str(out)]
         result = await asyncio.to_thread(CliRunner().invoke, app, command)
     told = " ".join(result.stdout.split())
     assert result.exit_code == 0, result.output

@@ -25,7 +25,7 @@ SHIPPED = Path(__file__).parents[4] / "agent" / "evals" / "demo_questions.jsonl"
 PARTS = ("speed", "speed, several at once", "questions", "questions, several at once")
 
 
-def bench(model: Scripted, *, number: int = 6, seconds: float = 60.0, at_once: int = 2, **more: object) -> Bench:
+def bench(model: Scripted, *, number: int = 6, seconds: float = 3600.0, at_once: int = 2, **more: object) -> Bench:
     cases = read_rows(SHIPPED, Case)[::4][:number]
     settings = Settings(reasoner="llm", audit=None, model_batch=at_once)
     plan = Plan(cases=cases, charts=demo.paths()[0].parent, seconds=seconds, at_once=at_once)
@@ -102,7 +102,8 @@ async def test_a_model_that_fails_is_told_of_in_the_figures() -> None:
         return ModelError("the server is down; start it")
 
     found = await measured(bench(Scripted(broken)))
-    assert found.faults == ("speed: the server is down; start it",)
+    why = "the server is down; start it"
+    assert found.faults == (f"speed: {why}", f"questions: The scripted reasoner failed: {why}")
     assert sum(a.failed for a in found.asked) == 6 and found.paces == ()
 
 
