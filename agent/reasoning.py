@@ -7,7 +7,7 @@ from agent.reasoners.base import Reasoner
 from agent.reasoners.rules import Rules
 from agent.settings import Settings
 
-__all__ = ["chat_model", "reasoner"]
+__all__ = ["chat_model", "reasoner", "thinker"]
 
 
 def reasoner(settings: Settings) -> tuple[Reasoner, ChatModel | None]:
@@ -17,11 +17,16 @@ def reasoner(settings: Settings) -> tuple[Reasoner, ChatModel | None]:
     """
     if settings.reasoner == "rules":
         return Rules(), None
+    model = chat_model(settings)
+    return thinker(settings, model), model
+
+
+def thinker(settings: Settings, model: ChatModel) -> Reasoner:
+    """The reasoner of the settings before a chat model that is its caller's to leave."""
     from agent.reasoners.auto import Auto
     from agent.reasoners.llm import Llm
     from fhir_tools.tools import AVAILABLE
 
-    model = chat_model(settings)
     llm = Llm(
         model,
         helped=settings.model_told,
@@ -30,7 +35,7 @@ def reasoner(settings: Settings) -> tuple[Reasoner, ChatModel | None]:
         thinking=settings.model_thinking,
         seconds=settings.model_seconds,
     )
-    return (llm if settings.reasoner == "llm" else Auto(Rules(), llm)), model
+    return Auto(Rules(), llm) if settings.reasoner == "auto" else llm
 
 
 def chat_model(settings: Settings) -> ChatModel:

@@ -44,7 +44,7 @@ _FORMS: dict[Kind, tuple[str, ...]] = {
     "procedure": ("when was the last {}?", "how many times {}?"),
     "report": ("what did the last {} say?",),
 }
-_LISTS = (
+LISTS = (
     "problem list",
     "current medications",
     "allergies?",
@@ -132,13 +132,14 @@ async def _readings(path: Path) -> tuple[float, float]:
 
 async def _questions(store: LocalStore) -> list[str]:
     chart = await open_chart(store, Reference(type="Patient", id=PATIENT), demo.AS_OF)
-    return [*_LISTS, *_about(chart.catalogue)]
+    return [*LISTS, *about(chart.catalogue)]
 
 
-def _about(catalogue: Catalogue) -> Iterator[str]:
+def about(catalogue: Catalogue, each: int = _EACH) -> Iterator[str]:
+    """Every form of question about the most frequent and the rarest concepts of each kind."""
     for kind, forms in _FORMS.items():
         entries = sorted(catalogue.of(kind), key=lambda e: -e.count)
-        for entry in {e.key: e for e in (*entries[: _EACH // 2], *entries[-_EACH // 2 :])}.values():
+        for entry in {e.key: e for e in (*entries[: each // 2], *entries[-each // 2 :])}.values():
             yield from (form.format(entry.concept.label) for form in forms)
 
 

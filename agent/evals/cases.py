@@ -70,6 +70,7 @@ class AnswerRow(_Row):
     status: str = "answered"
     llm_calls: int = 0
     prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
     reasoner: str = ""
@@ -96,6 +97,7 @@ def answer_row(id_: str, answer: Answer) -> AnswerRow:
         status=answer.status,
         llm_calls=answer.usage.llm_calls,
         prompt_tokens=answer.usage.prompt_tokens,
+        cached_prompt_tokens=answer.usage.cached_prompt_tokens,
         completion_tokens=answer.usage.completion_tokens,
         seconds=answer.usage.seconds,
         reasoner=answer.reasoner,

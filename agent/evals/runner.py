@@ -23,7 +23,7 @@ from agent.settings import Settings
 from agent.sources import open_source
 from agent.wire import Agent
 
-__all__ = ["Job", "Task", "chart_path", "run"]
+__all__ = ["Job", "Task", "answered", "chart_path", "jobs_of", "run"]
 
 Task = Literal["answers", "evidence"]
 _SUFFIXES = (".json.gz", ".json", ".ndjson.gz", ".ndjson")
@@ -63,7 +63,7 @@ def run(
     tell = progress or (lambda _: None)
     work = partial(_run, task=task, settings=settings)
     rows: dict[str, BaseModel] = {}
-    todo = _jobs(cases, charts)
+    todo = jobs_of(cases, charts)
     if jobs <= 1:
         rows = work(todo, tell=tell)
     else:
@@ -74,7 +74,8 @@ def run(
     return [rows[case.id] for case in cases]
 
 
-def _jobs(cases: Sequence[Case], charts: Path) -> list[Job]:
+def jobs_of(cases: Sequence[Case], charts: Path) -> list[Job]:
+    """The questions by patient, the earliest day first. Raises UserError for a missing chart or an id used twice."""
     by_patient: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_patient[case.patient].append(case)
@@ -101,7 +102,7 @@ async def _patients(
 ) -> dict[str, BaseModel]:
     """The rows of these patients, by one reasoner: weights are loaded once, and a server is asked what it is once."""
     rows: dict[str, BaseModel] = {}
-    ask: Callable[[Agent, Case], Awaitable[BaseModel]] = _answer if task == "answers" else _evidence
+    ask: Callable[[Agent, Case], Awaitable[BaseModel]] = answered if task == "answers" else _evidence
     thinker, model = reasoner(settings)
     async with model or nullcontext():
         for job in todo:
@@ -115,7 +116,7 @@ async def _patients(
     return rows
 
 
-async def _answer(agent: Agent, case: Case) -> AnswerRow:
+async def answered(agent: Agent, case: Case) -> AnswerRow:
     """The row of one question. One that breaks the program is a failed row with its reason, and the run goes on."""
     try:
         return answer_row(case.id, await agent.ask(case.question))

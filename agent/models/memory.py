@@ -11,7 +11,21 @@ from typing import Any, Literal
 
 from agent.errors import ModelError
 
-__all__ = ["GIB", "Memory", "Plan", "Precision", "Shape", "check", "estimate", "gib", "kv_bytes", "shape"]
+__all__ = [
+    "CHUNK",
+    "GIB",
+    "PREFIXES",
+    "Memory",
+    "Plan",
+    "Precision",
+    "Shape",
+    "check",
+    "estimate",
+    "fits",
+    "gib",
+    "kv_bytes",
+    "shape",
+]
 
 GIB = 1024**3
 Precision = Literal["fp32", "bf16", "8bit", "4bit"]
@@ -23,6 +37,8 @@ _QUANTIZED = {"8bit": 1.0, "4bit": 0.5 + (1 + 4 / 256) / 64}
 _SPARE = 0.05
 CHUNK = 2048
 """The most prompt tokens that go through the model at once."""
+PREFIXES = 2 * GIB
+"""The most bytes of KV cache kept of what prompts begin with, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +52,7 @@ class Shape:
     kept: int
     layers: int
     full: int
+    heads: int
     kv_heads: int
     head_dim: int
     window: int
@@ -86,6 +103,7 @@ def shape(config: Mapping[str, Any]) -> Shape:
         kept=text["vocab_size"] * hidden + norms + _vision(vision, hidden),
         layers=layers,
         full=sum(kind.startswith("full") for kind in types),
+        heads=heads,
         kv_heads=kv,
         head_dim=head,
         window=text.get("sliding_window") or text["max_position_embeddings"],
@@ -125,16 +143,27 @@ def estimate(of: Shape, plan: Plan) -> Memory:
 
 
 def _work(of: Shape, plan: Plan, width: int) -> int:
-    """One chunk of a prompt through the widest layer, the old and new cache of a layer that grows, and the logits."""
-    chunk = min(plan.context, CHUNK) * of.widest * width
+    """One chunk of a prompt through the widest layer and its attention, the old and new cache of a layer that grows,
+    and the logits.
+
+    Beside a mask, transformers repeats keys and values for every query head (its `use_gqa_in_sdpa`), and the mask is
+    held as flags and as numbers. Answers do without: a single token needs neither.
+    """
+    chunk = min(plan.context, CHUNK)
+    attention = 2 * plan.context * of.heads * of.head_dim * width + chunk * plan.context * (1 + width)
     growing = plan.batch * 2 * plan.context * of.kv_heads * of.head_dim * width
-    return int(chunk + growing + plan.batch * of.vocab * 8)
+    return int(chunk * of.widest * width + attention + growing + plan.batch * of.vocab * 8)
+
+
+def fits(need: Memory, free: int) -> bool:
+    """Whether it goes into `free` bytes, with some to spare."""
+    return need.total <= free * (1 - _SPARE)
 
 
 def check(of: Shape, plan: Plan, free: int, where: str) -> Memory:
     """The memory of a plan that fits into `free` bytes. Raises ModelError that says what would fit."""
     need = estimate(of, plan)
-    if need.total <= free * (1 - _SPARE):
+    if fits(need, free):
         return need
     raise ModelError(
         f"not enough memory: {plan.precision} weights, {plan.batch} at once and a context of {plan.context} tokens "

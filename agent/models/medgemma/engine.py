@@ -104,7 +104,7 @@ class Engine:
     def _run(self, ids: torch.Tensor, cache: DynamicCache, **more: Any) -> torch.Tensor:
         """Scores (rows, vocabulary) after the last of these tokens; the cache grows by them."""
         with torch.inference_mode():
-            out = self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1, **more)
+            out = self._model(input_ids=ids, cache=cache, use_cache=True, logits_to_keep=1, **more)
         scores: torch.Tensor = out.logits[:, -1]
         return scores
 
@@ -116,7 +116,7 @@ class Engine:
         ids = torch.tensor(self._next, device=self._device).unsqueeze(1)
         scores = self._run(ids, self._cache, **self._padding())
         best = scores.argmax(-1).tolist()
-        self._next = [row.take(Logits(one, token)) for row, one, token in zip(self.rows, scores, best, strict=True)]
+        self._next = [_taken(row, Logits(one, token)) for row, one, token in zip(self.rows, scores, best, strict=True)]
         done = [row for row in self.rows if row.finish]
         self._leave(done)
         for row in done:

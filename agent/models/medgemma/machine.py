@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 from agent.errors import MissingExtra, UserError
 from agent.models.memory import Precision
 
-__all__ = ["EXTRA", "QUANTIZED", "device_map", "free", "require"]
+__all__ = ["EXTRA", "QUANTIZED", "Held", "device_map", "free", "held", "require"]
 
 EXTRA, QUANTIZED = "medgemma", "quantized"
 _NEEDED = ("torch", "transformers", "accelerate", "llguidance", "PIL", "psutil")
@@ -78,3 +80,33 @@ def _container() -> int:
         return max(0, most - int((_CGROUP / "memory.current").read_text()))
     except (OSError, ValueError):
         return 2**63
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Bytes: the most of the machine's memory that this process held since it began, and of the GPUs' for tensors;
+    None where that is not told. `gpus` are their names."""
+
+    resident: int | None
+    gpu: int | None
+    gpus: tuple[str, ...]
+
+
+def held() -> Held:
+    """What this process has held at most. GPUs are looked at only where torch is in use."""
+    torch = sys.modules.get("torch")
+    count = torch.cuda.device_count() if torch and torch.cuda.is_available() else 0
+    return Held(
+        resident=_resident(),
+        gpu=sum(torch.cuda.max_memory_reserved(n) for n in range(count)) if torch and count else None,
+        gpus=tuple(str(torch.cuda.get_device_name(n)) for n in range(count)) if torch else (),
+    )
+
+
+def _resident() -> int | None:
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024  # bytes there, KiB elsewhere (getrusage(2))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agent.errors import ModelError, UserError
 from agent.models.base import Completion, ModelCard, OnText, Request
-from agent.models.medgemma.machine import require
+from agent.models.medgemma.machine import Held, held, require
 from agent.models.medgemma.rows import Job
 from agent.models.medgemma.variants import DEFAULT, weights
-from agent.models.memory import GIB, Memory, Plan, Precision
+from agent.models.memory import PREFIXES, Memory, Plan, Precision
 
 if TYPE_CHECKING:
     from agent.models.medgemma.worker import Worker
@@ -41,7 +41,7 @@ class MedGemma:
         device: str = "auto",
         context: int = 8192,
         batch: int = 4,
-        prefixes: int = 2 * GIB,
+        prefixes: int = PREFIXES,
         token: str | None = None,
         offline: bool = False,
         thinks: bool | None = None,
@@ -80,6 +80,10 @@ class MedGemma:
         await self._worker()
         assert self._card is not None  # noqa: S101  set by loading
         return self._card
+
+    def held(self) -> Held:
+        """The most memory that was held so far; of the whole process, so of other models in it too."""
+        return held()
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Completion:
         """One completion; see `ChatModel.complete`. Calls that overlap are written side by side, up to `batch`."""

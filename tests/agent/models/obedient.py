@@ -30,8 +30,10 @@ def _typed(schema: Mapping[str, Any], seed: int) -> Any:
         case "array":
             few = schema.get("minItems", 0)
             return [value(schema["items"], seed + n) for n in range(min(few + seed % 3, schema["maxItems"]))]
+        case "string" if "pattern" in schema:
+            return f"20{10 + seed % 90}-05-1{seed % 10}"  # the one pattern that the tools' schemas have: a day
         case "string":
-            words = ("Hémoglobine 6,9 % «" + chr(0x1F600 + seed % 32) + "» said. ") * 40
+            words = ("Hémoglobine 6,9 % «" + chr(0x1F600 + seed % 32) + "» said. ") * 60
             return words[: max(schema.get("minLength", 0), min(schema["maxLength"], 5 + seed % 60))]
         case "integer" | "number":
             return max(seed % 100, schema.get("minimum", 0))

@@ -162,3 +162,22 @@ def test_a_token_that_is_not_allowed_is_an_error(folder: Path) -> None:
     grammar = Grammars(words, tiny.VOCAB, frozenset({1})).of(SCHEMAS["text"])
     with pytest.raises(ModelError, match="grammar has failed"):
         grammar.take(words.convert_tokens_to_ids("x"))
+
+
+async def test_a_grammar_that_fails_costs_its_own_row_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agent.models.medgemma.grammar import Grammar
+
+    original, taken = Grammar.take, []
+
+    def take(self: Any, token: int) -> None:
+        taken.append(self)
+        if self is taken[0] and taken.count(self) > 3:
+            raise ModelError("the answer's grammar has failed: give every string of the schema a smaller maxLength")
+        original(self, token)
+
+    monkeypatch.setattr(Grammar, "take", take)
+    async with tiny.opened(folder) as model:
+        asked = (model.complete(tiny.request(text, schema=SCHEMAS["answer"], tokens=900)) for text in ("one", "two"))
+        failed, good = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(failed, ModelError) and "grammar has failed" in str(failed)
+    jsonschema.validate(json.loads(good.text), SCHEMAS["answer"])

@@ -154,7 +154,7 @@ def test_the_least_lately_used_goes_first_and_the_bound_holds(folder: Path) -> N
     def filled(prompt: Prompt, end: int) -> DynamicCache:
         cache = DynamicCache(config=model.config.get_text_config())
         with torch.inference_mode():
-            model(input_ids=torch.tensor([prompt.ids[:end]]), past_key_values=cache)
+            model(input_ids=torch.tensor([prompt.ids[:end]]), cache=cache)
         return cache
 
     a, b, c = (Prompt(ids=(first, *range(270, 370), 7)) for first in (261, 262, 263))

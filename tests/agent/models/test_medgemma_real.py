@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import statistics
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -96,47 +95,12 @@ async def test_rows_side_by_side_are_those_alone() -> None:
 
 
 def test_speed_against_bare_generate() -> None:
-    """Tokens a second of our loop, with and without a grammar; processor time, which other work does not slow."""
-    loop, free, schema = _measure()
-    print(f"\ntokens a second against generate: {free / loop:.3f}; grammar's overhead: {schema / loop - 1:.3f}")
-    assert free / loop >= 0.9  # the figure to reach is 0.95; this leaves room for the noise of a shared machine
-    assert schema / loop - 1 <= 0.1  # the figure to reach is 0.05
+    """Tokens a second of our loop, with and without a grammar, in pairs (`benchmarks.bench_model` has the figures)."""
+    from benchmarks.bench_model import rates
 
-
-def _measure() -> tuple[float, float, float]:
-    import torch
-    from transformers import StoppingCriteria
-
-    from agent.models.medgemma.loading import load, open_model
-    from agent.models.medgemma.rows import Job
-    from agent.models.medgemma.template import Template
-    from agent.models.medgemma.variants import weights
-    from agent.models.memory import Plan
-
-    plan = Plan(context=4096)
-    engine = load(weights(str(FOLDER)), plan, device="cpu").engine
-    opened = open_model(weights(str(FOLDER)), plan, device="cpu")
-    ids = torch.tensor([Template(opened.tokenizer).prompt(ask("Tell all.").messages).ids])
-    times: list[float] = []
-
-    class Clock(StoppingCriteria):
-        def __call__(self, *_: Any, **__: Any) -> Any:
-            times.append(time.process_time())
-            return torch.zeros(1, dtype=torch.bool)
-
-    def bare() -> float:
-        times.clear()
-        opened.model.generate(ids, max_new_tokens=48, do_sample=False, eos_token_id=None, stopping_criteria=[Clock()])
-        return (times[-1] - times[0]) / (len(times) - 1)
-
-    def ours(schema: Any) -> float:
-        engine.join(Job(request=ask("Tell all.", schema=schema, tokens=48), deadline=time.monotonic() + 3600))
-        began, steps = time.process_time(), 0
-        while engine.rows:
-            engine.step()
-            steps += 1
-        return (time.process_time() - began) / steps
-
-    rounds = [(ours(None), bare(), ours({"type": "string", "maxLength": 2000})) for _ in range(4)][1:]
-    loop, free, schema = (statistics.median(of) for of in zip(*rounds, strict=True))
-    return loop, free, schema
+    schema = {"type": "string", "maxLength": 2000}
+    pairs = rates(FOLDER, ask("Tell all.", cards=3).messages, schema, rounds=3, tokens=32)
+    loop, grammar = (statistics.median(of) for of in zip(*pairs, strict=True))
+    print(f"\ntokens a second against generate: {loop:.3f}; grammar's overhead: {grammar:.3f}")
+    assert loop >= 0.9  # the figure to reach is 0.95; this leaves room for the noise of a shared machine
+    assert grammar <= 0.1  # the figure to reach is 0.05

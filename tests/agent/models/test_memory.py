@@ -23,6 +23,26 @@ def test_the_cache_of_the_27b(tokens: int, expected: float) -> None:
     assert kv_bytes(LARGE, tokens) / GIB == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_weights_are_those_of_the_real_classes(name: str) -> None:
+    """Built on the meta device, where nothing is allocated: every parameter, and those that bitsandbytes makes less."""
+    torch, hf = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    config, of = VARIANTS[name].config, VARIANTS[name].shape
+    with torch.device("meta"):
+        if "vision_config" in config:
+            vision = hf.SiglipVisionConfig(**config["vision_config"], vision_use_head=False)
+            text = hf.Gemma3TextConfig(**config["text_config"])
+            model = hf.Gemma3ForConditionalGeneration(hf.Gemma3Config(text_config=text, vision_config=vision))
+        else:
+            model = hf.Gemma3ForCausalLM(hf.Gemma3TextConfig(**config))
+    whole = ("vision_tower", "multi_modal_projector", "lm_head")
+    linear = [m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and not any(w in n for w in whole)]
+    assert sum(p.numel() for p in model.parameters()) == of.parameters
+    assert sum(m.weight.numel() for m in linear) == of.dense
+    assert model.config.get_text_config().layer_types.count("full_attention") == of.full
+
+
 def test_a_sliding_layer_keeps_its_window_and_no_more() -> None:
     within, beyond = kv_bytes(LARGE, 1024), kv_bytes(LARGE, 2048)
     assert within == 1024 * kv_bytes(LARGE, 1)
