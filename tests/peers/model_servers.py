@@ -12,7 +12,7 @@ import pytest
 from agent.models.base import ChatModel
 from agent.models.openai_compatible import OpenAICompatible
 from tools.peers import running_model
-from tools.peers.make_sekmet import PeerMissing
+from tools.peers.pinned import PeerMissing
 
 __all__ = ["SMALL", "llama_cpp", "llama_cpp_python", "url_of"]
 

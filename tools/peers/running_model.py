@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tools.peers import make_llama
-from tools.peers.make_sekmet import PeerMissing
+from tools.peers.pinned import PeerMissing
 from tools.peers.running import free_port, running
 
 __all__ = ["MODELS", "llama_cpp", "llama_cpp_python", "weights"]
