@@ -33,12 +33,14 @@ def make(folder: Path = FOLDER) -> Path:
 
 
 def _mend(folder: Path) -> None:
-    """torchvision 0.28 registers operators that torch 2.13's build for CPUs has not: it cannot be imported then.
-
-    Shapes of operators are only wanted where graphs are compiled, so the list of them is left empty.
+    """What keeps this set from running: torchvision 0.28 registers operators that torch 2.13 for CPUs has not, for
+    shapes that are only wanted where graphs are compiled; and `vllm` asks for the version of a package of its name.
     """
-    for shapes in folder.glob("lib/python3*/site-packages/torchvision/_meta_registrations.py"):
-        shapes.write_text("")
+    site = next(folder.glob("lib/python3*/site-packages"))
+    (site / "torchvision" / "_meta_registrations.py").write_text("")
+    about = site / "vllm-0.32.0.dist-info"
+    about.mkdir(exist_ok=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n")
 
 
 def main(arguments: list[str]) -> int:

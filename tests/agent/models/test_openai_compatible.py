@@ -366,3 +366,23 @@ async def test_a_probe_sees_reuse_and_speed() -> None:
     async with served(FakeServer(pace=0.001)) as url, OpenAICompatible(url) as model:
         pace = (await model.probe()).pace
     assert 0 < pace.rate < 1000 and 500 < pace.cached < pace.prompt < 900
+
+
+async def test_raw_line_breaks_in_strings_are_escaped() -> None:
+    """llama-cpp-python's grammar lets them through; pieces told while they stream in are escaped too."""
+    app = FakeServer(kind="llama-cpp-python", grammar="shaped", raw=True)
+    pieces: list[str] = []
+    schema = {"type": "object", "properties": {"text": {"type": "string", "maxLength": 40}}, "required": ["text"]}
+    async with served(app) as url, OpenAICompatible(url) as model:
+        done = await model.complete(_ask("any?", schema=schema, tokens=80), pieces.append)
+    assert "".join(pieces) == done.text and done.used.calls == 1
+    assert "\n" in json.loads(done.text)["text"]
+
+
+async def test_a_probe_sees_how_far_a_model_reads() -> None:
+    found = []
+    for habits in ({}, {"window": 1200}, {"window": 20}, {"context": 780}):
+        async with served(FakeServer(**habits)) as url, OpenAICompatible(url) as model:
+            reach = (await model.probe()).reach
+            found.append(reach and reach.found)
+    assert found == ["far", "near", "none", None]
