@@ -199,12 +199,13 @@ def _images(trial: Trial) -> ModelFinding:
             text = "two coloured squares were told apart, but not when both were in one prompt"
             return ModelFinding(area="images", level="poor", text=text, remedy="ask about one image at a time")
         case "taken":
-            text = "images are taken, but a red and a blue square were not told apart"
-            return ModelFinding(area="images", level="poor", text=text, remedy="use a multimodal model for images")
+            text = "images are part of the prompt, but a red and a blue square were not told apart"
+            remedy = "if this is a multimodal model, see its vision weights and the server's release (docs/serving.md)"
+            return ModelFinding(area="images", level="poor", text=text, remedy=remedy)
         case "ignored":
             text = "images are dropped without a word: answers about them would be invented, so none are sent"
         case "refused":
-            text = "none: the server refuses them"
+            text = "none: the server refuses them, or fails over them"
     remedy = "for images serve a multimodal model, such as medgemma-27b-it; llama.cpp needs its --mmproj file as well"
     return ModelFinding(area="images", level="note", text=text, remedy=remedy)
 

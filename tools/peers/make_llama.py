@@ -17,9 +17,11 @@ from pathlib import Path
 
 from tools.peers.pinned import ROOT, STAMP, PeerMissing, installed, is_installed, ran, stamp
 
-__all__ = ["FOLDER", "main", "make_python", "make_server", "python", "server"]
+__all__ = ["FOLDER", "PYTHON_FOLDER", "main", "make_python", "make_server", "python", "server"]
 
 FOLDER = ROOT / ".venv" / "peers" / "llama"
+PYTHON_FOLDER = ROOT / ".venv" / "peers" / "llama-python"
+"""Its own: making an environment empties the folder."""
 PINS = Path(__file__).with_name("llama.txt")
 SERVER_STAMP = "server-pins.txt"
 
@@ -38,7 +40,7 @@ _PARTS = {
 }
 
 
-def python(folder: Path = FOLDER) -> Path | None:
+def python(folder: Path = PYTHON_FOLDER) -> Path | None:
     """The Python of the environment where llama-cpp-python is installed as pinned."""
     return _there(folder, "bin/python", STAMP)
 
@@ -52,7 +54,7 @@ def _there(folder: Path, command: str, mark: str) -> Path | None:
     return folder / command if (folder / command).exists() and is_installed(folder, PINS, mark) else None
 
 
-def make_python(folder: Path = FOLDER) -> Path:
+def make_python(folder: Path = PYTHON_FOLDER) -> Path:
     """The environment's Python, made where it is missing or pinned otherwise. Raises PeerMissing."""
     ready = python(folder)
     if ready is not None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agent.errors import ModelError
 from agent.models.base import Completion, Message, Picture, Request
 from agent.models.openai_compatible.faults import Refused, TooLong
 from agent.models.openai_compatible.hearing import Hearing
@@ -24,7 +25,7 @@ __all__ = [
 Ask = Callable[[dict[str, Any]], Awaitable[Hearing]]
 Complete = Callable[[Request], Awaitable[Completion]]
 Sight = Literal["read", "taken", "ignored", "refused"]
-"""Images: told apart; part of the prompt, but not told apart; dropped without a word; refused."""
+"""Images: told apart; part of the prompt, but not told apart; dropped without a word; refused, or failed over."""
 
 Found = Literal["far", "near", "none"]
 """Lines of a long prompt: one found that stands before a sliding window, only one close to the end, or neither."""
@@ -176,12 +177,12 @@ async def reach(complete: Complete) -> Reach | None:
 async def sight(complete: Complete) -> Sight:
     """Whether images work: one coloured square each, and the same words without one."""
     said: dict[str, str] = {}
+    without = await complete(_shown())
     try:
-        without = await complete(_shown())
         for colour in _COLOURS:
             with_ = await complete(_shown(colour))
             said[colour] = with_.text.lower()
-    except Refused:
+    except ModelError:  # the same words without an image were answered
         return "refused"
     if all(colour in text and not any(o in text for o in _COLOURS if o != colour) for colour, text in said.items()):
         return "read"
