@@ -28,6 +28,8 @@ from fhir_tools.catalogue import Catalogue
 from fhir_tools.local import LocalStore
 from fhir_tools.types import Kind, Reference
 
+__all__ = ["LISTS", "about", "main"]
+
 _FORMS: dict[Kind, tuple[str, ...]] = {
     "measurement": (
         "last {}?",
@@ -44,7 +46,7 @@ _FORMS: dict[Kind, tuple[str, ...]] = {
     "procedure": ("when was the last {}?", "how many times {}?"),
     "report": ("what did the last {} say?",),
 }
-_LISTS = (
+LISTS = (
     "problem list",
     "current medications",
     "allergies?",
@@ -132,10 +134,11 @@ async def _readings(path: Path) -> tuple[float, float]:
 
 async def _questions(store: LocalStore) -> list[str]:
     chart = await open_chart(store, Reference(type="Patient", id=PATIENT), demo.AS_OF)
-    return [*_LISTS, *_about(chart.catalogue)]
+    return [*LISTS, *about(chart.catalogue)]
 
 
-def _about(catalogue: Catalogue) -> Iterator[str]:
+def about(catalogue: Catalogue) -> Iterator[str]:
+    """Questions made from what a chart holds: every form of its kind, for the concepts that stand out."""
     for kind, forms in _FORMS.items():
         entries = sorted(catalogue.of(kind), key=lambda e: -e.count)
         for entry in {e.key: e for e in (*entries[: _EACH // 2], *entries[-_EACH // 2 :])}.values():
