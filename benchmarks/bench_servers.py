@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_servers [--prompts 500] [--only vllm]
 
-The prompts and reply schemas are those of questions over the demo charts (`benchmarks.requests`). vLLM answers with a tiny
-random Gemma 3, llama.cpp with the real Gemma 3 270M, whose base model knows no chat: what they say means nothing, and that
-it is valid under each schema is the server's doing. What is not on this machine is left out, with the reason.
+The prompts and reply schemas are those of questions over the demo charts (`benchmarks.requests`). vLLM answers with a
+tiny random Gemma 3, llama.cpp with the real Gemma 3 270M, a base model that knows no chat: what they say means nothing,
+and that it is valid under each schema is the server's doing. What is not on this machine is left out, with the reason.
 """
 
 from __future__ import annotations

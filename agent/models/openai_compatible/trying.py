@@ -30,13 +30,24 @@ Sight = Literal["read", "taken", "ignored", "refused"]
 Found = Literal["far", "near", "none"]
 """Lines of a long prompt: one found that stands before a sliding window, only one close to the end, or neither."""
 
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"colour": {"type": "string", "enum": ["teal"]}, "code": {"type": "string", "maxLength": 4}},
-    "required": ["colour", "code"],
-    "additionalProperties": False,
-}
-"""Contradicts what the trial asks for, so that only a server which enforces it gives an answer like this."""
+_DAY = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "maxLength": 10}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+SCHEMA = _object(
+    colour={"type": "string", "enum": ["teal"]},
+    code={"type": "string", "maxLength": 4},
+    calls={
+        "type": "array",
+        "items": {"anyOf": [_object(tool={"type": "string", "const": name}, since=_DAY) for name in ("find", "read")]},
+        "maxItems": 1,
+    },
+)
+"""Contradicts what the trial asks for, so that only a server which enforces it gives an answer like this; and has in it
+what replies have, so that a server which refuses a part of those is found out as well."""
 _ORDER = "Reply with the one word BLUE and after it the code 0123456789012345678901234567890123456789, nothing else."
 _BEGIN = '{"colour":"teal"'
 _CODE = re.compile(r'"code"\s*:\s*"([^"]*)')

@@ -30,6 +30,8 @@ def _typed(schema: Mapping[str, Any], seed: int) -> Any:
         case "array":
             few = schema.get("minItems", 0)
             return [value(schema["items"], seed + n) for n in range(min(few + seed % 3, schema["maxItems"]))]
+        case "string" if "pattern" in schema:
+            return "2024-05-01"  # days are the only pattern that replies have
         case "string":
             words = ("Hémoglobine 6,9 % «" + chr(0x1F600 + seed % 32) + "» said. ") * 40
             return words[: max(schema.get("minLength", 0), min(schema["maxLength"], 5 + seed % 60))]
