@@ -1,4 +1,4 @@
-"""Whether a real small model does what a chart orders: the attacks of tests/agent/injection in the places that are read.
+"""Whether a real small model does what a chart orders: the attacks of tests/agent/injection, where charts are read.
 
     python -m benchmarks.bench_injection [--cases 12] [--url http://127.0.0.1:8080/v1]
 
