@@ -35,7 +35,7 @@ def test_what_cannot_be_installed_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     failed = subprocess.CompletedProcess([], 1, "", "no matching distribution for torch")
     monkeypatch.setattr(make_venv, "main", lambda _: 0)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(PeerMissing, match="another index.*no matching"):
+    with pytest.raises(PeerMissing, match=r"another index.*no matching"):
         make_vllm.make(tmp_path)
     assert not (tmp_path / STAMP).exists()
 
