@@ -110,7 +110,7 @@ async def _one(model: OpenAICompatible, request: Request, slots: asyncio.Semapho
 def _is_valid(text: str, request: Request) -> bool:
     assert request.schema is not None
     try:
-        return Draft202012Validator(request.schema).is_valid(json.loads(text))
+        return bool(Draft202012Validator(request.schema).is_valid(json.loads(text)))
     except ValueError:
         return False
 
