@@ -1,6 +1,6 @@
 """Whether servers keep every schema, how many requests they take at once, and how much of a prompt they reuse.
 
-    python -m benchmarks.bench_servers [--prompts 500] [--only vllm]
+    python -m benchmarks.bench_servers --prompts 500 [--only vllm]
 
 The prompts and reply schemas are those of questions over the demo charts (`benchmarks.requests`). vLLM answers with a
 tiny random Gemma 3, llama.cpp with the real Gemma 3 270M, a base model that knows no chat: what they say means nothing,
@@ -61,7 +61,7 @@ class Tally:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--prompts", type=int, default=500)
+    parser.add_argument("--prompts", type=int, default=60, help="how many; the figure wants 500, an hour on two cores")
     parser.add_argument("--only", choices=sorted(SERVERS), help="one server")
     arguments = parser.parse_args()
     requests = [shortened(request, TOKENS) for request in asyncio.run(gathered(arguments.prompts))]
