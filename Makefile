@@ -21,9 +21,10 @@ $(STAMP): pyproject.toml constraints.txt Makefile tools/make_venv.py
 	$(BIN)/python -m pip install --quiet --editable '.[dev,medgemma,quantized]' --constraint constraints.txt
 	@touch $(CORE) $@
 
-peers: $(STAMP)  ## Install the FHIR servers that are not ours, for the tests that ask them
+peers: $(STAMP)  ## Install the FHIR and model servers that are not ours, for the tests that ask them
 	$(BIN)/python -m tools.peers.make_sekmet
 	$(BIN)/python -m tools.peers.make_medplum
+	$(BIN)/python -m tools.peers.make_vllm
 
 # The demo needs the core alone, which is small; where everything is installed already, that serves it.
 $(CORE): pyproject.toml tools/make_venv.py

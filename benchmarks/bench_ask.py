@@ -28,6 +28,8 @@ from fhir_tools.catalogue import Catalogue
 from fhir_tools.local import LocalStore
 from fhir_tools.types import Kind, Reference
 
+__all__ = ["LISTS", "about", "main"]
+
 _FORMS: dict[Kind, tuple[str, ...]] = {
     "measurement": (
         "last {}?",

@@ -40,7 +40,7 @@ from fhir_tools.serve import create_app
 from fhir_tools.source import Source
 from tools.faults.transport import App, InProcess, Receive, Send
 from tools.peers import running
-from tools.peers.make_sekmet import PeerMissing
+from tools.peers.pinned import PeerMissing
 
 __all__ = ["Chart", "Difference", "compare", "cost", "main", "times"]
 

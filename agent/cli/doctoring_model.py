@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelFinding", "ModelReport", "doctor_model", "findings_of", "report_view"]
 
-Area = Literal["model", "context", "schemas", "images", "thinking", "speed"]
+Area = Literal["model", "context", "reading", "schemas", "images", "thinking", "speed"]
 _TITLES: dict[Area, str] = {
     "model": "What answers",
     "context": "Context",
+    "reading": "Reading",
     "schemas": "Schemas",
     "images": "Images",
     "thinking": "Thinking",
@@ -131,6 +132,7 @@ def findings_of(trial: Trial) -> Iterator[ModelFinding]:
         text = "the server does not count tokens of streamed answers: usage is estimated"
         yield ModelFinding(area="model", level="note", text=text)
     yield _context(trial)
+    yield _reading(trial)
     yield _schemas(trial)
     yield _images(trial)
     if trial.thinks is not None:
@@ -160,6 +162,24 @@ def _context(trial: Trial) -> ModelFinding:
     return ModelFinding(area="context", level=level, text=f"{length} tokens", remedy=remedy)
 
 
+def _reading(trial: Trial) -> ModelFinding:
+    """Releases of servers have given Gemma 3's layers the wrong window: long prompts were garbled then."""
+    reach = trial.reach
+    if reach is None:
+        text = "not tried: a prompt of some 1,500 tokens does not fit the context"
+        return ModelFinding(area="reading", level="note", text=text)
+    far = f"at the start of a prompt of {reach.prompt} tokens"
+    compare = "compare with the same weights elsewhere, such as another release of the server (docs/serving.md)"
+    match reach.found:
+        case "far":
+            return ModelFinding(area="reading", level="good", text=f"a line {far} was found again")
+        case "near":
+            text = f"a line at the end was found again, one {far} was not: layers may see less than they should"
+        case "none":
+            text = f"neither a line {far} nor one at its end was found again: the model is small, or its output garbled"
+    return ModelFinding(area="reading", level="poor", text=text, remedy=compare)
+
+
 def _schemas(trial: Trial) -> ModelFinding:
     form = _FORMS[trial.form]
     if trial.card.grammar == "decoding":
@@ -173,15 +193,19 @@ def _schemas(trial: Trial) -> ModelFinding:
 
 def _images(trial: Trial) -> ModelFinding:
     match trial.images:
-        case "read":
+        case "read" if trial.in_order:
             return ModelFinding(area="images", level="good", text="two coloured squares were told apart")
+        case "read":
+            text = "two coloured squares were told apart, but not when both were in one prompt"
+            return ModelFinding(area="images", level="poor", text=text, remedy="ask about one image at a time")
         case "taken":
-            text = "images are taken, but a red and a blue square were not told apart"
-            return ModelFinding(area="images", level="poor", text=text, remedy="use a multimodal model for images")
+            text = "images are part of the prompt, but a red and a blue square were not told apart"
+            remedy = "if this is a multimodal model, see its vision weights and the server's release (docs/serving.md)"
+            return ModelFinding(area="images", level="poor", text=text, remedy=remedy)
         case "ignored":
             text = "images are dropped without a word: answers about them would be invented, so none are sent"
         case "refused":
-            text = "none: the server refuses them"
+            text = "none: the server refuses them, or fails over them"
     remedy = "for images serve a multimodal model, such as medgemma-27b-it; llama.cpp needs its --mmproj file as well"
     return ModelFinding(area="images", level="note", text=text, remedy=remedy)
 

@@ -24,7 +24,7 @@ from agent.models.openai_compatible import OpenAICompatible
 from agent.models.scripted import Scripted
 from tests.agent.models import obedient
 from tests.agent.models.fake_server import FakeServer, served
-from tests.peers.model_servers import llama_cpp, llama_cpp_python
+from tests.peers.model_servers import llama_cpp, llama_cpp_python, vllm
 
 pytestmark = pytest.mark.loopback
 
@@ -76,10 +76,11 @@ MODELS: dict[str, Opened] = {
     "server-without-lengths": _behind(kind="vllm", lengths=False),
     "server-with-json-only": _behind(kind="plain", grammar="object"),
     "server-without-grammar": _behind(kind="plain", grammar="none", strict=True),
+    "vllm": vllm,
     "llama.cpp": llama_cpp,
     "llama-cpp-python": llama_cpp_python,
 }
-SLOW = {"llama.cpp", "llama-cpp-python"}
+SLOW = {"vllm", "llama.cpp", "llama-cpp-python"}
 WITHOUT_CONTEXT = {"server-like-ollama"}
 """Models that take a prompt of any length; that an answer from a cut one is refused has a test of its own."""
 

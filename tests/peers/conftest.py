@@ -12,7 +12,7 @@ from fhir_tools import demo
 from fhir_tools.load import load as load_files
 from fhir_tools.local import LocalStore
 from tests.peers.odd import ODD
-from tools.peers.make_sekmet import PeerMissing
+from tools.peers.pinned import PeerMissing
 from tools.peers.running import Peer, load, medplum, resources_of, sekmet
 
 

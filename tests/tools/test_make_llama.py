@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tools.peers import make_llama, running_model
-from tools.peers.make_llama import PINS, SERVER_STAMP, STAMP
-from tools.peers.make_sekmet import PeerMissing
+from tools.peers.make_llama import PINS, SERVER_STAMP
+from tools.peers.pinned import STAMP, PeerMissing
 
 
 def test_a_second_run_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

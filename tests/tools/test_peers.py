@@ -9,7 +9,8 @@ import pytest
 from fhir_tools.local import LocalStore
 from tools import make_venv
 from tools.peers import make_medplum, make_sekmet
-from tools.peers.make_sekmet import PINS, STAMP, PeerMissing
+from tools.peers.make_sekmet import PINS
+from tools.peers.pinned import STAMP, PeerMissing
 from tools.peers.running import resources_of
 
 

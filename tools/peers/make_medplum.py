@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.peers.make_sekmet import ROOT, PeerMissing
+from tools.peers.pinned import ROOT, PeerMissing
 
 __all__ = ["FOLDER", "main", "make"]
 

@@ -5,37 +5,23 @@ Its own, so that what it needs does not mix with what chartline needs. A second 
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
-from tools import make_venv
+from tools.peers.pinned import ROOT, PeerMissing, installed, is_installed, stamp
 
-__all__ = ["FOLDER", "PeerMissing", "main", "make"]
+__all__ = ["FOLDER", "main", "make"]
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".venv" / "peers" / "sekmet"
 PINS = Path(__file__).with_name("sekmet.txt")
-STAMP = "pins.txt"
-
-
-class PeerMissing(RuntimeError):
-    """A peer could not be installed; says why, for whoever runs the tests."""
 
 
 def make(folder: Path = FOLDER) -> Path:
     """The `sekmet` command of the environment, made where it is missing or pinned otherwise. Raises PeerMissing."""
-    command, stamp = folder / "bin" / "sekmet", folder / STAMP
-    if command.exists() and stamp.exists() and stamp.read_bytes() == PINS.read_bytes():
-        return command
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if make_venv.main([str(folder)]):
-        raise PeerMissing(f"no virtual environment could be made in {folder}")
-    arguments = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "-r", str(PINS)]
-    ended = subprocess.run([folder / "bin" / "python", *arguments], capture_output=True, text=True)
-    if ended.returncode:
-        raise PeerMissing(f"pip could not install sekmet-fhir: {ended.stderr.strip()[-500:]}")
-    stamp.write_bytes(PINS.read_bytes())
+    command = folder / "bin" / "sekmet"
+    if not (command.exists() and is_installed(folder, PINS)):
+        installed(folder, PINS, "sekmet-fhir", options=["--no-deps"])
+        stamp(folder, PINS)
     return command
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
 import subprocess
@@ -23,6 +24,8 @@ from tools.peers import make_medplum, make_sekmet
 __all__ = ["Peer", "SmartClient", "free_port", "load", "medplum", "resources_of", "running", "sekmet"]
 
 START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+"""A server with processes of its own, such as vLLM, stops those first."""
 CHUNK = 500
 """Entries of one transaction: some thousand take a server seconds, and then a time-out is near."""
 
@@ -105,14 +108,17 @@ def running(
     folder: Path | None = None,
     ready: Callable[[int], bool] = lambda status: status < 500,
     seconds: float = START_SECONDS,
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """The process while the block lasts, once its answer from `url` has a `ready` status.
+    """The process while the block lasts, once its answer from `url` has a `ready` status; `more` are its variables.
 
     Raises RuntimeError with its last words if that takes longer than `seconds`.
     """
     with (
         tempfile.TemporaryFile("w+") as said,
-        subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said) as process,
+        subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env={**os.environ, **(more or {})}
+        ) as process,
     ):
         try:
             if not _answers(process, url, ready, seconds):
@@ -122,7 +128,7 @@ def running(
         finally:
             process.terminate()
             try:
-                process.wait(5)
+                process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
 

@@ -54,7 +54,16 @@ def of(error: Exception, server: str) -> Fault:
         return Fault(error=ModelError(words), again=True)
     if isinstance(error, openai.APIStatusError):
         return _of_status(error, server)
-    return Fault(error=_refused(error, 0, server) or ModelError(f"{server} broke off its answer; its log says why"))
+    status = _code(error)
+    told = _told(status, server) if status else f"{server} broke off its answer; its log says why"
+    return Fault(error=_refused(error, status, server) or ModelError(told))
+
+
+def _code(error: Exception) -> int:
+    """The status that a fault within a stream names, since the stream itself began with 200; 0 where it names none."""
+    body = getattr(error, "body", None)
+    code = str(body.get("code")) if isinstance(body, dict) else ""
+    return int(code) if re.fullmatch(r"[45]\d\d", code) else 0
 
 
 def _of_status(error: openai.APIStatusError, server: str) -> Fault:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from agent.models.base import OnText, Used
+from agent.models.openai_compatible.escaping import Escaper
 from agent.models.thinking import Splitter
 
 __all__ = ["Hearing"]
@@ -16,9 +17,10 @@ class Hearing:
     """Takes the chunks of one stream in order. `text` is the answer, `thought` what came before it or beside it.
 
     `model` is who the chunks say they are from. `begun` is whether any of the text, or of the thinking, has come.
+    `json` is whether the text was asked for as JSON by the server's own means.
     """
 
-    def __init__(self, on_text: OnText | None) -> None:
+    def __init__(self, on_text: OnText | None, *, json: bool = False) -> None:
         self.text = ""
         self.model = ""
         self.begun = False
@@ -26,6 +28,7 @@ class Hearing:
         self.counted = False
         self._tell = on_text
         self._splitter = Splitter()
+        self._escaper = Escaper() if json else None
         self._beside = ""
         self._usage: Mapping[str, Any] = {}
         self._timings: Mapping[str, Any] = {}
@@ -61,6 +64,8 @@ class Hearing:
         self._thoughts += bool(beside) or self._splitter.open
 
     def _said(self, piece: str) -> None:
+        if self._escaper is not None:
+            piece = self._escaper.feed(piece)
         self.text += piece
         if piece and self._tell is not None:
             self._tell(piece)

@@ -20,7 +20,7 @@ from fhir_tools.auth.secret import Secret
 
 if TYPE_CHECKING:
     from agent.models.openai_compatible.serving import Served
-    from agent.models.openai_compatible.trying import Grammar, Pace, Sight
+    from agent.models.openai_compatible.trying import Grammar, Pace, Reach, Sight
 
 __all__ = ["OpenAICompatible", "Trial"]
 
@@ -35,7 +35,8 @@ _CHARACTERS = 3.5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """What `probe` found. `asked` is the id asked for, `form` the `response_format` in use, `told` whether the
-    server tells the context (`most`: only what the model could take), `counts` whether it counts tokens."""
+    server tells the context (`most`: only what the model could take), `counts` whether it counts tokens, `in_order`
+    whether two images of one prompt are told apart; `reach`, None where the long prompt did not fit."""
 
     base: str
     asked: str
@@ -47,7 +48,9 @@ class Trial:
     most: bool
     counts: bool
     images: Sight
+    in_order: bool | None
     thinks: bool | None
+    reach: Reach | None
     pace: Pace
 
 
@@ -110,14 +113,16 @@ class OpenAICompatible:
         return await self._within(request.seconds, lambda deadline: self._completed(request, on_text, deadline))
 
     async def probe(self) -> Trial:
-        """All that `chartline doctor --model` wants to know; eight requests or so, half a minute on a slow machine."""
+        """All that `chartline doctor --model` wants to know; a dozen requests, a minute or two on a slow machine."""
         from agent.models.openai_compatible import trying
 
         await self.describe()
         pace = await trying.pace(self._tried)
         images = await self._within(_FIND_SECONDS, self._seen)
         served, grammar = await self._within(_FIND_SECONDS, self._found)
+        in_order = await trying.in_order(self._tried) if images == "read" else None
         thinks = await trying.thinks(self._tried) if served.thinking else None
+        reach = await trying.reach(self._tried)
         told = served.context is not None
         if not told:
             length = await self._within(
@@ -136,7 +141,9 @@ class OpenAICompatible:
             most=served.most,
             counts=self._counts,
             images=images,
+            in_order=in_order,
             thinks=thinks,
+            reach=reach,
             pace=pace,
         )
 
@@ -193,7 +200,8 @@ class OpenAICompatible:
             )
 
     async def _asked(self, sent: dict[str, Any], deadline: float, on_text: OnText | None = None) -> Hearing:
-        heard = await self._line.ask(sent, lambda: Hearing(on_text), deadline)
+        as_json = "response_format" in sent
+        heard = await self._line.ask(sent, lambda: Hearing(on_text, json=as_json), deadline)
         self._answering = shown(heard.model) or self._answering
         self._counts = heard.counted
         return heard

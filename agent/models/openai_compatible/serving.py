@@ -39,14 +39,26 @@ class Served:
 
 
 async def look(line: Line, wanted: str | None) -> Served:
-    """The model that was asked for, or the only one. Raises ModelError where there is none such, or several."""
-    row = _chosen(line, _rows(await line.look("models")), wanted)
+    """The model that was asked for, or the only one. Raises ModelError where there is none such, or several.
+
+    A server that tells of no models (a gateway; `transformers serve`, which lists its cache) is asked as told.
+    """
+    rows = await _listed(line, wanted)
+    if wanted and not rows:
+        return Served(id=wanted)
+    row = _chosen(line, rows, wanted)
     id_, owner = str(row["id"]), str(row.get("owned_by", ""))
     thinking = bool(re.search(r"medgemma.*27b", id_, re.IGNORECASE))
     base = Served(id=id_, software=_OWNERS.get(owner, owner), thinking=thinking, context=_length(row))
     if base.context is not None and base.software != "llama.cpp":
         return base
     return await _llama(line, base) or await _ollama(line, base) or base
+
+
+async def _listed(line: Line, wanted: str | None) -> list[Mapping[str, Any]]:
+    if wanted is None:
+        return _rows(await line.look("models"))
+    return _rows(await line.peek("models"))  # what is wrong there, the model's answer tells as well
 
 
 def _rows(found: Any) -> list[Mapping[str, Any]]:

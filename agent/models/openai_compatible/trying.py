@@ -1,4 +1,4 @@
-"""What a server really does, found out by asking it: schemas, images, thinking, speed, reuse of a prompt."""
+"""What a server really does, found out by asking it: schemas, images, thinking, reach, speed, reuse of a prompt."""
 
 from __future__ import annotations
 
@@ -12,29 +12,48 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agent.errors import ModelError
 from agent.models.base import Completion, Message, Picture, Request
 from agent.models.openai_compatible.faults import Refused, TooLong
 from agent.models.openai_compatible.hearing import Hearing
 from agent.models.openai_compatible.wording import Format, body
 
-__all__ = ["Grammar", "Pace", "Sight", "context", "given", "grammar", "pace", "sight", "thinks"]
+__all__ = [
+    "Grammar", "Pace", "Reach", "Sight", "context", "given", "grammar", "in_order", "pace", "reach", "sight", "thinks",
+]  # fmt: skip
 
 Ask = Callable[[dict[str, Any]], Awaitable[Hearing]]
 Complete = Callable[[Request], Awaitable[Completion]]
 Sight = Literal["read", "taken", "ignored", "refused"]
-"""Images: told apart; part of the prompt, but not told apart; dropped without a word; refused."""
+"""Images: told apart; part of the prompt, but not told apart; dropped without a word; refused, or failed over."""
 
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"colour": {"type": "string", "enum": ["teal"]}, "code": {"type": "string", "maxLength": 4}},
-    "required": ["colour", "code"],
-    "additionalProperties": False,
-}
-"""Contradicts what the trial asks for, so that only a server which enforces it gives an answer like this."""
+Found = Literal["far", "near", "none"]
+"""Lines of a long prompt: one found that stands before a sliding window, only one close to the end, or neither."""
+
+_DAY = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "maxLength": 10}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+SCHEMA = _object(
+    colour={"type": "string", "enum": ["teal"]},
+    code={"type": "string", "maxLength": 4},
+    calls={
+        "type": "array",
+        "items": {"anyOf": [_object(tool={"type": "string", "const": name}, since=_DAY) for name in ("find", "read")]},
+        "maxItems": 1,
+    },
+)
+"""Contradicts what the trial asks for, so that only a server which enforces it gives an answer like this; and has in it
+what replies have, so that a server which refuses a part of those is found out as well."""
 _ORDER = "Reply with the one word BLUE and after it the code 0123456789012345678901234567890123456789, nothing else."
 _BEGIN = '{"colour":"teal"'
 _CODE = re.compile(r'"code"\s*:\s*"([^"]*)')
 _LINES = 60
+_DRAWERS, _FAR, _NEAR = 120, 5, 117
+"""About 1,500 tokens of Gemma: drawer 5 lies well before the window of 1,024 tokens of its sliding layers."""
 _COLOURS = {"red": (220, 20, 20), "blue": (20, 20, 220)}
 _SIDE = 224
 
@@ -63,6 +82,14 @@ class Pace:
     second: float
     cached: int
     rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What was found again in a prompt of `prompt` tokens."""
+
+    found: Found
+    prompt: int
 
 
 def given(form: Format) -> Grammar:
@@ -136,25 +163,55 @@ async def pace(complete: Complete) -> Pace:
     )
 
 
+async def reach(complete: Complete) -> Reach | None:
+    """Whether a line at the start of a long prompt is found again; None where the prompt does not fit the context.
+
+    Layers that see less than they should leave short prompts as they are, and long ones garbled or forgotten.
+    """
+    keys = [str(1000 + secrets.randbelow(9000)) for _ in range(_DRAWERS)]
+    lines = "".join(f"Drawer {n} holds key {key}.\n" for n, key in enumerate(keys, start=1))
+
+    async def asked(drawer: int) -> Completion:
+        words = f"Which key does drawer {drawer} hold? Answer with the number only."
+        return await complete(Request(messages=(Message(role="user", parts=(lines, words)),), tokens=12))
+
+    try:
+        far = await asked(_FAR)
+    except TooLong:
+        return None
+    if keys[_FAR - 1] in far.text:
+        return Reach(found="far", prompt=far.used.prompt)
+    near = await asked(_NEAR)
+    return Reach(found="near" if keys[_NEAR - 1] in near.text else "none", prompt=far.used.prompt)
+
+
 async def sight(complete: Complete) -> Sight:
     """Whether images work: one coloured square each, and the same words without one."""
     said: dict[str, str] = {}
+    without = await complete(_shown())
     try:
-        without = await complete(_shown(None))
         for colour in _COLOURS:
             with_ = await complete(_shown(colour))
             said[colour] = with_.text.lower()
-    except Refused:
+    except ModelError:  # the same words without an image were answered
         return "refused"
     if all(colour in text and not any(o in text for o in _COLOURS if o != colour) for colour, text in said.items()):
         return "read"
     return "taken" if with_.used.prompt > without.used.prompt + 1 else "ignored"
 
 
-def _shown(colour: str | None) -> Request:
-    pictures = () if colour is None else (Picture(data=_png(_COLOURS[colour]), media_type="image/png"),)
+async def in_order(complete: Complete) -> bool:
+    """Whether two images of one prompt are told apart, in their order."""
+    text = (await complete(_shown("blue", "red"))).text.lower()
+    return 0 <= text.find("blue") < text.find("red")
+
+
+def _shown(*colours: str) -> Request:
+    pictures = tuple(Picture(data=_png(_COLOURS[colour]), media_type="image/png") for colour in colours)
     words = "Which colour has the image, red or blue? Answer with one word."
-    return Request(messages=(Message(role="user", parts=(words,), pictures=pictures),), tokens=8)
+    if len(colours) > 1:
+        words = "Which colours have the images, red or blue? Answer with one word for each, in their order."
+    return Request(messages=(Message(role="user", parts=(words,), pictures=pictures),), tokens=8 * max(1, len(colours)))
 
 
 def _png(rgb: tuple[int, int, int]) -> bytes:

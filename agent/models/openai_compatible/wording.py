@@ -46,12 +46,23 @@ def format_of(schema: Mapping[str, Any], form: Format) -> dict[str, Any] | None:
     """The `response_format` for a schema."""
     match form:
         case "schema":
-            return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": dict(schema)}}
+            return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": _taken(schema)}}
         case "shaped":
-            return {"type": "json_object", "schema": dict(schema)}
+            return {"type": "json_object", "schema": _taken(schema)}
         case "object":
             return {"type": "json_object"}
     return None
+
+
+def _taken(schema: Any) -> Any:
+    """The schema without lengths beside a pattern: vLLM's xgrammar refuses the two together, and answers are checked
+    against the whole schema all the same."""
+    if isinstance(schema, list):
+        return [_taken(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    told = ("minLength", "maxLength") if isinstance(schema.get("pattern"), str) else ()
+    return {name: _taken(value) for name, value in schema.items() if name not in told}
 
 
 def repair(sent: dict[str, Any], said: str, fault: str) -> dict[str, Any]:

@@ -40,6 +40,7 @@ async def test_a_model_that_is_well() -> None:
         "8192 tokens",
         "enforced while decoding",
         "told apart",
+        "✓ a line at the start of a prompt of",
         "reused",
     ):
         assert words in out
@@ -53,6 +54,9 @@ async def test_a_model_that_is_well() -> None:
         ({"lengths": False}, ["lengths of texts are not"]),
         ({"images": "ignored"}, ["dropped without a word", "→ for images"]),
         ({"images": "refused"}, ["the server refuses them"]),
+        ({"pairs": False}, ["! two coloured squares were told apart, but not when both"]),
+        ({"window": 1200}, ["! a line at the end was found again, one at the start", "→ compare with the same"]),
+        ({"window": 20}, ["! neither a line"]),
         ({"context": 3000}, ["! 3000 tokens", "--max-model-len of 8192"]),
         ({"kind": "plain"}, ["8192 tokens"]),
         (

@@ -96,6 +96,31 @@ def _imaging(more: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _series(text: str) -> dict[str, Any]:
+    """What a PACS copies from DICOM tags: performer (0008,1050), station and image comments."""
+    image = {"uid": "1.2.3.4", "sopClass": {"system": "urn:ietf:rfc:3986", "code": "urn:oid:1.2"}, "title": text}
+    return {
+        "uid": "1.2.3",
+        "modality": {"code": "DX"},
+        "performer": [{"actor": {"display": text}}],
+        "laterality": {"code": "T-A0100", "display": text},
+        "instance": [image],
+    }
+
+
+def _photograph(text: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Media",
+        "id": "ph1",
+        "status": "completed",
+        "subject": {"reference": "Patient/p"},
+        "createdDateTime": "2024-03-01",
+        "deviceName": text,
+        "content": {"contentType": "image/png", "title": text, "url": "Binary/ph1"},
+        "note": [{"text": text}],
+    }
+
+
 def _report(more: dict[str, Any]) -> dict[str, Any]:
     return {
         "resourceType": "DiagnosticReport",
@@ -321,6 +346,18 @@ PLACES = (
             },
         ),
         quoted=True,
+    ),
+    Place(
+        "tags of a series and its images",
+        "when was the last chest x-ray?",
+        "2024-01-05",
+        _with("i1", lambda t: {"series": [_series(t)], "referrer": {"display": t}, "interpreter": [{"display": t}]}),
+    ),
+    Place(
+        "title of a photograph",
+        "when was the last chest x-ray?",
+        "2024-01-05",
+        _also(_photograph),
     ),
     Place(
         "reason of a study",

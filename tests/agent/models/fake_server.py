@@ -18,6 +18,7 @@ from tests.agent.models import obedient
 
 __all__ = ["FakeServer", "served"]
 
+_DRAWER = re.compile(r"Which key does drawer (\d+) hold")
 _TOLD = re.compile(r"as this JSON schema says: (.*)$", re.DOTALL)
 
 
@@ -26,7 +27,9 @@ class FakeServer:
     """An ASGI app. `grammar` is the `response_format` that it enforces; others it takes and ignores, or, with
     `strict`, refuses. `brain` is what it says where nothing is enforced: a function of the turns' texts, or None
     for a model that does what it is told. `kind` is whose habits it has; `faults` are answered first, each once:
-    (status, headers), `drop` for a connection that ends at once, `cut` for one that ends after a piece.
+    (status, headers), `drop` for a connection that ends at once, `cut` for one that ends after a piece. `window` is
+    how many characters back it finds a line, `pairs` whether it sees more than one image, `raw` whether its grammar
+    lets line breaks into strings.
     """
 
     kind: Literal["vllm", "llama.cpp", "ollama", "llama-cpp-python", "plain"] = "vllm"
@@ -36,6 +39,9 @@ class FakeServer:
     strict: bool = False
     brain: Callable[[list[str]], str] | None = None
     images: Literal["read", "taken", "ignored", "refused"] = "read"
+    pairs: bool = True
+    window: int = 10**6
+    raw: bool = False
     context: int = 8192
     pace: float = 0.0
     key: str = ""
@@ -133,9 +139,14 @@ class FakeServer:
             made = obedient.value(schema, seed)
             if not self.lengths and "code" in made:
                 made["code"] = "0123456789" * 3
-            return json.dumps(made, ensure_ascii=False)
+            told = json.dumps(made, ensure_ascii=False)
+            return told.replace("6,9", "6\n9") if self.raw else told
         if pictures:
-            return _colour(pictures[0]) if self.images == "read" else "red"
+            seen = pictures if self.pairs else pictures[:1]
+            return ", ".join(map(_colour, seen)) if self.images == "read" else "red"
+        if found := _DRAWER.search(texts[-1]):
+            key = re.search(rf"Drawer {found[1]} holds key (\d+)", texts[-1][-self.window :])
+            return f"It is {key[1]}." if key else "It is 0."
         if self.brain is not None:
             return self.brain(texts)
         told = next((found for text in reversed(texts) if (found := _TOLD.search(text))), None)

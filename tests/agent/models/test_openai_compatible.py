@@ -8,11 +8,13 @@ import logging
 import time
 from typing import Any
 
+import httpx
+import openai
 import pytest
 
 from agent.errors import ModelError, UserError
 from agent.models.base import Message, Picture, Request
-from agent.models.openai_compatible import OpenAICompatible
+from agent.models.openai_compatible import OpenAICompatible, faults
 from tests.agent.models.fake_server import FakeServer, served
 
 pytestmark = pytest.mark.loopback
@@ -366,3 +368,45 @@ async def test_a_probe_sees_reuse_and_speed() -> None:
     async with served(FakeServer(pace=0.001)) as url, OpenAICompatible(url) as model:
         pace = (await model.probe()).pace
     assert 0 < pace.rate < 1000 and 500 < pace.cached < pace.prompt < 900
+
+
+async def test_raw_line_breaks_in_strings_are_escaped() -> None:
+    """llama-cpp-python's grammar lets them through; pieces told while they stream in are escaped too."""
+    app = FakeServer(kind="llama-cpp-python", grammar="shaped", raw=True)
+    pieces: list[str] = []
+    schema = {"type": "object", "properties": {"text": {"type": "string", "maxLength": 40}}, "required": ["text"]}
+    async with served(app) as url, OpenAICompatible(url) as model:
+        done = await model.complete(_ask("any?", schema=schema, tokens=80), pieces.append)
+    assert "".join(pieces) == done.text and done.used.calls == 1
+    assert "\n" in json.loads(done.text)["text"]
+
+
+async def test_a_probe_sees_how_far_a_model_reads() -> None:
+    found = []
+    for habits in ({}, {"window": 1200}, {"window": 20}, {"context": 780}):
+        async with served(FakeServer(**habits)) as url, OpenAICompatible(url) as model:
+            reach = (await model.probe()).reach
+            found.append(reach and reach.found)
+    assert found == ["far", "near", "none", None]
+
+
+async def test_lengths_beside_a_pattern_are_not_sent_and_yet_kept() -> None:
+    """vLLM's xgrammar refuses the two together."""
+    day = {"type": "string", "pattern": "^[0-9-]+$", "maxLength": 4}
+    named = {"type": "object", "properties": {"pattern": {"type": "string", "maxLength": 9}, "day": day}}
+    app = FakeServer(brain=None)
+    async with served(app) as url, OpenAICompatible(url, form="schema") as model:
+        with pytest.raises(ModelError, match="did not fit"):
+            await model.complete(_ask(schema={**named, "required": ["day"]}))
+    sent = app.requests[0]["response_format"]["json_schema"]["schema"]["properties"]
+    assert sent["pattern"] == {"type": "string", "maxLength": 9}
+    assert sent["day"] == {"type": "string", "pattern": "^[0-9-]+$"}
+
+
+def test_a_fault_within_a_stream_is_told_by_its_code() -> None:
+    def fault(**body: Any) -> faults.Fault:
+        return faults.of(openai.APIError("no", httpx.Request("POST", "http://x"), body=body), "it")
+
+    assert isinstance(fault(code=400).error, faults.Refused)
+    assert "refused the key" in str(fault(code="401").error)
+    assert "broke off" in str(fault(code="odd").error) and "broke off" in str(fault().error)
