@@ -76,13 +76,14 @@ async def _turn(chart: Chart, question: str) -> Turn:
 async def supplied(of: Lesson, needs: Sequence[Need]) -> Lesson:
     """The lesson after its needs were run. Raises NeedError where they bring nothing."""
     evidence = await supply(of.chart, of.ask, of.evidence, needs)
-    return Lesson(
-        chart=of.chart, ask=of.ask, evidence=evidence, means=of.means, history=of.history, helped=of.helped
-    )
+    return Lesson(chart=of.chart, ask=of.ask, evidence=evidence, means=of.means, history=of.history, helped=of.helped)
 
 
 async def tell(of: Lesson, reply: str, settings: Settings, context: int) -> Told:
-    """What the program would send for the lesson, and tell if a model replied so. Raises ModelError: over the context."""
+    """What the program would send for the lesson, and tell if a model replied so.
+
+    Raises ModelError for a prompt over the context.
+    """
     model = Scripted(lambda _: reply, card=ModelCard(name="taught", context=context), check=False)
     reasoner = Llm(model, helped=of.helped, tools=AVAILABLE, budget=settings.tokens, seconds=_CALLS)
     draft = await reasoner.reason(of.ask, of.evidence, of.history)

@@ -97,13 +97,13 @@ _LISTS = (
 )  # fmt: skip
 _PERSON = ("How old is the patient?", "date of birth?", "What is the patient's sex?", "age?", "DOB")
 
-# Kind of concept in the lexicon → the kinds of record that would hold it, and how it is asked for where it is not there.
-_ABSENT: Mapping[str, tuple[tuple[Kind, ...], tuple[str, ...]]] = {
-    "condition": (("condition",), ("Any history of {x}?", "Does the patient have {x}?", "Has the patient had {x}?")),
-    "drug": (("medication",), ("Is the patient taking {x}?", "Was {x} ever prescribed?", "dose of {x}?")),
-    "lab": (("measurement",), ("What was the last {x}?", "latest {x}", "highest {x}?", "average {x}?")),
-    "vaccine": (("immunization",), ("When was the last {x}?", "Has the patient had {x}?")),
-    "allergen": (("allergy",), ("Is the patient allergic to {x}?",)),
+# Kind of concept in the lexicon → how it is asked for where the chart does not hold it.
+_ABSENT: Mapping[str, tuple[str, ...]] = {
+    "condition": ("Any history of {x}?", "Does the patient have {x}?", "Has the patient had {x}?"),
+    "drug": ("Is the patient taking {x}?", "Was {x} ever prescribed?", "dose of {x}?"),
+    "lab": ("What was the last {x}?", "latest {x}", "highest {x}?", "average {x}?"),
+    "vaccine": ("When was the last {x}?", "Has the patient had {x}?"),
+    "allergen": ("Is the patient allergic to {x}?",),
 }
 _FOLLOWED = (
     ("What was the last {x}?", "and the one before?"),
@@ -153,7 +153,9 @@ def _asked(
 ) -> Iterator[Posed]:
     for entry in entries:
         wording = chance.choice(wordings)
-        yield Posed(kind=kind, question=wording.format(x=_name(entry, chance), year=_year(entry, chance), day=_day(entry)))
+        yield Posed(
+            kind=kind, question=wording.format(x=_name(entry, chance), year=_year(entry, chance), day=_day(entry))
+        )
 
 
 def _name(entry: CatalogueEntry, chance: random.Random) -> str:
@@ -179,9 +181,9 @@ def _day(entry: CatalogueEntry) -> str:
 
 
 def _absent(chart: Chart, chance: random.Random) -> Iterator[Posed]:
-    """Concepts of the lexicon that the chart has under no label; whether it truly lacks them is for the search to say."""
+    """Concepts of the lexicon that no label of the chart has; whether it lacks them is for the search to say."""
     labels = " ".join(label.lower() for e in chart.catalogue.entries for label in e.labels)
-    for kind, (_, wordings) in _ABSENT.items():
+    for kind, wordings in _ABSENT.items():
         lacking = [e.label for e in lexicon().entries(kind) if e.label.lower() not in labels]
         for label in chance.sample(lacking, min(12, len(lacking))):
             yield Posed(kind="absent", question=chance.choice(wordings).format(x=label))
