@@ -42,7 +42,7 @@ def run(model: Path, steps: int, rows: int, folder: Path) -> Comparison:
     print(f"dataset: {dict(card.patients)} patients, {numbers} rows in {time.perf_counter() - start:.0f} s")
     recipe = Recipe(
         model=str(model), precision="bf16", steps=steps, accumulate=1, context=_CONTEXT, rank=16, rate=5e-4,
-        save_every=max(1, steps // 2), watch=12,
+        save_every=steps, watch=6,
     )  # fmt: skip
     require_packages(recipe)
     from agent.adapt.training import train
@@ -54,7 +54,7 @@ def run(model: Path, steps: int, rows: int, folder: Path) -> Comparison:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(f"training: {told.steps} steps in {told.seconds:.0f} s, peak {gib(peak)} GiB of this process", flush=True)
     exam = Exam(
-        dataset=folder / "rows", adapter=folder / "adapter", places=places, limit=rows, tokens=160, seconds=600.0,
+        dataset=folder / "rows", adapter=folder / "adapter", places=places, limit=rows, tokens=120, seconds=600.0,
         batch=4, device="cpu",
     )  # fmt: skip
     return asyncio.run(compare(exam, settings, lambda line: print("  ", line, flush=True)))

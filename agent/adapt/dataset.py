@@ -14,7 +14,7 @@ from pathlib import Path
 
 import prompts
 from agent import auditing
-from agent.adapt.questions import posed
+from agent.adapt.questions import KINDS, posed
 from agent.adapt.rows import DatasetCard, Part, Row
 from agent.adapt.teaching import Dropped, Teacher
 from agent.chart import Chart
@@ -39,7 +39,8 @@ Tell = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How a dataset is made: the share of patients held out, rows of each patient at most, the share of rows without
-    what rules worked out, tokens of a prompt and its reply, and whether rows name their patient."""
+    what rules worked out, tokens of a prompt and its reply, whether rows name their patient, and the kinds of
+    question (`agent.adapt.questions.KINDS`; none is all)."""
 
     seed: int = 0
     held_out: float = 0.2
@@ -47,6 +48,7 @@ class Plan:
     unhelped: float = 0.5
     context: int = 8192
     patient_ids: bool = True
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class Made:
             unhelped=plan.unhelped,
             context=plan.context,
             patient_ids=plan.patient_ids,
+            kinds=plan.kinds,
             patients={part: told[part] for part in self.rows},
             rows={kind: {part: counts[part][kind] for part in self.rows} for kind in kinds},
             dropped=dict(sorted(self.dropped.items())),
@@ -99,6 +102,7 @@ def part_of(patient: str, held_out: float) -> Part:
 async def make(places: Places, plan: Plan, settings: Settings, tell: Tell | None = None) -> Made:
     """All rows. A chart that cannot be read is counted as dropped. Raises UserError where there are no patients."""
     made = Made()
+    _refuse_unknown(plan.kinds)
     teacher = Teacher(settings=settings, context=plan.context, patient_ids=plan.patient_ids)
     async for chart in charts_of(places, settings, made.dropped):
         person = str(chart.person.get("id"))
@@ -114,6 +118,12 @@ async def make(places: Places, plan: Plan, settings: Settings, tell: Tell | None
     return made
 
 
+def _refuse_unknown(kinds: Sequence[str]) -> None:
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise UserError(f"no kind of question {unknown[0]!r}; there are {', '.join(KINDS)}")
+
+
 def _why(dropped: Counter[str]) -> str:
     return f": {'; '.join(dropped)}" if dropped else ""
 
@@ -122,7 +132,7 @@ async def _taught(teacher: Teacher, chart: Chart, plan: Plan, dropped: Counter[s
     """The rows of one patient, each prompt once."""
     chance = random.Random(f"helped {plan.seed}:{chart.person.get('id')}")  # noqa: S311  the same rows each time
     rows: dict[str, Row] = {}
-    for tried, question in enumerate(posed(chart, plan.seed)):
+    for tried, question in enumerate(posed(chart, plan.seed, plan.kinds)):
         if len(rows) >= plan.per_patient or tried >= plan.per_patient * _TRIES:
             break
         try:

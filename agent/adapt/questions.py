@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -121,13 +121,14 @@ KINDS = (*_TEMPLATES, "lists", "person", "absent", "follow_up", "needs")
 """Every kind of question, as rows and reports name them."""
 
 
-def posed(chart: Chart, seed: int) -> Iterator[Posed]:
+def posed(chart: Chart, seed: int, kinds: Collection[str] = ()) -> Iterator[Posed]:
     """The chart's questions, one of each kind in turn, in an order that the seed and the patient decide.
 
-    Every concept is asked in one wording for each kind of question that fits it.
+    Every concept is asked in one wording for each kind of question that fits it. `kinds` leaves out all others.
     """
     chance = random.Random(f"{seed}:{chart.person.get('id')}")  # noqa: S311  no secret: the same rows each time
-    by_kind = [list(questions) for questions in _all(chart, chance)]
+    asked = zip(KINDS, [list(questions) for questions in _all(chart, chance)], strict=True)
+    by_kind = [questions for kind, questions in asked if not kinds or kind in kinds]
     for questions in by_kind:
         chance.shuffle(questions)
     for row in zip_longest(*by_kind):

@@ -79,6 +79,7 @@ class DatasetCard(_Frozen):
     unhelped: float
     context: int
     patient_ids: bool
+    kinds: tuple[str, ...] = ()
     patients: Mapping[Part, int]
     rows: Mapping[str, Mapping[Part, int]]
     dropped: Mapping[str, int]

@@ -44,6 +44,9 @@ def adapt_dataset(
     ] = 0.5,
     context: Annotated[int, typer.Option("--context", min=1024, help="The most tokens of a row.")] = 4096,
     seed: Annotated[int, typer.Option("--seed", help="Another one asks other questions.")] = 0,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only this kind of question; may be repeated.")
+    ] = None,
     ids: Annotated[bool, typer.Option("--ids/--no-ids", help="Say in each row whose chart it is of.")] = True,
     json: Json = False,
 ) -> None:
@@ -55,7 +58,13 @@ def adapt_dataset(
     from agent.cli import adapting
 
     plan = Plan(
-        seed=seed, held_out=held_out, per_patient=per_patient, unhelped=unhelped, context=context, patient_ids=ids
+        seed=seed,
+        held_out=held_out,
+        per_patient=per_patient,
+        unhelped=unhelped,
+        context=context,
+        patient_ids=ids,
+        kinds=tuple(kinds or ()),
     )
     places = Places(fhir=tuple(fhir or ()), charts=charts, patients=adapting.named(patients), as_of=day(as_of))
     adapting.dataset(out, places, plan, as_json=json)
