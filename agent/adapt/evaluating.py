@@ -33,17 +33,17 @@ _TOOLS = frozenset(tool.name for tool in AVAILABLE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
-    """What a model replied; `late` where it had not ended in its time."""
+    """What a model replied; `fault` is why it gave no reply: not in its time, out of memory."""
 
     text: str = ""
     cut: bool = False
-    late: bool = False
+    fault: str = ""
 
 
 class Measured(BaseModel):
     """Shares of the rows, from 0 to 1. `right` is of the rows whose charts were read, None where none were.
 
-    `loss` is in nats per token of the replies that were to be given.
+    `loss` is in nats per token of the replies that were to be given; `faults` count why there was no reply.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,7 +54,7 @@ class Measured(BaseModel):
     valid: float
     exact: float
     right: float | None
-    late: int
+    faults: Mapping[str, int]
     exact_by_kind: Mapping[str, tuple[int, int]]
 
 
@@ -100,14 +100,14 @@ async def _reply(model: ChatModel, row: Row, tokens: int, seconds: float) -> Spo
     request = Request(messages=row.prompt(), schema=row.schema_, tokens=tokens, seconds=seconds)
     try:
         done = await model.complete(request)
-    except ModelError:
-        return Spoken(late=True)
+    except ModelError as error:
+        return Spoken(fault=str(error))
     return Spoken(text=done.text, cut=done.finish == "length")
 
 
 def is_valid(row: Row, spoken: Spoken) -> bool:
     """Whether the reply is whole JSON that the row's schema allows."""
-    return not (spoken.late or spoken.cut) and fault(spoken.text, row.schema_) is None
+    return not (spoken.fault or spoken.cut) and fault(spoken.text, row.schema_) is None
 
 
 def is_exact(row: Row, spoken: Spoken) -> bool:
@@ -156,7 +156,7 @@ async def _verdicts(
         return None
     if target.request.messages != row.prompt():
         return None
-    return [not said.late and _is_right(target, await tell(of, said.text, settings, context)) for said in spoken]
+    return [not said.fault and _is_right(target, await tell(of, said.text, settings, context)) for said in spoken]
 
 
 def _is_right(target: Told, told: Told) -> bool:
@@ -196,7 +196,7 @@ def measured(
         valid=_share([is_valid(row, said) for row, said in zip(rows, spoken, strict=True)]),
         exact=_share(exact),
         right=_share(right) if right else None,
-        late=sum(said.late for said in spoken),
+        faults=dict(Counter(said.fault for said in spoken if said.fault)),
         exact_by_kind={kind: (sum(found), len(found)) for kind, found in by_kind.items()},
     )
 

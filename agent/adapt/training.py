@@ -120,7 +120,7 @@ def _trainer(
     model = _with_gradients(opened.model).requires_grad_(False)
     lora = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=TARGETS, task_type="CAUSAL_LM")
     torch.manual_seed(recipe.seed)  # the layers' first values
-    trainer = SFTTrainer(
+    trainer = _Trainer(
         model=get_peft_model(model, lora),
         args=_arguments(recipe, run, model.device.type, begun=run.last() is not None),
         train_dataset=_columns(taught),
@@ -197,6 +197,13 @@ def _measure_last(trainer: Any) -> None:
     state = trainer.state
     if not any("eval_loss" in row and row["step"] == state.global_step for row in state.log_history):
         trainer.evaluate()
+
+
+class _Trainer(SFTTrainer):  # type: ignore[misc]
+    """trl's trainer, that sends nothing: its own reports each run to the Hub's makers."""
+
+    def _send_telemetry(self) -> None:
+        return
 
 
 class _Told(TrainerCallback):  # type: ignore[misc]

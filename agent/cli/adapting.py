@@ -194,7 +194,8 @@ def _show_comparison(found: Comparison) -> None:
         ("the exact reply", share(before.exact), share(after.exact)),
         ("right after verify", share(before.right), share(after.right)),
     ]
-    rows += [("no reply in time", str(before.late), str(after.late))] if before.late or after.late else []
+    faults = tuple(sum(m.faults.values()) for m in (before, after))
+    rows += [("no reply", str(faults[0]), str(faults[1]))] if any(faults) else []
     out = console()
     emit(
         out,
@@ -205,6 +206,8 @@ def _show_comparison(found: Comparison) -> None:
         for kind in before.exact_by_kind
     ]
     emit(out, plain_table(("exact replies by question", "before", "after"), kinds, frozenset((1, 2))))
+    for fault, number in {**before.faults, **after.faults}.items():
+        tell_note(f"{number} times: {fault}")
     if found.too_long:
         tell_note(f"{found.too_long} rows were longer than the context and left out")
     if found.before.right is not None and found.judged < found.rows:

@@ -26,7 +26,7 @@ from fhir_tools import demo
 from fhir_tools.tools import AVAILABLE
 from tests.agent.adapt.made import SETTINGS, made, places
 
-PLAN = Plan(held_out=0.3, per_patient=36, context=4096)
+PLAN = Plan(held_out=0.3, per_patient=10, context=4096)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="module")
 def of_demo() -> Made:
     charts = Places(fhir=(str(demo.paths()[0].parent),), as_of=demo.AS_OF)
-    return made(charts, Plan(held_out=0.4, per_patient=32))
+    return made(charts, Plan(held_out=0.4, per_patient=30))
 
 
 def everything(of: Made) -> list[Row]:
@@ -121,17 +121,19 @@ async def _same_prompt(chart: Chart, row: Row) -> None:
 
 def test_help_is_in_the_prompts_that_say_so(of_demo: Made) -> None:
     assert any("Worked out by rules" in row.messages[1].parts[1] for row in everything(of_demo) if row.helped)
-    assert not any("Worked out by rules:" in p for r in everything(of_demo) if not r.helped for p in r.messages[1].parts)
+    assert not any(
+        "Worked out by rules:" in p for r in everything(of_demo) if not r.helped for p in r.messages[1].parts
+    )
 
 
 def test_no_row_is_over_the_context(of_demo: Made, tmp_path: Path) -> None:
     longest = max(sum(estimate(m.text) for m in r.prompt()) for r in everything(of_demo))
     short = made(
-        Places(fhir=(str(demo.paths()[0].parent),), as_of=demo.AS_OF), Plan(held_out=0.4, per_patient=12, context=1100)
+        Places(fhir=(str(demo.paths()[0].parent),), as_of=demo.AS_OF), Plan(held_out=0.4, per_patient=12, context=1024)
     )
-    assert longest > 1100
+    assert longest > 1024
     for row in everything(short):
-        assert sum(estimate(m.text) for m in row.prompt()) + estimate(row.reply) <= 1100
+        assert sum(estimate(m.text) for m in row.prompt()) + estimate(row.reply) <= 1024
     assert any("longer than the context" in why for why in short.dropped)
 
 
@@ -149,7 +151,7 @@ def test_a_second_record_of_a_patient_is_not_a_second_patient(tmp_path: Path) ->
     charts = places(tmp_path, 5).charts
     assert charts is not None
     (charts / "again.json").write_bytes((charts / "made-000.json").read_bytes())
-    of = made(Places(charts=charts, as_of=PLAN and demo.AS_OF), Plan(held_out=0.3, per_patient=2, context=4096))
+    of = made(Places(charts=charts, as_of=demo.AS_OF), Plan(held_out=0.3, per_patient=2, context=4096))
     assert of.dropped["patients: a further record of one who is in already"] == 1
     assert len(of.patients) == 5
 
