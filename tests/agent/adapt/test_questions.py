@@ -25,7 +25,7 @@ def test_kinds_leave_out_all_others(charts: dict[str, Chart]) -> None:
 
 
 def test_what_is_to_be_looked_up_is_mostly_not_understood(charts: dict[str, Chart]) -> None:
-    asked = [q for q in posed(charts["r"], 0, ("needs",))]
+    asked = list(posed(charts["r"], 0, ("needs",)))
     lost = [q for q in asked if understand(q.question, charts["r"]).unknown]
     assert len(asked) > 10
     assert len(lost) > len(asked) / 2

@@ -17,14 +17,14 @@ from agent.models.memory import Plan, Training, check, estimate
 from agent.settings import Settings
 
 
-def folder(place: Path, **card: str) -> Path:
+def folder(at: Path, **card: str) -> Path:
     """What looks like an adapter: its files, and a card."""
-    place.mkdir(parents=True)
-    (place / "adapter_config.json").write_text("{}")
-    (place / "adapter_model.safetensors").write_bytes(b"weights")
+    at.mkdir(parents=True)
+    (at / "adapter_config.json").write_text("{}")
+    (at / "adapter_model.safetensors").write_bytes(b"weights")
     if card:
-        (place / "card.json").write_text(json.dumps(card))
-    return place
+        (at / "card.json").write_text(json.dumps(card))
+    return at
 
 
 def test_a_folder_that_is_no_adapter_says_why(tmp_path: Path) -> None:
