@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.errors import UserError
 from agent.models.base import ChatModel
 from agent.reasoners.base import Reasoner
 from agent.reasoners.rules import Rules
@@ -41,6 +42,11 @@ def thinker(settings: Settings, model: ChatModel) -> Reasoner:
 def chat_model(settings: Settings) -> ChatModel:
     """The model server of the settings, else weights on this machine. Raises UserError, MissingExtra."""
     if settings.model_url:
+        if settings.model_adapter:
+            raise UserError(
+                "CHARTLINE_MODEL_ADAPTER is for weights on this machine; a model server loads adapters itself "
+                "(vLLM: --lora-modules), and CHARTLINE_MODEL names the one that is meant"
+            )
         from agent.models.openai_compatible import OpenAICompatible
 
         return OpenAICompatible(
@@ -60,4 +66,5 @@ def chat_model(settings: Settings) -> ChatModel:
         batch=settings.model_batch,
         token=settings.model_token.get_secret_value() if settings.model_token else None,
         offline=settings.model_offline,
+        adapter=settings.model_adapter,
     )

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
         default=None, description="The model: a MedGemma variant, a folder or a Hub id; at a server, its name there."
     )
     model_revision: str | None = Field(default=None, description="The commit of the weights at the Hub.")
+    model_adapter: Path | None = Field(
+        default=None, description="The folder of an adapter that was trained on the model (chartline adapt train)."
+    )
     model_url: str | None = Field(default=None, description="A model server that speaks OpenAI's protocol.")
     model_key: SecretStr | None = Field(default=None, description="The key for the model server.")
     model_ca: Path | None = Field(
@@ -102,7 +105,7 @@ class Settings(BaseSettings):
             return None
         return value if "://" in value else str(Path(value).expanduser())
 
-    @field_validator("store", "threads", "trace", "fhir_ca", "fhir_auth", "model_ca")
+    @field_validator("store", "threads", "trace", "fhir_ca", "fhir_auth", "model_ca", "model_adapter")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else path

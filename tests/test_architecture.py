@@ -19,8 +19,11 @@ MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 FENCES = {
     "httpx": ("fhir_tools.http", "fhir_tools.auth"),
-    "torch": ("agent.models.medgemma", "agent.vision"),
-    "transformers": ("agent.models.medgemma", "agent.vision"),
+    "torch": ("agent.models.medgemma", "agent.vision", "agent.adapt"),
+    "transformers": ("agent.models.medgemma", "agent.vision", "agent.adapt"),
+    "peft": ("agent.models.medgemma", "agent.adapt"),
+    "trl": ("agent.adapt",),
+    "datasets": ("agent.adapt",),
     "llguidance": ("agent.models.medgemma",),
     "bitsandbytes": ("agent.models.medgemma",),
     "huggingface_hub": ("agent.models.medgemma",),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.adapt_app import adapt
 from agent.cli.eval_app import evals
 from agent.cli.model_app import models
 from agent.cli.options import AsOf, Fhir, Json, Patient, Thread, Verbose, day
@@ -24,6 +25,7 @@ app = typer.Typer(
     epilog="Settings are read from the environment: CHARTLINE_STORE, CHARTLINE_AS_OF, … --debug shows tracebacks.",
 )
 app.add_typer(evals, name="eval")
+app.add_typer(adapt, name="adapt")
 app.add_typer(models, name="model")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NoReturn
 
 __all__ = ["bare", "fault"]
@@ -41,15 +42,24 @@ def _refused(word: str) -> NoReturn:
     raise ValueError(word)  # NaN and Infinity are no JSON (RFC 8259 6)
 
 
-def _found(value: Any, schema: Mapping[str, Any]) -> str | None:
+@lru_cache(maxsize=64)
+def _validator(schema: str) -> Any:
+    """The schema's validator; to check the schema itself takes longer than all else. Raises ValueError for none."""
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError, best_match
+    from jsonschema.exceptions import SchemaError
 
+    told = json.loads(schema)
     try:
-        Draft202012Validator.check_schema(schema)
+        Draft202012Validator.check_schema(told)
     except SchemaError as error:
         raise ValueError(f"not a JSON schema: {error.message[:200]}") from None
-    broken = best_match(Draft202012Validator(schema).iter_errors(value))
+    return Draft202012Validator(told)
+
+
+def _found(value: Any, schema: Mapping[str, Any]) -> str | None:
+    from jsonschema.exceptions import best_match
+
+    broken = best_match(_validator(json.dumps(schema)).iter_errors(value))
     if broken is None:
         return None
     rule, allowed = str(broken.validator), broken.validator_value

@@ -6,7 +6,7 @@ Arithmetic only, so that it is known before anything is loaded, and for machines
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from agent.errors import ModelError
@@ -19,6 +19,7 @@ __all__ = [
     "Plan",
     "Precision",
     "Shape",
+    "Training",
     "check",
     "estimate",
     "fits",
@@ -35,6 +36,11 @@ Precision = Literal["fp32", "bf16", "8bit", "4bit"]
 _QUANTIZED = {"8bit": 1.0, "4bit": 0.5 + (1 + 4 / 256) / 64}
 # What is left free: the allocator's fragments, CUDA's own context, and whatever else runs.
 _SPARE = 0.05
+# Bytes of one trained weight: itself, its gradient and Adam's two moments, each in 32 bits.
+_TRAINED = 16
+# A layer's own activations while its gradient is worked out, in widths of its widest part; and the tokens whose logits
+# are there at once, in 32 bits, with their gradient.
+_INSIDE, _LOGITS = 3, 256
 CHUNK = 2048
 """The most prompt tokens that go through the model at once."""
 PREFIXES = 2 * GIB
@@ -46,6 +52,7 @@ class Shape:
     """The sizes that decide. `window` is how many tokens a sliding layer keeps; `full` counts the layers that keep all.
 
     `dense` are the weights that quantization makes smaller, `kept` those that stay (embeddings, norms, vision).
+    `sides` are rows and columns of all the matrices of `dense` together: what a LoRA of rank one adds to them.
     """
 
     dense: int
@@ -58,12 +65,21 @@ class Shape:
     window: int
     context: int
     vocab: int
+    hidden: int
     widest: int
+    sides: int
     image_tokens: int = 0
 
     @property
     def parameters(self) -> int:
         return self.dense + self.kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A LoRA that is trained: its rank. Layers are run again for their gradients, so their insides are not kept."""
+
+    rank: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,20 +90,25 @@ class Plan:
     context: int = 8192
     batch: int = 1
     prefixes: int = 0
+    training: Training | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Bytes: the weights, the KV cache of a full batch at full context, kept prefixes, and room to work in."""
+    """Bytes: the weights, the KV cache of a full batch at full context, kept prefixes, and room to work in.
+
+    `adapter` is what a LoRA in training takes: its weights, their gradients and the optimizer's two moments.
+    """
 
     weights: int
     cache: int
     prefixes: int
     work: int
+    adapter: int = 0
 
     @property
     def total(self) -> int:
-        return self.weights + self.cache + self.prefixes + self.work
+        return self.weights + self.cache + self.prefixes + self.work + self.adapter
 
 
 def shape(config: Mapping[str, Any]) -> Shape:
@@ -109,6 +130,8 @@ def shape(config: Mapping[str, Any]) -> Shape:
         window=text.get("sliding_window") or text["max_position_embeddings"],
         context=text["max_position_embeddings"],
         vocab=text["vocab_size"],
+        hidden=hidden,
+        sides=layers * (head * (2 * heads + 2 * kv) + 7 * hidden + 3 * inner),
         widest=2 * inner + 6 * hidden,
         image_tokens=int(config.get("mm_tokens_per_image") or 0) if vision else 0,
     )
@@ -134,8 +157,12 @@ def kv_bytes(of: Shape, tokens: int, width: int = 2) -> int:
 def estimate(of: Shape, plan: Plan) -> Memory:
     """What a plan needs. Activations stay in 16 bits when weights are quantized."""
     width = 4 if plan.precision == "fp32" else 2
+    weights = int(of.dense * _QUANTIZED.get(plan.precision, width)) + of.kept * width
+    if plan.training:
+        adapter = plan.training.rank * of.sides * _TRAINED
+        return Memory(weights=weights, cache=0, prefixes=0, work=_training_work(of, plan, width), adapter=adapter)
     return Memory(
-        weights=int(of.dense * _QUANTIZED.get(plan.precision, width)) + of.kept * width,
+        weights=weights,
         cache=plan.batch * kv_bytes(of, plan.context, width),
         prefixes=plan.prefixes,
         work=_work(of, plan, width),
@@ -160,6 +187,14 @@ def fits(need: Memory, free: int) -> bool:
     return need.total <= free * (1 - _SPARE)
 
 
+def _training_work(of: Shape, plan: Plan, width: int) -> int:
+    """What every layer is given, kept until its gradient; one layer's insides, run again; a chunk of the logits."""
+    tokens = plan.batch * plan.context
+    return int(
+        tokens * of.hidden * (of.layers + 4) * width + tokens * _INSIDE * of.widest * width + _LOGITS * of.vocab * 12
+    )
+
+
 def check(of: Shape, plan: Plan, free: int, where: str) -> Memory:
     """The memory of a plan that fits into `free` bytes. Raises ModelError that says what would fit."""
     need = estimate(of, plan)
@@ -178,10 +213,10 @@ def _remedy(of: Shape, plan: Plan, room: int) -> str:
     sizes = [(plan.batch, plan.context), (1, plan.context), *((1, shorter) for shorter in _shorter(plan.context))]
     for precision in order[order.index(plan.precision) :]:
         for batch, context in sizes:
-            other = Plan(precision=precision, context=context, batch=batch)
+            other = replace(plan, precision=precision, context=context, batch=batch, prefixes=0)
             if (need := estimate(of, other)).total <= room:
                 return f"{_changes(plan, other)} would fit ({gib(need.total)} GiB)"
-    least = estimate(of, Plan(precision="4bit", context=2048)).total
+    least = estimate(of, replace(plan, precision="4bit", context=2048, batch=1, prefixes=0)).total
     return f"even 4bit weights need {gib(least)} GiB: use a smaller variant, or a machine or model server with more"
 
 
@@ -191,7 +226,7 @@ def _shorter(context: int) -> list[int]:
 
 def _changes(plan: Plan, other: Plan) -> str:
     changed = [f"{other.precision} weights"] if other.precision != plan.precision else []
-    changed += ["one question at once"] if other.batch != plan.batch else []
+    changed += [f"one {'row' if plan.training else 'question'} at once"] if other.batch != plan.batch else []
     changed += [f"a context of {other.context} tokens"] if other.context != plan.context else []
     changed += ["no kept prefixes"] if plan.prefixes else []
     return ", ".join(changed)

@@ -48,7 +48,10 @@ class Files:
 
     def _folder(self, folder: Path) -> Path:
         if (folder / "adapter_config.json").is_file():
-            raise UserError(f"{str(folder)!r} holds an adapter, not a model: merge it into the model it was trained on")
+            raise UserError(
+                f"{str(folder)!r} holds an adapter, not a model: name it by CHARTLINE_MODEL_ADAPTER, "
+                "and the model it was trained on by CHARTLINE_MODEL"
+            )
         if not (folder / _CONFIG).is_file():
             raise UserError(f"{str(folder)!r} holds no model: there is no {_CONFIG} in it")
         if not any(folder.glob("*.safetensors")):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from transformers import (
 
 from agent.errors import ModelError, UserError
 from agent.models.base import ModelCard
+from agent.models.medgemma.adapters import Adapter, attached
 from agent.models.medgemma.engine import Engine
 from agent.models.medgemma.grammar import Grammars
 from agent.models.medgemma.hub import Files
@@ -62,33 +64,53 @@ class Loaded:
 
 
 def open_model(
-    weights: Weights, plan: Plan, *, device: str = "auto", token: str | None = None, offline: bool = False
+    weights: Weights,
+    plan: Plan,
+    *,
+    device: str = "auto",
+    token: str | None = None,
+    offline: bool = False,
+    adapter: Adapter | None = None,
+    on_need: Callable[[Memory, int, str], None] | None = None,
 ) -> Opened:
-    """The weights, loaded as planned. Raises UserError, MissingExtra and ModelError, each with its remedy."""
+    """The weights, loaded as planned, with the adapter's layers in them where there is one.
+
+    `on_need` is told what is needed, how many bytes are free and where, before anything is loaded. Raises UserError,
+    MissingExtra and ModelError, each with its remedy.
+    """
     files = Files(weights, token=token, offline=offline)
     config = _config(files.config(), weights)
     where, gpus = device_map(device)
     precision = _stored(config) or plan.precision
-    require(precision)
+    require(precision, adapted=adapter is not None)
     of = shape(config.to_dict())
-    plan = Plan(precision=precision, context=min(plan.context, of.context), batch=plan.batch, prefixes=plan.prefixes)
-    need = check(of, plan, *free(gpus))
+    plan = replace(plan, precision=precision, context=min(plan.context, of.context))
+    room, place = free(gpus)
+    need = check(of, plan, room - (adapter.size if adapter else 0), place)
+    if on_need:
+        on_need(need, room, place)
     folder = files.all()
+    revision = folder.name if _COMMIT.fullmatch(folder.name) else weights.revision or ""
+    if adapter:
+        adapter.refuse_other(weights, revision)
     processor, tokenizer = _readers(folder, config)
+    model = _model(folder, config, precision, where, gpus)
     return Opened(
-        model=_model(folder, config, precision, where, gpus),
+        model=attached(model, adapter) if adapter else model,
         tokenizer=tokenizer,
         processor=processor,
         shape=of,
         need=need,
         precision=precision,
-        revision=folder.name if _COMMIT.fullmatch(folder.name) else weights.revision or "",
+        revision=revision,
     )
 
 
-def load(weights: Weights, plan: Plan, *, thinks: bool | None = None, **where: Any) -> Loaded:
+def load(
+    weights: Weights, plan: Plan, *, thinks: bool | None = None, adapter: Adapter | None = None, **where: Any
+) -> Loaded:
     """What `open_model` opens, ready to answer. `thinks` None: the 27B thinks, other sizes don't."""
-    opened = open_model(weights, plan, **where)
+    opened = open_model(weights, plan, adapter=adapter, **where)
     config = opened.model.config.get_text_config()
     if thinks is None:
         thinks = weights.variant.thinks if weights.variant else config.num_hidden_layers == _THINKERS
@@ -103,8 +125,10 @@ def load(weights: Weights, plan: Plan, *, thinks: bool | None = None, **where: A
     )
     quantized = opened.precision if opened.precision in ("8bit", "4bit") else ""
     card = ModelCard(
-        name=weights.name,
-        revision=" ".join(filter(None, (opened.revision, quantized))),
+        name=f"{weights.name} + {adapter.name}" if adapter else weights.name,
+        revision=" ".join(
+            filter(None, (opened.revision, quantized, f"adapter {adapter.sha256[:12]}" if adapter else ""))
+        ),
         context=min(plan.context, opened.shape.context),
         images=opened.processor is not None,
         thinking=words.think is not None,

@@ -12,19 +12,21 @@ from typing import Any
 from agent.errors import MissingExtra, UserError
 from agent.models.memory import Precision
 
-__all__ = ["EXTRA", "QUANTIZED", "Held", "device_map", "free", "held", "require"]
+__all__ = ["ADAPT", "EXTRA", "QUANTIZED", "Held", "device_map", "free", "held", "require"]
 
-EXTRA, QUANTIZED = "medgemma", "quantized"
+EXTRA, QUANTIZED, ADAPT = "medgemma", "quantized", "adapt"
 _NEEDED = ("torch", "transformers", "accelerate", "llguidance", "PIL", "psutil")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def require(precision: Precision) -> None:
+def require(precision: Precision, *, adapted: bool = False) -> None:
     """Raises MissingExtra where a package is not installed, and UserError where two of them don't fit together."""
     if any(find_spec(name) is None for name in _NEEDED):
         raise MissingExtra("A model in this program", EXTRA)
     if precision in ("4bit", "8bit") and find_spec("bitsandbytes") is None:
         raise MissingExtra(f"A model with {precision} weights", QUANTIZED)
+    if adapted and find_spec("peft") is None:
+        raise MissingExtra("A model with an adapter", ADAPT)
     if find_spec("torchvision") is not None:
         _fitting_torchvision()
 

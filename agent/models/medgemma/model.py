@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.errors import ModelError, UserError
 from agent.models.base import Completion, ModelCard, OnText, Request
+from agent.models.medgemma.adapters import adapter as read_adapter
 from agent.models.medgemma.machine import Held, held, require
 from agent.models.medgemma.rows import Job
 from agent.models.medgemma.variants import DEFAULT, weights
@@ -27,9 +29,11 @@ class MedGemma:
     bounds prompt and answer in tokens, `batch` the answers written side by side, `prefixes` the bytes of KV cache kept
     of what prompts begin with. `token` is for the Hub; `offline` asks only its cache. `thinks` overrules what is known
     of the model: only the 27B was trained to think, and a request's `thinking` means nothing to the others.
+    `adapter` is the folder of LoRA layers that were trained on these weights (`chartline adapt train`).
 
     Nothing is loaded before the first question, `describe` or `load`. The seconds of a request begin after that.
-    Raises UserError for a name that is no model, and for a base model, which cannot be asked.
+    Raises UserError for a name that is no model, a folder that is no adapter, and for a base model without one, which
+    cannot be asked; with `base` it can, to be compared with what it becomes.
     """
 
     def __init__(
@@ -45,9 +49,12 @@ class MedGemma:
         token: str | None = None,
         offline: bool = False,
         thinks: bool | None = None,
+        adapter: str | Path | None = None,
+        base: bool = False,
     ) -> None:
         self.weights = weights(name, revision)
-        if self.weights.variant and not self.weights.variant.asks:
+        self._adapter = read_adapter(Path(adapter)) if adapter else None
+        if self.weights.variant and not self.weights.variant.asks and not (adapter or base):
             raise UserError(f"{self.weights.name} is a base model, there to be adapted; to ask, use medgemma-4b-it")
         self._plan = Plan(precision=precision, context=context, batch=batch, prefixes=prefixes)
         self._options: dict[str, Any] = {"device": device, "token": token, "offline": offline, "thinks": thinks}
@@ -111,11 +118,11 @@ class MedGemma:
         return await asyncio.shield(self._loading)
 
     def _load(self) -> Worker:
-        require(self._plan.precision)
+        require(self._plan.precision, adapted=self._adapter is not None)
         from agent.models.medgemma.loading import load
         from agent.models.medgemma.worker import Worker
 
-        loaded = load(self.weights, self._plan, **self._options)
+        loaded = load(self.weights, self._plan, adapter=self._adapter, **self._options)
         self._card, self.need = loaded.card, loaded.need
         return Worker(loaded.engine, self._plan.batch)
 

@@ -98,6 +98,12 @@ class Template:
             image_tokens=self._processor.image_seq_length if pictures else 0,
         )
 
+    def reply(self, text: str) -> tuple[int, ...]:
+        """The tokens of the model's own turn, with the one that ends it: what a model is taught to say."""
+        said = self.tokenizer(self._special.sub("‹", text), add_special_tokens=False)["input_ids"]
+        ends = self.tokenizer.get_added_vocab().get("<end_of_turn>", self.tokenizer.eos_token_id)
+        return (*said, ends)
+
     def _turns(self, messages: Sequence[Message], thinking: bool) -> list[_Turn]:
         """Turns that alternate: those of one role are made one, and late system messages are the user's."""
         turns: list[_Turn] = [_Turn("system", [THINK], [])] if thinking else []

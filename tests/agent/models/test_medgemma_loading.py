@@ -137,7 +137,7 @@ def _garbled(folder: Path) -> None:
     [
         (_without("config.json"), "holds no model: there is no config.json"),
         (_without("*.safetensors"), "holds no weights: there are no .safetensors"),
-        (_adapter, "holds an adapter, not a model: merge it"),
+        (_adapter, "holds an adapter, not a model: name it by CHARTLINE_MODEL_ADAPTER"),
         (_cut, r"weights in 'copy' cannot be loaded \(SafetensorError\): fetch or copy them again"),
         (_garbled, "config.json of .* cannot be read"),
         (lambda f: tiny.edit(f, model_type="llama"), "is a 'llama' model; this program runs Gemma 3"),
