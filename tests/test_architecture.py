@@ -32,6 +32,7 @@ FENCES = {
     "joserfc": ("agent.service", "fhir_tools.auth"),
     "tenacity": ("fhir_tools.http",),
     "pydicom": ("fhir_tools.imaging",),
+    "usearch": ("agent.vision",),
     "duckdb": ("fhir_tools.cohort",),
     "ibis": ("fhir_tools.cohort",),
     "pyspark": ("fhir_tools.cohort",),

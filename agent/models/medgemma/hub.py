@@ -21,7 +21,7 @@ from agent.models.medgemma.variants import Weights
 
 __all__ = ["Files"]
 
-_WANTED = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model")
+_WANTED = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model", "spiece.model")
 _CONFIG = "config.json"
 
 
