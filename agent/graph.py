@@ -279,7 +279,7 @@ class _Nodes:
                 row["error"] = type(error).__name__
                 work.stop("failed", f"The {reasoner.name} reasoner failed: {error}")
                 return {"work": work}
-            work.usage = _sum(work.usage, work.draft.usage)
+            work.usage = work.usage.plus(work.draft.usage)
             row |= {"claims": len(work.draft.claims), "needs": len(work.draft.needs)}
         work.next = "retrieve" if work.draft.needs else "verify"
         return {"work": work}
@@ -340,13 +340,6 @@ def _history(state: State, patient: Reference) -> tuple[Turn, ...]:
         Turn(question=t["question"], text=t["text"], subject=t["subject"], as_of=date.fromisoformat(t["as_of"]))
         for t in turns
     )
-
-
-def _sum(total: Usage, more: Usage | None) -> Usage:
-    if more is None:
-        return total
-    counts = total.model_dump()
-    return Usage(**{name: counts[name] + value for name, value in more.model_dump().items()})
 
 
 def _reading(work: Work) -> str:

@@ -1,7 +1,7 @@
 """How likely a label is, from the encoder's own sigmoid, and a correction of it that labelled images teach.
 
-The sigmoid is SigLIP's (Zhai et al. 2023, section 3.2): it says how likely a text is the one of an image, among those of
-its training, which is not how likely a finding is. A slope and an offset for each label put that right (Platt 1999;
+The sigmoid is SigLIP's (Zhai et al. 2023, section 3.2): it says how likely a text is the one of an image, among those
+of its training, which is not how likely a finding is. A slope and an offset for each label put that right (Platt 1999;
 temperature scaling, Guo et al. 2017, is the slope alone), fitted on images whose labels are known.
 """
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import prompts
-from agent.models.base import ChatModel, Completion, Message, Request, Used
+from agent.models.base import ChatModel, Completion, Message, Request
+from agent.models.using import usage_of
 from agent.prompt import estimate, fit, messages
 from agent.reasoners.llm.drafting import CUT, ORDERS, drafted, named, or_rules, shows_orders, without_orders
 from agent.reasoners.llm.examples import example_for
@@ -122,11 +123,11 @@ class Llm:
             messages=turns, schema=schema, tokens=self._tokens, thinking=self._thinking, seconds=self._seconds
         )
         done = await self._model.complete(request)
-        reply, usage = self._read(case, done), _usage(done.used)
+        reply, usage = self._read(case, done), usage_of(done.used)
         if reply is None:
             short = prompts.load("shorter").user_text()
             done = await self._model.complete(replace(request, messages=_further(turns, "", short)))
-            reply, usage = self._read(case, done), _sum(usage, _usage(done.used))
+            reply, usage = self._read(case, done), usage.plus(usage_of(done.used))
         if reply is not None:
             self._keep(case.key, reply)
         return reply, usage
@@ -157,17 +158,3 @@ def _further(turns: tuple[Message, ...], said: str, told: str) -> tuple[Message,
         return (*turns, Message(role="assistant", parts=(said,)), Message(role="user", parts=(told,)))
     last = turns[-1]
     return (*turns[:-1], replace(last, parts=(*last.parts, f"\n\n{told}")))
-
-
-def _usage(used: Used) -> Usage:
-    return Usage(
-        llm_calls=used.calls,
-        prompt_tokens=used.prompt,
-        cached_prompt_tokens=used.cached,
-        completion_tokens=used.completion + used.thinking,
-        seconds=used.seconds,
-    )
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(**{name: value + getattr(other, name) for name, value in one.model_dump().items()})

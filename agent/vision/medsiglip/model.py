@@ -108,9 +108,9 @@ class MedSigLIP:
         async with self._ready() as encoder:
             import numpy as np
 
-            parts = [np.empty((0, encoder.width), dtype=np.float32)]
+            parts: list[NDArray[np.float32]] = [np.empty((0, encoder.width), dtype=np.float32)]
             for start in range(0, len(what), self._batch):
-                parts.append(await asyncio.to_thread(way(encoder), what[start : start + self._batch]))
+                parts += [await asyncio.to_thread(way(encoder), what[start : start + self._batch])]
             return np.concatenate(parts)
 
     @asynccontextmanager
