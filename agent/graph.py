@@ -91,6 +91,7 @@ class Stages:
     `open(patient, as_of)` gives the chart; `resolve(patient, as_of)` turns what was given into a Reference and a day.
     `supply` runs a reasoner's needs and returns the evidence with what they brought; None: there are no tools.
     `grow(chart, ask)` reads what more of the chart a question needs, None if nothing: it is understood again then.
+    `look(chart, ask, evidence)` has the pixels of an image read that the question asks about, and says what that took.
     `steps` is how often one question may be reasoned about.
     """
 
@@ -105,6 +106,7 @@ class Stages:
     finish: Callable[[Trace, Answer], Awaitable[Answer]]
     grow: Callable[[Any, Ask], Awaitable[Any]] | None = None
     supply: Callable[[Any, Ask, Evidence, tuple[Need, ...]], Awaitable[Evidence]] | None = None
+    look: Callable[[Any, Ask, Evidence], Awaitable[tuple[Evidence, Usage | None]]] | None = None
     steps: int = 4
 
 
@@ -255,7 +257,18 @@ class _Nodes:
                 work.evidence = replace(work.evidence, searched=(*work.evidence.searched, failed))
                 work.stop("incomplete", f"Not all of the chart could be read: {error}")
             row |= {"cards": len(work.evidence.cards), "searches": len(work.evidence.searched)}
+        if work.next == "reason" and work.evidence.view and self._stages.look:
+            await self._look(work, runtime)
         return {"work": work}
+
+    async def _look(self, work: Work, runtime: Runtime[None]) -> None:
+        """Have the image read that the question asks about."""
+        assert self._stages.look is not None  # noqa: S101  asked before
+        _tell(runtime, "look", "looking at the image")
+        with work.trace.stage("look") as row:
+            work.evidence, usage = await self._stages.look(work.chart, work.ask, work.evidence)
+            work.usage = work.usage.plus(usage)
+            row |= {"readings": len(work.evidence.readings)}
 
     async def _fetch(self, work: Work) -> Evidence:
         if not work.draft.needs:

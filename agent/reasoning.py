@@ -1,4 +1,4 @@
-"""The reasoner that the settings name, with the chat model behind it."""
+"""The reasoner that the settings name, with the chat model behind it, and the model that looks at images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from agent.reasoners.base import Reasoner
 from agent.reasoners.rules import Rules
 from agent.settings import Settings
 
-__all__ = ["chat_model", "reasoner"]
+__all__ = ["chat_model", "reasoner", "vision_model"]
 
 
 def reasoner(settings: Settings) -> tuple[Reasoner, ChatModel | None]:
@@ -54,4 +54,33 @@ def chat_model(settings: Settings) -> ChatModel:
         batch=settings.model_batch,
         token=settings.model_token.get_secret_value() if settings.model_token else None,
         offline=settings.model_offline,
+    )
+
+
+def vision_model(settings: Settings, reasoning: ChatModel | None = None) -> ChatModel | None:
+    """The model that looks at images; None where there is none, or where it is turned off.
+
+    The settings for vision come first; without any it is the model that reasons, or would: one that the settings name.
+    It is the `reasoning` model itself where the two are the same, so that no weights are loaded twice.
+    Raises UserError, MissingExtra.
+    """
+    if (settings.vision or "").lower() in ("off", "none", "no"):
+        return None
+    if settings.vision or settings.vision_url:
+        return chat_model(_looking(settings))
+    if reasoning is not None:
+        return reasoning
+    return chat_model(settings) if settings.model or settings.model_url else None
+
+
+def _looking(settings: Settings) -> Settings:
+    """The settings with those for vision in the place of those for the model."""
+    return settings.model_copy(
+        update={
+            "model": settings.vision,
+            "model_url": settings.vision_url,
+            "model_key": settings.vision_key,
+            "model_revision": settings.vision_revision,
+            "model_precision": settings.vision_precision,
+        }
     )

@@ -72,6 +72,21 @@ class Settings(BaseSettings):
     model_seconds: float = Field(default=120.0, gt=0, description="The most seconds that one call of the model takes.")
     model_token: SecretStr | None = Field(default=None, description="The Hub's token, for weights that are gated.")
     model_offline: bool = Field(default=False, description="Whether weights come from this machine alone.")
+    vision: str | None = Field(
+        default=None,
+        description="The model that looks at images: as CHARTLINE_MODEL, or off; empty is the model that reasons.",
+    )
+    vision_url: str | None = Field(default=None, description="The server of the model that looks at images.")
+    vision_key: SecretStr | None = Field(default=None, description="The key for that server.")
+    vision_revision: str | None = Field(default=None, description="The commit of its weights at the Hub.")
+    vision_precision: Literal["bf16", "8bit", "4bit"] = Field(default="bf16", description="How its weights are held.")
+    vision_slices: int = Field(default=16, ge=1, le=200, description="The most pictures of one study that it is shown.")
+    image_encoder: str = Field(
+        default="medsiglip-448", description="What embeds images: medsiglip-448, a folder or a Hub id."
+    )
+    image_encoder_revision: str | None = Field(default=None, description="The commit of its weights at the Hub.")
+    image_index: Path = Field(default=_DATA / "images", description="The folder that embedded images are kept in.")
+    image_labels: Path | None = Field(default=None, description="The file that calibrates labels of images.")
     steps: int = Field(default=4, ge=1, le=20, description="How often one question may be reasoned about.")
     tokens: int = Field(
         default=2500, ge=300, le=100_000, description="About how many tokens the cards in a prompt may take."
@@ -101,7 +116,7 @@ class Settings(BaseSettings):
             return None
         return value if "://" in value else str(Path(value).expanduser())
 
-    @field_validator("store", "threads", "trace", "fhir_ca", "fhir_auth", "model_ca")
+    @field_validator("store", "threads", "trace", "fhir_ca", "fhir_auth", "model_ca", "image_index", "image_labels")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else path
