@@ -8,3 +8,27 @@
 
 `fhir_tools.imaging.types` has the records. Needs the `images` extra for reading; finding needs nothing.
 """
+
+from fhir_tools.imaging.access import Access, open_access
+from fhir_tools.imaging.finding import find, priors
+from fhir_tools.imaging.preparing import prepare
+from fhir_tools.imaging.reading import frames
+from fhir_tools.imaging.types import Choice, Frame, Image, Images, Limits, Missed, Picture
+from fhir_tools.imaging.web import Archives
+
+__all__ = [
+    "Access",
+    "Archives",
+    "Choice",
+    "Frame",
+    "Image",
+    "Images",
+    "Limits",
+    "Missed",
+    "Picture",
+    "find",
+    "frames",
+    "open_access",
+    "prepare",
+    "priors",
+]

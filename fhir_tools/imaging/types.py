@@ -95,7 +95,7 @@ class Series:
 class Reported:
     """A DiagnosticReport of an image, and by what link of the chart.
 
-    `by`: `imagingStudy`, `media` and `result` are said by the report itself, `order` and `accession` are shared by both.
+    `by`: `imagingStudy`, `media` and `result` are said by the report; `order` and `accession` are what both name.
     """
 
     reference: Reference
@@ -161,8 +161,9 @@ class Images:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds of reading one image: `bytes_` of a file as it comes, `pixels` of a frame, `frames` of a file, all counted
-    before memory is taken for them; `seconds` for the work on one file or frame; `memory` in bytes of the process that
-    decodes (where the system can bound it). `instances` of a study that are looked at.
+    before memory is taken for them; `instances` of a study; `seconds` for the decoder's work on one file or frame, and
+    `transfer_seconds` for one answer of an archive; `memory` in bytes of the process that decodes (where the system can
+    bound it).
     """
 
     bytes_: int = 2_000_000_000
@@ -170,6 +171,7 @@ class Limits:
     frames: int = 20_000
     instances: int = 20_000
     seconds: float = 60.0
+    transfer_seconds: float = 600.0
     memory: int = 4_000_000_000
 
 
@@ -191,11 +193,11 @@ class Choice:
 class Description:
     """What is said of a frame beside its pixels: from the file's tags, each only where it is a word of its vocabulary.
 
-    `modality` and `body_part` are DICOM codes (PS3.3 C.7.3.1.1.1, PS3.16 annex L), `view` a ViewPosition or a projection,
-    `laterality` L, R, B or empty. `window` is in words (`window -600/1500`, `three windows`, `VOI LUT`, `full range`);
-    `spacing` is (row, column) in mm between pixel centres, `thickness` mm; `position` is mm along the slice normal.
-    `burned`: BurnedInAnnotation (PS3.3 C.7.6.1) is YES, or it is a capture of a screen. `lossy`: it was compressed with loss.
-    `kind` is what the bytes are: `DICOM`, `PNG`, `JPEG`, `TIFF`, `WebP`, `slide`, …
+    `modality` and `body_part` are DICOM codes (PS3.3 C.7.3.1.1.1, PS3.16 annex L), `view` a ViewPosition, `laterality`
+    L, R, B or empty. `window` is in words (`window -600/1500`, `three windows`, `VOI LUT`, `full range`); `spacing` is
+    (row, column) in mm between pixel centres, `thickness` mm; `position` is mm along the slice normal; `magnification`
+    is that of a slide's patch. `burned`: BurnedInAnnotation (PS3.3 C.7.6.1) is YES, or it is a capture of a
+    screen. `lossy`: it was compressed with loss. `kind` is what the bytes are: `DICOM`, `PNG`, `JPEG`, `slide`, …
     """
 
     kind: str
@@ -224,7 +226,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Frame:
-    """One frame (slice, picture, patch of a slide) as 8-bit pixels: shape (rows, columns) grey, or (rows, columns, 3) RGB.
+    """One frame (slice, picture, patch of a slide) as 8-bit pixels: (rows, columns) grey, or (rows, columns, 3) RGB.
 
     Dark is 0: MONOCHROME1 is already turned round. `number` counts from 1 among `of` frames that the study has in the
     order of reading (0: not known); `series` and `instance` are UIDs, empty outside of DICOM. `region` is the part of
