@@ -66,11 +66,17 @@ def vision_model(settings: Settings, reasoning: ChatModel | None = None) -> Chat
     """
     if (settings.vision or "").lower() in ("off", "none", "no"):
         return None
-    if settings.vision or settings.vision_url:
+    if (settings.vision or settings.vision_url) and not (reasoning is not None and _alike(settings)):
         return chat_model(_looking(settings))
     if reasoning is not None:
         return reasoning
     return chat_model(settings) if settings.model or settings.model_url else None
+
+
+def _alike(settings: Settings) -> bool:
+    """Whether the settings for vision name the model that reasons."""
+    named = ("", "_url", "_revision", "_precision")
+    return all(getattr(settings, f"vision{n}") == getattr(settings, f"model{n}") for n in named)
 
 
 def _looking(settings: Settings) -> Settings:

@@ -108,7 +108,11 @@ def _status(draft: Draft, verified: Verified, evidence: Evidence) -> Status:
         return "incomplete"
     if draft.status == "not_found" and not all(a.complete for a in evidence.absent):
         return "incomplete"
-    return "refused" if draft.status == "answered" and not verified.claims else draft.status
+    if evidence.unseen and evidence.view and not evidence.view.reports:
+        return "incomplete"  # neither pixels nor a report: what was asked about is not known
+    if draft.status == "answered" and not verified.claims:
+        return "answered" if evidence.readings else "refused"
+    return draft.status
 
 
 def _text(draft: Draft, verified: Verified, evidence: Evidence) -> str:

@@ -1,4 +1,4 @@
-"""The image that a question asks to look at, the one before it, and its reports: as cards with marks, and to be read."""
+"""The image that a question asks to look at, the one before it, and its reports: as cards with marks, and as texts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.retrieve.events import facts_of_target
 from agent.retrieve.gather import Gather
 from agent.types import Ask, Target, View
 from agent.vision.terms import term_of
@@ -19,11 +18,12 @@ from fhir_tools.imaging import find as find_images
 from fhir_tools.imaging import priors
 from fhir_tools.imaging.types import Image, Images
 from fhir_tools.records import usable, within
-from fhir_tools.types import Card, Concept, Fact, Fetched, Query, Reference, SearchResult, Span
+from fhir_tools.types import Card, Concept, Fact, Query, Reference, SearchResult, Span
 
 __all__ = ["image_fact", "looked_at"]
 
 _QUOTES = 4
+_SUMMED = ("impression", "conclusion")
 _FILMS = ("CR", "DX", "RG")
 """Modalities of plain films: one and the same to whoever asks for an x-ray (PS3.3 C.7.3.1.1.1)."""
 
@@ -171,7 +171,9 @@ def _impressions(reports: Sequence[Document]) -> Iterable[tuple[Document, Span, 
     for report in reports:
         if isinstance(report.fact.value, str) and report.fact.value:
             continue
-        parts = [(a, b) for title, a, b in sections(report.text) if title.lower().startswith(("impression", "conclusion"))]
+        parts = [
+            (a, b) for title, a, b in sections(report.text) if title.lower().startswith(("impression", "conclusion"))
+        ]
         for a, b in parts[-1:]:
             lines = [(s, e) for s, e in sentences(report.text) if a <= s < b]
             for s, e in lines[:_QUOTES]:

@@ -41,12 +41,10 @@ def _to_see(question: str, seen: Looking, chart: Chart, history: tuple[Turn, ...
 
     None where a report answers it as well and the chart holds no such image.
     """
-    dated = _ORDERED.search(seen.image)
-    ask = _understood(f"{'' if dated else 'latest '}{seen.image or 'image'}", chart, history)
+    named = _FILM.sub("x-ray", seen.image or "image")
+    ask = _understood(named if _ORDERED.search(named) else f"latest {named}", chart, history)
     keys = {e.key for e in chart.catalogue.of("imaging")}
-    targets = tuple(
-        replace(t, kinds=("imaging",), keys=tuple(k for k in t.keys if k in keys), choices=()) for t in ask.targets
-    )
+    targets = tuple(_pictured(t, keys) for t in ask.targets)
     if not seen.pixels and not any(t.keys for t in targets):
         return None
     op: Op = ask.op if ask.op in ("first", "previous", "closest") else "latest"
@@ -55,6 +53,13 @@ def _to_see(question: str, seen: Looking, chart: Chart, history: tuple[Turn, ...
     return replace(ask, question=question, op=op, kinds=("imaging",), targets=targets, relies=relies, look=look)
 
 
+def _pictured(target: Target, keys: set[str]) -> Target:
+    """The target as an image: of its concepts those that are, and its own words where the chart has none of them."""
+    kept = tuple(k for k in target.keys if k in keys)
+    return replace(target, kinds=("imaging",), keys=kept, choices=(), label=target.label if kept else target.words)
+
+
+_FILM = re.compile(r"\bfilms?\b", re.IGNORECASE)
 _ORDERED = re.compile(
     r"\b(?:last|latest|newest|recent|first|earliest|oldest|initial|previous|prior|current)\b", re.IGNORECASE
 )

@@ -1,6 +1,6 @@
 """What a model read from an image beside what its report says: where the two disagree, said by code.
 
-A report's sentence is judged by `fhir_tools.assertions` (negated, uncertain, past, of a relative). "The lungs are clear"
+A report's sentence is judged by `fhir_tools.assertions` (negated, uncertain, past, of a relative). "Lungs are clear"
 denies what it does not name: the phrases are in the table of findings. What only one of the two speaks of is no
 disagreement: reports leave out, and so does a model.
 """
@@ -22,7 +22,9 @@ __all__ = ["Disagreement", "Told", "disagreements", "told_of"]
 
 Says = Literal["present", "absent", "uncertain"]
 _JUDGED: dict[str, Says] = {"affirmed": "present", "negated": "absent", "uncertain": "uncertain"}
-_ASIDE = re.compile(r"^(?:comparison|clinical (?:information|history)|history|indication|reason|technique)", re.IGNORECASE)
+_ASIDE = re.compile(
+    r"^(?:comparison|clinical (?:information|history)|history|indication|reason|technique)", re.IGNORECASE
+)
 """Sections of a report that tell of other things than this image."""
 _SIDES = {
     "right": re.compile(r"\b(?:right|rt|r)\b", re.IGNORECASE),

@@ -14,6 +14,7 @@ from agent.prompt import shown_card
 from agent.untrusted import escape
 from agent.vision.schema import Said, read_reply, reply_schema
 from agent.vision.types import Glance, Shown, Sight
+from fhir_tools.imaging.types import Picture
 
 __all__ = ["ANYTHING", "Eyes", "messages"]
 
@@ -92,12 +93,15 @@ def messages(glance: Glance, question: str = "") -> tuple[Message, ...]:
 def _captions(glance: Glance) -> Iterator[str]:
     """A line for each picture, numbered as the reply names them; the prior's are told apart and have no number."""
     for number, picture in enumerate(glance.current.pictures, 1):
-        yield f"Picture {number}: {escape(picture.caption)}, taken {_day(glance.current)}"
-    for picture in glance.prior.pictures if glance.prior else ():
-        assert glance.prior is not None  # noqa: S101  the loop has no turn without it
-        yield f"PRIOR picture: {escape(picture.caption)}, taken {_day(glance.prior)}"
+        yield f"Picture {number}: {_caption(glance.current, picture)}"
+    if glance.prior:
+        for picture in glance.prior.pictures:
+            yield f"PRIOR picture: {_caption(glance.prior, picture)}"
 
 
-def _day(shown: Shown) -> str:
+def _caption(shown: Shown, picture: Picture) -> str:
+    """What a picture is, in words of code: a file without tags is told by the study's modality."""
     when = shown.image.when
-    return escape(when.text) if when and when.text else "on a day not recorded"
+    day = when.text if when and when.text else "on a day not recorded"
+    modality = "" if picture.description.modality else shown.image.modality
+    return escape(", ".join(filter(None, (modality, picture.caption, f"taken {day}"))))

@@ -36,7 +36,7 @@ OpenAccess = Callable[[Source], AbstractAsyncContextManager[Access]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looking:
-    """Looks for questions. `eyes` None: there is no vision model, and it says so. `slices` bounds a stack's pictures."""
+    """Looks for questions. `eyes` None: there is no vision model, and it says so. `slices` bounds what is shown."""
 
     eyes: Eyes | None
     access: OpenAccess

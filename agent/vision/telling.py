@@ -54,6 +54,6 @@ def warnings(sight: Sight) -> tuple[str, ...]:
         more = f" and {len(sight.missed) - 1} more" if len(sight.missed) > 1 else ""
         told.append(f"part of the image was not seen: {first.what}{more} ({first.why})")
     if sight.dropped:
-        boxes = "1 box" if sight.dropped == 1 else f"{sight.dropped} boxes"
-        told.append(f"{boxes} that the model drew could not be placed on the image and were left out")
+        boxes = "1 box that the model drew was" if sight.dropped == 1 else f"{sight.dropped} boxes of the model were"
+        told.append(f"{boxes} left out: not on the image, or none at all")
     return tuple(told)

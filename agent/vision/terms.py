@@ -75,7 +75,7 @@ def _listed(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def term_of(name: str) -> Term:
-    """The finding that a name means: by the whole name, else by the longest known name in it; else a term of its own."""
+    """The finding that a name means: by its whole, else by the longest known name in it; else a term of its own."""
     plain = _plain(name)
     best: tuple[int, Term] | None = None
     for term in terms():
