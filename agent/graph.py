@@ -91,7 +91,7 @@ class Stages:
     `open(patient, as_of)` gives the chart; `resolve(patient, as_of)` turns what was given into a Reference and a day.
     `supply` runs a reasoner's needs and returns the evidence with what they brought; None: there are no tools.
     `grow(chart, ask)` reads what more of the chart a question needs, None if nothing: it is understood again then.
-    `look(chart, ask, evidence)` has the pixels of an image read that the question asks about, and says what that took.
+    `look(chart, ask, evidence)` has the pixels of an image read that the question asks about.
     `steps` is how often one question may be reasoned about.
     """
 
@@ -106,7 +106,7 @@ class Stages:
     finish: Callable[[Trace, Answer], Awaitable[Answer]]
     grow: Callable[[Any, Ask], Awaitable[Any]] | None = None
     supply: Callable[[Any, Ask, Evidence, tuple[Need, ...]], Awaitable[Evidence]] | None = None
-    look: Callable[[Any, Ask, Evidence], Awaitable[tuple[Evidence, Usage | None]]] | None = None
+    look: Callable[[Any, Ask, Evidence], Awaitable[Evidence]] | None = None
     steps: int = 4
 
 
@@ -259,6 +259,7 @@ class _Nodes:
             row |= {"cards": len(work.evidence.cards), "searches": len(work.evidence.searched)}
         if work.next == "reason" and work.evidence.view and self._stages.look:
             await self._look(work, runtime)
+        work.usage, work.evidence = work.usage.plus(work.evidence.spent), replace(work.evidence, spent=None)
         return {"work": work}
 
     async def _look(self, work: Work, runtime: Runtime[None]) -> None:
@@ -266,8 +267,7 @@ class _Nodes:
         assert self._stages.look is not None  # noqa: S101  asked before
         _tell(runtime, "look", "looking at the image")
         with work.trace.stage("look") as row:
-            work.evidence, usage = await self._stages.look(work.chart, work.ask, work.evidence)
-            work.usage = work.usage.plus(usage)
+            work.evidence = await self._stages.look(work.chart, work.ask, work.evidence)
             row |= {"readings": len(work.evidence.readings)}
 
     async def _fetch(self, work: Work) -> Evidence:

@@ -19,12 +19,12 @@ def reasoner(settings: Settings) -> tuple[Reasoner, ChatModel | None]:
         return Rules(), None
     from agent.reasoners.auto import Auto
     from agent.reasoners.llm import Llm
-    from fhir_tools.tools import AVAILABLE
+    from fhir_tools.tools import AVAILABLE, TOOLS
 
     model = chat_model(settings)
     llm = Llm(
         model,
-        tools=AVAILABLE,
+        tools=TOOLS if settings.vision_named else AVAILABLE,
         budget=settings.tokens,
         thinking=settings.model_thinking,
         seconds=settings.model_seconds,
@@ -64,9 +64,9 @@ def vision_model(settings: Settings, reasoning: ChatModel | None = None) -> Chat
     It is the `reasoning` model itself where the two are the same, so that no weights are loaded twice.
     Raises UserError, MissingExtra.
     """
-    if (settings.vision or "").lower() in ("off", "none", "no"):
+    if settings.vision == "off":
         return None
-    if (settings.vision or settings.vision_url) and not (reasoning is not None and _alike(settings)):
+    if settings.vision_named and not (reasoning is not None and _alike(settings)):
         return chat_model(_looking(settings))
     if reasoning is not None:
         return reasoning

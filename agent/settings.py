@@ -109,12 +109,22 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
 
+    @property
+    def vision_named(self) -> bool:
+        """Whether a model that looks at images is named for itself."""
+        return bool(self.vision_url or (self.vision and self.vision != "off"))
+
     @field_validator("audit")
     @classmethod
     def _off(cls, value: str | None) -> str | None:
         if not value or value.lower() in ("off", "none", "no", "false"):
             return None
         return value if "://" in value else str(Path(value).expanduser())
+
+    @field_validator("vision")
+    @classmethod
+    def _blind(cls, value: str | None) -> str | None:
+        return "off" if (value or "").lower() in ("off", "none", "no", "false") else value
 
     @field_validator("store", "threads", "trace", "fhir_ca", "fhir_auth", "model_ca", "image_index", "image_labels")
     @classmethod

@@ -204,7 +204,7 @@ class Evidence:
     `catalogue` is the few lines about the rest of the chart that a model may read (no marks in it), and `overview`
     its concepts by kind, where the question was not understood. `patient` is the patient's line: age and sex, no name.
     `view` is the image to look at; `readings` what a model read from pixels, `read_by` which one, and `unseen` why
-    pixels that were asked about were not read.
+    pixels that were asked about were not read; `spent` is what that took, and was not counted yet.
     """
 
     cards: tuple[Card, ...] = ()
@@ -219,6 +219,7 @@ class Evidence:
     readings: tuple[Reading, ...] = ()
     read_by: str = ""
     unseen: str = ""
+    spent: Usage | None = None
 
     @property
     def complete(self) -> bool:

@@ -173,7 +173,7 @@ def _stages(charts: _Charts, settings: Settings, thinker: Reasoner, record: Reco
         reasoner=thinker,
         verify=verify,
         render=render_answer,
-        supply=supply,
+        supply=partial(supply, look=looking.tool if looking.eyes else None),
         look=looking,
         finish=partial(_finished, tracer, settings, record, charts.located),
         steps=settings.steps,

@@ -162,8 +162,10 @@ def _report_cards(gather: Gather, reports: Sequence[Document], finding: str) -> 
 
 
 def _spoken(reports: Sequence[Document], finding: str) -> Iterable[tuple[Document, Span, str]]:
+    """What is not told already with the report's conclusion, which is its fact's own value."""
     names = dict.fromkeys((finding, *term_of(finding).names))
-    return [(f.document, f.span, f.assertion) for f in find(reports, tuple(names))][:_QUOTES]
+    found = [f for f in find(reports, tuple(names)) if f.span.quote not in str(f.document.fact.value or "")]
+    return [(f.document, f.span, f.assertion) for f in found][:_QUOTES]
 
 
 def _impressions(reports: Sequence[Document]) -> Iterable[tuple[Document, Span, str]]:

@@ -11,17 +11,18 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from agent.chart import Chart
-from agent.errors import MissingExtra, ModelError, SourceError, UserError
+from agent.errors import MissingExtra, ModelError, NeedError, SourceError, UserError
 from agent.prompt import patient_line
-from agent.types import Ask, Evidence, Look, Usage, View
+from agent.types import Ask, Evidence, Look, Reading, Usage, View
 from agent.vision.agreement import disagreements
 from agent.vision.eyes import Eyes
+from agent.vision.pictures import is_film, shown
 from agent.vision.telling import readings, warnings
 from agent.vision.types import Glance, Shown, Sight
-from fhir_tools.imaging import Access
+from fhir_tools.imaging import Access, find, priors
 from fhir_tools.imaging.types import Image
 from fhir_tools.source import Source
-from fhir_tools.types import Card, Search
+from fhir_tools.types import Card, Reference, Search
 
 __all__ = ["NO_MODEL", "Looking", "OpenAccess"]
 
@@ -42,23 +43,45 @@ class Looking:
     access: OpenAccess
     slices: int = 16
 
-    async def __call__(self, chart: Chart, ask: Ask, evidence: Evidence) -> tuple[Evidence, Usage | None]:
+    async def __call__(self, chart: Chart, ask: Ask, evidence: Evidence) -> Evidence:
         """The evidence with what the model read, or with why nothing was read. Never raises for a failed reading.
 
         A failure is a search row that is not complete, so that the answer is told as incomplete.
         """
         view, look = evidence.view, ask.look
         if view is None or look is None or evidence.readings:
-            return evidence, None
+            return evidence
         if self.eyes is None:
-            return (replace(evidence, unseen=NO_MODEL) if look.pixels else evidence), None
+            return replace(evidence, unseen=NO_MODEL) if look.pixels else evidence
         try:
-            sight = await self.sight(chart, view, look, evidence.cards)
+            sight = await self.sight(chart, view, _question(look), evidence.cards)
         except (UserError, SourceError, ModelError) as error:
-            return _unseen(evidence, view, error), None
-        return _seen(evidence, view, look, sight), sight.usage
+            return _unseen(evidence, view, error)
+        return _seen(evidence, view, look, sight)
 
-    async def sight(self, chart: Chart, view: View, look: Look, cards: Sequence[Card] = ()) -> Sight:
+    async def tool(
+        self, chart: Chart, reference: Reference, question: str
+    ) -> tuple[tuple[Reading, ...], tuple[str, ...], Usage]:
+        """A record's pixels as the tools take them: readings whose image is not yet a mark, warnings, what it took."""
+        sight = await self.sight(chart, await self.view(chart, reference), question)
+        return readings(sight, ""), warnings(sight), sight.usage
+
+    async def view(self, chart: Chart, reference: Reference, *, compare: bool = False) -> View:
+        """A record of the chart to look at; with `compare` a film comes with the one before it.
+
+        Raises NeedError for a record that is no image, SourceError where that cannot be known.
+        """
+        found = await find(chart.source, as_of=chart.as_of)
+        image = next((i for i in found.images if i.reference == reference and i.standing == "fact"), None)
+        if image is None and not found.complete:
+            why = next((row.error for row in found.searched if row.error), "the search was cut short")
+            raise SourceError(f"whether the chart has that image is not known: {why}")
+        if image is None:
+            raise NeedError("that record is no image; give an imaging study or a photograph of this chart")
+        prior = next(iter(priors(image, found.images)), None) if compare and is_film(image) else None
+        return View(image=image, mark="", prior=prior)
+
+    async def sight(self, chart: Chart, view: View, question: str, cards: Sequence[Card] = ()) -> Sight:
         """What the model makes of the image of a view. Raises UserError, MissingExtra, SourceError and ModelError."""
         if self.eyes is None:
             raise UserError(NO_MODEL)
@@ -68,11 +91,9 @@ class Looking:
         shown = tuple(c for c in cards if c.kind == "imaging")
         line = patient_line(chart.person, chart.as_of)
         glance = Glance(current=current, prior=prior, patient=line, cards=shown)
-        return await self.eyes.read(glance, _question(look))
+        return await self.eyes.read(glance, question)
 
     async def _shown(self, image: Image, access: Access) -> Shown:
-        from agent.vision.pictures import shown
-
         if image.unreadable:
             raise UserError(f"{image.reference} cannot be read: {image.unreadable}")
         return await shown(image, access, most=self.slices)
@@ -100,6 +121,7 @@ def _seen(evidence: Evidence, view: View, look: Look, sight: Sight) -> Evidence:
         evidence,
         readings=told,
         read_by=sight.model,
+        spent=sight.usage,
         unseen="" if told else f"{sight.model} was shown the image and told nothing of it.",
         warnings=tuple(dict.fromkeys((*evidence.warnings, *warnings(sight), *against))),
     )
