@@ -62,6 +62,8 @@ async def _items(image: Image, access: Access) -> Sequence[Item]:
     if image.unreadable:
         raise ImageError(f"{image.unreadable}: ask the imaging department for it", reason="nowhere")
     listed = from_chart(image)
+    if image.uid:  # read before its pixels are, so that who keeps a record of requests has it there
+        await access.source.read(image.reference)
     if listed is None:
         places = (*image.places, *(place for series in image.series for place in series.places))
         place = next((place for place in places if place.way == "wado-rs"), None)
