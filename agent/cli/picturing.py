@@ -10,8 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
 from agent import auditing, settings
-from agent.cli.output import console, emit, plain_table, safe_json, tell_note
+from agent.cli.output import clean, console, safe_json, tell_note
 from agent.errors import EXIT_OK, EXIT_OPERATOR, UserError
 from agent.images import open_access
 from agent.patients import choose
@@ -52,8 +54,9 @@ async def _list(patient: str | None, as_of: date | None, fhir: Sequence[str], as
     if as_json:
         print(safe_json(_told(found)))
     elif found.images:
-        cells = [_cells(image, name) for image, name in zip(found.images, _names(found), strict=True)]
-        emit(console(), plain_table(("when", "modality", "body site", "title", "image", "report", "pixels"), cells))
+        out = console()
+        for image, name in zip(found.images, _names(found), strict=True):
+            out.print(_lines(image, name), soft_wrap=True)
     if not as_json:
         _notes(found)
     return EXIT_OK if found.complete else EXIT_OPERATOR
@@ -88,19 +91,21 @@ def _names(found: Images) -> list[str]:
     return names
 
 
-def _cells(image: Image, name: str) -> tuple[str, ...]:
+def _lines(image: Image, name: str) -> Text:
+    """An image on lines of its own: references are long, and are to be copied whole."""
     site = " ".join(filter(None, (image.site.label if image.site else "", image.laterality)))
     title = image.title if image.standing == "fact" else f"{image.title} ({image.standing})".strip()
-    reports = ", ".join(str(report.reference) for report in image.reports)
     day = image.when.text if image.when else "undated"
-    return day, "/".join(image.modalities), site, title, name, reports, _where(image)
+    head = f"{day:<11} {'/'.join(image.modalities):<3} " + " · ".join(filter(None, (site, title, _where(image))))
+    below = "".join(f"\n{'':<16}{line}" for line in (name, *(f"report {r.reference}" for r in image.reports)))
+    return Text.assemble(clean(head), (clean(below), "dim"))
 
 
 def _where(image: Image) -> str:
     if image.unreadable:
-        return "nowhere told"
+        return "not said where its pixels are"
     if any(place.way != "attachment" for place in _places(image)):
-        return "archive" + (f", {image.count} files" if (image.count or 0) > 1 else "")
+        return "in an archive" + (f", {image.count} files" if (image.count or 0) > 1 else "")
     return "attached"
 
 

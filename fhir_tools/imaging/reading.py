@@ -154,7 +154,7 @@ class _Reader:
 
     def _frame(self, item: Item, one: Decoded) -> Frame:
         height, width = one.pixels.shape[:2]
-        told = (_BURNED if one.description.burned else "", _MASKED if one.masked else "")
+        told = _MASKED if one.masked else _BURNED if one.description.burned else ""
         return Frame(
             pixels=one.pixels,
             description=one.description,
@@ -166,5 +166,5 @@ class _Reader:
             series=item.series,
             instance=item.instance,
             frame=one.index + 1,
-            warnings=tuple(filter(None, told)),
+            warnings=(told,) if told else (),
         )
