@@ -49,6 +49,14 @@ class Settings(BaseSettings):
         default=60.0, gt=0, le=3600, description="The most seconds that one request may take with all its retries."
     )
     fhir_pages: int = Field(default=200, ge=1, description="The most pages that one search may read.")
+    image_burned: Literal["mask", "withhold", "allow"] = Field(
+        default="mask",
+        description="What is done about pixels that may hold text about the patient: mask, withhold, or allow.",
+    )
+    image_pixels: int = Field(
+        default=100_000_000, ge=1, description="The most pixels that a picture or slice may have."
+    )
+    image_seconds: float = Field(default=60.0, gt=0, description="The most seconds that decoding one file may take.")
     threads: Path = Field(default=_DATA / "threads.sqlite", description="Where conversations are kept.")
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(

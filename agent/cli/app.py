@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.eval_app import evals
+from agent.cli.images_app import images
 from agent.cli.options import AsOf, Fhir, Json, Patient, Thread, Verbose, day
 
 __all__ = ["app"]
@@ -23,6 +24,7 @@ app = typer.Typer(
     epilog="Settings are read from the environment: CHARTLINE_STORE, CHARTLINE_AS_OF, … --debug shows tracebacks.",
 )
 app.add_typer(evals, name="eval")
+app.add_typer(images, name="images")
 
 
 class Kind(StrEnum):

@@ -47,8 +47,8 @@ class Unreadable(Exception):
 class Decoded:
     """A frame: uint8 pixels, what is said of it, its index in the file, and which part of the source it shows.
 
-    `region` and `source` (width, height) are those of the pixels themselves where they are not given. `masked`: what may
-    hold burnt-in text was blacked out.
+    `region` and `source` (width, height) are those of the pixels themselves where they are not given. `masked`: what
+    may hold burnt-in text was blacked out.
     """
 
     pixels: NDArray[Any]

@@ -62,6 +62,8 @@ async def _items(image: Image, access: Access) -> Sequence[Item]:
     if image.unreadable:
         raise ImageError(f"{image.unreadable}: ask the imaging department for it", reason="nowhere")
     listed = from_chart(image)
+    if image.uid:  # read before its pixels are, so that who keeps a record of requests has it there
+        await access.source.read(image.reference)
     if listed is None:
         places = (*image.places, *(place for series in image.series for place in series.places))
         place = next((place for place in places if place.way == "wado-rs"), None)
@@ -152,7 +154,7 @@ class _Reader:
 
     def _frame(self, item: Item, one: Decoded) -> Frame:
         height, width = one.pixels.shape[:2]
-        told = (_BURNED if one.description.burned else "", _MASKED if one.masked else "")
+        told = _MASKED if one.masked else _BURNED if one.description.burned else ""
         return Frame(
             pixels=one.pixels,
             description=one.description,
@@ -164,5 +166,5 @@ class _Reader:
             series=item.series,
             instance=item.instance,
             frame=one.index + 1,
-            warnings=tuple(filter(None, told)),
+            warnings=(told,) if told else (),
         )

@@ -19,6 +19,8 @@ _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
 _SCREENS = ("WSD", "SD", "DRW", "SYN", "DV")
 """Conversion Type (0008,0064): from a workstation, a scanned document, a drawing, synthetic, from video."""
 
+_WRITTEN = ("US", "IVUS", "BDUS")
+
 
 class Attributes:
     """The attributes of one frame: those of its functional groups (PS3.3 C.7.6.16) before those of the whole."""
@@ -64,10 +66,14 @@ def number(value: Any) -> float | None:
 
 
 def may_hold_text(header: Dataset) -> bool:
-    """Whether pixels may hold burnt-in text: BurnedInAnnotation says so, or it is a screen and does not say no."""
+    """Whether pixels may hold burnt-in text: BurnedInAnnotation says so, or it is of a kind that mostly does.
+
+    Captures of screens and ultrasound are that kind: names and numbers stand beside the scan, and few such files say
+    YES. Where they say NO, that holds.
+    """
     told = str(header.get("BurnedInAnnotation") or "").upper()
     captured = str(header.get("SOPClassUID") or "").startswith(_CAPTURES) or header.get("ConversionType") in _SCREENS
-    return told == "YES" or (captured and told != "NO")
+    return told == "YES" or ((captured or header.get("Modality") in _WRITTEN) and told != "NO")
 
 
 def describe(frame: Attributes, window: str) -> Description:

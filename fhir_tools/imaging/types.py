@@ -197,7 +197,7 @@ class Description:
     L, R, B or empty. `window` is in words (`window -600/1500`, `three windows`, `VOI LUT`, `full range`); `spacing` is
     (row, column) in mm between pixel centres, `thickness` mm; `position` is mm along the slice normal; `magnification`
     is that of a slide's patch. `burned`: BurnedInAnnotation (PS3.3 C.7.6.1) is YES, or it is a capture of a
-    screen. `lossy`: it was compressed with loss. `kind` is what the bytes are: `DICOM`, `PNG`, `JPEG`, `slide`, …
+    screen or ultrasound and does not say NO. `lossy`: it was compressed with loss. `kind` is what the bytes are: `DICOM`, `PNG`, `JPEG`, `slide`, …
     """
 
     kind: str
