@@ -70,7 +70,8 @@ def vision_model(settings: Settings, reasoning: ChatModel | None = None) -> Chat
         return chat_model(_looking(settings))
     if reasoning is not None:
         return reasoning
-    return chat_model(settings) if settings.model or settings.model_url else None
+    named = settings.model or settings.model_url or settings.reasoner != "rules"
+    return chat_model(settings) if named else None
 
 
 def _alike(settings: Settings) -> bool:

@@ -13,6 +13,7 @@ from agent import settings as settings_module
 from agent.chart import Chart
 from agent.errors import UserError
 from agent.graph import Given, Graph, Progress, Stages, build, open_threads, stream, untraced
+from agent.images import open_access
 from agent.models.base import ChatModel
 from agent.open import grown, open_chart
 from agent.prompt import fit, framed
@@ -29,7 +30,6 @@ from agent.verify import verify
 from agent.vision.eyes import Eyes
 from agent.vision.stage import Looking
 from fhir_tools.audit import Record
-from fhir_tools.imaging import open_access
 from fhir_tools.servers import Servers
 from fhir_tools.source import Source
 from fhir_tools.types import Reference
@@ -55,7 +55,8 @@ class Agent:
 
     `record` keeps every request and answer (`agent.auditing.open_record` makes that of the settings). An async
     context manager: leaving it closes the threads' database and the model, not the source and the record, which are
-    the caller's, as are a `reasoner` and a `vision` model that were handed in. `looking` looks at images with it.
+    the caller's, as are a `reasoner` and a `vision` model that were handed in. `looking` looks at images with it;
+    `fhir` are the places that the source was opened on, whose credentials its archives of images may need.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Agent:
         reasoner: Reasoner | None = None,
         vision: ChatModel | None = None,
         record: Record | None = None,
+        fhir: Sequence[str] = (),
     ) -> None:
         self.settings = settings or settings_module.read()
         self.patient = patient_reference(str(patient))
@@ -78,7 +80,7 @@ class Agent:
         for opened in (model, eyes if eyes is not model and vision is None else None):
             if opened:
                 self._open.push_async_exit(opened)
-        self.looking = _looking(self.settings, eyes)
+        self.looking = _looking(self.settings, eyes, fhir)
         self._charts = _Charts(source, self.settings, record, lazy=thinker.name == "rules")
         self._stages = _stages(self._charts, self.settings, thinker, record, self.looking)
         self._graph = build(self._stages)
@@ -135,7 +137,7 @@ async def open_agent(
     async with (
         open_source(fhir, settings) as source,
         auditing.open_record(settings) as record,
-        Agent(source, patient, as_of=as_of, settings=settings, record=record) as agent,
+        Agent(source, patient, as_of=as_of, settings=settings, record=record, fhir=fhir) as agent,
     ):
         yield agent
 
@@ -156,9 +158,10 @@ async def graph() -> AsyncIterator[Graph]:
                 yield build(_stages(charts, settings, thinker, record, _looking(settings, eyes)))
 
 
-def _looking(settings: Settings, model: ChatModel | None) -> Looking:
+def _looking(settings: Settings, model: ChatModel | None, fhir: Sequence[str] = ()) -> Looking:
     eyes = Eyes(model, seconds=settings.model_seconds) if model else None
-    return Looking(eyes=eyes, access=open_access, slices=settings.vision_slices)
+    access = partial(open_access, settings=settings, given=fhir)
+    return Looking(eyes=eyes, access=access, slices=settings.vision_slices)
 
 
 def _stages(charts: _Charts, settings: Settings, thinker: Reasoner, record: Record | None, looking: Looking) -> Stages:

@@ -38,6 +38,13 @@ class Kind(StrEnum):
     FOR_PATIENT = "for-patient"
 
 
+class ReportFormat(StrEnum):
+    """How a draft report is written."""
+
+    TEXT = "text"
+    FHIR = "fhir"
+
+
 class Format(StrEnum):
     """How a summary is written."""
 
@@ -138,6 +145,21 @@ def summary(
     from agent.cli import summing
 
     summing.summary(patient, kind.value, format_.value, out, day(as_of), fhir or ())
+
+
+@app.command()
+def report(
+    study: Annotated[str, typer.Option("--study", metavar="TYPE/ID", help="The image, e.g. ImagingStudy/abc.")],
+    patient: Patient = None,
+    format_: Annotated[ReportFormat, typer.Option("--format", help="How it is written.")] = ReportFormat.TEXT,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to a file.", dir_okay=False)] = None,
+    as_of: AsOf = None,
+    fhir: Fhir = None,
+) -> None:
+    """Draft a report of an image, as a model reads it, for a radiologist to check and sign."""
+    from agent.cli import reporting
+
+    reporting.report(study, patient, format_.value, out, day(as_of), fhir or ())
 
 
 @app.command()

@@ -14,15 +14,13 @@ from rich.text import Text
 
 from agent import auditing, settings
 from agent.cli.output import clean, console, safe_json, tell_note
+from agent.cli.scoped import chart_of
 from agent.errors import EXIT_OK, EXIT_OPERATOR, UserError
 from agent.images import open_access
 from agent.patients import choose
 from agent.settings import Settings
 from agent.sources import open_source
 from fhir_tools.imaging import Access, Choice, Frame, Image, Images, find, frames, prepare
-from fhir_tools.scope import Scoped
-from fhir_tools.scope.aliases import resolve_aliases
-from fhir_tools.servers import Servers
 from fhir_tools.source import Source
 
 __all__ = ["list_images", "show_image"]
@@ -212,7 +210,4 @@ def _write(out: Path, data: bytes) -> None:
 async def _opened(patient: str | None, fhir: Sequence[str], known: Settings) -> AsyncIterator[Source]:
     """The chart of one patient, its requests on record."""
     async with open_source(fhir, known) as source, auditing.open_record(known) as record:
-        found = await resolve_aliases(source, await choose(source, patient))
-        scoped = Scoped(source, found.patient, found.references, searched=found.searched)
-        locate = source.located if isinstance(source, Servers) else str
-        yield auditing.audited(record, known, found.patient, locate, scoped)
+        yield await chart_of(source, known, record, await choose(source, patient))

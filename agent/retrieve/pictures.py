@@ -20,7 +20,7 @@ from fhir_tools.imaging.types import Image, Images
 from fhir_tools.records import usable, within
 from fhir_tools.types import Card, Concept, Fact, Query, Reference, SearchResult, Span
 
-__all__ = ["image_fact", "looked_at"]
+__all__ = ["image_fact", "looked_at", "reports_of"]
 
 _QUOTES = 4
 _SUMMED = ("impression", "conclusion")
@@ -45,7 +45,7 @@ async def looked_at(gather: Gather, ask: Ask, window: Window | None) -> tuple[tu
         gather.warnings.append("no earlier image of the same kind and body site was found to compare with")
     shown = [image, prior] if prior else [image]
     card = event_card(gather.marks, compute.in_order(tuple(facts[i.reference] for i in shown)))
-    reports = await _reports(gather, image)
+    reports = await reports_of(gather, image)
     finding = ask.look.finding if ask.look else ""
     view = View(
         image=image,
@@ -130,7 +130,7 @@ async def _absent(gather: Gather, target: Target | None, window: Window | None) 
 # Reports.
 
 
-async def _reports(gather: Gather, image: Image) -> tuple[Document, ...]:
+async def reports_of(gather: Gather, image: Image) -> tuple[Document, ...]:
     """The texts of the image's reports that stand, oldest first."""
     wanted = {r.reference for r in image.reports}
     facts = {f.reference: f for f in usable(await gather.facts("report")) if f.reference in wanted}

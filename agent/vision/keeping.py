@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agent.vision.index import Hit, Index
     from agent.vision.medsiglip import MedSigLIP
 
-__all__ = ["Updated", "similar", "update"]
+__all__ = ["Updated", "named_image", "similar", "update"]
 
 _PICTURES = 64
 
@@ -63,6 +63,12 @@ async def update(
     return Updated(**counts, removed=len(gone), unread=tuple(unread), whole=found.complete)
 
 
+def named_image(index: Index, patient: Reference, reference: Reference) -> str:
+    """What the index calls an image of a patient: its reference; one of several pictures of a document, the first."""
+    known = index.stamps(str(patient))
+    return next((name for name in sorted(known) if name.partition("#")[0] == str(reference)), str(reference))
+
+
 def _part(image: Image) -> str:
     """Several pictures of one resource are told apart by their element."""
     return "" if image.reference.type in ("ImagingStudy", "Media") else f"#{image.path}"
@@ -103,7 +109,9 @@ def similar(
     """
     vectors = index.of(str(patient), image)
     if not len(vectors):
-        raise UserError(f"{image} is not in the image index of {patient}: it is no image of this chart, or was unreadable")
+        raise UserError(
+            f"{image} is not in the image index of {patient}: it is no image of this chart, or was unreadable"
+        )
     patients = None if cohort is None else [str(p) for p in dict.fromkeys((patient, *cohort))]
     # one image is many pictures: enough of them that so many images are among them
     wanted = len(index) if patients else min(len(index), len(vectors) + count * _PICTURES)
