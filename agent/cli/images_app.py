@@ -59,14 +59,10 @@ def images_triage(
         Path | None,
         typer.Option("--list", metavar="FILE", dir_okay=False, help="Lines of: patient, or patient and image."),
     ] = None,
-    modality: Annotated[
-        str, typer.Option("--modality", metavar="CODE", help="Only this DICOM modality: DX, CT, …")
-    ] = "",
+    modality: Annotated[str, typer.Option("--modality", metavar="CODE", help="Only this: DX, CT, …")] = "",
     since: Annotated[
         datetime | None,
-        typer.Option(
-            "--since", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="All from this day on, not the newest."
-        ),
+        typer.Option("--since", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="All since then, not the newest."),
     ] = None,
     as_of: AsOf = None,
     fhir: Fhir = None,
@@ -115,12 +111,8 @@ def images_label(
 
 @images.command("calibrate")
 def images_calibrate(
-    file: Annotated[
-        Path, typer.Argument(help="CSV: patient,image,label,present (1 or 0).", exists=True, dir_okay=False)
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FILE.json", help="Where the calibration goes.", dir_okay=False)
-    ],
+    file: Annotated[Path, typer.Argument(help="CSV: patient,image,label,present.", exists=True, dir_okay=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.json", help="Where it goes.", dir_okay=False)],
     fhir: Fhir = None,
 ) -> None:
     """Fit how likely labels are to images whose labels are known."""
