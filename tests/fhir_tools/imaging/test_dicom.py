@@ -68,7 +68,9 @@ def test_the_same_values_in_every_transfer_syntax(tmp_path: Path, syntax: UID, d
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda s: s.name)
 def test_colours_in_every_transfer_syntax(tmp_path: Path, syntax: UID) -> None:
-    rgb = np.stack([slope_image(top=255, dtype=np.uint8), *[np.full((64, 96), v, np.uint8) for v in (40, 200)]], axis=-1)
+    rgb = np.stack(
+        [slope_image(top=255, dtype=np.uint8), *[np.full((64, 96), v, np.uint8) for v in (40, 200)]], axis=-1
+    )
     assert (shown(tmp_path, dataset(rgb, Modality="XC"), syntax) == rgb).all()
 
 
@@ -339,5 +341,7 @@ def test_what_may_hold_text_is_held_back(tmp_path: Path, tags: Any, held: bool) 
 
 
 def test_dicom_is_known_by_its_beginning() -> None:
-    assert is_dicom(real("CT_small.dcm").read_bytes()[:4096]) and is_dicom(real("ExplVR_LitEndNoMeta.dcm").read_bytes()[:4096])
+    assert is_dicom(real("CT_small.dcm").read_bytes()[:4096]) and is_dicom(
+        real("ExplVR_LitEndNoMeta.dcm").read_bytes()[:4096]
+    )
     assert not is_dicom(b"\x89PNG\r\n\x1a\n" + bytes(200))

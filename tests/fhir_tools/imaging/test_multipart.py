@@ -72,9 +72,9 @@ def test_anything_else_is_told_as_broken(body: bytes) -> None:
 
 def test_a_head_without_an_end_is_not_collected() -> None:
     parser = Multipart(BOUNDARY)
+    list(parser.feed(b"--" + BOUNDARY + b"\r\n"))
     with pytest.raises(Broken):
-        for _ in range(100):
-            list(parser.feed(b"--" + BOUNDARY + b"\r\n" + b"x" * 1000))
+        list(parser.feed(b"x" * 20_000))
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,9 @@ def bomb(side: int) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
 
 
 def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
@@ -116,7 +118,9 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     assert told.value.reason == "large"
 
 
-@pytest.mark.parametrize("body", [b"", b"hello", b"%PDF-1.7 x", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"PK\x03\x04" * 20])
+@pytest.mark.parametrize(
+    "body", [b"", b"hello", b"%PDF-1.7 x", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"PK\x03\x04" * 20]
+)
 def test_what_is_no_image_is_told_as_that(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(body)
