@@ -32,6 +32,8 @@ FENCES = {
     "joserfc": ("agent.service", "fhir_tools.auth"),
     "tenacity": ("fhir_tools.http",),
     "pydicom": ("fhir_tools.imaging",),
+    "openslide": ("fhir_tools.imaging",),
+    "PIL": ("fhir_tools.imaging", "agent.models", "agent.vision"),
     "duckdb": ("fhir_tools.cohort",),
     "ibis": ("fhir_tools.cohort",),
     "pyspark": ("fhir_tools.cohort",),
@@ -49,6 +51,8 @@ LAZY = (
     "fhir.resources",
     "fastapi",
     "pydicom",
+    "PIL",
+    "numpy",
     "duckdb",
 )
 """Slow or optional packages: `import agent.cli` must not pull them in."""

@@ -63,9 +63,9 @@ async def test_one_process_serves_file_after_file(decoders: Decoders) -> None:
         await read(decoders, real("CT_small.dcm"), StudyInstanceUID="1.2.3")
     assert error.value.reason == "another"
     assert len(await read(decoders, real("CT_small.dcm"))) == 1
-    assert len(decoders._all) == 1
+    assert len(decoders.processes) == 1
     # It has none of this process's environment, where credentials may be.
-    assert b"CHARTLINE" not in environment(next(iter(decoders._all))._process.pid)
+    assert b"CHARTLINE" not in environment(decoders.processes[0].pid)
 
 
 def environment(pid: int) -> bytes:
@@ -142,7 +142,7 @@ async def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(decoding, "_START", "import time; time.sleep(60)")
     decoders = Decoders(Limits(seconds=0.5), "mask")
     assert await told(decoders, real("CT_small.dcm")) == "slow"
-    assert not decoders._all and not decoders._idle
+    assert decoders.processes == ()
 
 
 async def test_a_process_that_crashes_is_replaced(decoders: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:
