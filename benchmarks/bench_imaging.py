@@ -164,8 +164,8 @@ async def _study(peer: Orthanc, count: int, runs: int) -> None:
             assert read == count
         above = _peak(access.decoders) - before
     best = min(plain)
-    print(f"study of {count} slices: {best:.2f} s plain download; {min(files):.2f} s to files ({min(files) / best:.2f} x, "
-          f"target 1.5); {min(ours):.2f} s to frames ({min(ours) / best:.2f} x); {above:.0f} MB above one frame "
+    print(f"study of {count} slices: {best:.2f} s plain download; {min(files):.2f} s to files ({min(files) / best:.2f} "
+          f"x, target 1.5); {min(ours):.2f} s to frames ({min(ours) / best:.2f} x); {above:.0f} MB above one frame "
           "(target 200)", flush=True)  # fmt: skip
 
 

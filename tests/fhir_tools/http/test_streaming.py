@@ -40,9 +40,12 @@ async def read(*answers: Any, limit: int = 1000, url: str = "studies/1") -> tupl
         return answer
 
     auth = httpx.BasicAuth("u", "p")
-    async with Http(
-        BASE, auth=auth, origins=("https://other.example",), limits=QUICK, transport=httpx.MockTransport(handle)
-    ) as http, stream(http, url, headers={"accept": "x/y"}, limit=limit, seconds=5) as answer:
+    async with (
+        Http(
+            BASE, auth=auth, origins=("https://other.example",), limits=QUICK, transport=httpx.MockTransport(handle)
+        ) as http,
+        stream(http, url, headers={"accept": "x/y"}, limit=limit, seconds=5) as answer,
+    ):
         return answer.status, b"".join([chunk async for chunk in answer.chunks]), asked
 
 
