@@ -64,7 +64,7 @@ def from_archive(
     """The files that an archive lists (QIDO-RS), series by series, slices by where they lie, else by their number."""
     order = {uid: at for at, uid in enumerate(_series_order(series))}
     own = {s.uid: s.places for s in image.series}
-    rows = [row for row in instances if _text(row, "0020000E") in order]
+    rows = [row for row in instances if _text(row, "0020000E") in order and _text(row, "00080018")]
     placed = all(_position(row) is not None for row in rows)
 
     def key(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -85,7 +85,7 @@ def from_archive(
 def _series_order(series: Iterable[Mapping[str, Any]]) -> list[str]:
     with_pixels = [row for row in series if _has_pixels(_text(row, "00080060"))]
     ordered = sorted(with_pixels, key=lambda row: (_last(integer(_value(row, "00200011"))), _text(row, "0020000E")))
-    return [_text(row, "0020000E") for row in ordered]
+    return [uid for row in ordered if (uid := _text(row, "0020000E"))]
 
 
 def _values(row: Mapping[str, Any], tag: str) -> list[Any]:

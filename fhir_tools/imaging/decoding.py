@@ -35,6 +35,11 @@ class Decoders:
         self._idle: list[_Process] = []
         self._all: set[_Process] = set()
 
+    @property
+    def processes(self) -> tuple[_Process, ...]:
+        """Those that run, each with its `pid`."""
+        return tuple(self._all)
+
     async def close(self) -> None:
         """End the processes."""
         await asyncio.gather(*(process.end() for process in tuple(self._all)))
@@ -107,6 +112,11 @@ class _Process:
     def __init__(self, process: asyncio.subprocess.Process, seconds: float) -> None:
         self._process, self._seconds = process, seconds
         self.sound = True
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
 
     @classmethod
     async def start(cls, seconds: float) -> _Process:

@@ -203,5 +203,6 @@ def _range(pixels: NDArray[Any], frame: Attributes, values: Grey) -> tuple[float
         part = kept if kept.size else part
     if not part.size:
         return 0.0, 0.0
-    ends = values(np.array([part.min(), part.max()]))
+    rises = frame.item("ModalityLUTSequence") is None  # else the ends of what is stored may be any values
+    ends = values(np.array([part.min(), part.max()]) if rises else np.unique(part))
     return float(np.min(ends)), float(np.max(ends))

@@ -94,5 +94,7 @@ def _keys(resources: Iterable[Resource]) -> dict[str, list[Reference]]:
 
 def _ranked(reports: Iterable[Reported]) -> tuple[Reported, ...]:
     """Each report once, by its surest link, the surest first."""
-    ranked = sorted(reports, key=lambda one: _SURE.index(one.by))
-    return tuple({one.reference: one for one in reversed(ranked)}.values())[::-1]
+    surest: dict[Reference, Reported] = {}
+    for one in sorted(reports, key=lambda one: _SURE.index(one.by)):
+        surest.setdefault(one.reference, one)
+    return tuple(surest.values())

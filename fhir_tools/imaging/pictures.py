@@ -39,10 +39,14 @@ def open_picture(path: Path, limits: Limits) -> Opened:
         raise Unreadable("no-image") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Unreadable("large", f"{limits.pixels:,} pixels are the most") from None
-    _bounded(picture, limits)
-    count = int(getattr(picture, "n_frames", 1))
-    if count > limits.frames:
-        raise Unreadable("large", f"{count} pages, and {limits.frames:,} are the most")
+    try:
+        _bounded(picture, limits)
+        count = int(getattr(picture, "n_frames", 1))
+        if count > limits.frames:
+            raise Unreadable("large", f"{count} pages, and {limits.frames:,} are the most")
+    except BaseException:
+        picture.close()
+        raise
     return Opened(frames=count, read=partial(_pages, picture, limits), kind=_FORMATS[str(picture.format)])
 
 
@@ -54,15 +58,15 @@ def _bounded(picture: Image, limits: Limits) -> None:
 
 def _pages(picture: Image, limits: Limits, indices: Sequence[int]) -> Iterator[Decoded]:
     kind = _FORMATS[str(picture.format)]
-    for index in indices:
-        if index:
-            picture.seek(index)
-            _bounded(picture, limits)
-        pixels = _eight_bits(picture)
-        words = "full range" if picture.mode in _WIDE else "grey" if pixels.ndim == 2 else "colour"
-        yield Decoded(
-            pixels=pixels, description=Description(kind=kind, window=words, lossy=kind == "JPEG"), index=index
-        )
+    with picture:
+        for index in indices:
+            if index != picture.tell():
+                picture.seek(index)
+                _bounded(picture, limits)
+            pixels = _eight_bits(picture)
+            words = "full range" if picture.mode in _WIDE else "grey" if pixels.ndim == 2 else "colour"
+            said = Description(kind=kind, window=words, lossy=kind == "JPEG")
+            yield Decoded(pixels=pixels, description=said, index=index)
 
 
 def _eight_bits(picture: Image) -> NDArray[Any]:

@@ -196,8 +196,9 @@ class Description:
     `modality` and `body_part` are DICOM codes (PS3.3 C.7.3.1.1.1, PS3.16 annex L), `view` a ViewPosition, `laterality`
     L, R, B or empty. `window` is in words (`window -600/1500`, `three windows`, `VOI LUT`, `full range`); `spacing` is
     (row, column) in mm between pixel centres, `thickness` mm; `position` is mm along the slice normal; `magnification`
-    is that of a slide's patch. `burned`: BurnedInAnnotation (PS3.3 C.7.6.1) is YES, or it is a capture of a
-    screen or ultrasound and does not say NO. `lossy`: it was compressed with loss. `kind` is what the bytes are: `DICOM`, `PNG`, `JPEG`, `slide`, …
+    is that of a slide's patch. `burned`: BurnedInAnnotation (PS3.3 C.7.6.1) is YES, or it is a capture of a screen or
+    ultrasound and does not say NO. `lossy`: it was compressed with loss. `kind` is what the bytes are: `DICOM`, `PNG`,
+    `JPEG`, `slide`, …
     """
 
     kind: str

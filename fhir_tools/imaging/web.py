@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -107,7 +107,7 @@ class DicomWeb:
         """WADO-URI (PS3.18 9): an instance as a file."""
         names = ("studyUID", study), ("seriesUID", series), ("objectUID", instance)
         query = "&".join(f"{name}={_uid(uid)}" for name, uid in names)
-        url = f"{self._base}?requestType=WADO&{query}&contentType={quote('application/dicom', safe='')}"
+        url = f"{self._base}?requestType=WADO&{query}&contentType=application/dicom"
         async with self._streamed(url, "application/dicom") as answer:
             return await self._one(answer, folder)
 
