@@ -32,12 +32,9 @@ FENCES = {
     "joserfc": ("agent.service", "fhir_tools.auth"),
     "tenacity": ("fhir_tools.http",),
     "pydicom": ("fhir_tools.imaging",),
-<<<<<<< HEAD
     "usearch": ("agent.vision",),
-=======
     "openslide": ("fhir_tools.imaging",),
     "PIL": ("fhir_tools.imaging", "agent.models", "agent.vision"),
->>>>>>> imaging
     "duckdb": ("fhir_tools.cohort",),
     "ibis": ("fhir_tools.cohort",),
     "pyspark": ("fhir_tools.cohort",),
