@@ -123,22 +123,16 @@ def _show(rows: Sequence[Row]) -> None:
     if not rows:
         tell_note("there is no such study")
         return
-    cells = [
-        (
-            str(row.rank),
-            row.soon,
-            str(row.patient).removeprefix("Patient/"),
-            str(row.image.reference),
-            row.image.when.text if row.image.when else "",
-            row.reason,
-            row.unsure,
-        )
-        for row in rows
-    ]
-    headers = ("", "see within", "patient", "image", "taken", "reason (read by the model)", "unsure")
+    cells = [(str(row.rank), row.soon, _study(row), "\n".join(filter(None, (row.reason, row.unsure)))) for row in rows]
+    headers = ("", "see within", "study", "reason, as read by the model")
     emit(console(), plain_table(headers, cells, frozenset({0})))
     models = ", ".join(dict.fromkeys(row.model for row in rows if row.model))
     tell_note(f"{_ORDER}{f' Read by {models}.' if models else ''}")
+
+
+def _study(row: Row) -> str:
+    taken = row.image.when.text if row.image.when else "undated"
+    return f"{row.image.reference}\n{str(row.patient).removeprefix('Patient/')}, {taken}"
 
 
 class _Charts:

@@ -19,7 +19,7 @@ from fhir_tools.types import Fact
 
 __all__ = ["LOOK_AT_IMAGE"]
 
-_NONE = "images cannot be looked at here; read the report instead: find with kind report"
+_NONE = "images are not available here; read the report instead: find with kind report"
 _APART = "Read from the image by {0}; no record, tell no claim from it:"
 
 
