@@ -12,6 +12,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +23,13 @@ from agent.vision.medsiglip.model import EncoderCard
 WIDTH, STUDIES, CHANGED = 1152, 20_000, 100
 
 
-def vectors(number: int) -> np.ndarray:
+def vectors(number: int) -> Any:
+    """Random unit vectors, shape (number, WIDTH)."""
     made = np.random.default_rng(1).normal(size=(number, WIDTH)).astype(np.float32)
     return made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
-def put(index: Index, made: np.ndarray, numbers: range, stamp: str) -> None:
+def put(index: Index, made: Any, numbers: range, stamp: str) -> None:
     for n in numbers:
         row = Row(place="1", caption="DX", taken="2024", vector=made[n])
         index.put(f"Patient/{n % 200}", f"ImagingStudy/{n}", stamp, [row])

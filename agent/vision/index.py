@@ -29,6 +29,8 @@ __all__ = ["Hit", "Index", "Row"]
 Vectors: TypeAlias = NDArray[np.float32]
 
 _SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS model (name TEXT NOT NULL, revision TEXT NOT NULL, width INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS pictures (
     key INTEGER PRIMARY KEY AUTOINCREMENT, patient TEXT NOT NULL, image TEXT NOT NULL, stamp TEXT NOT NULL,
