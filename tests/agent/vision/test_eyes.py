@@ -46,16 +46,18 @@ def test_without_a_picture_nothing_is_asked() -> None:
 
 @pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning")  # of transformers, within our model
 async def test_gemma_reads_the_pictures_under_the_schema(tmp_path: Path) -> None:
-    schema = reply_schema(1, compared=False)
-    said = []
+    done = []
     async with tiny.opened(tiny.build(tmp_path / "gemma")) as model:
-        for shade in (5, 250):
-            request = Request(messages=messages(glance(shade)), schema=schema, tokens=60)
-            said.append((await model.complete(request)).text)
-    assert all(text.lstrip().startswith("{") and "findings" in text for text in said)
-    assert said[0] != said[1], "the picture has no effect"
+        for shades in ((5,), (5, 250)):
+            schema = reply_schema(len(shades), compared=False)
+            request = Request(messages=messages(glance(*shades)), schema=schema, tokens=60)
+            done.append(await model.complete(request))
+    assert all(d.text.lstrip().startswith("{") and "findings" in d.text and d.finish == "length" for d in done)
+    # its tokenizer has a token for each letter
+    line = len("Picture 2: DX, PNG, taken 2024-03-02\n")
+    assert done[1].used.prompt - done[0].used.prompt > line, "the second picture has no tokens"
     with pytest.raises(json.JSONDecodeError):
-        json.loads(said[0])  # cut off, which the eyes ask again for
+        json.loads(done[0].text)  # cut off, which the eyes ask again for
 
 
 def test_which_model_looks(tmp_path: Path) -> None:
