@@ -30,7 +30,6 @@ REASONS: Mapping[str, str] = {
     "encrypted": "it is encrypted: ask for it without encryption",
     "no-image": "it is no image of a kind that is read (DICOM, PNG, JPEG, TIFF, WebP, GIF, BMP, slides)",
     "package": "a package that reads it is missing: pip install 'chartline[images]'",
-    "frame": "it has no such frame",
 }
 """Why a file cannot be read, and the remedy. Nothing of the file is in them."""
 

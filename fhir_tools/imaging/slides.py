@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_tools.imaging.decoded import Decoded, Opened, Unreadable
 from fhir_tools.imaging.tags import number
-from fhir_tools.imaging.types import MODEL_SIZE, Box, Description, Limits
+from fhir_tools.imaging.types import MODEL_SIZE, Box, Description
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ _TISSUE = 0.15
 """Patches with less tissue than this part are background."""
 
 
-def open_slide(path: Path, limits: Limits) -> Opened | None:
+def open_slide(path: Path) -> Opened | None:
     """A slide's overview and patches as frames; None for what is no slide. Raises Unreadable."""
     try:
         import openslide

@@ -86,9 +86,9 @@ def _open(asked: dict[str, Any]) -> Opened:
         head = file.read(_HEAD)
     if is_dicom(head):
         opened = open_dicom(path, limits, asked["look"], asked["burned"], asked["uids"])
-        slide = open_slide(path, limits) if opened.is_slide else None
+        slide = open_slide(path) if opened.is_slide else None
         return slide or opened
-    if head.startswith(_TIFF) and (slide := open_slide(path, limits)):
+    if head.startswith(_TIFF) and (slide := open_slide(path)):
         return slide
     if head.startswith(_SEALED):
         raise Unreadable("encrypted")

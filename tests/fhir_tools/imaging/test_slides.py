@@ -14,7 +14,7 @@ pytest.importorskip("pydicom")
 import tifffile
 
 from fhir_tools.imaging.slides import open_slide
-from fhir_tools.imaging.types import MODEL_SIZE, Limits
+from fhir_tools.imaging.types import MODEL_SIZE
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SIDE = 6144
@@ -34,7 +34,7 @@ def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_patches_are_where_the_tissue_is(slide: Path) -> None:
-    opened = open_slide(slide, Limits())
+    opened = open_slide(slide)
     assert opened is not None and opened.kind == "slide"
     overview, *patches = opened.read(range(opened.frames))
     assert overview.pixels.shape == (MODEL_SIZE, MODEL_SIZE, 3)
@@ -47,7 +47,7 @@ def test_patches_are_where_the_tissue_is(slide: Path) -> None:
 
 
 def test_a_patch_at_the_edge_shows_no_more_than_the_slide(slide: Path) -> None:
-    opened = open_slide(slide, Limits())
+    opened = open_slide(slide)
     assert opened is not None
     last = next(iter(opened.read([opened.frames - 1])))
     assert last.region is not None and last.region.right == SIDE == last.region.bottom
@@ -58,4 +58,4 @@ def test_a_patch_at_the_edge_shows_no_more_than_the_slide(slide: Path) -> None:
 def test_an_ordinary_tiff_is_no_slide(tmp_path: Path) -> None:
     path = tmp_path / "picture.tiff"
     tifffile.imwrite(path, np.zeros((64, 64, 3), np.uint8), photometric="rgb")
-    assert open_slide(path, Limits()) is None
+    assert open_slide(path) is None
