@@ -33,11 +33,6 @@ class Term:
     denied: tuple[str, ...] = ()
 
     @property
-    def pattern(self) -> re.Pattern[str]:
-        """Any of its names as whole words, the longest first."""
-        return _any(self.names)
-
-    @property
     def denials(self) -> re.Pattern[str] | None:
         """Any of the phrases that deny it; None where there are none."""
         return _any(self.denied) if self.denied else None

@@ -73,7 +73,7 @@ def _weight(finding: Finding) -> tuple[float, int]:
 
 
 def _shown(sight: Sight) -> tuple[Finding, ...]:
-    """What is there or may be, and has not been there unchanged before: the most urgent first."""
+    """What is there or may be: the most urgent first."""
     return tuple(sorted((f for f in sight.findings if f.presence != "absent"), key=_weight))
 
 
