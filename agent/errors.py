@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fhir_tools.errors import (
     ChartlineError,
+    ImageError,
     LoadError,
     MissingExtra,
     ModelError,
@@ -22,6 +23,7 @@ __all__ = [
     "EXIT_USAGE",
     "EXIT_USER",
     "ChartlineError",
+    "ImageError",
     "LoadError",
     "MissingExtra",
     "ModelError",

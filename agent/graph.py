@@ -92,6 +92,7 @@ class Stages:
     `supply` runs a reasoner's needs and returns the evidence with what they brought; None: there are no tools.
     `reworded(ask, wordings)` is the question in a reasoner's words where they are understood, or else told as not.
     `grow(chart, ask)` reads what more of the chart a question needs, None if nothing: it is understood again then.
+    `look(chart, ask, evidence)` has the pixels of an image read that the question asks about.
     `steps` is how often one question may be reasoned about.
     """
 
@@ -109,6 +110,7 @@ class Stages:
     reworded: Callable[[Ask, Sequence[Ask]], Ask] = lambda asked, wordings: replace(
         asked, reads_as=wordings[-1].question
     )
+    look: Callable[[Any, Ask, Evidence], Awaitable[Evidence]] | None = None
     steps: int = 4
 
 
@@ -267,7 +269,18 @@ class _Nodes:
                 work.evidence = replace(work.evidence, searched=(*work.evidence.searched, failed))
                 work.stop("incomplete", f"Not all of the chart could be read: {error}")
             row |= {"cards": len(work.evidence.cards), "searches": len(work.evidence.searched)}
+        if work.next == "reason" and work.evidence.view and self._stages.look:
+            await self._look(work, runtime)
+        work.usage, work.evidence = work.usage.plus(work.evidence.spent), replace(work.evidence, spent=None)
         return {"work": work}
+
+    async def _look(self, work: Work, runtime: Runtime[None]) -> None:
+        """Have the image read that the question asks about."""
+        assert self._stages.look is not None  # noqa: S101  asked before
+        _tell(runtime, "look", "looking at the image")
+        with work.trace.stage("look") as row:
+            work.evidence = await self._stages.look(work.chart, work.ask, work.evidence)
+            row |= {"readings": len(work.evidence.readings)}
 
     async def _fetch(self, work: Work) -> Evidence:
         if work.draft.reads_as:
@@ -293,7 +306,7 @@ class _Nodes:
                 row["error"] = type(error).__name__
                 work.stop("failed", f"The {reasoner.name} reasoner failed: {error}")
                 return {"work": work}
-            work.usage = _sum(work.usage, work.draft.usage)
+            work.usage = work.usage.plus(work.draft.usage)
             row |= {"claims": len(work.draft.claims), "needs": len(work.draft.needs)}
         work.next = "retrieve" if work.draft.needs or work.draft.reads_as else "verify"
         return {"work": work}
@@ -354,13 +367,6 @@ def _history(state: State, patient: Reference) -> tuple[Turn, ...]:
         Turn(question=t["question"], text=t["text"], subject=t["subject"], as_of=date.fromisoformat(t["as_of"]))
         for t in turns
     )
-
-
-def _sum(total: Usage, more: Usage | None) -> Usage:
-    if more is None:
-        return total
-    counts = total.model_dump()
-    return Usage(**{name: counts[name] + value for name, value in more.model_dump().items()})
 
 
 def _reading(work: Work) -> str:

@@ -22,7 +22,9 @@ from fhir_tools import dates, wording
 from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.types import Card, Kind
 
-__all__ = ["concepts", "escape", "estimate", "fit", "framed", "joined", "messages", "overview", "patient_line"]
+__all__ = [
+    "concepts", "escape", "estimate", "fit", "framed", "joined", "messages", "overview", "patient_line", "shown_card",
+]  # fmt: skip
 
 _PIECES = re.compile(r"[^\W\d_]+|\d|[^\w\s]{1,2}|\S|\n")
 _MARKS = re.compile(r"\s*\[[a-z]?\d+(?:\s*[,;]\s*[a-z]?\d+)*\]")
@@ -49,7 +51,7 @@ def messages(
     there are; `worked` are lines that rules worked out, escaped and marked; they come before the cards.
     """
     prompt = prompts.load("answer")
-    cards = (*worked, *map(_card, evidence.cards), *map(_absence, evidence.absent), *_escaped(evidence.overview))
+    cards = (*worked, *map(shown_card, evidence.cards), *map(_absence, evidence.absent), *_escaped(evidence.overview))
     parts = prompt.user_parts(
         patient=escape(patient_line or evidence.patient),
         catalogue="\n".join(_escaped(evidence.catalogue)),
@@ -175,7 +177,7 @@ def _escaped(lines: str) -> Iterator[str]:
     return (escape(line) for line in lines.splitlines())
 
 
-def _card(card: Card) -> str:
+def shown_card(card: Card) -> str:
     """The card, escaped. Only a mark of this card may stand in brackets, and only where the card set it."""
     marks = frozenset(mark.id for mark in card.marks)
     faked = imitations(card)

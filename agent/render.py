@@ -16,6 +16,7 @@ from agent.types import (
     ClaimOut,
     Draft,
     Evidence,
+    Reading,
     SearchedOut,
     Status,
     Usage,
@@ -49,7 +50,7 @@ def answer(
     status = _status(draft, verified, evidence)
     if status == "not_found" and ask.reads_as:
         status = "incomplete"  # what the words of the question mean was a model's guess, so that it proves no absence
-    draft, verified, marks = _renumbered(draft, verified, evidence)
+    draft, verified, evidence, marks = _renumbered(draft, verified, evidence)
     return Answer(
         question=ask.question,
         patient=str(patient),
@@ -62,10 +63,11 @@ def answer(
             ClaimOut(text=c.text, marks=list(c.marks), support=s)
             for c, s in zip(verified.claims, verified.supports, strict=True)
         ],
-        citations=list(_citations(verified.claims, draft, marks)),
+        citations=list(_citations(verified.claims, draft, evidence.readings, marks)),
         searched=[
             SearchedOut(query=s.query, found=s.found, complete=s.complete, error=s.error) for s in evidence.searched
         ],
+        readings=list(evidence.readings),
         removed=list(verified.removed),
         warnings=_warnings(draft, evidence, ask, as_of),
         usage=usage or Usage(),
@@ -85,12 +87,16 @@ _REASONS = 3
 _MARK = re.compile(r"(?<=\[)s\d+(?=\])")
 
 
-def _renumbered(draft: Draft, verified: Verified, evidence: Evidence) -> tuple[Draft, Verified, Mapping[str, Mark]]:
+def _renumbered(
+    draft: Draft, verified: Verified, evidence: Evidence
+) -> tuple[Draft, Verified, Evidence, Mapping[str, Mark]]:
     """Marks numbered in the order in which the reader meets them; the cards' own numbers have gaps by then."""
     known = {m.id: m for c in evidence.cards for m in c.marks} | {m.id: m for m in evidence.search_marks}
     used = [m for c in verified.claims for m in c.marks]
     noted = _MARK.findall(draft.note)
-    order = dict.fromkeys(m for m in (used + noted if draft.status == "answered" else noted + used) if m in known)
+    seen = [r.image for r in evidence.readings]
+    told = used + noted if draft.status == "answered" else noted + used
+    order = dict.fromkeys(m for m in told + seen if m in known)
     names: dict[str, str] = {}
     for name in order:
         prefix = name.rstrip("0123456789")
@@ -98,7 +104,8 @@ def _renumbered(draft: Draft, verified: Verified, evidence: Evidence) -> tuple[D
     claims = tuple(replace(c, marks=tuple(names.get(m, m) for m in c.marks)) for c in verified.claims)
     note = _MARK.sub(lambda found: names.get(found[0], found[0]), draft.note)
     marks = {names[m]: replace(known[m], id=names[m]) for m in order}
-    return replace(draft, note=note), replace(verified, claims=claims), marks
+    read = tuple(r.model_copy(update={"image": names.get(r.image, r.image)}) for r in evidence.readings)
+    return replace(draft, note=note), replace(verified, claims=claims), replace(evidence, readings=read), marks
 
 
 def _status(draft: Draft, verified: Verified, evidence: Evidence) -> Status:
@@ -108,7 +115,11 @@ def _status(draft: Draft, verified: Verified, evidence: Evidence) -> Status:
         return "incomplete"
     if draft.status == "not_found" and not all(a.complete for a in evidence.absent):
         return "incomplete"
-    return "refused" if draft.status == "answered" and not verified.claims else draft.status
+    if evidence.unseen and evidence.view and not evidence.view.reports:
+        return "incomplete"  # neither pixels nor a report: what was asked about is not known
+    if draft.status == "answered" and not verified.claims:
+        return "answered" if evidence.readings else "refused"
+    return draft.status
 
 
 def _text(draft: Draft, verified: Verified, evidence: Evidence) -> str:
@@ -116,12 +127,21 @@ def _text(draft: Draft, verified: Verified, evidence: Evidence) -> str:
     claims = [_with_marks(c) for c in verified.claims]
     answered, note = draft.status == "answered", [draft.note] if draft.note else []
     lead = [_PARTLY if claims else _UNKNOWN] if answered and not evidence.complete else []
-    if answered and not claims and not lead:
+    pixels = _pixels(evidence)
+    if answered and not claims and not lead and not pixels:
         return _NOTHING_LEFT
     count = len(claims) + len(note) + len(lead)
     told = claims if count < 4 else [f"- {c}" for c in claims]
     parts = (*lead, *told, *note) if answered else (*note, *told)
-    return (" " if count < 4 else "\n").join((*parts, *_unread(evidence)))
+    return (" " if count < 4 else "\n").join((*parts, *pixels, *_unread(evidence)))
+
+
+def _pixels(evidence: Evidence) -> tuple[str, ...]:
+    """Where to find what a model read from an image, or why none was read: what it read is in `readings` alone."""
+    if not evidence.readings:
+        return (evidence.unseen,) if evidence.unseen else ()
+    marks = "".join(f"[{m}]" for m in dict.fromkeys(r.image for r in evidence.readings))
+    return (f"What {evidence.read_by} read from the image {marks} is told apart, as a reading that no code can check.",)
 
 
 def _unread(evidence: Evidence) -> tuple[str, ...]:
@@ -160,8 +180,10 @@ def _value(claims: Iterable[Claim]) -> ValueOut | None:
     return ValueOut(**given[0]) if given else None
 
 
-def _citations(claims: Iterable[Claim], draft: Draft, marks: Mapping[str, Mark]) -> Iterable[Citation]:
-    used = [m for c in claims for m in c.marks] + _MARK.findall(draft.note)
+def _citations(
+    claims: Iterable[Claim], draft: Draft, readings: Iterable[Reading], marks: Mapping[str, Mark]
+) -> Iterable[Citation]:
+    used = [m for c in claims for m in c.marks] + _MARK.findall(draft.note) + [r.image for r in readings]
     for name in dict.fromkeys(used):
         mark = marks.get(name)
         if mark is None:

@@ -49,6 +49,14 @@ class Settings(BaseSettings):
         default=60.0, gt=0, le=3600, description="The most seconds that one request may take with all its retries."
     )
     fhir_pages: int = Field(default=200, ge=1, description="The most pages that one search may read.")
+    image_burned: Literal["mask", "withhold", "allow"] = Field(
+        default="mask",
+        description="What is done about pixels that may hold text about the patient: mask, withhold, or allow.",
+    )
+    image_pixels: int = Field(
+        default=100_000_000, ge=1, description="The most pixels that a picture or slice may have."
+    )
+    image_seconds: float = Field(default=60.0, gt=0, description="The most seconds that decoding one file may take.")
     threads: Path = Field(default=_DATA / "threads.sqlite", description="Where conversations are kept.")
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
@@ -76,6 +84,21 @@ class Settings(BaseSettings):
     model_told: bool = Field(default=True, description="Whether a model is told what rules are sure of.")
     model_token: SecretStr | None = Field(default=None, description="The Hub's token, for weights that are gated.")
     model_offline: bool = Field(default=False, description="Whether weights come from this machine alone.")
+    vision: str | None = Field(
+        default=None,
+        description="The model that looks at images: as CHARTLINE_MODEL, or off; empty is the model that reasons.",
+    )
+    vision_url: str | None = Field(default=None, description="The server of the model that looks at images.")
+    vision_key: SecretStr | None = Field(default=None, description="The key for that server.")
+    vision_revision: str | None = Field(default=None, description="The commit of its weights at the Hub.")
+    vision_precision: Literal["bf16", "8bit", "4bit"] = Field(default="bf16", description="How its weights are held.")
+    vision_slices: int = Field(default=16, ge=1, le=200, description="The most pictures of one study that it is shown.")
+    image_encoder: str = Field(
+        default="medsiglip-448", description="What embeds images: medsiglip-448, a folder or a Hub id."
+    )
+    image_encoder_revision: str | None = Field(default=None, description="The commit of its weights at the Hub.")
+    image_index: Path = Field(default=_DATA / "images", description="The folder that embedded images are kept in.")
+    image_labels: Path | None = Field(default=None, description="The file that calibrates labels of images.")
     steps: int = Field(default=4, ge=1, le=20, description="How often one question may be reasoned about.")
     tokens: int = Field(
         default=2500, ge=300, le=100_000, description="About how many tokens the cards in a prompt may take."
@@ -98,6 +121,11 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
 
+    @property
+    def vision_named(self) -> bool:
+        """Whether a model that looks at images is named for itself."""
+        return bool(self.vision_url or (self.vision and self.vision != "off"))
+
     @field_validator("audit")
     @classmethod
     def _off(cls, value: str | None) -> str | None:
@@ -105,7 +133,14 @@ class Settings(BaseSettings):
             return None
         return value if "://" in value else str(Path(value).expanduser())
 
-    @field_validator("store", "threads", "trace", "fhir_ca", "fhir_auth", "model_ca", "model_adapter")
+    @field_validator("vision")
+    @classmethod
+    def _blind(cls, value: str | None) -> str | None:
+        return "off" if (value or "").lower() in ("off", "none", "no", "false") else value
+
+    @field_validator(
+        "store", "threads", "trace", "fhir_ca", "fhir_auth", "model_ca", "model_adapter", "image_index", "image_labels"
+    )
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else path

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial, reduce
 from typing import Any
 
 from agent.chart import Chart
-from agent.types import Absence, Ask, Evidence, Need
+from agent.types import Absence, Ask, Evidence, Need, Reading, Usage
 from fhir_tools.codes import words_of
 from fhir_tools.dates import Window
 from fhir_tools.errors import NeedError, QueryError, ScopeError, SourceError
-from fhir_tools.tools import Absent, Bench, Found, Ledger, Show, tool
-from fhir_tools.types import Card, Mark, Query, Search, SearchResult
+from fhir_tools.tools import Absent, Bench, Found, Ledger, Seen, Show, tool
+from fhir_tools.tools.bench import LookAt
+from fhir_tools.types import Card, Mark, Query, Reference, Search, SearchResult
 
-__all__ = ["MOST", "Supplied", "bench_of", "supply"]
+__all__ = ["MOST", "ReadsImages", "Supplied", "bench_of", "supply"]
+
+ReadsImages = Callable[[Chart, Reference, str], Awaitable[tuple[tuple[Reading, ...], tuple[str, ...], Usage]]]
+"""A record of the chart and a question → readings (their `image` not yet a mark), warnings, and what that took."""
 
 MOST = 4
 """Needs that are run in one round."""
@@ -30,18 +35,22 @@ class Supplied(Evidence):
     needs: tuple[Need, ...] = ()
 
 
-async def supply(chart: Chart, ask: Ask, evidence: Evidence, needs: Sequence[Need]) -> Supplied:
+async def supply(
+    chart: Chart, ask: Ask, evidence: Evidence, needs: Sequence[Need], look: ReadsImages | None = None
+) -> Supplied:
     """The evidence with what the needs bring: cards whose marks go on from those there are, searches, absences
     of what the question is about.
 
     What cannot be done is told in `overview` beside what could; where nothing could, NeedError tells it: a wrong
     argument, a need that was run before, what the cards show already. At most `MOST` needs are run. A fault of the
-    source is a search that is not complete, as in retrieve: the evidence is then not complete either.
+    source is a search that is not complete, as in retrieve: the evidence is then not complete either. `look` reads
+    images; what it read goes into readings.
     """
     before = evidence.needs if isinstance(evidence, Supplied) else ()
     chosen, refused = _chosen(needs, before)
     marks = Ledger(_marks_of(evidence))
-    bench = bench_of(chart, marks)
+    spent: list[Usage] = []
+    bench = bench_of(chart, marks, partial(_look, look, chart, spent) if look else None)
     read = await asyncio.gather(*(_read(bench, need) for need in chosen))
     found: list[Found] = []
     done: list[Need] = []
@@ -57,10 +66,21 @@ async def supply(chart: Chart, ask: Ask, evidence: Evidence, needs: Sequence[Nee
     if not _brings(evidence, added):
         told = dict.fromkeys((*refused, "the cards show all of that already; answer from them"))
         raise NeedError("\n".join(told))
-    return Supplied(**_fields(added), needs=(*before, *done))
+    total = reduce(Usage.plus, spent) if spent else None
+    return Supplied(**{**_fields(added), "spent": total}, needs=(*before, *done))
 
 
-def bench_of(chart: Chart, marks: Ledger | None = None) -> Bench:
+async def _look(
+    reads: ReadsImages, chart: Chart, spent: list[Usage], reference: Reference, question: str
+) -> tuple[tuple[Seen, ...], tuple[str, ...]]:
+    """What a model read from a record's pixels, for the tools; what it took is added to `spent`."""
+    readings, warnings, usage = await reads(chart, reference, question)
+    spent.append(usage)
+    seen = tuple(Seen(text=r.text, model=r.model, region=r.region, frame=r.frame) for r in readings)
+    return seen, warnings
+
+
+def bench_of(chart: Chart, marks: Ledger | None = None, look: LookAt | None = None) -> Bench:
     """The tools' view of an open chart; with a focus, of the whole chart, since tools may ask for any part of it."""
     whole = chart.wider or chart
     return Bench(
@@ -72,6 +92,7 @@ def bench_of(chart: Chart, marks: Ledger | None = None) -> Bench:
         person=whole.person,
         waiting=whole.waiting,
         marks=marks or Ledger(),
+        look=look,
         inside=None if whole.locate is str else whole.inside,
     )
 
@@ -204,8 +225,15 @@ def _added(evidence: Evidence, found: Sequence[Found], refused: Sequence[str], m
         absent=tuple(replace(a, complete=a.complete and whole) for a in (*evidence.absent, *_new(evidence, absent))),
         search_marks=tuple({m.id: m for m in searches}.values()),
         overview="\n".join(dict.fromkeys(told)),
+        readings=(*evidence.readings, *(r for one in found for r in _readings(one) if r not in evidence.readings)),
+        read_by=next((s.model for one in found for s in one.seen), evidence.read_by),
         warnings=tuple(dict.fromkeys((*evidence.warnings, *(w for one in found for w in one.warnings)))),
     )
+
+
+def _readings(found: Found) -> Iterable[Reading]:
+    for seen in found.seen if found.image else ():
+        yield Reading(text=seen.text, image=found.image, region=seen.region, frame=seen.frame, model=seen.model)
 
 
 def _new(evidence: Evidence, absent: Iterable[Absence]) -> list[Absence]:

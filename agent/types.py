@@ -10,6 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from fhir_tools.dates import Window
+from fhir_tools.documents import Document
+from fhir_tools.imaging.types import Image
 from fhir_tools.types import Card, Kind, Mark, Search
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "ClaimOut",
     "Draft",
     "Evidence",
+    "Look",
     "Need",
     "Op",
     "Reading",
@@ -34,6 +37,7 @@ __all__ = [
     "Usage",
     "ValueOut",
     "Verified",
+    "View",
 ]
 
 Op = Literal[
@@ -82,6 +86,18 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is to be seen on an image: `finding` as the question writes it, empty for whatever there is.
+
+    `prior`: against the earlier image. `pixels` is False where a report answers the question as well.
+    """
+
+    finding: str = ""
+    prior: bool = False
+    pixels: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """A question as rules understood it. `unknown` are the content words that nothing accounts for.
 
@@ -89,6 +105,7 @@ class Ask:
     the condition that a drug was ordered for, `threshold` a comparison with its number, `n` how many or how far back.
     `relies` are the kinds whose records, were they not read, could make the question mean something else. `reads_as`
     are the words that a model put in place of a question that rules did not understand; `question` stays as asked.
+    `look` is set where it asks for what is to be seen on the image that the rest of the question names.
     """
 
     question: str
@@ -109,6 +126,7 @@ class Ask:
     relies: tuple[Kind, ...] = ()
     threshold: tuple[str, float, str | None] | None = None
     reads_as: str = ""
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,12 +188,28 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """An image that a question asks to look at, with the mark it has; the one before it, where they are compared.
+
+    `reports` are the texts of its reports: never shown to a model that looks, and held against what it says.
+    """
+
+    image: Image
+    mark: str
+    prior: Image | None = None
+    prior_mark: str = ""
+    reports: tuple[Document, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What retrieve brought for one question: the cards, and the searches behind them.
 
     `catalogue` is the few lines about the rest of the chart that a model may read (no marks in it), and `overview`
     its concepts by kind, where the question was not understood; `concepts` are their kinds and labels then. `patient`
     is the patient's line: age and sex, no name.
+    `view` is the image to look at; `readings` what a model read from pixels, `read_by` which one, and `unseen` why
+    pixels that were asked about were not read; `spent` is what that took, and was not counted yet.
     """
 
     cards: tuple[Card, ...] = ()
@@ -187,6 +221,11 @@ class Evidence:
     concepts: tuple[tuple[Kind, str], ...] = ()
     patient: str = ""
     warnings: tuple[str, ...] = ()
+    view: View | None = None
+    readings: tuple[Reading, ...] = ()
+    read_by: str = ""
+    unseen: str = ""
+    spent: Usage | None = None
 
     @property
     def complete(self) -> bool:
@@ -261,11 +300,16 @@ class SearchedOut(_Out):
 
 
 class Reading(_Out):
-    """What a model read from pixels: told apart from claims, never one of them."""
+    """What a model read from pixels: told apart from claims, never one of them.
+
+    `image` is the mark of the image among the citations. `region` is left, top, right, bottom in pixels of the stored
+    image, on frame number `frame` (from 1, in the order of reading); None where the finding is not shown by a box.
+    """
 
     text: str
     image: str
     region: tuple[float, float, float, float] | None = None
+    frame: int | None = None
     model: str
 
 
@@ -275,6 +319,12 @@ class Usage(_Out):
     cached_prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+
+    def plus(self, more: Usage | None) -> Usage:
+        """Both together."""
+        if more is None:
+            return self
+        return Usage(**{name: value + getattr(more, name) for name, value in self.model_dump().items()})
 
 
 class Answer(_Out):

@@ -13,6 +13,8 @@ from agent import settings as settings_module
 from agent.chart import Chart
 from agent.errors import UserError
 from agent.graph import Given, Graph, Progress, Stages, build, open_threads, stream, untraced
+from agent.images import open_access
+from agent.models.base import ChatModel
 from agent.open import grown, open_chart
 from agent.prompt import fit, framed
 from agent.reasoners.base import Reasoner
@@ -25,6 +27,8 @@ from agent.trace import Trace, Tracer
 from agent.types import Answer, Ask, Evidence
 from agent.understand import focus_of, reworded, subject_of, understand, wanted
 from agent.verify import verify
+from agent.vision.eyes import Eyes
+from agent.vision.stage import Looking
 from fhir_tools.audit import Record
 from fhir_tools.servers import Servers
 from fhir_tools.source import Source
@@ -51,7 +55,8 @@ class Agent:
 
     `record` keeps every request and answer (`agent.auditing.open_record` makes that of the settings). An async
     context manager: leaving it closes the threads' database and the model, not the source and the record, which are
-    the caller's, as is a `reasoner` that was handed in.
+    the caller's, as are a `reasoner` and a `vision` model that were handed in. `looking` looks at images with it;
+    `fhir` are the places that the source was opened on, whose credentials its archives of images may need.
     """
 
     def __init__(
@@ -62,17 +67,22 @@ class Agent:
         as_of: date | None = None,
         settings: Settings | None = None,
         reasoner: Reasoner | None = None,
+        vision: ChatModel | None = None,
         record: Record | None = None,
+        fhir: Sequence[str] = (),
     ) -> None:
         self.settings = settings or settings_module.read()
         self.patient = patient_reference(str(patient))
         self.as_of = as_of or self.settings.as_of or _today()
         self._open = AsyncExitStack()
         thinker, model = (reasoner, None) if reasoner else reasoning.reasoner(self.settings)
-        if model:
-            self._open.push_async_exit(model)
+        eyes = vision if vision else reasoning.vision_model(self.settings, model)
+        for opened in (model, eyes if eyes is not model and vision is None else None):
+            if opened:
+                self._open.push_async_exit(opened)
+        self.looking = _looking(self.settings, eyes, fhir)
         self._charts = _Charts(source, self.settings, record, lazy=thinker.name == "rules")
-        self._stages = _stages(self._charts, self.settings, thinker, record)
+        self._stages = _stages(self._charts, self.settings, thinker, record, self.looking)
         self._graph = build(self._stages)
         self._threads: Graph | None = None
         self._lock = asyncio.Lock()
@@ -127,7 +137,7 @@ async def open_agent(
     async with (
         open_source(fhir, settings) as source,
         auditing.open_record(settings) as record,
-        Agent(source, patient, as_of=as_of, settings=settings, record=record) as agent,
+        Agent(source, patient, as_of=as_of, settings=settings, record=record, fhir=fhir) as agent,
     ):
         yield agent
 
@@ -142,12 +152,19 @@ async def graph() -> AsyncIterator[Graph]:
     with untraced():
         async with open_source((), settings) as source, auditing.open_record(settings) as record:
             thinker, model = reasoning.reasoner(settings)
+            eyes = reasoning.vision_model(settings, model)
             charts = _Charts(source, settings, record, lazy=model is None)
-            async with model or nullcontext():
-                yield build(_stages(charts, settings, thinker, record))
+            async with model or nullcontext(), (eyes if eyes is not model else None) or nullcontext():
+                yield build(_stages(charts, settings, thinker, record, _looking(settings, eyes)))
 
 
-def _stages(charts: _Charts, settings: Settings, thinker: Reasoner, record: Record | None) -> Stages:
+def _looking(settings: Settings, model: ChatModel | None, fhir: Sequence[str] = ()) -> Looking:
+    eyes = Eyes(model, seconds=settings.model_seconds) if model else None
+    access = partial(open_access, settings=settings, given=fhir)
+    return Looking(eyes=eyes, access=access, slices=settings.vision_slices)
+
+
+def _stages(charts: _Charts, settings: Settings, thinker: Reasoner, record: Record | None, looking: Looking) -> Stages:
     tracer = Tracer(folder=settings.trace, patient_data=settings.trace_patient_data)
     return Stages(
         resolve=lambda patient, day: (patient_reference(patient), _day(day) or settings.as_of or _today()),
@@ -160,7 +177,8 @@ def _stages(charts: _Charts, settings: Settings, thinker: Reasoner, record: Reco
         reasoner=thinker,
         verify=verify,
         render=render_answer,
-        supply=supply,
+        supply=partial(supply, look=looking.tool if looking.eyes else None),
+        look=looking,
         finish=partial(_finished, tracer, settings, record, charts.located),
         steps=settings.steps,
     )

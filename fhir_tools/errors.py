@@ -7,6 +7,7 @@ from typing import Any
 
 __all__ = [
     "ChartlineError",
+    "ImageError",
     "LoadError",
     "MissingExtra",
     "ModelError",
@@ -31,6 +32,14 @@ class NeedError(ChartlineError):
 
 class UserError(ChartlineError):
     """The person at the keyboard can act: a wrong patient, file, question or option."""
+
+
+class ImageError(UserError):
+    """An image could not be read or shown: says what and the remedy. `reason` is a word for programs (`broken`)."""
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class LoadError(UserError):

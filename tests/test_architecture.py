@@ -35,6 +35,9 @@ FENCES = {
     "joserfc": ("agent.service", "fhir_tools.auth"),
     "tenacity": ("fhir_tools.http",),
     "pydicom": ("fhir_tools.imaging",),
+    "usearch": ("agent.vision",),
+    "openslide": ("fhir_tools.imaging",),
+    "PIL": ("fhir_tools.imaging", "agent.models", "agent.vision"),
     "duckdb": ("fhir_tools.cohort",),
     "ibis": ("fhir_tools.cohort",),
     "pyspark": ("fhir_tools.cohort",),
@@ -52,6 +55,8 @@ LAZY = (
     "fhir.resources",
     "fastapi",
     "pydicom",
+    "PIL",
+    "numpy",
     "duckdb",
 )
 """Slow or optional packages: `import agent.cli` must not pull them in."""

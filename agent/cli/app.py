@@ -10,6 +10,7 @@ import typer
 
 from agent.cli.adapt_app import adapt
 from agent.cli.eval_app import evals
+from agent.cli.images_app import images
 from agent.cli.model_app import models
 from agent.cli.options import AsOf, Fhir, Json, Patient, Thread, Verbose, day
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(evals, name="eval")
 app.add_typer(adapt, name="adapt")
 app.add_typer(models, name="model")
+app.add_typer(images, name="images")
 
 
 class Kind(StrEnum):
@@ -38,6 +40,13 @@ class Kind(StrEnum):
     LABS = "labs"
     SINCE_LAST_VISIT = "since-last-visit"
     FOR_PATIENT = "for-patient"
+
+
+class ReportFormat(StrEnum):
+    """How a draft report is written."""
+
+    TEXT = "text"
+    FHIR = "fhir"
 
 
 class Format(StrEnum):
@@ -140,6 +149,21 @@ def summary(
     from agent.cli import summing
 
     summing.summary(patient, kind.value, format_.value, out, day(as_of), fhir or ())
+
+
+@app.command()
+def report(
+    study: Annotated[str, typer.Option("--study", metavar="TYPE/ID", help="The image, e.g. ImagingStudy/abc.")],
+    patient: Patient = None,
+    format_: Annotated[ReportFormat, typer.Option("--format", help="How it is written.")] = ReportFormat.TEXT,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to a file.", dir_okay=False)] = None,
+    as_of: AsOf = None,
+    fhir: Fhir = None,
+) -> None:
+    """Draft a report of an image, as a model reads it, for a radiologist to check and sign."""
+    from agent.cli import reporting
+
+    reporting.report(study, patient, format_.value, out, day(as_of), fhir or ())
 
 
 @app.command()

@@ -63,7 +63,8 @@ async def session(
     """An agent on the settings' store, or on `fhir`, for the patient that is meant."""
     async with open_source(fhir, given) as source, auditing.open_record(given) as record:
         reference = await choose(source, patient)
-        async with _agent_class()(source, reference, as_of=as_of, settings=given, record=record) as agent:
+        kind = _agent_class()
+        async with kind(source, reference, as_of=as_of, settings=given, record=record, fhir=fhir) as agent:
             yield agent
 
 

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agent.types import Answer, Citation, SearchedOut
+from agent.types import Answer, Citation, Reading, SearchedOut
 
 __all__ = [
     "answer_view",
@@ -85,6 +85,8 @@ def answer_view(answer: Answer, width: int, *, verbose: bool = False) -> Rendera
     resources = [c for c in answer.citations if c.reference or c.inputs]
     if resources:
         parts.append(Padding(_citations(resources, width, verbose), (1, 0, 0, 2)))
+    if answer.readings:
+        parts.append(Padding(_readings(answer.readings), (1, 0, 0, 2)))
     if answer.searched and (verbose or len(resources) < len(answer.citations) or answer.status in _EXPLAINED):
         parts.append(Padding(_searched(answer, verbose), (1, 0, 0, 2)))
     parts += [Padding(Text(f"! {clean(warning)}", style="yellow"), (0, 0, 0, 2)) for warning in answer.warnings]
@@ -125,6 +127,23 @@ def _citations(citations: list[Citation], width: int, verbose: bool) -> Renderab
     if len(shown) < len(citations):
         grid.add_row("", "", Text(f"… and {len(citations) - len(shown)} more; --verbose shows them", style="dim"))
     return grid
+
+
+def _readings(readings: list[Reading]) -> RenderableType:
+    """What a model read from pixels, told apart by its heading; a finding once, with each box that shows it."""
+    boxes: dict[tuple[str, str], list[str]] = {}
+    for reading in readings:
+        shown = boxes.setdefault((reading.image, reading.text), [])
+        if reading.region:
+            shown.append(f"box {','.join(f'{edge:.0f}' for edge in reading.region)} of frame {reading.frame or 1}")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="cyan")
+    grid.add_column(overflow="fold")
+    for (image, text), places in boxes.items():
+        told = Text(clean(text), style="italic")
+        grid.add_row(Text(f"[{image}]"), told.append(f"  {'; '.join(places)}", style="dim") if places else told)
+    head = f"Read from the image by {clean(readings[0].model)}, not checked:"
+    return Group(Text(head, style="magenta"), grid)
 
 
 def _split(excerpt: str) -> tuple[str, str]:

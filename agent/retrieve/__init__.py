@@ -7,6 +7,7 @@ and the closest other things get one that is told apart (`also`).
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from agent.chart import Chart
 from agent.retrieve.events import anchored, facts_of_target
@@ -14,6 +15,7 @@ from agent.retrieve.gather import Gather
 from agent.retrieve.lists import listed
 from agent.retrieve.notes import quoted
 from agent.retrieve.person import person
+from agent.retrieve.pictures import looked_at
 from agent.retrieve.subjects import subject
 from agent.types import Ask, Evidence
 
@@ -35,6 +37,9 @@ async def retrieve(chart: Chart, ask: Ask) -> Evidence:
     window, cards = await anchored(gather, ask)
     if ask.anchor and not cards:
         return gather.evidence(())  # without its event the question has no time, and an answer for another is wrong
+    if ask.look:
+        shown, view = await looked_at(gather, ask, window)
+        return replace(gather.evidence((*shown, *cards)), view=view)
     if ask.op == "find":
         return gather.evidence((*await quoted(gather, ask, window), *cards))
     if ask.targets:

@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Literal
 
 from agent.chart import Chart
-from agent.types import Anchor, Ask, Op, Target, Turn
+from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
+from agent.understand.looking import Looking, looking
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
@@ -32,6 +33,40 @@ __all__ = ["focus_of", "reworded", "subject_of", "understand", "wanted"]
 
 def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> Ask:
     """What a question asks of this chart; `history` are the finished turns of its thread, oldest first."""
+    seen = looking(question, history)
+    return (_to_see(question, seen, chart, history) if seen else None) or _understood(question, chart, history)
+
+
+def _to_see(question: str, seen: Looking, chart: Chart, history: tuple[Turn, ...]) -> Ask | None:
+    """A question about pixels: the words for the image are understood as a question about imaging studies.
+
+    None where a report answers it as well and the chart holds no such image.
+    """
+    named = _FILM.sub("x-ray", seen.image or "image")
+    ask = _understood(named if _ORDERED.search(named) else f"latest {named}", chart, history)
+    keys = {e.key for e in chart.catalogue.of("imaging")}
+    targets = tuple(_pictured(t, keys) for t in ask.targets)
+    if not seen.pixels and not any(t.keys for t in targets):
+        return None
+    op: Op = ask.op if ask.op in ("first", "previous", "closest") else "latest"
+    look = Look(finding=seen.finding, prior=seen.prior, pixels=seen.pixels)
+    relies: tuple[Kind, ...] = tuple(dict.fromkeys(("imaging", "report", *ask.relies)))
+    return replace(ask, question=question, op=op, kinds=("imaging",), targets=targets, relies=relies, look=look)
+
+
+def _pictured(target: Target, keys: set[str]) -> Target:
+    """The target as an image: of its concepts those that are, and its own words where the chart has none of them."""
+    kept = tuple(k for k in target.keys if k in keys)
+    return replace(target, kinds=("imaging",), keys=kept, choices=(), label=target.label if kept else target.words)
+
+
+_FILM = re.compile(r"\bfilms?\b", re.IGNORECASE)
+_ORDERED = re.compile(
+    r"\b(?:last|latest|newest|recent|first|earliest|oldest|initial|previous|prior|current)\b", re.IGNORECASE
+)
+
+
+def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     reading = read(question, chart.matcher, chart.as_of, dates.of_any(chart.person.get("birthDate")))
     ask, skeleton = _assemble(question, reading, chart)
     asked = follow_up(ask, reading, skeleton, history)

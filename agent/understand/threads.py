@@ -36,7 +36,8 @@ def subject_of(ask: Ask) -> Mapping[str, Any]:
         }
         for t in ask.targets
     ]
-    return {"op": ask.op, "kinds": list(ask.kinds), "n": ask.n, "attribute": ask.attribute, "targets": targets}
+    told = {"op": ask.op, "kinds": list(ask.kinds), "n": ask.n, "attribute": ask.attribute, "targets": targets}
+    return {**told, "look": True} if ask.look else told
 
 
 def follow_up(ask: Ask, reading: Reading, skeleton: str, history: tuple[Turn, ...]) -> Ask:

@@ -11,6 +11,7 @@ from agent.verify.facts import Fault
 from agent.verify.reading import Reading
 from agent.verify.told import normal
 from agent.verify.words import NEGATION, RELATIVE, UNCERTAIN
+from agent.vision.terms import term_of
 from fhir_tools.documents import Document, find
 from fhir_tools.lexicon import lexicon
 from fhir_tools.types import Concept, Fact, Mark, Reference
@@ -86,6 +87,7 @@ def _assertions(quote: str, ask: Ask) -> set[str]:
     )
     known = [lexicon().by_id(kind, name) for t in ask.targets for kind, name in t.lexicon]
     terms = [t.words for t in ask.targets] + [term for e in known if e for term in e.terms]
+    terms += [ask.look.finding, *term_of(ask.look.finding).names] if ask.look and ask.look.finding else []
     return {found.assertion for found in find((Document(fact=fact, text=quote),), terms)}
 
 

@@ -43,6 +43,7 @@ __all__ = [
     "load",
     "make",
     "open_auth",
+    "servers",
 ]
 
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
@@ -140,6 +141,14 @@ def load(path: Path, base: str | None = None) -> Credentials:
         credentials._path = path
         return credentials
     raise UserError(f"the credentials file {str(path)!r} is wrong: {faults}")
+
+
+def servers(path: Path) -> tuple[str, ...]:
+    """The base URLs that a file says it has credentials for (`fhir`). Raises UserError as `load` does."""
+    document = _document(path.expanduser())
+    rows = document.get("server")
+    told = [row.get("fhir") for row in (rows if isinstance(rows, list) else [document]) if isinstance(row, dict)]
+    return tuple(base for base in told if isinstance(base, str))
 
 
 def make(credentials: Credentials, base: str) -> FhirAuth:

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 import orjson
@@ -25,6 +23,7 @@ import tenacity
 from fhir_tools.errors import ScopeError, SourceError, UserError
 from fhir_tools.http.silence import silence
 from fhir_tools.http.transfer import UnknownEncoding, decoder_of, rest_of
+from fhir_tools.http.trust import authorities
 
 __all__ = ["Check", "Http", "Limits", "Response", "issue_codes"]
 
@@ -33,6 +32,7 @@ _RETRIED = frozenset((429, 500, 502, 503, 504))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _PORTS = {"http": 80, "https": 443}
 _PERSONAL = frozenset(("authorization", "cookie", "proxy-authorization"))
+_T = TypeVar("_T")
 _CODE = re.compile(r"[a-z][a-z-]{1,30}", re.ASCII)
 
 
@@ -146,7 +146,7 @@ class Http:
         times = httpx.Timeout(self.limits.read, connect=self.limits.connect, pool=None)
         self._client = httpx.AsyncClient(
             transport=transport,
-            verify=_authorities(ca) if transport is None else True,
+            verify=authorities(ca) if transport is None else True,
             trust_env=trust_env,
             timeout=times,
             limits=httpx.Limits(max_connections=self.limits.concurrency, keepalive_expiry=30),
@@ -226,7 +226,7 @@ class Http:
         with silence():
             try:
                 async with asyncio.timeout(self.limits.total):
-                    found = await self._retried(call)
+                    found = await self._retried(call, self._attempt)
             except TimeoutError:
                 found = _Fault(f"did not answer in full within {self.limits.total:g} s")
         if isinstance(found, _Fault):
@@ -235,7 +235,7 @@ class Http:
 
     # Attempts.
 
-    async def _retried(self, call: _Call) -> Response | _Fault:
+    async def _retried(self, call: _Call, attempt: Callable[[_Call], Awaitable[_T]]) -> _T | _Fault:
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda e: isinstance(e, _Fault) and e.again and (call.safe or e.unsent)),
             stop=tenacity.stop_after_attempt(self.limits.attempts) | tenacity.stop_before_delay(self.limits.total),
@@ -243,7 +243,7 @@ class Http:
             reraise=True,
         )
         try:
-            return await retrying(self._attempt, call)
+            return await retrying(attempt, call)
         except _Fault as fault:
             return fault
 
@@ -273,12 +273,18 @@ class Http:
                 raise _Fault(words, again=False, response=response)
         raise _Fault(f"redirects more than {self.limits.redirects} times: check the base URL", again=False)
 
-    async def _exchange(self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes | None) -> Response:
+    async def _begun(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes | None = None
+    ) -> httpx.Response:
+        """The answer to one request, its body not read yet. Raises httpx.HTTPError."""
         own = _origin(url) == self._origin
         sent = {k: v for k, v in headers.items() if own or k.lower() not in _PERSONAL}
         request = self._client.build_request(method, url, headers=sent, content=body)
+        return await self._client.send(request, auth=self._auth if own else None, stream=True)
+
+    async def _exchange(self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes | None) -> Response:
         try:
-            response = await self._client.send(request, auth=self._auth if own else None, stream=True)
+            response = await self._begun(method, url, headers, body)
             try:
                 content = await _content(response, self.limits.body)
             finally:
@@ -288,6 +294,13 @@ class Http:
         else:
             return Response(url=str(url), status=response.status_code, headers=response.headers, body=content)
         raise fault  # outside of the handler: httpx's errors hold the request with its URL and credentials
+
+    def allows(self, url: str) -> bool:
+        """Whether a URL may be requested: it is of the base's origin or of another that was allowed."""
+        try:
+            return bool(self._target(self._base, url))
+        except ScopeError:
+            return False
 
     def _target(self, base: httpx.URL, url: str) -> httpx.URL:
         """The URL to go to. Raises ScopeError where it is of another origin, or no URL, or names a user."""
@@ -386,23 +399,6 @@ def _address(text: str) -> httpx.URL:
     if url.userinfo or url.query or url.fragment:
         raise UserError("a server's address holds no user name, password, '?' or '#': give credentials by the settings")
     return url.copy_with(raw_path=url.raw_path.rstrip(b"/") + b"/")
-
-
-@cache
-def _public() -> ssl.SSLContext:
-    """The public authorities, whose file takes 20 ms to read: once for all clients."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
-def _authorities(ca: str | None) -> ssl.SSLContext:
-    if ca is None:
-        return _public()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(cafile=ca)
-    except OSError as fault:
-        raise UserError(f"the CA bundle {ca!r} cannot be read as PEM: {fault.strerror or fault}") from fault
-    return context
 
 
 # Bodies.

@@ -10,14 +10,14 @@ from fhir_tools.tools.images import LOOK_AT_IMAGE
 from fhir_tools.tools.ledger import Ledger
 from fhir_tools.tools.notes import FIND_NOTES, READ_DOCUMENT
 from fhir_tools.tools.related import RELATED
-from fhir_tools.tools.types import Absent, Found, Show, Tool
+from fhir_tools.tools.types import Absent, Found, Seen, Show, Tool
 
-__all__ = ["AVAILABLE", "TOOLS", "Absent", "Bench", "Found", "Ledger", "Show", "Tool", "tool"]
+__all__ = ["AVAILABLE", "TOOLS", "Absent", "Bench", "Found", "Ledger", "Seen", "Show", "Tool", "tool"]
 
 TOOLS: tuple[Tool, ...] = (FIND, LIST_CONCEPTS, FIND_NOTES, READ_DOCUMENT, RELATED, COMPUTE, LOOK_AT_IMAGE)
 """Every tool, in the order in which a model is told of them."""
 AVAILABLE = tuple(t for t in TOOLS if t is not LOOK_AT_IMAGE)
-"""Those that can answer today: what a model is offered, since a tool that only refuses costs it tokens and a step."""
+"""Those that need no model that reads images: without one, a tool that only refuses costs tokens and a step."""
 
 
 def tool(name: str) -> Tool:

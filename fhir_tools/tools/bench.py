@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fhir_tools import dates
 from fhir_tools.catalogue import Catalogue, joined, read_catalogue
@@ -19,10 +19,16 @@ from fhir_tools.source import Source
 from fhir_tools.tools.ledger import Ledger
 from fhir_tools.types import Kind, Mark, Reference
 
-__all__ = ["ELSEWHERE", "Bench"]
+if TYPE_CHECKING:
+    from fhir_tools.tools.types import Seen
+
+__all__ = ["ELSEWHERE", "Bench", "LookAt"]
 
 ELSEWHERE = "that is no record of this chart; give a mark as it stands on a card, e.g. 4"
 """Said of whatever is not this patient's, whether it exists somewhere or not."""
+
+LookAt = Callable[[Reference, str], Awaitable[tuple[tuple["Seen", ...], tuple[str, ...]]]]
+"""A record and a question → what a model saw, and warnings. Raises NeedError, UserError and OperatorError."""
 
 _MARK = re.compile(r"\[?\s*([cs]?[0-9]{1,6})\s*\]?")
 _TYPES = frozenset(t for types in KIND_TYPES.values() for t in types) - {"Patient"}
@@ -34,7 +40,8 @@ class Bench:
 
     `person` is the Patient resource. `waiting` are kinds whose catalogue was not read yet: it is read when a tool needs
     it. `marks` are those that cards have shown; `inside` reads an absolute URL of the chart's own servers, where there
-    are several, and raises ValueError for any other.
+    are several, and raises ValueError for any other. `look` has a model read the pixels of a record and gives what it
+    saw, with warnings; it is handed in, since no model is known here. None: images cannot be looked at.
     """
 
     source: Source
@@ -46,6 +53,7 @@ class Bench:
     waiting: frozenset[Kind] = frozenset()
     marks: Ledger = field(default_factory=Ledger)
     inside: Callable[[str], Reference] | None = None
+    look: LookAt | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property

@@ -11,7 +11,7 @@ from fhir_tools.tools.bench import Bench
 from fhir_tools.tools.ledger import Ledger
 from fhir_tools.types import Card, Kind, Mark, Search
 
-__all__ = ["Absent", "Found", "Show", "Tool"]
+__all__ = ["Absent", "Found", "Seen", "Show", "Tool"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +32,25 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One thing that a model read from an image, in its words: no record, and nothing that a claim may rest on.
+
+    `region` is left, top, right, bottom in pixels of the stored image, on frame number `frame` (from 1).
+    """
+
+    text: str
+    model: str
+    region: tuple[float, float, float, float] | None = None
+    frame: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What one call brought. `lines` are words without marks: catalogue lines, choices, what was not understood.
 
     `searched` are all rows of proof, `search_marks` those of them that `absent` cites. Texts from the chart stand in
-    cards and lines as the chart writes them: who puts them before a model escapes them.
+    cards and lines as the chart writes them: who puts them before a model escapes them. `seen` is what was read from
+    the pixels of the image that the mark `image` stands for.
     """
 
     cards: tuple[Card, ...] = ()
@@ -45,6 +59,8 @@ class Found:
     searched: tuple[Search, ...] = ()
     search_marks: tuple[Mark, ...] = ()
     warnings: tuple[str, ...] = ()
+    seen: tuple[Seen, ...] = ()
+    image: str = ""
 
     @property
     def complete(self) -> bool:

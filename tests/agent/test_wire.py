@@ -154,8 +154,8 @@ async def test_langgraph_json_names_a_graph_that_runs(tmp_path: Path, monkeypatc
 
 async def test_a_wrong_day_from_langgraphs_tools_is_told(tmp_path: Path) -> None:
     async with open_source(CHART, Settings()) as source:
-        graph = wire.build(
-            wire._stages(wire._Charts(source, settings(tmp_path), None), settings(tmp_path), Rules(), None)
-        )
+        given = settings(tmp_path)
+        charts, looking = wire._Charts(source, given, None), wire._looking(given, None)
+        graph = wire.build(wire._stages(charts, given, Rules(), None, looking))
         with pytest.raises(UserError, match="2024-05-31, not 'soon'"):
             await graph.ainvoke({"question": "q?", "patient": MARIA, "as_of": "soon"})

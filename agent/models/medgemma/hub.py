@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download, snapshot_download
+from huggingface_hub import constants, hf_hub_download, snapshot_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -21,8 +21,11 @@ from agent.models.medgemma.variants import Weights
 
 __all__ = ["Files"]
 
-_WANTED = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model")
+_WANTED = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model", "spiece.model")
 _CONFIG = "config.json"
+
+# With it, even a call that may only read this machine's cache first asks the Hub what programs it may be called by.
+constants.HF_HUB_DISABLE_TELEMETRY = True
 
 
 class Files:

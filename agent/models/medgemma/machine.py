@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from agent.errors import MissingExtra, UserError
 from agent.models.memory import Precision
 
-__all__ = ["ADAPT", "EXTRA", "QUANTIZED", "Held", "device_map", "free", "held", "require"]
+__all__ = ["ADAPT", "EXTRA", "QUANTIZED", "Held", "device_map", "free", "held", "require", "require_packages"]
 
 EXTRA, QUANTIZED, ADAPT = "medgemma", "quantized", "adapt"
 _NEEDED = ("torch", "transformers", "accelerate", "llguidance", "PIL", "psutil")
@@ -21,12 +22,17 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 def require(precision: Precision, *, adapted: bool = False) -> None:
     """Raises MissingExtra where a package is not installed, and UserError where two of them don't fit together."""
-    if any(find_spec(name) is None for name in _NEEDED):
-        raise MissingExtra("A model in this program", EXTRA)
+    require_packages(_NEEDED, "A model in this program", EXTRA)
     if precision in ("4bit", "8bit") and find_spec("bitsandbytes") is None:
         raise MissingExtra(f"A model with {precision} weights", QUANTIZED)
     if adapted and find_spec("peft") is None:
         raise MissingExtra("A model with an adapter", ADAPT)
+
+
+def require_packages(names: Iterable[str], feature: str, extra: str) -> None:
+    """Raises MissingExtra where one of the packages is not installed, UserError for a torchvision of another torch."""
+    if any(find_spec(name) is None for name in names):
+        raise MissingExtra(feature, extra)
     if find_spec("torchvision") is not None:
         _fitting_torchvision()
 

@@ -79,27 +79,27 @@ class Weights:
     variant: Variant | None = None
 
 
-def weights(name: str, revision: str | None = None) -> Weights:
-    """The weights that a setting names: a variant, a folder, or `owner/name` on the Hub, in this order.
+def weights(name: str, revision: str | None = None, variants: Mapping[str, Variant] = VARIANTS) -> Weights:
+    """The weights that a setting names: one of the variants, a folder, or `owner/name` on the Hub, in this order.
 
     Raises UserError for anything else, with the names that are near.
     """
-    if name in VARIANTS:
-        variant = VARIANTS[name]
+    if name in variants:
+        variant = variants[name]
         return Weights(name=name, place=variant.repo, revision=revision or variant.revision, variant=variant)
     folder = Path(name).expanduser()
     if name and folder.is_dir():
-        return Weights(name=folder.resolve().name, place=str(folder), local=True, variant=VARIANTS.get(folder.name))
+        return Weights(name=folder.resolve().name, place=str(folder), local=True, variant=variants.get(folder.name))
     if _ID.fullmatch(name) and not name.startswith("."):
-        known = next((v for v in VARIANTS.values() if v.repo.lower() == name.lower()), None)
+        known = next((v for v in variants.values() if v.repo.lower() == name.lower()), None)
         pinned = revision or (known.revision if known else None)
         return Weights(name=known.name if known else name, place=name, revision=pinned, variant=known)
-    raise UserError(f"{name!r} names no model: {_remedy(name)}")
+    raise UserError(f"{name!r} names no model: {_remedy(name, variants)}")
 
 
-def _remedy(name: str) -> str:
+def _remedy(name: str, variants: Mapping[str, Variant]) -> str:
     if "/" in name or "\\" in name or name.startswith(("~", ".")):
         return "there is no such folder, and it is no owner/name of the Hub"
-    near = difflib.get_close_matches(name.lower(), VARIANTS, n=2, cutoff=0.6)
-    known = " or ".join(near) if near else ", ".join(VARIANTS)
+    near = difflib.get_close_matches(name.lower(), variants, n=2, cutoff=0.6)
+    known = " or ".join(near) if near else ", ".join(variants)
     return f"give {known}, a folder, or an owner/name of the Hub"

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import prompts
-from agent.models.base import ChatModel, Completion, Message, Request, Used
+from agent.models.base import ChatModel, Completion, Message, Request
+from agent.models.using import usage_of
 from agent.prompt import estimate, fit, messages
 from agent.reasoners.llm.choosing import Choice, choice_messages, choice_of, choice_schema, is_lost
 from agent.reasoners.llm.drafting import CUT, ORDERS, drafted, named, or_rules, shows_orders, without_orders
@@ -101,7 +102,7 @@ class Llm:
         reply, usage = await self._reply(case, self._turns(case, feedback))
         draft = or_rules(self._draft(case, reply), ask, evidence, case.worked, last=bool(feedback))
         orders = (ORDERS,) if shows_orders(case.shown) else ()
-        return replace(draft, usage=_sum(chosen, usage), by=draft.by or self.name, warnings=(*draft.warnings, *orders))
+        return replace(draft, usage=chosen.plus(usage), by=draft.by or self.name, warnings=(*draft.warnings, *orders))
 
     async def _chosen(self, ask: Ask, evidence: Evidence) -> tuple[Choice, Usage]:
         """What the model takes a question for that rules did not understand."""
@@ -112,7 +113,7 @@ class Llm:
             seconds=self._seconds,
         )
         done = await self._model.complete(request)
-        return choice_of(done.text, ask, evidence), _usage(done.used)
+        return choice_of(done.text, ask, evidence), usage_of(done.used)
 
     def _case(self, ask: Ask, evidence: Evidence, history: tuple[Turn, ...], context: int, *, example: bool) -> _Case:
         shown = fit(evidence, self._room(context))
@@ -153,11 +154,11 @@ class Llm:
             messages=turns, schema=schema, tokens=self._tokens, thinking=self._thinking, seconds=self._seconds
         )
         done = await self._model.complete(request)
-        reply, usage = self._read(case, done), _usage(done.used)
+        reply, usage = self._read(case, done), usage_of(done.used)
         again = self._again(case, reply, turns)
         if again:
             done = await self._model.complete(replace(request, messages=again))
-            reply, usage = self._read(case, done) or reply, _sum(usage, _usage(done.used))
+            reply, usage = self._read(case, done) or reply, usage.plus(usage_of(done.used))
         if reply is not None:
             self._keep(case.key, reply)
         return reply, usage
@@ -203,17 +204,3 @@ def _further(turns: tuple[Message, ...], said: str, told: str) -> tuple[Message,
         return (*turns, Message(role="assistant", parts=(said,)), Message(role="user", parts=(told,)))
     last = turns[-1]
     return (*turns[:-1], replace(last, parts=(*last.parts, f"\n\n{told}")))
-
-
-def _usage(used: Used) -> Usage:
-    return Usage(
-        llm_calls=used.calls,
-        prompt_tokens=used.prompt,
-        cached_prompt_tokens=used.cached,
-        completion_tokens=used.completion + used.thinking,
-        seconds=used.seconds,
-    )
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(**{name: value + getattr(other, name) for name, value in one.model_dump().items()})

@@ -48,7 +48,7 @@ def _claims(ask: Ask, card: Card, evidence: Evidence) -> tuple[Claim, ...]:
             return medications.claims(ask, card)
         case "patient":
             return person.claims(ask, card)
-        case "document" if card.title == "In the notes":
+        case "document" if card.title in ("In the notes", "In the reports of this image"):
             return documents.claims(ask, card)
     return events.claims(ask, card, evidence)
 

@@ -26,6 +26,8 @@ def claims(ask: Ask, card: Card, evidence: Evidence | None = None) -> tuple[Clai
     """The claims that answer the question from one card of events; none where it cannot."""
     if ask.op == "describe" and card.title.endswith("of this encounter"):
         return _listed(ask, card)
+    if ask.look:
+        return _listed(ask, card)
     if ask.op == "order":
         return _order(ask, card, evidence)
     return _BY_OP.get(ask.op, _listed)(ask, card)

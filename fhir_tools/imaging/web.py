@@ -1,0 +1,200 @@
+"""DICOMweb (PS3.18) over the project's HTTP client: what a study holds, its instances as files, frames, renderings.
+
+Addresses are made from an Endpoint's address and UIDs, never taken from what the service answers: some leave out their
+own port there, and none may lead elsewhere. What comes is checked to be of the study that was asked for by the reader.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from fhir_tools.errors import ImageError, NotFound, ScopeError, SourceError
+from fhir_tools.http import Http, Streamed, stream
+from fhir_tools.imaging.multipart import Broken, Multipart, boundary_of
+from fhir_tools.imaging.types import Limits
+
+__all__ = ["Archives", "DicomWeb"]
+
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
+_DICOM = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+_OCTETS = 'multipart/related; type="application/octet-stream"'
+_JSON = "application/dicom+json"
+_PORTS = {"http": 80, "https": 443}
+
+Tags = Mapping[str, Any]
+"""A data set as DICOM JSON (PS3.18 annex F): tags as eight hexadecimal digits."""
+
+
+class Archives:
+    """The DICOMweb services that may be asked: those at the origins of some HTTP clients, with their credentials."""
+
+    def __init__(self, clients: Sequence[Http]) -> None:
+        self._clients = tuple(clients)
+
+    def at(self, address: str, limits: Limits) -> DicomWeb:
+        """The service at an address of an Endpoint. Raises ImageError where its origin is not allowed."""
+        own = [http for http in self._clients if _origin(http.base) == _origin(address)]
+        allowing = [http for http in self._clients if http.allows(address)]
+        if not allowing:
+            raise ImageError(
+                "the image's archive is at an origin that is not allowed: add it to CHARTLINE_FHIR_ORIGINS",
+                reason="origin",
+            )
+        return DicomWeb((own or allowing)[0], address, limits)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return "", None, None
+
+
+class DicomWeb:
+    """One service. Everything raises SourceError where it fails, NotFound where it does not hold what is asked for."""
+
+    def __init__(self, http: Http, base: str, limits: Limits) -> None:
+        self._http, self._base, self._limits = http, base.rstrip("/"), limits
+
+    async def series(self, study: str) -> tuple[Tags, ...]:
+        """QIDO-RS: the series of a study."""
+        return await self._json(self._path(study) + "/series")
+
+    async def instances(self, study: str, series: str = "") -> tuple[Tags, ...]:
+        """QIDO-RS: the instances of a study or series, with what puts them in order where the service knows it."""
+        fields = "&".join(f"includefield={tag}" for tag in ("00200013", "00200032", "00200037", "00280008"))
+        return await self._json(f"{self._path(study, series)}/instances?{fields}")
+
+    async def metadata(self, study: str, series: str = "", instance: str = "") -> tuple[Tags, ...]:
+        """WADO-RS: the data sets without their pixels."""
+        return await self._json(self._path(study, series, instance) + "/metadata")
+
+    async def files(self, study: str, series: str, instance: str, folder: Path) -> AsyncGenerator[Path, None]:
+        """WADO-RS: instances as files in `folder`, each as it has come whole; the caller removes them.
+
+        Without `instance` those of the whole series, without `series` of the study, in the service's order.
+        """
+        async with self._streamed(self._path(study, series, instance), _DICOM) as answer:
+            async for path in _parts(answer, folder):
+                yield path
+
+    async def frames(
+        self, study: str, series: str, instance: str, numbers: Sequence[int], folder: Path
+    ) -> AsyncGenerator[Path, None]:
+        """WADO-RS: frames (from 1) of an instance as uncompressed values, little endian, each in a file."""
+        listed = ",".join(map(str, numbers))  # unescaped: Orthanc takes no %2C
+        async with self._streamed(f"{self._path(study, series, instance)}/frames/{listed}", _OCTETS) as answer:
+            async for path in _parts(answer, folder):
+                yield path
+
+    async def rendered(self, study: str, series: str, instance: str, folder: Path, *, frame: int = 0) -> Path:
+        """WADO-RS: a picture made by the service, as PNG in a file; `frame` from 1, 0 for the instance's own choice."""
+        which = f"/frames/{frame}" if frame else ""
+        url = f"{self._path(study, series, instance)}{which}/rendered"
+        async with self._streamed(url, "image/png") as answer:
+            return await self._one(answer, folder)
+
+    async def by_uri(self, study: str, series: str, instance: str, folder: Path) -> Path:
+        """WADO-URI (PS3.18 9): an instance as a file."""
+        names = ("studyUID", study), ("seriesUID", series), ("objectUID", instance)
+        query = "&".join(f"{name}={_uid(uid)}" for name, uid in names)
+        url = f"{self._base}?requestType=WADO&{query}&contentType=application/dicom"
+        async with self._streamed(url, "application/dicom") as answer:
+            return await self._one(answer, folder)
+
+    def _path(self, study: str, series: str = "", instance: str = "") -> str:
+        parts = ("studies", study), ("series", series), ("instances", instance)
+        return self._base + "".join(f"/{name}/{_uid(uid)}" for name, uid in parts if uid)
+
+    async def _json(self, url: str) -> tuple[Tags, ...]:
+        body = bytearray()
+        async with self._streamed(url, _JSON) as answer:
+            if answer.status == 204:  # PS3.18 8.3.4.4.1: nothing matched
+                return ()
+            async for chunk in answer.chunks:
+                body += chunk
+        try:
+            rows = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            rows = None
+        if not isinstance(rows, list):
+            raise SourceError(f"{self._http.origin} sent no DICOM JSON where it was asked for")
+        return tuple(row for row in rows if isinstance(row, dict))
+
+    @asynccontextmanager
+    async def _streamed(self, url: str, accept: str) -> AsyncIterator[Streamed]:
+        limits = self._limits
+        try:
+            opening = stream(
+                self._http, url, headers={"accept": accept}, limit=limits.bytes_, seconds=limits.transfer_seconds
+            )
+            async with opening as answer:
+                if not 200 <= answer.status < 300:
+                    raise self._refusal(answer.status)
+                yield answer
+        except Broken:
+            raise SourceError(f"{self._http.origin} broke off the answer, or sent what is no multipart body") from None
+        except ScopeError:
+            raise SourceError(f"{self._http.origin} leads to an origin that is not allowed") from None
+
+    def _refusal(self, status: int) -> SourceError:
+        if status in (404, 410):
+            return NotFound(f"the archive at {self._http.origin} does not hold the image", status=status)
+        remedy = {
+            401: ": it wants other credentials",
+            403: ": the credentials do not allow it",
+            406: ": it does not send images in this form",
+        }.get(status, "")
+        return SourceError(f"the archive at {self._http.origin} answered {status}{remedy}", status=status)
+
+    async def _one(self, answer: Streamed, folder: Path) -> Path:
+        async for path in _parts(answer, folder):
+            return path
+        raise SourceError(f"{self._http.origin} sent no image where one was asked for")
+
+
+def _uid(text: str) -> str:
+    """A UID (PS3.5 9.1), which alone may be put into an address. Raises ImageError."""
+    if not _UID.fullmatch(text) or len(text) > 64:
+        raise ImageError("the chart names the image by what is no DICOM UID: it cannot be asked for", reason="uid")
+    return text
+
+
+async def _parts(answer: Streamed, folder: Path) -> AsyncGenerator[Path, None]:
+    """The parts of a multipart body, or a single body, as files."""
+    boundary = boundary_of(answer.headers.get("content-type", ""))
+    if boundary is None:
+        with _file(folder) as file:
+            async for chunk in answer.chunks:
+                file.write(chunk)
+        yield Path(file.name)
+        return
+    parser, part = Multipart(boundary), None
+    try:
+        async for chunk in answer.chunks:
+            for event in parser.feed(chunk):
+                if isinstance(event, bytes):
+                    assert part is not None  # noqa: S101  a part's headers come first
+                    part.write(event)
+                elif event is not None:
+                    part = _file(folder)
+                elif part is not None:
+                    part.close()
+                    yield Path(part.name)
+        parser.close()
+    finally:
+        if part is not None:
+            part.close()
+
+
+def _file(folder: Path) -> IO[bytes]:
+    return tempfile.NamedTemporaryFile(dir=folder, prefix="image-", delete=False)
