@@ -18,7 +18,7 @@ install: $(STAMP)  ## Make the .venv with everything for work on chartline
 
 $(STAMP): pyproject.toml constraints.txt Makefile tools/make_venv.py
 	@$(PYTHON) tools/make_venv.py $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,medgemma,quantized]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[dev,documents,medgemma,quantized]' --constraint constraints.txt
 	@touch $(CORE) $@
 
 peers: $(STAMP)  ## Install the FHIR servers that are not ours, for the tests that ask them

@@ -17,6 +17,7 @@ from agent.types import (
     Draft,
     Evidence,
     SearchedOut,
+    SpanOut,
     Status,
     Usage,
     ValueOut,
@@ -170,6 +171,7 @@ def _citation(mark: Mark) -> Citation:
             version=mark.fact.version,
             path=mark.fact.path,
             excerpt=mark.shown,
+            span=SpanOut(start=span.start, end=span.end, quote=span.quote) if (span := mark.span) else None,
         )
     if mark.computation:
         return Citation(

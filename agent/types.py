@@ -27,6 +27,7 @@ __all__ = [
     "Reading",
     "Removed",
     "SearchedOut",
+    "SpanOut",
     "Status",
     "Support",
     "Target",
@@ -236,8 +237,16 @@ class ClaimOut(_Out):
     support: Support
 
 
+class SpanOut(_Out):
+    """A stretch of a document's text: `start` and `end` count its Unicode characters, `quote` is what stands there."""
+
+    start: int
+    end: int
+    quote: str
+
+
 class Citation(_Out):
-    """Where a mark points; `inputs` are the resources of a computation."""
+    """Where a mark points; `inputs` are the resources of a computation, `span` is where a document is quoted."""
 
     mark: str
     reference: str
@@ -245,6 +254,7 @@ class Citation(_Out):
     path: str
     excerpt: str
     inputs: list[str] = Field(default_factory=list)
+    span: SpanOut | None = None
 
 
 class SearchedOut(_Out):

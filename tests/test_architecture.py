@@ -32,6 +32,9 @@ FENCES = {
     "joserfc": ("agent.service", "fhir_tools.auth"),
     "tenacity": ("fhir_tools.http",),
     "pydicom": ("fhir_tools.imaging",),
+    "pypdfium2": ("fhir_tools.parsing",),
+    "striprtf": ("fhir_tools.parsing",),
+    "lxml": ("fhir_tools.parsing",),
     "duckdb": ("fhir_tools.cohort",),
     "ibis": ("fhir_tools.cohort",),
     "pyspark": ("fhir_tools.cohort",),
@@ -49,6 +52,8 @@ LAZY = (
     "fhir.resources",
     "fastapi",
     "pydicom",
+    "pypdfium2",
+    "lxml",
     "duckdb",
 )
 """Slow or optional packages: `import agent.cli` must not pull them in."""
