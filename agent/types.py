@@ -13,6 +13,8 @@ from fhir_tools.dates import Window
 from fhir_tools.types import Card, Kind, Mark, Search
 
 __all__ = [
+    "AGAINST",
+    "IN_NOTES",
     "Absence",
     "Anchor",
     "Answer",
@@ -36,6 +38,11 @@ __all__ = [
     "ValueOut",
     "Verified",
 ]
+
+IN_NOTES = "In the notes"
+"""The title of a card of quotes that a question about notes asks for."""
+AGAINST = "In the notes, against the record"
+"""The title of a card of quotes that say otherwise than the structured chart, or say what it does not."""
 
 Op = Literal[
     "latest", "previous", "first", "highest", "lowest", "on", "closest", "list", "count", "count_by_year", "mean",

@@ -143,7 +143,7 @@ def main() -> int:
         return 0
     rows = [json.loads(line) for line in arguments.questions.read_text(encoding="utf-8").splitlines() if line.strip()]
     graded = asyncio.run(_graded(rows, arguments.charts))
-    for g in [g for g in graded if not (g.right and g.cited)][: arguments.wrong]:
+    for g in [g for g in graded if g.told or not (g.right and g.cited)][: arguments.wrong]:
         print(
             f"\n{g.row['id']} {g.row['question']}\n  wanted {g.row['expected']}\n  {g.answer.status}: {g.answer.text}"
         )

@@ -117,9 +117,9 @@ _AFTER: dict[Assertion, re.Pattern[str]] = {
         r"""
         (?:(?:was|were|is|are|has been|have been|had been|being) )?(?:also )?(?:ruled out|excluded|denied|refuted)
         (?:was|were|is|are|has been|have been) (?:negative|absent|unlikely) | negative | absent
-        unlikely | unremarkable
+        unlikely | unremarkable | :\s*(?:none|nil|no|negative|absent|denied|denies)
         (?:not|never|none|n't)(?: been)? {SEEN}
-        (?:has|have) resolved | (?:was|were|been) (?:stopped|discontinued)
+        (?:has|have) resolved | (?:was|were|been) (?:stopped|discontinued) | (?:(?:was|were|been) )?avoided
         """
     ),
     "uncertain": _any(

@@ -11,7 +11,7 @@ from fhir_tools.documents.sections import sections, sentences, trimmed
 from fhir_tools.documents.types import Document, Found
 from fhir_tools.types import Span
 
-__all__ = ["find", "found_at"]
+__all__ = ["find", "find_words", "found_at"]
 
 _QUOTE = 300
 
@@ -27,22 +27,53 @@ def find(documents: Sequence[Document], terms: Sequence[str]) -> tuple[Found, ..
     return tuple(found for document in documents for found in _mentions(document, pattern))
 
 
+_WORDS = re.compile(r"[^\W_]+")
+
+
+def find_words(documents: Sequence[Document], terms: Sequence[str], words: str) -> tuple[Found, ...]:
+    """Sentences with one of the terms; where there is none, sentences that hold every one of several words."""
+    found = find(documents, terms)
+    several = [w for w in _WORDS.findall(words.lower()) if len(w) > 2]
+    if found or len(several) < 2:
+        return found
+    longest = max(several, key=len)
+    return tuple(m for m in find(documents, (longest,)) if all(_holds(m, w) for w in several))
+
+
+def _holds(found: Found, word: str) -> bool:
+    pattern = _pattern((word,))
+    return bool(pattern and pattern.search(found.sentence))
+
+
 def _mentions(document: Document, pattern: re.Pattern[str]) -> Iterator[Found]:
     text = document.text
     hits = [m.span() for m in pattern.finditer(text) if m.end() > m.start()]
     if not hits:
         return
-    parts, lines, seen = sections(text), sentences(text), set()
+    parts, lines = sections(text), sentences(text)
+    seen: set[tuple[Span, str]] = set()
     at = 0
     for first, last in hits:
         while at < len(lines) - 1 and lines[at][1] <= first:
             at += 1
         start, end = min(lines[at][0], first), max(lines[at][1], last)
+        if at + 1 < len(lines) and _is_heading(text, start, end, parts):
+            end = lines[at + 1][1]
         under = next((title for title, a, b in reversed(parts) if a <= first < b), "")
         found = found_at(document, start, end, first, last, under)
-        if (found.span, found.assertion) not in seen:
+        if not any(_lies_in(found, *known) for known in seen):
             seen.add((found.span, found.assertion))
             yield found
+
+
+def _is_heading(text: str, start: int, end: int, parts: Sequence[tuple[str, int, int]]) -> bool:
+    """Whether a line is nothing but the heading of a section: alone it says nothing."""
+    line = text[start:end].strip(" \t#*:")
+    return any(a <= start < b and line == title.strip() for title, a, b in parts)
+
+
+def _lies_in(found: Found, span: Span, assertion: str) -> bool:
+    return found.assertion == assertion and span.start <= found.span.start and found.span.end <= span.end
 
 
 def found_at(document: Document, start: int, end: int, first: int, last: int, under: str) -> Found:
