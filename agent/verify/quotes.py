@@ -63,7 +63,8 @@ def quoted(reading: Reading, chart: Chart, named: tuple[str, ...]) -> tuple[tupl
 
 
 _QUOTATION = re.compile(
-    r"(?:(?P<kind>.+?), (?P<day>undated|\d{4}[\d-]*)(?P<other>, says otherwise)?|(?P<on>undated|\d{4}[\d-]*) (?P<of>.+?))"
+    r"(?:(?P<kind>.+?), (?P<day>undated|\d{4}[\d-]*)(?P<other>, says otherwise)?|"
+    r"(?P<on>undated|\d{4}[\d-]*) (?P<of>.+?))"
     r': "(?P<quote>.+)"(?: \((?P<told>[^()"]+)\))?\.?'
 )
 """A document quoted as rules quote it, or as its card does: its kind, its day, the words, and what is made of them."""

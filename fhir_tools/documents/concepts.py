@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def _concepts(text: str, names: dict[str, list[tuple[tuple[str, ...], tuple[Entr
 
 def _is_one(text: str, words: list[tuple[int, int, str]]) -> bool:
     """Whether nothing that parts two names stands between the words."""
-    gaps = (text[a[1] : b[0]] for a, b in zip(words, words[1:], strict=False))
+    gaps = (text[a[1] : b[0]] for a, b in itertools.pairwise(words))
     return all(len(gap) < 6 and not re.search(r"[.;:()\[\]]|\n\s*[\n•*-]", gap) for gap in gaps)
 
 

@@ -58,6 +58,8 @@ def _mentions(document: Document, pattern: re.Pattern[str]) -> Iterator[Found]:
             at += 1
         start, end = min(lines[at][0], first), max(lines[at][1], last)
         if at + 1 < len(lines) and _is_heading(text, start, end, parts):
+            if pattern.search(text, *lines[at + 1]):
+                continue  # the sentence below it is found by itself
             end = lines[at + 1][1]
         under = next((title for title, a, b in reversed(parts) if a <= first < b), "")
         found = found_at(document, start, end, first, last, under)
@@ -82,7 +84,8 @@ def found_at(document: Document, start: int, end: int, first: int, last: int, un
     shown = (min(first, start + judged.start), max(last, start + judged.end))
     a, b = _cut(document.text, (start, end), shown, (first, last))
     span = Span(start=a, end=b, quote=document.text[a:b])
-    return Found(document=document, span=span, assertion=judged.assertion, sentence=" ".join(sentence.split()))
+    whole = " ".join(sentence.split())
+    return Found(document=document, span=span, assertion=judged.assertion, sentence=whole, section=under)
 
 
 def _cut(text: str, whole: tuple[int, int], shown: tuple[int, int], term: tuple[int, int]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from fhir_tools.lexicon import Entry
 from fhir_tools.types import Components, Fact, Quantity
 from fhir_tools.units import UnitError
 
-__all__ = ["Lack", "agrees", "day_of", "lacking"]
+__all__ = ["Lack", "agrees", "day_of", "is_near", "lacking"]
 
 _KINDS: Mapping[Sort, tuple[str, ...]] = {
     "problem": ("condition",),
@@ -73,7 +73,7 @@ def _held(s: Statement, matcher: Matcher, results: Mapping[str, Sequence[Fact]])
     if s.sort != "measurement":
         return None if entries else Lack(statement=s, how="lacks")
     facts = [f for e in entries for f in results.get(e.key, ())]
-    same_day = [f for f in facts if _is_near(f, day_of(s))]
+    same_day = [f for f in facts if is_near(f, day_of(s))]
     if not same_day:
         return Lack(statement=s, how="lacks")
     if any(agrees(s.values, f) for f in same_day):
@@ -90,7 +90,8 @@ def _alike(s: Statement, matcher: Matcher) -> tuple[Entry, ...]:
     return tuple({(e.kind, e.id): e for e in (*s.entries, *more)}.values())
 
 
-def _is_near(fact: Fact, day: date | None) -> bool:
+def is_near(fact: Fact, day: date | None) -> bool:
+    """Whether a result is of the day, or of the one beside it; without a day it is."""
     own = fact.when.day if fact.when else None
     return day is None or (own is not None and abs(own - day) <= _NEAR)
 

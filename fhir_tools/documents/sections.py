@@ -26,7 +26,8 @@ _HEADING = re.compile(
     r"|[A-Z][A-Z0-9 /&()'-]{2,48}(?=[ \t]*:|[ \t]*$)|[A-Z][\w /&()'-]{2,58}(?=:[ \t]*$))(?:\*\*)?[ \t]*:?",
     re.MULTILINE,
 )
-"""Known headings with a colon or alone on their line, SOAP letters, titles in capitals, and lines that are nothing but a title and a colon."""
+"""Known headings with a colon or alone on their line, SOAP letters, titles in capitals, and lines that are
+nothing but a title and a colon."""
 
 
 @lru_cache(maxsize=_KEPT)

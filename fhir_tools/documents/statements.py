@@ -22,7 +22,7 @@ from fhir_tools.lexicon import Entry
 from fhir_tools.lexicon.entry import ICD10
 from fhir_tools.types import Quantity, Span
 
-__all__ = ["Sort", "Statement", "is_stopped", "statements"]
+__all__ = ["Sort", "Statement", "is_stopped", "is_told", "statements"]
 
 Sort = Literal["problem", "symptom", "medication", "adverse event", "measurement"]
 
@@ -58,6 +58,11 @@ _NOT_SAID = re.compile(
 _ALLERGIES = re.compile(r"allerg|intoleranc|adverse (?:drug )?reaction", re.IGNORECASE)
 
 
+def is_told(found: Found) -> bool:
+    """Whether a mention stands where a document tells what is, not what to do or to watch for."""
+    return not _NOT_SAID.search(found.section)
+
+
 def statements(document: Document) -> tuple[Statement, ...]:
     """Every statement of a document, in the order of its text."""
     text = document.text
@@ -78,13 +83,15 @@ def statements(document: Document) -> tuple[Statement, ...]:
 
 
 _STOPPED = re.compile(
-    r"\b(?:stop(?:ped|ping|s)?|d/?c['’]?e?d|discontinu(?:e[ds]?|ing|ation)|held|holding|withheld|no longer (?:tak\w+|on|us\w+)"
+    r"\b(?:stop(?:ped|ping|s)?|d/?c['’]?e?d|discontinu(?:e[ds]?|ing|ation)|held|holding"
+    r"|withheld|no longer (?:tak\w+|on|us\w+)"
     r"|c(?:a|o)me off|off of|weaned off|tapered off|ceased|quit|avoided)\b",
     re.IGNORECASE,
 )
 _NOT_STOPPED = re.compile(
-    r"\b(?:not|never|n['’]t|without) (?:be |been )?(?:stop\w*|discontinu\w*|held|hold)|\b(?:if|until|may|should|to|or|will be"
-    r"|would|can|could|plan(?:ned)? to|consider\w*|before) (?:be )?(?:stop\w*|discontinu\w*|held|hold)\b|\brestart|\bresum",
+    r"\b(?:not|never|n['’]t|without) (?:be |been )?(?:stop\w*|discontinu\w*|held|hold)|\b(?:if|until|may|should|to|or"
+    r"|will be|would|can|could|plan(?:ned)? to|consider\w*|before) (?:be )?(?:stop\w*|discontinu\w*|held|hold)\b"
+    r"|\brestart|\bresum",
     re.IGNORECASE,
 )
 _PARTED = re.compile(r";|\.\s|\n|\b(?:but|and|while|whereas|instead)\b", re.IGNORECASE)
@@ -100,21 +107,21 @@ def is_stopped(sentence: str, start: int, end: int) -> bool:
 
 _INDUCED = re.compile(r"[-\s](?:induced|related|associated|mediated)\s+$", re.IGNORECASE)
 _BY_DRUG = re.compile(
-    r"^[\s,]*(?:was |is |thought |felt |likely |probably |most |to be )*(?:due to|secondary to|caused by|from|with|after|on|"
-    r"following|in response to|2/2|attributed to|induced by)\s+(?:the |her |his |recent |taking |starting |use of )*$",
+    r"^[\s,]*(?:was |is |thought |felt |likely |probably |most |to be )*(?:due to|secondary to|caused by|from|with|after|"
+    r"on|following|in response to|2/2|attributed to|induced by)\s+(?:the |her |his |recent |taking |starting |use of )*$",
     re.IGNORECASE,
 )
 _CAUSED = re.compile(r"^\s*(?:caused|causes|causing|gave (?:him|her)|led to|resulted in|:|\(|reaction:?)\s*$", re.I)
 _ALLERGIC = re.compile(
-    r"(?:allerg(?:ic|y|ies)\s*(?:reactions?\s*)?(?:to|:)|intoleran(?:t|ce)\s*(?:to|of|:)|anaphyla\w+ (?:to|after|with|from)|"
-    r"reaction to|hypersensitivity to)\s*(?:\w+[\s,]+(?:and\s+)?){0,3}$",
+    r"(?:allerg(?:ic|y|ies)\s*(?:reactions?\s*)?(?:to|:)|intoleran(?:t|ce)\s*(?:to|of|:)|anaphyla\w+ (?:to|after|with|from)"
+    r"|reaction to|hypersensitivity to)\s*(?:\w+[\s,]+(?:and\s+)?){0,3}$",
     re.IGNORECASE,
 )
 _ALLERGY_AFTER = re.compile(r"^[\s,]*(?:drug )?(?:allergy|intolerance|hypersensitivity)\b", re.IGNORECASE)
 _VALUE = re.compile(
-    r"(?:\s*(?:levels?|results?|values?|count|today|now|on arrival|was|is|of|at|:|=|,)\s*){0,3}\s*(?P<sign>[<>]=?|~)?\s*"
-    r"(?P<n>\d{1,6}(?:[.,]\d+)?)(?:\s*/\s*(?P<n2>\d{1,3}))?\s*(?P<unit>(?:%|°\s?[CF]|[a-zµμ]{1,6}(?:\[[A-Za-z]+\])?(?:/[\w.²]+)*"
-    r"|/[a-z]+|10\*\d/uL|[xX]?10\^?\d/u?L))?(?![\w/])",
+    r"(?:\s*(?:levels?|results?|values?|count|today|now|on arrival|was|is|of|at|:|=|,)\s*){0,3}\s*"
+    r"(?P<sign>[<>]=?|~)?\s*(?P<n>\d{1,6}(?:[.,]\d+)?)(?:\s*/\s*(?P<n2>\d{1,3}))?\s*(?P<unit>(?:%|°\s?[CF]|[a-zµμ]{1,6}(?:\[[A-Za-z]+\])?"
+    r"(?:/[\w.²]+)*|/[a-z]+|10\*\d/uL|[xX]?10\^?\d/u?L))?(?![\w/])",
     re.IGNORECASE,
 )
 

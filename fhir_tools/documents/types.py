@@ -39,9 +39,13 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A mention of a term. `span` is at most 300 characters of its sentence; `sentence` is all of it on one line."""
+    """A mention of a term. `span` is at most 300 characters of its sentence; `sentence` is all of it on one line.
+
+    `section` is the heading that it stands under, empty without one.
+    """
 
     document: Document
     span: Span
     assertion: Assertion
     sentence: str
+    section: str = ""
