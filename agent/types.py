@@ -161,7 +161,8 @@ class Absence:
     """A subject that the chart does not hold (in the window asked for), and how that is known.
 
     `searched` are ids of search marks. `opaque` counts entries of these kinds that neither a code nor an
-    understood label explains: the subject could hide in them. `near` are labels the chart does have.
+    understood label explains: the subject could hide in them. `near` are labels the chart does have. `notes` is what
+    is told of the notes, where they were read as well.
     """
 
     label: str
@@ -171,6 +172,7 @@ class Absence:
     opaque: int = 0
     near: tuple[str, ...] = ()
     complete: bool = True
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

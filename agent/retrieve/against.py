@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agent.retrieve.gather import Gather
-from agent.retrieve.notes import line, notes_of, terms_of
+from agent.retrieve.notes import KINDS, line, notes_of, terms_of
 from agent.types import AGAINST, Ask, Op, Target
 from fhir_tools import compute, medications
 from fhir_tools.documents import Document, Found, find
@@ -34,11 +35,13 @@ async def against(gather: Gather, ask: Ask, target: Target, cards: Sequence[Card
     compare = _COMPARE.get(target.kinds[0] if target.kinds else "")
     if compare is None or ask.op not in _OPS or ask.anchor or ask.window or ask.relative or ask.purpose:
         return ()
-    if gather.chart.waiting.intersection(("document", "report")) or not gather.chart.catalogue.of("document"):
+    catalogue = gather.chart.catalogue
+    if gather.chart.waiting.intersection(KINDS) or catalogue.unread(*KINDS) or not catalogue.of("document"):
         return ()
     facts = compute.in_order(tuple(f for c in cards if c.role == "subject" for f in c.facts))
     documents = await notes_of(gather)
     found = compare(gather, target, facts, documents)[-_MOST:]
+    _tell(gather, documents, found)
     if not found:
         return ()
     marks = [gather.marks.quote(f.document, f.span) for f in found]
@@ -52,6 +55,13 @@ async def against(gather: Gather, ask: Ask, target: Target, cards: Sequence[Card
             names=(target.words, target.label),
         ),
     )
+
+
+def _tell(gather: Gather, documents: Sequence[Document], found: Sequence[Found]) -> None:
+    """What an absence says of the notes. Some of them not read leaves the record's own answer as it is."""
+    if gather.absent and not any(d.unread for d in documents if d.fact.kind == "document"):
+        told = "notes say otherwise" if found else "notes were read and do not state it"
+        gather.absent[-1] = replace(gather.absent[-1], notes=told)
 
 
 def _told(gather: Gather, target: Target, documents: Sequence[Document]) -> list[Found]:

@@ -35,7 +35,11 @@ async def quoted(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
     Where nothing is asked about, the conclusion of the newest document that is meant.
     """
     meant = {k for t in ask.targets if t.kinds[:1] == ("document",) for k in t.keys}
+    gather.rest_on(*KINDS)
     documents = [d for d in await notes_of(gather, window) if not meant or d.fact.concept.key in meant]
+    for document in documents:
+        if document.missed:
+            gather.unread(Query(type="Binary"), document.missed)
     if meant and _NEWEST.search(ask.question):
         documents = documents[-1:]
     subjects = [t for t in ask.targets if t.kinds[:1] != ("document",)]
@@ -145,7 +149,6 @@ def terms_of(gather: Gather, target: Target) -> tuple[str, ...]:
 
 async def notes_of(gather: Gather, window: Window | None = None) -> list[Document]:
     """The notes and reports of a window, the oldest first; one text is read once, however many records hold it."""
-    gather.rest_on(*KINDS)
     entries = gather.chart.catalogue.of(*KINDS)
     types = [t for k in KINDS for t in KIND_TYPES[k] if any(t in e.types for e in entries)]
     results = await asyncio.gather(*(gather.search(gather.query(t)) for t in types))
@@ -156,9 +159,6 @@ async def notes_of(gather: Gather, window: Window | None = None) -> list[Documen
         for fact in within(usable(f for f in facts_of(resource)[:1] if not gather.later(f)), window)
     ]
     documents = await asyncio.gather(*(gather.chart.document(r, f) for r, f in wanted))
-    for document in documents:
-        if document.missed:
-            gather.unread(Query(type="Binary"), document.missed)
     ordered = sorted(documents, key=lambda d: (compute.when_key(d.fact), d.fact.kind == "document"))
     known = {" ".join(d.text.split()) or str(d.fact.reference): d for d in ordered}
     return [d for d in ordered if known[" ".join(d.text.split()) or str(d.fact.reference)] is d]

@@ -107,13 +107,14 @@ def is_stopped(sentence: str, start: int, end: int) -> bool:
 
 _INDUCED = re.compile(r"[-\s](?:induced|related|associated|mediated)\s+$", re.IGNORECASE)
 _BY_DRUG = re.compile(
-    r"^[\s,]*(?:was |is |thought |felt |likely |probably |most |to be )*(?:due to|secondary to|caused by|from|with|after|"
-    r"on|following|in response to|2/2|attributed to|induced by)\s+(?:the |her |his |recent |taking |starting |use of )*$",
+    r"^[\s,]*(?:was |is |thought |felt |likely |probably |most |to be )*(?:due to|secondary to|caused by|from|with|"
+    r"after|on|following|in response to|2/2|attributed to|induced by)\s+"
+    r"(?:the |her |his |recent |taking |starting |use of )*$",
     re.IGNORECASE,
 )
 _CAUSED = re.compile(r"^\s*(?:caused|causes|causing|gave (?:him|her)|led to|resulted in|:|\(|reaction:?)\s*$", re.I)
 _ALLERGIC = re.compile(
-    r"(?:allerg(?:ic|y|ies)\s*(?:reactions?\s*)?(?:to|:)|intoleran(?:t|ce)\s*(?:to|of|:)|anaphyla\w+ (?:to|after|with|from)"
+    r"(?:allerg(?:ic|y|ies)\s*(?:reactions?\s*)?(?:to|:)|intoleran(?:t|ce)\s*(?:to|of|:)|anaphyla\w+ (?:to|after|with)"
     r"|reaction to|hypersensitivity to)\s*(?:\w+[\s,]+(?:and\s+)?){0,3}$",
     re.IGNORECASE,
 )
