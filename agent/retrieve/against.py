@@ -51,8 +51,7 @@ async def against(gather: Gather, ask: Ask, target: Target, cards: Sequence[Card
             kind="document",
             lines=tuple(line(m.id, f) for m, f in zip(marks, found, strict=True)),
             marks=tuple(marks),
-            facts=tuple(m.fact for m in marks if m.fact),
-            names=(target.words, target.label),
+            facts=tuple(m.fact for m in marks if m.fact),  # under no name of the target: a note is no record of it
         ),
     )
 

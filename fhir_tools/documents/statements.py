@@ -91,7 +91,7 @@ _STOPPED = re.compile(
 _NOT_STOPPED = re.compile(
     r"\b(?:not|never|n['’]t|without) (?:be |been )?(?:stop\w*|discontinu\w*|held|hold)|\b(?:if|until|may|should|to|or"
     r"|will be|would|can|could|plan(?:ned)? to|consider\w*|before) (?:be )?(?:stop\w*|discontinu\w*|held|hold)\b"
-    r"|\brestart|\bresum",
+    r"|\brestart|\bresum|\b(?:stop|hold|discontinue)\b[^.;]*\b(?:if|when|until)\b",
     re.IGNORECASE,
 )
 _PARTED = re.compile(r";|\.\s|\n|\b(?:but|and|while|whereas|instead)\b", re.IGNORECASE)

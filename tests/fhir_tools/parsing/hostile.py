@@ -32,7 +32,10 @@ def _xml() -> Iterator[tuple[str, bytes]]:
     yield "cda billion laughs", _entities("cda", _CDA)
     yield "cda external entity", b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>' + _CDA % (section % b"&e;")
     yield "cda remote dtd", b'<!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd">' + _CDA % (section % b"x")
-    yield "cda quadratic entity", b'<!DOCTYPE x [<!ENTITY a "' + b"a" * 100_000 + b'">]>' + _CDA % (section % (b"&a;" * 5000))
+    yield (
+        "cda quadratic entity",
+        b'<!DOCTYPE x [<!ENTITY a "' + b"a" * 100_000 + b'">]>' + _CDA % (section % (b"&a;" * 5000)),
+    )
     yield "cda deep", _CDA % (b"<component><section>" * 50_000)
     yield "cda deep closed", _CDA % (section % (b"<content>" * 200_000 + b"</content>" * 200_000))
     yield "cda deep sections", _CDA % (b"<component><section><text>a</text>" * 200 + b"</section></component>" * 200)
@@ -193,7 +196,10 @@ def _images() -> Iterator[tuple[str, bytes]]:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     size = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
-    yield "png giant", head + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"\x00" * 100_000_000, 9)) + chunk(b"IEND", b"")
+    yield (
+        "png giant",
+        head + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"\x00" * 100_000_000, 9)) + chunk(b"IEND", b""),
+    )
     yield "png text bomb", head + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)) + chunk(
         b"zTXt", b"k\x00\x00" + zlib.compress(b"a" * 300_000_000, 9)) + chunk(b"IEND", b"")  # fmt: skip
     yield "png chunk lies", head + b"\xff\xff\xff\x7fIHDR"
@@ -207,7 +213,10 @@ def _images() -> Iterator[tuple[str, bytes]]:
     yield "gif endless frames", _gif()
     yield "jpeg cut off", _jpeg()[:400]
     yield "jpeg noise", b"\xff\xd8\xff\xe0" + bytes((i * 31) % 256 for i in range(100_000))
-    yield "bmp giant", b"BM" + struct.pack("<IHHIIiiHHII", 1 << 30, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0) + b"\x00" * 9
+    yield (
+        "bmp giant",
+        b"BM" + struct.pack("<IHHIIiiHHII", 1 << 30, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0) + b"\x00" * 9,
+    )
     yield "webp cut off", b"RIFF\xff\xff\xff\x7fWEBPVP8 " + b"\x00" * 20
 
 
