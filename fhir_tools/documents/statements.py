@@ -148,32 +148,32 @@ class _Sentence:
         """Adverse events first: what takes part in one is not told as a problem or a drug that is taken as well."""
         taken: set[int] = set()
         for number, name in enumerate(self._named):
-            event = self._adverse(number, name)
+            event, agent = self._adverse(number, name)
             if event:
-                taken.add(number)
+                taken |= {number, agent}
                 yield event
         for number, name in enumerate(self._named):
             if number not in taken and (made := self._plain(name)):
                 yield made
 
-    def _adverse(self, number: int, name: Named) -> Statement | None:
+    def _adverse(self, number: int, name: Named) -> tuple[Statement | None, int]:
+        """The adverse event that a name is, and the number of the name that is its agent."""
         agents = tuple(e for e in _of(name, "drug", "drug_class", "allergen") if not e.id.startswith("no known"))
         conditions = _of(name, "condition")
         before, after = self._text[: name.start - self._start], self._text[name.end - self._start :]
         if agents and (_ALLERGIES.search(self._under) or _ALLERGIC.search(before) or _ALLERGY_AFTER.match(after)):
-            return self._made("adverse event", name, agents, cause=agents[0].label)
-        if not conditions:
-            return None
-        for other in self._named[max(0, number - 1) : number + 2]:
+            return self._made("adverse event", name, agents, cause=agents[0].label), number
+        for at in (number - 1, number + 1) if conditions else ():
+            other = self._named[at] if 0 <= at < len(self._named) else name
             cause = _of(other, "drug", "drug_class")
-            if not cause or other is name:
+            if not cause:
                 continue
             first, last = sorted((other, name), key=lambda n: n.start)
             between = self._document.text[first.end : last.start]
             pattern = (_INDUCED, _CAUSED) if other is first else (_BY_DRUG,)
             if any(p.search(between) for p in pattern) or (other is first and _INDUCED.search(between + " ")):
-                return self._made("adverse event", name, conditions, cause=cause[0].label)
-        return None
+                return self._made("adverse event", name, conditions, cause=cause[0].label), at
+        return None, number
 
     def _plain(self, name: Named) -> Statement | None:
         labs, drugs = _of(name, "lab"), _of(name, "drug")
@@ -194,11 +194,12 @@ class _Sentence:
         found = _VALUE.match(self._document.text, name.end, self._end)
         if found is None or found["sign"] in ("<=", ">=") or _LIMIT.search(self._text, 0, name.start - self._start):
             return ()
-        code = units.canonical(found["unit"], None) if found["unit"] else None
+        unit = (found["unit"] or "").rstrip(".") or None
+        code = units.canonical(unit, None) if unit else None
         sign = found["sign"] if found["sign"] in ("<", "<=", ">", ">=") else None
         paired = any(e.id in _PAIRED for e in name.entries)
         numbers = [float(n.replace(",", ".")) for n in (found["n"], found["n2"] if paired else None) if n]
-        return tuple(Quantity(value=n, unit=found["unit"], code=code, comparator=sign) for n in numbers)
+        return tuple(Quantity(value=n, unit=unit, code=code, comparator=sign) for n in numbers)
 
     def _made(
         self,

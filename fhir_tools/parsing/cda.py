@@ -93,7 +93,7 @@ def _narrative(block: Any) -> Iterator[str]:
     for child in block:
         yield from _narrative(child)
         yield re.sub(r"\s+", " ", child.tail or "")
-    yield "\n" if name in _BLOCKS else ""
+    yield "\n" if name in _BLOCKS and name != "tr" else ""
 
 
 def _local(element: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import resource
 import shutil
 import subprocess
@@ -40,7 +41,10 @@ class Tesseract:
 
     async def __call__(self, png: bytes) -> str:
         """Raises Unreadable: it failed, took more than a minute, or is not sure of what it read."""
-        return await asyncio.to_thread(self._read, png)
+        try:
+            return await asyncio.to_thread(self._read, png)
+        except Unreadable:
+            return await asyncio.to_thread(self._read, await asyncio.to_thread(_without_specks, png))
 
     def _read(self, png: bytes) -> str:
         command = [self._program, "stdin", "stdout", "-l", self._language, "--dpi", "200", "tsv"]
@@ -62,6 +66,16 @@ class Tesseract:
         if process.returncode:
             raise Unreadable("OCR failed")
         return _text(out.decode("utf-8", errors="replace"))
+
+
+def _without_specks(png: bytes) -> bytes:
+    """The picture without single dots, as scanners and faxes make them; print of ten points keeps its strokes."""
+    from PIL import Image, ImageFilter
+
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(png), formats=("PNG",)) as page:
+        page.filter(ImageFilter.MedianFilter(3)).save(out, "PNG")
+    return out.getvalue()
 
 
 def _bound(pid: int) -> None:

@@ -22,6 +22,7 @@ def read_image(body: bytes, limits: Limits) -> Parsed:
     Image.MAX_IMAGE_PIXELS = limits.pixels * 8
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd about a file that can be read all the same
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(body), formats=_FORMATS) as image:
                 return _pages(image, limits)

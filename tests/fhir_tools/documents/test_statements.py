@@ -153,13 +153,13 @@ def test_what_the_chart_has_is_not_lacking() -> None:
             fact("medication", "warfarin 5 MG"),
         )
         == []
-    )  # noqa: E501
+    )
 
 
 def test_an_affirmed_mention_is_told_before_a_negated_one_of_the_same() -> None:
     assert [
         x.statement.assertion for x in lacking(stated("No pneumonia. Now pneumonia."), Matcher(from_rows([])), {})
-    ] == ["affirmed"]  # noqa: E501
+    ] == ["affirmed"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,10 @@ from PIL import Image
 __all__ = ["hostile"]
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-_CDA = b'<ClinicalDocument xmlns="urn:hl7-org:v3"><component><structuredBody>%s</structuredBody></component></ClinicalDocument>'
+_CDA = (
+    b'<ClinicalDocument xmlns="urn:hl7-org:v3"><component><structuredBody>%s'
+    b"</structuredBody></component></ClinicalDocument>"
+)
 
 
 def hostile() -> dict[str, bytes]:
@@ -154,8 +157,11 @@ def _pdfs() -> Iterator[tuple[str, bytes]]:
     yield "pdf double bomb", _page(_stream(twice, b"/Filter[/FlateDecode/FlateDecode]"))
     yield "pdf page tree loop", _pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[2 0 R]/Count 999999>>")
     yield "pdf count lies", _pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 2000000000>>")
-    yield "pdf a million pages", _pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 300000/Kids[" + b"3 0 R " * 300_000
-                                      + b"]>>", b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>")  # fmt: skip
+    kids = b"<</Type/Pages/Count 300000/Kids[" + b"3 0 R " * 300_000 + b"]>>"
+    yield (
+        "pdf very many pages",
+        _pdf(b"<</Type/Catalog/Pages 2 0 R>>", kids, b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"),
+    )
     form = b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 5 0 R>>>>"
     yield "pdf form draws itself", _page(_stream(b"/X Do"), _stream(b"/X Do /X Do", form))
     yield "pdf endless operators", _page(_stream(zlib.compress(b"q " * 30_000_000, 9), deflate))
