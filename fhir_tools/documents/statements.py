@@ -218,7 +218,7 @@ class _Sentence:
             span=found.span,
             entries=entries,
             name=self._document.text[name.start : name.end],
-            assertion=found.assertion,
+            assertion="historical" if stopped and found.assertion == "negated" else found.assertion,
             section=self._under,
             cause=cause,
             values=values,
