@@ -15,7 +15,7 @@ from agent.verify.compare import compare
 from agent.verify.computed import Computations
 from agent.verify.facts import Fault, narrow, universe
 from agent.verify.pools import Ids, Pools, numeric
-from agent.verify.quotes import quotation, quoted, spoken
+from agent.verify.quotes import quoted, spoken
 from agent.verify.reading import Reading, read
 from agent.verify.statements import Statement
 from agent.verify.values import in_unit
@@ -72,12 +72,6 @@ class Judge:
 
     def judge(self, claim: Claim) -> Verdict:
         """Read, check and attribute one claim."""
-        whole = " ".join(claim.text.split())
-        cited = quotation(whole, self.ask, self.chart)
-        if isinstance(cited, Fault):
-            return Verdict(claim=claim, fault=cited)
-        if cited:
-            return Verdict(claim=replace(claim, text=whole, marks=(cited,)), support="document")
         text = " ".join(_REMOVED_CHARS.sub("", claim.text).split())
         claim = replace(claim, text=text)
         beside = self._beside(text)
