@@ -13,6 +13,7 @@ from dataclasses import replace
 from agent.retrieve.gather import Gather
 from agent.retrieve.notes import KINDS, line, notes_of, terms_of
 from agent.types import AGAINST, Ask, Op, Target
+from agent.untrusted import gives_orders
 from fhir_tools import compute, medications
 from fhir_tools.documents import Document, Found, find
 from fhir_tools.documents.lacking import agrees, day_of, is_near
@@ -40,7 +41,9 @@ async def against(gather: Gather, ask: Ask, target: Target, cards: Sequence[Card
         return ()
     facts = compute.in_order(tuple(f for c in cards if c.role == "subject" for f in c.facts))
     documents = await notes_of(gather)
-    found = compare(gather, target, facts, documents)[-_MOST:]
+    # what a document that gives orders to programs says is not held against the record
+    compared = compare(gather, target, facts, documents)
+    found = [f for f in compared if not gives_orders((f.document.text,))][-_MOST:]
     _tell(gather, documents, found)
     if not found:
         return ()
@@ -127,8 +130,9 @@ def _as_found(s: Statement) -> Found:
 
 def _differs(told: Statement, latest: Fact, facts: Sequence[Fact]) -> bool:
     day = latest.when.day if latest.when else None
-    if day is None or day_of(told) != day:
-        return False
+    written = told.document.fact.when.day if told.document.fact.when else None
+    if day is None or written is None or day_of(told) != day or written < day:
+        return False  # a note tells nothing of a day after it was written
     return not any(agrees(told.values, f) for f in facts if is_near(f, day))
 
 
