@@ -9,9 +9,10 @@ from typing import Any
 
 from fhir_tools.catalogue import Catalogue
 from fhir_tools.codes import Matcher
+from fhir_tools.documents import Document, read_document
 from fhir_tools.focus import Focus
 from fhir_tools.source import Source
-from fhir_tools.types import Kind, Query, Reference, Search, SearchResult
+from fhir_tools.types import Fact, Kind, Query, Reference, Search, SearchResult
 
 __all__ = ["RESULTS", "Chart"]
 
@@ -21,7 +22,8 @@ RESULTS: frozenset[Kind] = frozenset(("measurement", "social"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """One patient's chart as of a day. `found` keeps the searches of this sitting, so that none is sent twice.
+    """One patient's chart as of a day. `found` keeps the searches of this sitting, so that none is sent twice,
+    and `documents` the notes and reports that were read.
 
     `warnings` are told with every answer (a merged record); `unread` are parts of the chart that a fault keeps away.
     `waiting` are the kinds that were not asked for yet (`agent.open.grown`): no question is answered about them.
@@ -45,6 +47,7 @@ class Chart:
     locate: Callable[[Reference], str] = str
     inside: Callable[[str], Reference] = Reference.parse
     found: dict[str, SearchResult] = field(default_factory=dict)
+    documents: dict[Reference, Document] = field(default_factory=dict)
 
     async def search(self, query: Query) -> SearchResult:
         """The search's result, from this sitting's memory when it was complete before."""
@@ -54,4 +57,13 @@ class Chart:
             known = await self.source.search(query)
             if known.complete:
                 self.found[key] = known
+        return known
+
+    async def document(self, resource: Mapping[str, Any], fact: Fact) -> Document:
+        """The text of a note or report, read once a sitting; one that could not be fetched is asked for again."""
+        known = self.documents.get(fact.reference)
+        if known is None or known.fact != fact:
+            known = await read_document(resource, fact, self.source)
+            if not known.missed:
+                self.documents[fact.reference] = known
         return known

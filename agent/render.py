@@ -18,6 +18,7 @@ from agent.types import (
     Evidence,
     Reading,
     SearchedOut,
+    SpanOut,
     Status,
     Usage,
     ValueOut,
@@ -199,6 +200,7 @@ def _citation(mark: Mark) -> Citation:
             version=mark.fact.version,
             path=mark.fact.path,
             excerpt=mark.shown,
+            span=SpanOut(start=span.start, end=span.end, quote=span.quote) if (span := mark.span) else None,
         )
     if mark.computation:
         return Citation(

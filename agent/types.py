@@ -15,6 +15,8 @@ from fhir_tools.imaging.types import Image
 from fhir_tools.types import Card, Kind, Mark, Search
 
 __all__ = [
+    "AGAINST",
+    "IN_NOTES",
     "Absence",
     "Anchor",
     "Answer",
@@ -30,6 +32,7 @@ __all__ = [
     "Reading",
     "Removed",
     "SearchedOut",
+    "SpanOut",
     "Status",
     "Support",
     "Target",
@@ -39,6 +42,11 @@ __all__ = [
     "Verified",
     "View",
 ]
+
+IN_NOTES = "In the notes"
+"""The title of a card of quotes that a question about notes asks for."""
+AGAINST = "In the notes, against the record"
+"""The title of a card of quotes that say otherwise than the structured chart, or say what it does not."""
 
 Op = Literal[
     "latest", "previous", "first", "highest", "lowest", "on", "closest", "list", "count", "count_by_year", "mean",
@@ -175,7 +183,8 @@ class Absence:
     """A subject that the chart does not hold (in the window asked for), and how that is known.
 
     `searched` are ids of search marks. `opaque` counts entries of these kinds that neither a code nor an
-    understood label explains: the subject could hide in them. `near` are labels the chart does have.
+    understood label explains: the subject could hide in them. `near` are labels the chart does have. `notes` is what
+    is told of the notes, where they were read as well.
     """
 
     label: str
@@ -185,6 +194,7 @@ class Absence:
     opaque: int = 0
     near: tuple[str, ...] = ()
     complete: bool = True
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,8 +291,16 @@ class ClaimOut(_Out):
     support: Support
 
 
+class SpanOut(_Out):
+    """A stretch of a document's text: `start` and `end` count its Unicode characters, `quote` is what stands there."""
+
+    start: int
+    end: int
+    quote: str
+
+
 class Citation(_Out):
-    """Where a mark points; `inputs` are the resources of a computation."""
+    """Where a mark points; `inputs` are the resources of a computation, `span` is where a document is quoted."""
 
     mark: str
     reference: str
@@ -290,6 +308,7 @@ class Citation(_Out):
     path: str
     excerpt: str
     inputs: list[str] = Field(default_factory=list)
+    span: SpanOut | None = None
 
 
 class SearchedOut(_Out):

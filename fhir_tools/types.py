@@ -10,7 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from fhir_tools.documents.types import Document
 
 __all__ = [
     "KINDS",
@@ -277,7 +280,8 @@ class Mark:
     """What a citation mark of a card stands for. Exactly one of `fact`, `computation`, `search` is set.
 
     `id` is unique within one answer: `1`, `c1` (computation), `s1` (search). `shown` is the card's own
-    words for it, the excerpt of a citation. `span` is set for a quote from the document that `fact` is.
+    words for it, the excerpt of a citation. `span` is set for a quote from the document that `fact` is, and
+    `document` is that document as it was read: the quote is held against it.
     """
 
     id: str
@@ -287,6 +291,7 @@ class Mark:
     computation: Computation | None = None
     search: Search | None = None
     span: Span | None = None
+    document: Document | None = field(default=None, repr=False, compare=False)
 
     @property
     def facts(self) -> tuple[Fact, ...]:

@@ -37,7 +37,10 @@ FENCES = {
     "pydicom": ("fhir_tools.imaging",),
     "usearch": ("agent.vision",),
     "openslide": ("fhir_tools.imaging",),
-    "PIL": ("fhir_tools.imaging", "agent.models", "agent.vision"),
+    "PIL": ("fhir_tools.imaging", "fhir_tools.parsing", "agent.models", "agent.vision"),
+    "pypdfium2": ("fhir_tools.parsing",),
+    "striprtf": ("fhir_tools.parsing",),
+    "lxml": ("fhir_tools.parsing",),
     "duckdb": ("fhir_tools.cohort",),
     "ibis": ("fhir_tools.cohort",),
     "pyspark": ("fhir_tools.cohort",),
@@ -57,6 +60,8 @@ LAZY = (
     "pydicom",
     "PIL",
     "numpy",
+    "pypdfium2",
+    "lxml",
     "duckdb",
 )
 """Slow or optional packages: `import agent.cli` must not pull them in."""

@@ -167,6 +167,23 @@ def report(
 
 
 @app.command()
+def extract(
+    patient: Patient = None,
+    as_of: AsOf = None,
+    fhir: Fhir = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to a file.", dir_okay=False)] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also what is negated, uncertain or of the family, marked as that.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List what notes state and the structured chart lacks, each with the document and the place of its quote."""
+    from agent.cli import extracting
+
+    raise typer.Exit(extracting.extract(patient, day(as_of), fhir or (), out, every=every, as_json=json))
+
+
+@app.command()
 def show(
     reference: Annotated[str, typer.Argument(help="Type/id, as an answer cites it.", show_default=False)],
     patient: Patient = None,

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import replace
 
 from agent.chart import Chart
+from agent.retrieve.against import against
 from agent.retrieve.events import anchored, facts_of_target
 from agent.retrieve.gather import Gather
 from agent.retrieve.lists import listed
@@ -44,7 +45,8 @@ async def retrieve(chart: Chart, ask: Ask) -> Evidence:
         return gather.evidence((*await quoted(gather, ask, window), *cards))
     if ask.targets:
         for target in ask.targets:
-            cards = (*cards, *await subject(gather, ask, target, window))
+            own = await subject(gather, ask, target, window)
+            cards = (*cards, *own, *await against(gather, ask, target, own))
     elif ask.kinds:
         cards = (*cards, *await listed(gather, ask, window))
     return gather.evidence(tuple(sorted(cards, key=lambda c: _ORDER[c.role])))

@@ -185,7 +185,7 @@ def _impressions(reports: Sequence[Document]) -> Iterable[tuple[Document, Span, 
 def _quoted(gather: Gather, quotes: Sequence[tuple[Document, Span, str]]) -> Card:
     marks, lines = [], []
     for document, span, assertion in quotes:
-        mark = gather.marks.quote(document.fact, span)
+        mark = gather.marks.quote(document, span)
         marks.append(mark)
         told = "" if assertion == "affirmed" else f" ({assertion})"
         lines.append(f'[{mark.id}] "{span.quote}"{told}')

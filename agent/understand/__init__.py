@@ -17,6 +17,7 @@ from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
 from agent.understand.looking import Looking, looking
+from agent.understand.noted import asks_of_notes, sought
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
@@ -80,6 +81,8 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     """The question as a record, and the skeleton without the anchor's phrase, which the cues were read from."""
     found = find_anchor(reading)
     s = without(reading.skeleton, found)
+    if asks_of_notes(reading.text):
+        return _of_notes(question, reading, found, chart, s), s
     op = _op(s)
     relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
     cued = _cued(s, relatives)
@@ -108,6 +111,22 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         threshold=_threshold(s),
     )
     return settle(ask, s), s
+
+
+def _of_notes(question: str, reading: Reading, found: Found | None, chart: Chart, s: str) -> Ask:
+    """A question about what notes say: what to look for, in which of them, and when they were written."""
+    window, event = windows(reading, found)
+    targets, unknown = sought(reading, chart.matcher)
+    return Ask(
+        question=question,
+        op="find",
+        kinds=("document", "report"),
+        targets=targets,
+        window=window,
+        anchor=_anchor(reading, found, event, chart, on_arrival=False),
+        expects="text",
+        unknown=tuple(filter(None, (unknown, tells_end(reading, found)))),
+    )
 
 
 def _cued(s: str, relatives: Sequence[str]) -> tuple[Kind, ...]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.types import Ask, Draft, Evidence, Removed, Verified
+from agent.types import Ask, Claim, Draft, Evidence, Removed, Verified
 from agent.verify.attribute import Judge
 from agent.verify.chart import Chart
+from agent.verify.facts import Fault
 from agent.verify.partial import partly
+from agent.verify.quotes import quotation
+from agent.verify.verdict import Verdict
 
 __all__ = ["verify"]
 
@@ -20,7 +23,7 @@ def verify(ask: Ask, draft: Draft, evidence: Evidence) -> Verified:
     that failed, from 1, and says nothing that the claims did not say. Pure; raises nothing for odd claims.
     """
     judge = Judge(ask, Chart(ask, evidence))
-    verdicts = [judge.judge(claim) for claim in draft.claims]
+    verdicts = [_quoted(claim, judge) or judge.judge(claim) for claim in draft.claims]
     if not evidence.complete:
         verdicts = [partly(verdict, judge.chart) for verdict in verdicts]
     kept = [v for v in verdicts if v.fault is None]
@@ -34,3 +37,14 @@ def verify(ask: Ask, draft: Draft, evidence: Evidence) -> Verified:
             f"Claim {n}: {v.fault.kind}: {v.fault.reason}." for n, v in enumerate(verdicts, 1) if v.fault
         ),
     )
+
+
+def _quoted(claim: Claim, judge: Judge) -> Verdict | None:
+    """The verdict on a claim that is a document's quote with its kind and day; None for any other claim."""
+    text = " ".join(claim.text.split())
+    cited = quotation(text, judge.ask, judge.chart)
+    if cited is None:
+        return None
+    if isinstance(cited, Fault):
+        return Verdict(claim=claim, fault=cited)
+    return Verdict(claim=replace(claim, text=text, marks=(cited,)), support="document")

@@ -15,7 +15,7 @@ from agent.verify.compare import compare
 from agent.verify.computed import Computations
 from agent.verify.facts import Fault, narrow, universe
 from agent.verify.pools import Ids, Pools, numeric
-from agent.verify.quotes import quoted, spoken, untagged
+from agent.verify.quotes import quoted, spoken
 from agent.verify.reading import Reading, read
 from agent.verify.statements import Statement
 from agent.verify.valued import value_of
@@ -56,9 +56,8 @@ class Judge:
         beside = self._beside(text)
         if beside:
             return Verdict(claim=replace(claim, marks=(beside,), value=None))
-        bare, fault = untagged(text, self.ask)
-        reading = _without_bare(read(bare, self.chart))
-        fault = fault or self._before(reading)
+        reading = _without_bare(read(text, self.chart))
+        fault = self._before(reading)
         if fault:
             return Verdict(claim=claim, fault=fault)
         quote_marks, fault = quoted(reading, self.chart, claim.marks)

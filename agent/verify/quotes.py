@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from agent.types import Ask
+from agent.types import AGAINST, Ask
 from agent.verify.chart import Chart, tokens
 from agent.verify.facts import Fault
 from agent.verify.reading import Reading
 from agent.verify.told import normal
 from agent.verify.words import NEGATION, RELATIVE, UNCERTAIN
 from agent.vision.terms import term_of
+from fhir_tools import wording
 from fhir_tools.documents import Document, find
+from fhir_tools.documents.times import times
 from fhir_tools.lexicon import lexicon
-from fhir_tools.types import Concept, Fact, Mark, Reference
+from fhir_tools.types import Mark, Span
 
-__all__ = ["Told", "polarity", "quoted", "spoken", "untagged"]
+__all__ = ["Told", "polarity", "quotation", "quoted", "spoken"]
 
 Told = Literal["plain", "negated", "uncertain", "relative"]
 
@@ -61,34 +63,61 @@ def quoted(reading: Reading, chart: Chart, named: tuple[str, ...]) -> tuple[tupl
     return tuple(dict.fromkeys(chosen)), None
 
 
-_TAG = re.compile(r'" \((negated|uncertain|family|historical)\)(?=\.?$)')
+_QUOTATION = re.compile(
+    r"(?:(?P<kind>.+?), (?P<day>undated|\d{4}[\d-]*)(?P<other>, says otherwise)?|"
+    r"(?P<on>undated|\d{4}[\d-]*) (?P<of>.+?))"
+    r': "(?P<quote>.+)"(?: \((?P<told>[^()"]+)\))?\.?'
+)
+"""A document quoted as rules quote it, or as its card does: its kind, its day, the words, and what is made of them."""
 
 
-def untagged(text: str, ask: Ask) -> tuple[str, Fault | None]:
-    """A claim without the word behind its quote that says how the quote is meant, which is held against the quote.
+def quotation(text: str, ask: Ask, chart: Chart) -> str | Fault | None:
+    """The mark of a quote that is told whole with its document and day; None where the claim is no such quote.
 
-    The subject asked about must be told in the quote in that way; `historical` may come from the note's section,
-    which the quote does not show, and weakens what is told.
+    The words must stand in the document at the mark's offset, character for character, and be meant there as is told:
+    the document is read again for what it says of the subject, in its section.
     """
-    tag = _TAG.search(text)
-    if tag is None:
-        return text, None
-    bare = text[: tag.start() + 1] + text[tag.end() :]
-    quote = text[text.find('"') + 1 : tag.start()]
-    if tag[1] != "historical" and tag[1] not in _assertions(quote, ask):
-        return bare, Fault(kind="quote", reason="the quoted words are not meant in the way that is told")
-    return bare, None
+    found = _QUOTATION.fullmatch(text)
+    mark = next((m for m in chart.marks.values() if _is_quoted(m, found)), None) if found else None
+    if found is None or mark is None or mark.span is None or mark.document is None:
+        return None
+    if mark.document.text[mark.span.start : mark.span.end] != mark.span.quote:
+        return Fault(kind="quote", reason="the quoted words do not stand in the document at their offset")
+    if found["other"] and chart.card_of[mark.id].title != AGAINST:
+        return Fault(kind="quote", reason="nothing shows that the document says otherwise")
+    told = set(found["told"].split("; ")) if found["told"] else set()
+    if not told <= _tellable(mark.document, mark.span, ask) or not _is_meant(mark.document, mark.span, ask, told):
+        return Fault(kind="quote", reason="the quoted words are not meant in the way that is told")
+    return mark.id
 
 
-def _assertions(quote: str, ask: Ask) -> set[str]:
-    """How a quote tells what the question is about."""
-    fact = Fact(
-        kind="document", concept=Concept(label=""), reference=Reference(type="DocumentReference", id=""), path=""
-    )
+def _is_quoted(mark: Mark, found: re.Match[str]) -> bool:
+    if mark.span is None or mark.fact is None or " ".join(mark.span.quote.split()) != found["quote"]:
+        return False
+    kind = " ".join(wording.label(mark.fact.concept).split())
+    told = (found["kind"] or found["of"]).casefold(), found["day"] or found["on"]
+    return told == (kind.casefold(), wording.day_text(mark.fact.when))
+
+
+def _tellable(document: Document, span: Span, ask: Ask) -> set[str]:
+    """All that may be told behind a quote: what the document makes of the subject, days it tells, who read it."""
+    days = {f"that is {t.on}" for t in times(span.quote, document.fact.when) if t.on}
+    return {*_assertions(document, span, ask), *days, f"read by {document.read_by(span)}"}
+
+
+def _is_meant(document: Document, span: Span, ask: Ask, told: set[str]) -> bool:
+    """Whether a quote that is told as it stands is affirmed there, of what the question is about."""
+    meant = _assertions(document, span, ask)
+    return bool(told & meant) or not meant or "affirmed" in meant
+
+
+def _assertions(document: Document, span: Span, ask: Ask) -> set[str]:
+    """How a stretch of a document tells what the question is about."""
     known = [lexicon().by_id(kind, name) for t in ask.targets for kind, name in t.lexicon]
     terms = [t.words for t in ask.targets] + [term for e in known if e for term in e.terms]
     terms += [ask.look.finding, *term_of(ask.look.finding).names] if ask.look and ask.look.finding else []
-    return {found.assertion for found in find((Document(fact=fact, text=quote),), terms)}
+    found = find((document,), terms)
+    return {f.assertion for f in found if f.span.start < span.end and span.start < f.span.end}
 
 
 def _ordered(chart: Chart, named: tuple[str, ...]) -> list[Mark]:

@@ -1,6 +1,6 @@
 """What a model read from an image beside what its report says: where the two disagree, said by code.
 
-A report's sentence is judged by `fhir_tools.assertions` (negated, uncertain, past, of a relative). "Lungs are clear"
+A report's sentence is judged by `fhir_tools.documents.assertions` (negated, uncertain, past, of a relative). "Lungs are clear"
 denies what it does not name: the phrases are in the table of findings. What only one of the two speaks of is no
 disagreement: reports leave out, and so does a model.
 """
@@ -14,8 +14,8 @@ from typing import Literal
 
 from agent.vision.terms import Term
 from agent.vision.types import Finding
-from fhir_tools.assertions import judge
 from fhir_tools.documents import Document, Found, find, sections, sentences
+from fhir_tools.documents.assertions import judge
 from fhir_tools.types import Reference
 
 __all__ = ["Disagreement", "Told", "disagreements", "told_of"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fhir_tools import wording
+from fhir_tools.documents.types import Document
 from fhir_tools.types import Computation, Fact, Mark, Search, Span
 
 __all__ = ["Marks"]
@@ -35,10 +36,16 @@ class Marks:
         self._facts[key] = mark
         return mark
 
-    def quote(self, fact: Fact, span: Span) -> Mark:
-        """A stretch of the document that `fact` is."""
-        shown = f'{wording.describe(fact)}: "{span.quote}"'
-        mark = Mark(id=self._next(""), shown=shown, roles=frozenset(("quote",)), fact=fact, span=span)
+    def quote(self, document: Document, span: Span) -> Mark:
+        """A stretch of a document."""
+        mark = Mark(
+            id=self._next(""),
+            shown=f'{wording.describe(document.fact)}: "{span.quote}"',
+            roles=frozenset(("quote",)),
+            fact=document.fact,
+            span=span,
+            document=document,
+        )
         self._order.append(mark)
         return mark
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from fhir_tools.attachments import decode_base64
+from fhir_tools.documents.reading import decode_base64
 from fhir_tools.errors import ChartlineError, ImageError, NotFound
 from fhir_tools.imaging.access import Access
 from fhir_tools.imaging.choosing import Item

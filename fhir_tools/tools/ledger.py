@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fhir_tools.cards import Marks
+from fhir_tools.documents import Document
 from fhir_tools.types import Computation, Fact, Mark, Search, Span
 
 __all__ = ["Ledger"]
@@ -41,9 +42,10 @@ class Ledger(Marks):
         """Every mark given out."""
         return (*self._facts.values(), *self._order)
 
-    def quote(self, fact: Fact, span: Span) -> Mark:
+    def quote(self, document: Document, span: Span) -> Mark:
         """A stretch of a document; the same stretch keeps its mark."""
-        return self._known(_quote_of(fact, span)) or self._new(_quote_of(fact, span), super().quote(fact, span))
+        key = _quote_of(document.fact, span)
+        return self._known(key) or self._new(key, super().quote(document, span))
 
     def computed(self, computation: Computation, shown: str) -> Mark:
         """The mark of a computation; the same one told in the same words keeps its mark."""

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 
 from fhir_tools import compute, wording
 from fhir_tools.dates import Window
-from fhir_tools.documents import Document, find, read_document, sections, sentences
+from fhir_tools.documents import Document, find_words, read_document, sections, sentences
 from fhir_tools.documents import Found as Mention
 from fhir_tools.errors import NeedError
 from fhir_tools.facts import KIND_TYPES, facts_of
@@ -53,7 +53,7 @@ async def _find_notes(bench: Bench, asked: _FindNotes) -> Show:
         raise NeedError("words: give a word that could stand in a note, e.g. fall")
     reader = Reader(bench)
     documents = await _documents(reader, window)
-    mentions = _mentions(documents, terms, asked.words)
+    mentions = list(find_words(documents, terms, normalise(asked.words)))
     if asked.section:
         mentions = [m for m in mentions if _is_under(m, asked.section)]
     proofs = () if mentions or asked.section else await reader.proofs(_KINDS, ())
@@ -83,20 +83,6 @@ def _terms(words: str) -> tuple[str, ...]:
 
 def _said(entry: Entry) -> tuple[str, ...]:
     return tuple(t for t in entry.terms if len(t) > 2)
-
-
-def _mentions(documents: Sequence[Document], terms: tuple[str, ...], words: str) -> list[Mention]:
-    """Sentences with one of the terms, of the newest documents first; else sentences that hold every word."""
-    found = list(find(documents, terms))
-    several = [w for w in _WORDS.findall(normalise(words)) if len(w) > 2]
-    if found or len(several) < 2:
-        return found
-    longest = max(several, key=len)
-    return [m for m in find(documents, (longest,)) if all(find((_one(m),), (w,)) for w in several)]
-
-
-def _one(mention: Mention) -> Document:
-    return replace(mention.document, text=mention.sentence)
 
 
 def _is_under(mention: Mention, section: str) -> bool:
@@ -133,7 +119,7 @@ async def _documents(reader: Reader, window: Window | None) -> list[Document]:
 
 
 def _quotes_card(marks: Ledger, mentions: Sequence[Mention], asked: _FindNotes) -> Card:
-    told = [(marks.quote(m.document.fact, m.span), m) for m in mentions[:_QUOTES]]
+    told = [(marks.quote(m.document, m.span), m) for m in mentions[:_QUOTES]]
     under = f" under {asked.section}" if asked.section else ""
     notes = len({str(m.document.fact.reference) for m in mentions})
     more = f", the newest {_QUOTES} shown" if len(mentions) > _QUOTES else ""
@@ -214,7 +200,7 @@ def _part(reader: Reader, marks: Ledger, text: _Text, part: int) -> Found:
         return Found(lines=lines, searched=reader.searched, warnings=tuple(reader.warnings))
     start, end = text.parts[part - 1]
     quote = text.document.text[start:end]
-    mark = marks.quote(fact, Span(start=start, end=end, quote=quote))
+    mark = marks.quote(text.document, Span(start=start, end=end, quote=quote))
     where = f"part {part} of {len(text.parts)}, characters {start} to {end} of {len(text.document.text)}"
     card = Card(
         title=f"{described[:200]}, {where}",

@@ -6,7 +6,7 @@ It reads cards only, like a model; each claim names its marks and carries its va
 from __future__ import annotations
 
 from agent.reasoners.rules import absence, documents, events, measurements, medications, person
-from agent.types import Ask, Claim, Draft, Evidence, Turn
+from agent.types import AGAINST, IN_NOTES, Ask, Claim, Draft, Evidence, Turn
 from fhir_tools.types import Card
 
 __all__ = ["Rules"]
@@ -48,7 +48,7 @@ def _claims(ask: Ask, card: Card, evidence: Evidence) -> tuple[Claim, ...]:
             return medications.claims(ask, card)
         case "patient":
             return person.claims(ask, card)
-        case "document" if card.title in ("In the notes", "In the reports of this image"):
+        case "document" if card.title in (IN_NOTES, AGAINST, "In the reports of this image"):
             return documents.claims(ask, card)
     return events.claims(ask, card, evidence)
 
@@ -61,7 +61,7 @@ def _refusal(ask: Ask) -> str:
     if ask.unknown:
         words = ", ".join(repr(w) for w in dict.fromkeys(ask.unknown))
         return f"I did not understand {words} in this question, so I will not guess. {_POINTER}"
-    if ask.op == "find" and all(t.kinds[:1] == ("document",) for t in ask.targets):
+    if ask.op == "find" and not ask.targets:
         return f"Name what to look for: rules quote the sentences of notes that hold it. {_POINTER}"
     if not ask.kinds and not ask.targets and not ask.attribute:
         return f"I can't tell what part of the chart this asks about. {_POINTER}"

@@ -35,7 +35,7 @@ def _note(absence: Absence) -> str:
     places = ", ".join(dict.fromkeys(_WORDS.get(k, k) for k in absence.kinds)) or "the chart"
     where = f" {absence.window}" if absence.window else ""
     marks = " " + "".join(f"[{s}]" for s in absence.searched) if absence.searched else ""
-    read = "" if "document" in absence.kinds else "; notes were not searched"
+    read = "" if "document" in absence.kinds else f"; {absence.notes or 'notes were not searched'}"
     near = f" The closest there: {'; '.join(absence.near)}." if absence.near else ""
     return f"{absence.label[:1].upper()}{absence.label[1:]} is not documented in {places}{where}{marks}{read}.{near}"
 

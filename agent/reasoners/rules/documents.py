@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.reasoners.rules import say
-from agent.types import Ask, Claim
+from agent.types import AGAINST, Ask, Claim
 from fhir_tools import wording
 from fhir_tools.types import Card
 
@@ -11,16 +11,13 @@ __all__ = ["claims"]
 
 
 def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    """One quote a claim, newest first."""
+    """One quote a claim, newest first; quotes that say otherwise than the structured chart are told as that."""
+    other = ", says otherwise" if card.title == AGAINST else ""
     out = []
     for line, mark in reversed(list(zip(card.lines, card.marks, strict=True))):
         if mark.fact is None or mark.span is None:
             continue
         told = line.rsplit('"', 1)[-1].strip()
-        kind = say.name(mark.fact)
-        out.append(
-            say.claim(
-                f'{kind}, {wording.day_text(mark.fact.when)}: "{mark.span.quote}"{f" {told}" if told else ""}.', mark
-            )
-        )
+        lead = f"{say.name(mark.fact)}, {wording.day_text(mark.fact.when)}{other}"
+        out.append(say.claim(f'{lead}: "{mark.span.quote}"{f" {told}" if told else ""}.', mark))
     return tuple(out)

@@ -10,6 +10,7 @@ from agent.types import Ask, Claim, Draft, Evidence, Target, Verified
 from agent.verify import verify
 from fhir_tools import compute, medications
 from fhir_tools.cards import Marks, event_card, list_card, measurement_card
+from fhir_tools.documents import Document
 from fhir_tools.facts import facts_of
 from fhir_tools.types import Card, Fact, Mark, Search, Span
 
@@ -252,7 +253,9 @@ def absent(name: str = "Epilepsy", *, found: int = 0, complete: bool = True, **a
 
 def notes(**ask: Any) -> Chart:
     marks = Marks()
-    spans = [marks.quote(LETTER, Span(start=i * 100, end=i * 100 + len(s), quote=s)) for i, s in enumerate(SENTENCES)]
+    text = "".join(f"{s:<100}" for s in SENTENCES)
+    letter = Document(fact=LETTER, text=text)
+    spans = [marks.quote(letter, Span(start=i * 100, end=i * 100 + len(s), quote=s)) for i, s in enumerate(SENTENCES)]
     card = Card(
         title="Progress note, document",
         kind="document",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from fhir_tools import compute
 from fhir_tools.cards import Marks
+from fhir_tools.documents import Document
 from fhir_tools.types import ROLES, Concept, Fact, Reference, Search, Span
 
 
@@ -35,7 +36,9 @@ def test_computations_searches_and_quotes_have_ids_of_their_own() -> None:
     count = marks.computed(compute.compute("count", (fact(1), fact(2))), "count 2")
     search = marks.searched(Search(query="Observation?patient=x", found=3))
     note = fact(1)
-    quotes = [marks.quote(note, Span(start=i, end=i + 4, quote="text")) for i in (0, 9)]
+    quotes = [
+        marks.quote(Document(fact=note, text="text     text"), Span(start=i, end=i + 4, quote="text")) for i in (0, 9)
+    ]
     assert (count.id, search.id, *(q.id for q in quotes), marks.fact(note).id) == ("c1", "s1", "1", "2", "3")
     assert search.shown == "Observation?patient=x: 3 found"
     assert quotes[0].shown == 'Test 1: "text"'

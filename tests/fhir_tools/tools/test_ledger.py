@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fhir_tools.cards import Marks
 from fhir_tools.compute import compute
+from fhir_tools.documents import Document
 from fhir_tools.tools import Ledger
 from fhir_tools.types import Concept, Fact, Mark, Reference, Search, Span
 
@@ -22,7 +23,7 @@ def some(marks: Marks, numbers: list[int]) -> list[Mark]:
     made = []
     for n in numbers:
         made.append(marks.fact(fact(n), "latest"))
-        made.append(marks.quote(fact(n), Span(start=n, end=n + 1, quote="x")))
+        made.append(marks.quote(Document(fact=fact(n), text="x" * 9), Span(start=n, end=n + 1, quote="x")))
         made.append(marks.computed(compute("count", (fact(n),)), f"count {n}"))
         made.append(marks.searched(Search(query=f"Observation?n={n}", found=n)))
     return made

@@ -12,7 +12,7 @@ from tests.agent.asking import Failing, Row, ask, check, condition, made_up, ope
 ROWS: tuple[Row, ...] = (
     # absent
     ("m", "does she have heart failure?", "not_found", ("Heart failure is not documented in conditions",), ""),
-    ("m", "any history of stroke?", "not_found", ("notes were not searched",), ""),
+    ("m", "any history of stroke?", "not_found", ("notes were read and do not state it",), ""),
     ("m", "on Ozempic?", "not_found", ("Semaglutide is not documented in medications",), ""),
     ("m", "any allergy to latex?", "not_found", ("not documented in allergies",), ""),
     ("m", "last ED visit", "not_found", ("not documented in encounters",), ""),
@@ -36,7 +36,7 @@ ROWS: tuple[Row, ...] = (
     ("m", "next visit", "refused", ("'next'",), ""),
     ("m", "median A1c", "refused", ("'median'",), ""),
     ("m", "A1c except in 2020", "refused", ("'except'",), ""),
-    ("l", "what does the discharge summary say", "refused", ("Name what to look for",), ""),
+    ("l", "what does the discharge summary say", "answered", ("Discharge summary",), ""),
     ("l", "hello", "refused", ("can't tell what part",), ""),
 )
 

@@ -84,11 +84,11 @@ async def test_html_loses_tags_scripts_and_styles_and_keeps_its_blocks() -> None
 
 async def test_what_it_is_goes_by_content_before_the_label() -> None:
     pdf = await read(note({"contentType": "text/plain", "data": packed(b"%PDF-1.7 \x00\x01")}))
-    assert (pdf.text, pdf.unread) == ("", "application/pdf is not read yet")
+    assert (pdf.text, pdf.unread) == ("", "the PDF is broken")
     html = await read(note({"contentType": "text/plain", "data": packed("<html><body><p>Hello</p></body></html>")}))
     assert html.text == "Hello"
     rtf = await read(note({"contentType": "application/octet-stream", "data": packed(r"{\rtf1 Hello}")}))
-    assert (rtf.text, rtf.unread) == ("", "text/rtf is not read yet")
+    assert (rtf.text, rtf.unread) == ("Hello", "")
     text = await read(note({"contentType": "application/octet-stream", "data": packed("Hello")}))
     assert text.text == "Hello"
     less = await read(note({"contentType": "text/plain", "data": packed("BP <120 target, x<y")}))
@@ -103,7 +103,7 @@ async def test_a_document_in_two_formats_is_read_once_and_the_unread_one_is_told
             {"contentType": "application/pdf", "data": packed(b"%PDF-1.4")},
         )
     )
-    assert (document.text, document.unread) == ("All well.", "application/pdf is not read yet")
+    assert (document.text, document.unread) == ("All well.", "the PDF is broken")
 
 
 async def test_attachments_behind_a_url() -> None:

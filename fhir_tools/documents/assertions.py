@@ -119,7 +119,7 @@ _AFTER: dict[Assertion, re.Pattern[str]] = {
         (?:was|were|is|are|has been|have been) (?:negative|absent|unlikely) | negative | absent
         unlikely | unremarkable
         (?:not|never|none|n't)(?: been)? {SEEN}
-        (?:has|have) resolved | (?:was|were|been) (?:stopped|discontinued)
+        (?:has|have) resolved | (?:was|were|been) (?:stopped|discontinued) | (?:(?:was|were|been) )?avoided
         """
     ),
     "uncertain": _any(
@@ -223,10 +223,18 @@ def _reaches(between: str, trigger: str) -> bool:
     return not _PARTED.search(between) and len(between.split()) <= _AFTER_WORDS // 2
 
 
+_NONE = re.compile(
+    r"[^.;:\n]{0,40}:\s*(?:none|nil|negative|absent|denie[sd]|no known|no(?=\s*(?:[.,;]|$)))(?![\w-])", re.IGNORECASE
+)
+"""`Specimens sent: none`."""
+
+
 def _mend(sentence: str, start: int, end: int, found: dict[Assertion, tuple[int, int]]) -> None:
     """Signs next to the term: `?pneumonia`, `pneumonia?`, and "cannot be ruled out", which negates nothing."""
     for at in _question_marks(sentence, start, end):
         found["uncertain"] = (min(start, at), max(end, at + 1))
+    if none := _NONE.match(sentence, end):
+        found.setdefault("negated", (start, none.end()))
     uncertain, negated = found.get("uncertain"), found.get("negated")
     if uncertain and negated and _OPEN.search(sentence[uncertain[0] : uncertain[1]]):
         del found["negated"]
