@@ -321,6 +321,9 @@ class _Piece:
         amounts = [t.value for t in piece.of("limit")]
         if amounts and amounts[0].second:
             return list(_pressures(amounts[0], which))
+        beside = [t for t in piece.of("name") if any(e.kind == "lab" and not e.attributes.get("unit") for e in t.value)]
+        if len(piece.of("name")) > 1 and any(named(t, "measurement", self._text) == concept for t in beside) and len(beside) < len(piece.of("name")):
+            return []  # a panel beside the analyte: "hemoglobin on the last blood count"
         if self._limits:
             return [Measurement(of=(concept,), limits=_with_unit(self._limits, next((x.unit for x in self._limits if x.unit), "")), which=which)]
         if findings := piece.of("finding"):
@@ -371,8 +374,8 @@ class _Piece:
             stem = last.of[-1].name.split()
             for tail in range(1, len(stem)):
                 name = " ".join((*stem[:-tail], *words))
-                if found := lexicon().lookup(name, tuple({e.kind for e in meanings(last.of[-1].name, last.kind)})):
-                    return last.model_copy(update={"of": (Concept(name=found[0].label),), "doubts": ()})
+                if meanings(name, last.kind):
+                    return last.model_copy(update={"of": (Concept(name=_settled(name, last.kind)),), "doubts": ()})
         following = self._whole.pieces[self._at + 1 :]
         token = next((t for s in following[:1] for t in s.of("name")), None)
         if token is not None:
@@ -436,10 +439,13 @@ def named(token: Token, kind: str, text: str) -> Concept | None:
     """The name as the lexicon has it in that kind of record; as written where it means several things or none there."""
     written = " ".join(text[token.start : token.end].split())
     written = " ".join(w for w in written.split() if w.lower() not in ("the", "a", "an"))
+    return Concept(name=_settled(written, kind)[:120]) if written else None
+
+
+def _settled(written: str, kind: str) -> str:
     known = meanings(written, kind)
-    if len({e.id for e in known}) == 1 and meanings(known[0].label, kind) and not narrowing(written, known[0]):
-        return Concept(name=known[0].label)
-    return Concept(name=written[:120]) if written else None
+    one = len({e.id for e in known}) == 1 and meanings(known[0].label, kind) and not narrowing(written, known[0])
+    return known[0].label if one else written
 
 
 def _pressures(amount: Any, which: Literal["latest", "any"]) -> list[Any]:

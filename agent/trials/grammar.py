@@ -20,8 +20,8 @@ from agent.trials.vocabulary import NO_CHART
 __all__ = ["compiled", "read_check"]
 
 _LEAD = re.compile(
-    r"^\W*(?:(?:the|all|any|eligible|potential|adult)?\s*(?:patients?|subjects?|participants?|individuals?|persons?|people|volunteers?|candidates?)\s+(?:who|that|must|should|shall|will|may|has|have|is|are|be|with|\s)*|"
-    r"(?:must|should|has|have|is|are|be|be\s+an?|with|who|presence\s+of)\s+)+",
+    r"^\W*(?:(?:the|all|any|eligible|potential|adult)?\s*(?:patients?|subjects?|participants?|individuals?|persons?|people|volunteers?|candidates?)\s+(?:(?:who|that|must|should|shall|will|may|has|have|is|are|be|with)\b\s*)*|"
+    r"(?:must|should|has|have|is|are|be\s+an?|be|with|who|presence\s+of)\b\s+)+",
     re.IGNORECASE,
 )
 _OF_THE_FOLLOWING = re.compile(

@@ -40,7 +40,7 @@ _BRACKET = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
 _LATEST = re.compile(
     r"\b(?:(?:on|at|in|from|per|by|of|during|based on|using|as of)\s+)?(?:the\s+|their\s+|his/her\s+)?(?:most\s+recent|latest|last|newest|screening|baseline)"
     r"(?:\s+(?!of\b|and\b|or\b)[\w-]+){0,3}?\s+(?:panels?|tests?|visits?|measurements?|labs?|readings?|results?|exam(?:ination)?|assessment|draw|sample|check|encounter|values?|"
-    r"appointment|blood\s?work|echocardiogra\w+|profile|recording|determination)\b"
+    r"appointment|blood\s?(?:work|count|draw)|chemistry|cbc|electrolytes|scan|stud(?:y|ies)|echocardiogra\w+|profile|recording|determination)\b"
     r"|\b(?:on|at|in|from|during)\s+(?:the\s+)?(?:screening|baseline|enrol+ment|study\s+entry|randomi[sz]ation)(?:\s+visit|\s+period)?\b"
     r"|\b(?:most\s+recent(?:ly)?|latest|newest|last\s+(?:recorded|measured|documented|known|available)|last)\b",
     re.IGNORECASE,
@@ -50,6 +50,7 @@ _SIGNING = re.compile(
     r"(?:consent(?:\s+form)?|signature|screening|enrol+ment|randomi[sz]ation|inclusion|study\s+entry|entry|recruitment|baseline|diagnosis|visit)\b",
     re.IGNORECASE,
 )
+_WHATEVER = re.compile(r"\b(?:(?:of|in|at)\s+)?(?:any|all)\s+(?:stages?|grades?|types?|causes?|kinds?|severity|degrees?|etiology|forms?|origin|location|sites?|routes?|doses?|reasons?)\b", re.IGNORECASE)
 _STAGES = re.compile(r"\bstages?\s*(?P<a>[1-5])(?:\s*(?:or|and)\s+(?P<up>higher|greater|above|worse|later|over)|(?P<plus>\+)|\s*(?:-|to|through)\s*(?:stage\s*)?(?P<b>[1-5]))", re.IGNORECASE)
 _ANY = re.compile(r"\b(?:ever\s+(?:recorded|measured|documented)|at\s+any\s+(?:time|point)(?:\s+in\s+the\s+past)?|any\s+(?:recorded|documented|prior|previous)\s+(?=\w)|on\s+any\s+(?:occasion|measurement|test))\b", re.IGNORECASE)
 _SEX = re.compile(r"\b(?:(?P<both>(?:either|both|any|all)\s+(?:sex(?:es)?|genders?))|(?P<female>females?|wom[ae]n|girls?)|(?P<male>males?|m[ae]n|boys?))\b", re.IGNORECASE)
@@ -84,13 +85,16 @@ def lex(raw: str) -> tuple[str, list[Token]]:
     bare = _masked(bare, found)
     found += [Token(kind="stages", start=m.start(), end=m.end(), value=(int(m["a"]), int(m["b"] or 5))) for m in _STAGES.finditer(bare)]
     bare = _masked(bare, found)
-    for kind, pattern in (("latest", _SIGNING), ("latest", _LATEST), ("any", _ANY)):
+    for kind, pattern in (("latest", _SIGNING), ("latest", _LATEST), ("latest", _WHATEVER), ("any", _ANY)):
         found += [Token(kind=kind, start=m.start(), end=m.end()) for m in pattern.finditer(bare)]  # type: ignore[arg-type]
         bare = _masked(bare, found)
     found += list(_smoking(bare))
     bare = _masked(bare, found)
     found += list(_named(bare))
-    found += [Token(kind="comma" if m[0] != ":" else "colon", start=m.start(), end=m.end()) for m in re.finditer(r"[,;:]", bare)]
+    opened = [t.start for t in found if t.kind in ("limit", "age")]
+    for m in re.finditer(r"[,;:]", bare):
+        if m[0] != ":" or not any(not text[m.end() : start].strip() for start in opened if start >= m.end()):
+            found.append(Token(kind="comma" if m[0] != ":" else "colon", start=m.start(), end=m.end()))
     return text, sorted(found, key=lambda t: t.start)
 
 

@@ -58,7 +58,7 @@ CUES = _table(
     ),
     (
         _NOW,
-        "taking, takes, take, is taking, are taking, on, already on, is on, are on, who are on, using, uses, use of, users of, user of, use, usage of, receiving, receives, receive,"
+        "prescription, prescriptions, taking, takes, take, is taking, are taking, on, already on, is on, are on, who are on, using, uses, use of, users of, user of, use, usage of, receiving, receives, receive,"
         "treatment with, therapy with, treated with, being treated with, on treatment with, on therapy with, under treatment with, prescribed, prescribed with, requiring, requires,"
         "require, requiring treatment with, administration of, maintained on, intake of, medication, medications, therapy, treatment, treatments, therapies, drug, drugs, agent, agents,"
         "concomitant, concomitant use of, concomitant treatment with, concomitant medication with, current use of, currently taking, currently using, currently receiving, currently on, currently treated with, current treatment with,"

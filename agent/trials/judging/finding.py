@@ -9,7 +9,7 @@ from agent.chart import Chart
 from agent.retrieve import Gather
 from agent.retrieve.events import facts_of_target
 from agent.trials.checks import Concept
-from agent.trials.names import LEXICAL, meanings, narrowing
+from agent.trials.names import LEXICAL, fits, meanings, narrowing
 from agent.types import Absence, Target
 from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.codes import Matcher, Mention, words_of
@@ -130,17 +130,17 @@ class Finder:
         meant = entries_meant(mention, places, matcher)
         if kind not in ("medication", "measurement"):
             meant += matcher.entries_of(classes, places)
-        if not (meant or known):
-            meant += matcher.by_words(mention.words, places)
+        if not (meant or known) and not matcher.lexicon.lookup(mention.words, ("body_site",)):
+            yield from ((e, _says_no_more(e, mention.words)) for e in matcher.by_words(mention.words, places))
         meant += [e for e in matcher.catalogue.of(*places) if _coded(e, concept)]
         past = [e for e in matcher.catalogue.of("condition") if _is_history(e)] if kind in ("condition", "procedure") else []
         for entry in dict.fromkeys(e.key for e in meant):
             for e in (e for e in meant if e.key == entry):
-                if history or e not in past:
-                    yield e, _holds(e, narrow)
+                if (history or e not in past) and (certain := _fits(e, narrow)) is not False:
+                    yield e, certain is True
                 break
         if history:
-            yield from ((e, _holds(e, narrow)) for e in past if self._was(e, classes, mention.words, kind))
+            yield from ((e, _fits(e, narrow) is True) for e in past if self._was(e, classes, mention.words, kind))
 
     def _was(self, entry: CatalogueEntry, classes: set[tuple[str, str]], words: str, kind: str) -> bool:
         """Whether a "history of …" is of the thing named, or of something narrower."""
@@ -202,7 +202,15 @@ def _is_history(entry: CatalogueEntry) -> bool:
     return normalise(entry.concept.label).startswith(_HISTORY)
 
 
-def _holds(entry: CatalogueEntry, narrow: frozenset[str]) -> bool:
-    """Whether the chart's own words say all that the name narrows."""
-    said = {w for label in (entry.concept.label, *entry.labels) for w in normalise(label).split()}
-    return narrow <= said
+_LITTLE = frozenset("of the and disorder finding situation procedure regime therapy disease chronic history".split())
+
+
+def _says_no_more(entry: CatalogueEntry, words: str) -> bool:
+    """Whether a label that holds words which nobody knows is of just that, and not of something beside it."""
+    rest = set(normalise(entry.concept.label).split()) - set(words.split()) - _LITTLE
+    return not rest or len(words.split()) > 1
+
+
+def _fits(entry: CatalogueEntry, narrow: frozenset[str]) -> bool | None:
+    """Whether the chart's own words say all that the name narrows; None where they leave it open."""
+    return fits(narrow, " ".join((entry.concept.label, *entry.labels)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from agent.trials.checks import Limit, Measurement
 from agent.trials.judging.finding import Finder, label_of
-from agent.trials.judging.told import Told, unknown
+from agent.trials.judging.told import Told, unknown, unsettled
 from agent.trials.names import meanings
 from fhir_tools import units, wording
 from fhir_tools.cards.measurement import numbers_of
@@ -37,7 +38,7 @@ async def measurement(check: Measurement, finder: Finder) -> Told:
     if check.which == "any":
         told = _any(check, inside, finder)
     else:
-        told = _one(check, _latest(inside, check), finder)
+        told = _agreed([_one(check, f, finder) for f in _latest(inside, check)])
     return _doubted(check, told)
 
 
@@ -64,10 +65,21 @@ def _a(name: str) -> str:
     return "an" if name[:1].lower() in "aeiou" else "a"
 
 
-def _latest(facts: Sequence[Fact], check: Measurement) -> Fact:
-    """The newest result that has what is asked for: a number for a limit."""
-    numbered = [f for f in facts if isinstance(numbers_of(f).value, Quantity)]
-    return numbered[-1] if check.limits and numbered else facts[-1]
+def _latest(facts: Sequence[Fact], check: Measurement) -> tuple[Fact, ...]:
+    """The newest result that has what is asked for (a number for a limit), with all of the same moment."""
+    usable = [f for f in facts if not check.limits or isinstance(numbers_of(f).value, Quantity)] or list(facts)
+    newest = usable[-1].when.low if usable[-1].when else None
+    return tuple(f for f in usable if newest is not None and f.when and f.when.low == newest) or tuple(usable[-1:])
+
+
+def _agreed(told: Sequence[Told]) -> Told:
+    """What results of one moment say together; where they differ it is unknown which counts."""
+    if len({t.word for t in told}) == 1:
+        return replace(told[-1], marks=tuple(m for t in reversed(told) for m in t.marks), facts=tuple(f for t in told for f in t.facts))
+    return unknown(
+        "; ".join(t.reason for t in told), "which of the results of one moment counts",
+        marks=tuple(m for t in told for m in t.marks), facts=tuple(f for t in told for f in t.facts), until=told[-1].until,
+    )  # fmt: skip
 
 
 def _any(check: Measurement, facts: Sequence[Fact], finder: Finder) -> Told:
@@ -200,7 +212,10 @@ def _is(finding: str, fact: Fact) -> bool | None:
 def _doubted(check: Measurement, told: Told) -> Told:
     if told.word != "met" or not check.doubts:
         return told
-    words = ", ".join(repr(d) for d in check.doubts)
+    open_ = unsettled(check.doubts, told.marks)
+    if not open_:
+        return told
+    words = ", ".join(repr(d) for d in open_)
     return unknown(
         f"{told.reason}; whether {words} holds, rules cannot tell", f"a reader for {words}",
         marks=told.marks, facts=told.facts, until=told.until, asks=(check,),

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from agent.trials.checks import Period, Record
 from agent.trials.judging.finding import Finder, Found, label_of
-from agent.trials.judging.told import Told, unknown
+from agent.trials.judging.told import Told, unknown, unsettled
 from fhir_tools import dates, medications, wording
 from fhir_tools.conditions import ongoing
 from fhir_tools.dates import Window
@@ -231,7 +231,10 @@ def _doubted(check: Record, told: Told, finder: Finder) -> Told:
     """A met check with words that rules passed over is for a reader."""
     if told.word != "met" or not check.doubts:
         return told
-    words = ", ".join(repr(d) for d in check.doubts)
+    open_ = unsettled(check.doubts, told.marks)
+    if not open_:
+        return told
+    words = ", ".join(repr(d) for d in open_)
     return unknown(
         f"{told.reason}; whether {words} holds, rules cannot tell", f"a reader for {words}",
         marks=told.marks, facts=told.facts, until=told.until, asks=(check,),

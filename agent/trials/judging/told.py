@@ -8,9 +8,10 @@ from datetime import date
 from typing import Any
 
 from agent.trials.types import VerdictWord
+from fhir_tools.lexicon import normalise
 from fhir_tools.types import Fact, Mark
 
-__all__ = ["Told", "every", "negated", "one_of", "unknown"]
+__all__ = ["Told", "every", "negated", "one_of", "unknown", "unsettled"]
 
 _SENTENCES = 3
 
@@ -37,6 +38,12 @@ class Told:
 def unknown(reason: str, missing: str, **more: Any) -> Told:
     """What the chart does not settle."""
     return Told(word="unknown", reason=reason, missing=missing, **more)
+
+
+def unsettled(doubts: Sequence[str], marks: Sequence[Mark]) -> tuple[str, ...]:
+    """The doubts that the cited records' own labels do not settle: "Chronic intractable migraine" says "intractable"."""
+    said = {w for m in marks if m.fact for w in normalise(m.fact.concept.label).split()}
+    return tuple(d for d in doubts if not set(normalise(d).split()) <= said)
 
 
 def negated(told: Told) -> Told:
