@@ -33,16 +33,47 @@ _LLN = r"(?:(?:times|x|×|\*)\s*)?(?:the\s+)?(?:institutional\s+|local\s+|labora
 _UNITS = (
     (re.compile(_ULN, re.I), "ULN"),
     (re.compile(_LLN, re.I), "LLN"),
-    (re.compile(r"m[lL]\s*(?:/|per)\s*min(?:ute)?\s*(?:/|per)\s*1\.73\s*-?\s*(?:m\s*\^?\s*(?:2|²)|sq(?:uare)?\.?\s*m(?:eters?)?|m2)?", re.I), "mL/min/{1.73_m2}"),
+    (
+        re.compile(
+            r"m[lL]\s*(?:/|per)\s*min(?:ute)?\s*(?:/|per)\s*1\.73\s*-?\s*(?:m\s*\^?\s*(?:2|²)|sq(?:uare)?\.?\s*m(?:eters?)?|m2)?",
+            re.I,
+        ),
+        "mL/min/{1.73_m2}",
+    ),
     (re.compile(r"(?:mm|millimeters? of)\s*\[?(?:hg|mercury)\]?", re.I), "mm[Hg]"),
-    (re.compile(r"(?:kg|kilograms?)\s*(?:/|per)\s*(?:m\s*\^?\s*(?:2|²)|square\s+met(?:er|re)s?|sq\.?\s*m)", re.I), "kg/m2"),
+    (
+        re.compile(r"(?:kg|kilograms?)\s*(?:/|per)\s*(?:m\s*\^?\s*(?:2|²)|square\s+met(?:er|re)s?|sq\.?\s*m)", re.I),
+        "kg/m2",
+    ),
     (re.compile(r"(?:beats|breaths)\s*(?:/|per)\s*min(?:ute)?s?|bpm\b", re.I), "/min"),
     (re.compile(r"%|percent\b|per\s?cent\b", re.I), "%"),
-    (re.compile(r"(?:cells?|platelets|neutrophils|copies)?\s*(?:/|per)\s*(?:cubic millimet(?:er|re)|mm\s*\^?\s*(?:3|³)|cu\.?\s*mm)", re.I), "/mm3"),
+    (
+        re.compile(
+            r"(?:cells?|platelets|neutrophils|copies)?\s*(?:/|per)\s*(?:cubic millimet(?:er|re)|mm\s*\^?\s*(?:3|³)|cu\.?\s*mm)",
+            re.I,
+        ),
+        "/mm3",
+    ),
     (re.compile(r"(?:cells?|platelets|copies)\s*(?:/|per)\s*(?:microlit(?:er|re)|[uµμ]\s?l|mcl)\b", re.I), "/uL"),
-    (re.compile(r"(?:x|×|\*)?\s*10\s*\^?\s*(?:9|⁹)\s*(?:cells?\s*)?(?:/|per\s+)\s*lit(?:er|re)|(?:(?:x|×|\*)\s*)?10\s*[\^*]?\s*(?:9|⁹)\s*(?:cells?\s*)?/\s*l\b", re.I), "10*9/L"),
-    (re.compile(r"(?:(?:x|×|\*)\s*)?10\s*[\^*]?\s*(?:3|³)\s*(?:cells?\s*)?/\s*(?:[uµμ]l|mcl|mm\s*\^?\s*(?:3|³))", re.I), "10*3/uL"),
-    (re.compile(r"(?:(?:x|×|\*)\s*)?10\s*[\^*]?\s*(?:6|⁶)\s*(?:cells?\s*)?/\s*(?:[uµμ]l|mcl|mm\s*\^?\s*(?:3|³))", re.I), "10*6/uL"),
+    (
+        re.compile(
+            r"(?:x|×|\*)?\s*10\s*\^?\s*(?:9|⁹)\s*(?:cells?\s*)?(?:/|per\s+)\s*lit(?:er|re)|(?:(?:x|×|\*)\s*)?10\s*[\^*]?\s*(?:9|⁹)\s*(?:cells?\s*)?/\s*l\b",
+            re.I,
+        ),
+        "10*9/L",
+    ),
+    (
+        re.compile(
+            r"(?:(?:x|×|\*)\s*)?10\s*[\^*]?\s*(?:3|³)\s*(?:cells?\s*)?/\s*(?:[uµμ]l|mcl|mm\s*\^?\s*(?:3|³))", re.I
+        ),
+        "10*3/uL",
+    ),
+    (
+        re.compile(
+            r"(?:(?:x|×|\*)\s*)?10\s*[\^*]?\s*(?:6|⁶)\s*(?:cells?\s*)?/\s*(?:[uµμ]l|mcl|mm\s*\^?\s*(?:3|³))", re.I
+        ),
+        "10*6/uL",
+    ),
     (re.compile(r"(?:x|×|\*)\s*10\s*\^?\s*(?:12|¹²)\s*/\s*l\b", re.I), "10*12/L"),
     (re.compile(r"years?(?:\s*\(s\))?|yrs?\b|y\b(?!/)", re.I), "years"),
     (re.compile(r"months?\b|mos?\b", re.I), "months"),
@@ -83,7 +114,8 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 _PRESSURE = re.compile(
-    rf"(?:(?P<lead>{_SIGN})\s*)?(?P<a>\d{{2,3}})\s*/\s*(?P<b>\d{{2,3}})\s*(?:mm\s*hg)?(?P<or>{_AFTER['>=']}|{_AFTER['<=']})?", re.IGNORECASE
+    rf"(?:(?P<lead>{_SIGN})\s*)?(?P<a>\d{{2,3}})\s*/\s*(?P<b>\d{{2,3}})\s*(?:mm\s*hg)?(?P<or>{_AFTER['>=']}|{_AFTER['<=']})?",
+    re.IGNORECASE,
 )
 _SIGNED = re.compile(rf"(?<![\w])(?:{_SIGN})\s*(?:{_GROUP})?(?P<n>{_NUMBER})(?![\d])", re.IGNORECASE)
 _TAILED = re.compile(rf"(?<![\w.,/^])(?P<n>{_NUMBER})(?![\d])", re.IGNORECASE)
@@ -117,9 +149,15 @@ def _ranges(text: str) -> Iterator[Amount]:
             continue
         unit, end = _unit(text, m.end("b"))
         lead = (m["lead"] or "").lower()
-        if (m["link"].lower() == "and" and not lead.startswith("between")) or not (unit or unit_a or lead or m["sign"] or _is_level(m)):
+        if (m["link"].lower() == "and" and not lead.startswith("between")) or not (
+            unit or unit_a or lead or m["sign"] or _is_level(m)
+        ):
             continue
-        if (before := text[: m.start("a")].rstrip()[-1:]) and before in "/^." or (m.start() and text[m.start("a") - 1].isalnum()):
+        if (
+            ((before := text[: m.start("a")].rstrip()[-1:])
+            and before in "/^.")
+            or (m.start() and text[m.start("a") - 1].isalnum())
+        ):
             continue
         low = Limit(sign=">" if m["sign"] == ">" else ">=", value=_value(m["a"]), unit=unit_a or unit)
         high = Limit(sign="<" if m["sign2"] == "<" else "<=", value=_value(m["b"]), unit=unit or unit_a)
@@ -129,7 +167,9 @@ def _ranges(text: str) -> Iterator[Amount]:
 
 def _is_level(m: re.Match[str]) -> bool:
     """Whether two bare numbers can be a range of a result: neither part of a name ("COVID-19") nor a stage."""
-    return bool(re.search(r"(?:of|is|:|=|bmi|score|level|ratio|fraction|ph|inr|[a-z]1c|\))\s*$", m.string[: m.start()], re.I))
+    return bool(
+        re.search(r"(?:of|is|:|=|bmi|score|level|ratio|fraction|ph|inr|[a-z]1c|\))\s*$", m.string[: m.start()], re.I)
+    )
 
 
 def _signed(text: str) -> Iterator[Amount]:
@@ -138,7 +178,9 @@ def _signed(text: str) -> Iterator[Amount]:
         unit, end = _unit(text, m.end("n"))
         if sign:
             yield Amount(
-                start=m.start(), end=_inclusive(text, end), limits=(Limit(sign=sign, value=_value(m["n"]), unit=unit),)  # type: ignore[arg-type]
+                start=m.start(),
+                end=_inclusive(text, end),
+                limits=(Limit(sign=sign, value=_value(m["n"]), unit=unit),),  # type: ignore[arg-type]
             )
 
 
@@ -158,7 +200,11 @@ def _tailed(text: str) -> Iterator[Amount]:
         for sign, pattern in _AFTER.items():
             if after := re.match(pattern, tail, re.I):
                 end = len(text) - len(tail) + after.end()
-                yield Amount(start=m.start(), end=_inclusive(text, end), limits=(Limit(sign=sign, value=_value(m["n"]), unit=unit),))  # type: ignore[arg-type]
+                yield Amount(
+                    start=m.start(),
+                    end=_inclusive(text, end),
+                    limits=(Limit(sign=sign, value=_value(m["n"]), unit=unit),),
+                )  # type: ignore[arg-type]
 
 
 def _sign(m: re.Match[str]) -> str | None:
@@ -186,7 +232,39 @@ def _unit(text: str, at: int) -> tuple[str, int]:
     return "", at
 
 
-_PLAIN = frozenset(("kg", "g", "mg", "cm", "mm", "m", "lb", "lbs", "pounds", "U", "IU", "mL", "L", "s", "seconds", "points", "point", "fL", "pg", "°C", "°F", "C", "F", "mEq", "units", "ng", "mcg", "ms", "msec"))
+_PLAIN = frozenset(
+    (
+        "kg",
+        "g",
+        "mg",
+        "cm",
+        "mm",
+        "m",
+        "lb",
+        "lbs",
+        "pounds",
+        "U",
+        "IU",
+        "mL",
+        "L",
+        "s",
+        "seconds",
+        "points",
+        "point",
+        "fL",
+        "pg",
+        "°C",
+        "°F",
+        "C",
+        "F",
+        "mEq",
+        "units",
+        "ng",
+        "mcg",
+        "ms",
+        "msec",
+    )
+)
 
 
 def _inclusive(text: str, end: int) -> int:

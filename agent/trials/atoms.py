@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.trials.checks import Age, Concept, Limit, Measurement, NoChart, Period, Pregnancy, Reader, Record, Sex, Smoking
+from agent.trials.checks import (
+    Age,
+    Concept,
+    Limit,
+    Measurement,
+    NoChart,
+    Period,
+    Pregnancy,
+    Reader,
+    Record,
+    Sex,
+    Smoking,
+)
 from agent.trials.lexing import Token, lex
 from agent.trials.names import meanings, narrowing
 from agent.trials.periods import Time
@@ -88,7 +100,13 @@ class _Reading:
         self.text, self.pieces, self.out = text, pieces, list[Atom]()
         self._waiting: list[Atom] = []
         self._time: Time | None = None
-        sexes = {sex for s in pieces for t in s.of("sex") for sex in (("female", "male") if t.value == "both" else (t.value,))}
+        self.written = ""
+        sexes = {
+            sex
+            for s in pieces
+            for t in s.of("sex")
+            for sex in (("female", "male") if t.value == "both" else (t.value,))
+        }
         alone = not any(s.of("name", "age", "word", "smoking") for s in pieces)
         self._by_sex = len(sexes) == 2 and sum(bool(s.of("sex") and s.of("limit", "age")) for s in pieces) > 1
         self._sexes = sexes if len(sexes) == 1 or alone or self._by_sex else set()
@@ -152,7 +170,11 @@ class _Reading:
         old = last.check.limits
         unit = next((x.unit for x in (*limits, *old) if x.unit), "")
         if piece.joint == "or":
-            self.out.append(Atom(joint="or", check=last.check.model_copy(update={"limits": _with_unit(limits, unit)}), time=last.time))
+            self.out.append(
+                Atom(
+                    joint="or", check=last.check.model_copy(update={"limits": _with_unit(limits, unit)}), time=last.time
+                )
+            )
         else:
             last.check = last.check.model_copy(update={"limits": _with_unit((*old, *limits), unit)})
         for token in piece.of("time"):
@@ -213,7 +235,11 @@ class _Reading:
         last = self.out[-1]
         if limits:
             inner = _Reading(text, ()).of(text, content)
-            if inner and isinstance(last.check, Record | Reader) and all(isinstance(a.check, Measurement) for a in inner):
+            if (
+                inner
+                and isinstance(last.check, Record | Reader)
+                and all(isinstance(a.check, Measurement) for a in inner)
+            ):
                 inner[0].joint, inner[0].negated = last.joint, last.negated
                 self.out[-1:] = inner
         elif any(t.kind == "time" for t in tokens):
@@ -256,7 +282,11 @@ class _Piece:
         """The checks in it; more than one where names stand side by side."""
         out = [*self._people(), *self._names()]
         if self._whole._by_sex and self._limits and not any(isinstance(c, Measurement) for c in out):
-            out += [a.check.model_copy(update={"limits": self._limits}) for a in self._whole.out if isinstance(a.check, Measurement)][-1:]
+            out += [
+                a.check.model_copy(update={"limits": self._limits})
+                for a in self._whole.out
+                if isinstance(a.check, Measurement)
+            ][-1:]
         self._doubts += _runs(self._text, self._piece.of("word"))
         records = [i for i, c in enumerate(out) if isinstance(c, Record | Measurement)]
         if records and self._doubts:
@@ -272,7 +302,9 @@ class _Piece:
         """Age, sex, smoking."""
         piece, out = self._piece, list[Any]()
         women = any(e.id in _OF_WOMEN for t in piece.of("name") for e in t.value)
-        wanted = [t.value for t in piece.of("sex") if not women and (t.value == "both" or t.value in self._whole._sexes)]
+        wanted = [
+            t.value for t in piece.of("sex") if not women and (t.value == "both" or t.value in self._whole._sexes)
+        ]
         if self._whole._by_sex:
             out += [Sex(of=(s,)) for s in dict.fromkeys(wanted)]
         elif len(self._whole._sexes) == 2 and wanted and not any(isinstance(a.check, Sex) for a in self._whole.out):
@@ -298,7 +330,9 @@ class _Piece:
             elif token.kind == "name":
                 out += self._named(token)
             elif token.kind == "stages" and out and isinstance(out[-1], Record):
-                out[-1] = _staged(out[-1], *token.value) or out[-1].model_copy(update={"doubts": (self._text[token.start : token.end],)})
+                out[-1] = _staged(out[-1], *token.value) or out[-1].model_copy(
+                    update={"doubts": (self._text[token.start : token.end],)}
+                )
         return _narrowest(out)
 
     def _named(self, token: Token) -> list[Any]:
@@ -307,6 +341,9 @@ class _Piece:
         concept = named(token, kind, self._text)
         if concept is None:
             return []
+        self._whole.written = " ".join(
+            w for w in self._text[token.start : token.end].split() if w.lower() not in ("the", "a", "an")
+        )
         if kind == "measurement":
             return self._measured(concept)
         if {e.id for e in token.value if e.kind == "condition"} == {"pregnancy"} and kind == "condition":
@@ -322,10 +359,20 @@ class _Piece:
         if amounts and amounts[0].second:
             return list(_pressures(amounts[0], which))
         beside = [t for t in piece.of("name") if any(e.kind == "lab" and not e.attributes.get("unit") for e in t.value)]
-        if len(piece.of("name")) > 1 and any(named(t, "measurement", self._text) == concept for t in beside) and len(beside) < len(piece.of("name")):
+        if (
+            len(piece.of("name")) > 1
+            and any(named(t, "measurement", self._text) == concept for t in beside)
+            and len(beside) < len(piece.of("name"))
+        ):
             return []  # a panel beside the analyte: "hemoglobin on the last blood count"
         if self._limits:
-            return [Measurement(of=(concept,), limits=_with_unit(self._limits, next((x.unit for x in self._limits if x.unit), "")), which=which)]
+            return [
+                Measurement(
+                    of=(concept,),
+                    limits=_with_unit(self._limits, next((x.unit for x in self._limits if x.unit), "")),
+                    which=which,
+                )
+            ]
         if findings := piece.of("finding"):
             return [Measurement(of=(concept,), finding=findings[0].value, which=which)]
         if self._comes():
@@ -342,7 +389,9 @@ class _Piece:
         """The kind of record: what a comparison or a cue says, as far as the name can mean it; else the likeliest."""
         kinds = {k for e in token.value for k, lexical in _KINDS if e.kind in lexical}
         said = self._piece.kind
-        if "measurement" in kinds and (self._limits or self._piece.of("finding") or (self._comes() and not kinds - {"measurement", "allergy"})):
+        if "measurement" in kinds and (
+            self._limits or self._piece.of("finding") or (self._comes() and not kinds - {"measurement", "allergy"})
+        ):
             return "measurement"
         if said in ("allergy", "family"):
             return said
@@ -371,7 +420,7 @@ class _Piece:
         words = phrase.split()
         last = self._whole.out[-1].check if self._whole.out else None
         if isinstance(last, Record) and 0 < len(words) <= 2:
-            stem = last.of[-1].name.split()
+            stem = self._whole.written.split()
             for tail in range(1, len(stem)):
                 name = " ".join((*stem[:-tail], *words))
                 if meanings(name, last.kind):
@@ -381,7 +430,9 @@ class _Piece:
         if token is not None:
             stem = self._text[token.start : token.end].split()
             for head in range(1, len(stem) + 1):
-                if found := lexicon().lookup(" ".join((*words, *stem[head:])), ("condition", "drug", "drug_class", "procedure")):
+                if found := lexicon().lookup(
+                    " ".join((*words, *stem[head:])), ("condition", "drug", "drug_class", "procedure")
+                ):
                     if head < len(stem):
                         kind = next(k for k, lexical in _KINDS if found[0].kind in lexical)
                         return _record(self._piece, kind, Concept(name=found[0].label))
@@ -399,7 +450,12 @@ def _narrowest(out: list[Any]) -> list[Any]:
     """Two names of one drug side by side, a class and what it is a kind of ("opioid analgesic"): the narrower."""
     kept: list[Any] = []
     for check in out:
-        if kept and isinstance(check, Record) and isinstance(kept[-1], Record) and check.kind == kept[-1].kind == "medication":
+        if (
+            kept
+            and isinstance(check, Record)
+            and isinstance(kept[-1], Record)
+            and check.kind == kept[-1].kind == "medication"
+        ):
             before = {p for e in meanings(kept[-1].of[0].name, check.kind) for p in e.parents}
             if before & {e.id for e in meanings(check.of[0].name, check.kind)}:
                 continue

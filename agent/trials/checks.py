@@ -57,7 +57,9 @@ class Concept(_Data):
     """A thing by its name, as the lexicon or the chart has it; `codes` (`system|code`) name it as well."""
 
     name: Annotated[str, Field(min_length=1, max_length=_NAME)]
-    codes: Annotated[tuple[Annotated[str, Field(max_length=_NAME, pattern=r"^[^|\s]*\|\S+$")], ...], Field(max_length=_MANY)] = ()
+    codes: Annotated[
+        tuple[Annotated[str, Field(max_length=_NAME, pattern=r"^[^|\s]*\|\S+$")], ...], Field(max_length=_MANY)
+    ] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -226,7 +228,9 @@ class Record(_Doubtful):
     def _sound(self) -> Record:
         if not self.of:
             raise ValueError("of names nothing; name at least one thing")
-        allowed = {"condition": ("", "active", "resolved"), "medication": ("", "current")}.get(self.kind, ("", "active"))
+        allowed = {"condition": ("", "active", "resolved"), "medication": ("", "current")}.get(
+            self.kind, ("", "active")
+        )
         if self.state not in allowed:
             raise ValueError(f"a {self.kind} has no state {self.state!r}; it can be {', '.join(filter(None, allowed))}")
         return self

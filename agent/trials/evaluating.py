@@ -81,11 +81,15 @@ def verdict_rows(
     return [row for number in range(len(compiled)) for screened in done for row in _rows(screened[number])]
 
 
-def _one(one: tuple[str, date, Path], *, compiled: list[tuple[str, tuple[Criterion, ...]]], settings: Settings) -> list[Screened]:
+def _one(
+    one: tuple[str, date, Path], *, compiled: list[tuple[str, tuple[Criterion, ...]]], settings: Settings
+) -> list[Screened]:
     return asyncio.run(_screened(one, compiled, settings))
 
 
-async def _screened(one: tuple[str, date, Path], compiled: list[tuple[str, tuple[Criterion, ...]]], settings: Settings) -> list[Screened]:
+async def _screened(
+    one: tuple[str, date, Path], compiled: list[tuple[str, tuple[Criterion, ...]]], settings: Settings
+) -> list[Screened]:
     patient, day, path = one
     async with open_source(path, settings) as source:
         chart = await open_chart(source, Reference(type="Patient", id=patient), day)

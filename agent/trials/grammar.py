@@ -29,7 +29,10 @@ _OF_THE_FOLLOWING = re.compile(
     r"(?:\s+(?:criteria|conditions?|findings?|diseases?|medications?|drugs?|laboratory\s+\w+|abnormalities|values|events?|medical\s+conditions|characteristics|risk\s+factors|parameters))*\s*(?:are\s+met|apply|is\s+met|\(.*?\))?",
     re.IGNORECASE,
 )
-_ENDS_OPEN = re.compile(r"(?:history\s+of|allerg\w+\s+to|hypersensitivity\s+to|use\s+of|treatment\s+with|diagnosis\s+of|taking|with)\s*$", re.IGNORECASE)
+_ENDS_OPEN = re.compile(
+    r"(?:history\s+of|allerg\w+\s+to|hypersensitivity\s+to|use\s+of|treatment\s+with|diagnosis\s+of|taking|with)\s*$",
+    re.IGNORECASE,
+)
 
 
 def compiled(statement: Statement) -> Any:
@@ -51,7 +54,9 @@ def _context(head: str) -> tuple[str, str]:
     head = head.rstrip(": ")
     found = _OF_THE_FOLLOWING.search(head)
     if found:
-        before = re.sub(r"\b(?:including|such\s+as|have|has|meet|meets|meeting|must)\s*$", "", head[: found.start()]).strip()
+        before = re.sub(
+            r"\b(?:including|such\s+as|have|has|meet|meets|meeting|must)\s*$", "", head[: found.start()]
+        ).strip()
         return (before if _ENDS_OPEN.search(before) else ""), head[found.end() :].strip(" ,")
     return (head, "") if _ENDS_OPEN.search(head) else ("", "")
 
@@ -61,7 +66,11 @@ def read_check(text: str, section: Section) -> Any:
     bare = _LEAD.sub("", text, count=1) or text
     read, tokens = lex(bare)
     start = NO_CHART.search(read)
-    if start and not any(t.end <= start.start() or t.kind == "latest" and t.start <= start.start() for t in tokens if t.kind not in ("cue", "sex", "adult")):
+    if start and not any(
+        t.end <= start.start() or (t.kind == "latest" and t.start <= start.start())
+        for t in tokens
+        if t.kind not in ("cue", "sex", "adult")
+    ):
         return NoChart(ask=_short(text))
     pieces = segments(read, tokens, section)
     made = _Assembly(read, section).check(pieces)
@@ -98,7 +107,9 @@ class _Assembly:
 
 
 def _understood(leaf: Any) -> bool:
-    return not isinstance(leaf, Reader | NoChart) and not (isinstance(leaf, Record) and not meanings(leaf.of[0].name, leaf.kind))
+    return not isinstance(leaf, Reader | NoChart) and not (
+        isinstance(leaf, Record) and not meanings(leaf.of[0].name, leaf.kind)
+    )
 
 
 def _doubted(check: Any, words: str) -> Any:
@@ -121,7 +132,12 @@ def _share_times(found: list[Atom]) -> None:
         if atom.time is None or not isinstance(atom.check, Record):
             continue
         back = at
-        while back > 0 and found[back].joint == "or" and found[back - 1].time is None and isinstance(found[back - 1].check, Record):
+        while (
+            back > 0
+            and found[back].joint == "or"
+            and found[back - 1].time is None
+            and isinstance(found[back - 1].check, Record)
+        ):
             back -= 1
             found[back].at(atom.time)
 

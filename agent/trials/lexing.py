@@ -50,21 +50,44 @@ _SIGNING = re.compile(
     r"(?:consent(?:\s+form)?|signature|screening|enrol+ment|randomi[sz]ation|inclusion|study\s+entry|entry|recruitment|baseline|diagnosis|visit)\b",
     re.IGNORECASE,
 )
-_WHATEVER = re.compile(r"\b(?:(?:of|in|at)\s+)?(?:any|all)\s+(?:stages?|grades?|types?|causes?|kinds?|severity|degrees?|etiology|forms?|origin|location|sites?|routes?|doses?|reasons?)\b", re.IGNORECASE)
-_STAGES = re.compile(r"\bstages?\s*(?P<a>[1-5])(?:\s*(?:or|and)\s+(?P<up>higher|greater|above|worse|later|over)|(?P<plus>\+)|\s*(?:-|to|through)\s*(?:stage\s*)?(?P<b>[1-5]))", re.IGNORECASE)
-_ANY = re.compile(r"\b(?:ever\s+(?:recorded|measured|documented)|at\s+any\s+(?:time|point)(?:\s+in\s+the\s+past)?|any\s+(?:recorded|documented|prior|previous)\s+(?=\w)|on\s+any\s+(?:occasion|measurement|test))\b", re.IGNORECASE)
-_SEX = re.compile(r"\b(?:(?P<both>(?:either|both|any|all)\s+(?:sex(?:es)?|genders?))|(?P<female>females?|wom[ae]n|girls?)|(?P<male>males?|m[ae]n|boys?))\b", re.IGNORECASE)
-_ADULT = re.compile(r"\b(?:(?P<adult>adults?)|(?P<minor>minors?|child(?:ren)?|pa?ediatric)|(?P<teen>adolescents?|teenagers?))\b", re.IGNORECASE)
+_WHATEVER = re.compile(
+    r"\b(?:(?:of|in|at)\s+)?(?:any|all)\s+(?:stages?|grades?|types?|causes?|kinds?|severity|degrees?|etiology|forms?|origin|location|sites?|routes?|doses?|reasons?)\b",
+    re.IGNORECASE,
+)
+_STAGES = re.compile(
+    r"\bstages?\s*(?P<a>[1-5])(?:\s*(?:or|and)\s+(?P<up>higher|greater|above|worse|later|over)|(?P<plus>\+)|\s*(?:-|to|through)\s*(?:stage\s*)?(?P<b>[1-5]))",
+    re.IGNORECASE,
+)
+_ANY = re.compile(
+    r"\b(?:ever\s+(?:recorded|measured|documented)|at\s+any\s+(?:time|point)(?:\s+in\s+the\s+past)?|any\s+(?:recorded|documented|prior|previous)\s+(?=\w)|on\s+any\s+(?:occasion|measurement|test))\b",
+    re.IGNORECASE,
+)
+_SEX = re.compile(
+    r"\b(?:(?P<both>(?:either|both|any|all)\s+(?:sex(?:es)?|genders?))|(?P<female>females?|wom[ae]n|girls?)|(?P<male>males?|m[ae]n|boys?))\b",
+    re.IGNORECASE,
+)
+_ADULT = re.compile(
+    r"\b(?:(?P<adult>adults?)|(?P<minor>minors?|child(?:ren)?|pa?ediatric)|(?P<teen>adolescents?|teenagers?))\b",
+    re.IGNORECASE,
+)
 _FINDING = re.compile(
     r"\b(?:(?P<positive>positive(?:\s+for)?|test(?:s|ed|ing)?\s+positive(?:\s+for)?|seropositive|reactive|detectable)|(?P<negative>negative|non-?reactive|undetectable)|(?P<abnormal>abnormal(?:ly)?|out\s+of\s+range)"
     r"|(?P<normal>normal|within\s+normal\s+limits))\b",
     re.IGNORECASE,
 )
-_RELATION = re.compile(r"\b(?:for|due\s+to|secondary\s+to|caused\s+by|because\s+of|related\s+to|associated\s+with|as\s+a\s+result\s+of|attributable\s+to|resulting\s+from|following|after|during|affecting|involving)\b", re.IGNORECASE)
+_RELATION = re.compile(
+    r"\b(?:for|due\s+to|secondary\s+to|caused\s+by|because\s+of|related\s+to|associated\s+with|as\s+a\s+result\s+of|attributable\s+to|resulting\s+from|following|after|during|affecting|involving)\b",
+    re.IGNORECASE,
+)
 _AGE_BEFORE = re.compile(r"\b(?:age[ds]?|ages?\s+range)\b[^,;.]{0,22}$|\bage\s*$|\baged?\s*[:=]?\s*$", re.IGNORECASE)
-_AGE_AFTER = re.compile(r"^[\s-]*(?:of\s+age|old|in\s+age|of\s+years)\b|^\s*(?:or|and)\s+(?:older|younger)", re.IGNORECASE)
+_AGE_AFTER = re.compile(
+    r"^[\s-]*(?:of\s+age|old|in\s+age|of\s+years)\b|^\s*(?:or|and)\s+(?:older|younger)", re.IGNORECASE
+)
 _AGE_TIME = frozenset(("years", "months", "weeks", "days", ""))
-_NOT_AGE = re.compile(r"\b(?:duration|survival|expectancy|pack|age\s+(?:at|of)\s+(?:onset|diagnosis|menopause|menarche)|gestation\w*|history)\b", re.IGNORECASE)
+_NOT_AGE = re.compile(
+    r"\b(?:duration|survival|expectancy|pack|age\s+(?:at|of)\s+(?:onset|diagnosis|menopause|menarche)|gestation\w*|history)\b",
+    re.IGNORECASE,
+)
 _PRESSURE = re.compile(r"\b(?:blood\s+pressure|bp|hypertensi\w+)\b", re.IGNORECASE)
 _SLASH = re.compile(r"(?<=[A-Za-z])/(?=[A-Za-z]{3,})")
 _KEPT = ("and/or", "w/o", "h/o", "s/p", "y/o", "his/her", "he/she", "him/her")
@@ -79,11 +102,16 @@ def _matcher() -> Matcher:
 def lex(raw: str) -> tuple[str, list[Token]]:
     """The text as it is read, in one spelling of signs and joints, and its tokens in order."""
     text = _unslashed(_american(levelled(raw)))
-    found: list[Token] = [Token(kind="bracket", start=m.start(), end=m.end(), value=m[1] or m[2] or "") for m in _BRACKET.finditer(text)]
+    found: list[Token] = [
+        Token(kind="bracket", start=m.start(), end=m.end(), value=m[1] or m[2] or "") for m in _BRACKET.finditer(text)
+    ]
     bare = _masked(text, found)
     found += list(_times_and_amounts(bare))
     bare = _masked(bare, found)
-    found += [Token(kind="stages", start=m.start(), end=m.end(), value=(int(m["a"]), int(m["b"] or 5))) for m in _STAGES.finditer(bare)]
+    found += [
+        Token(kind="stages", start=m.start(), end=m.end(), value=(int(m["a"]), int(m["b"] or 5)))
+        for m in _STAGES.finditer(bare)
+    ]
     bare = _masked(bare, found)
     for kind, pattern in (("latest", _SIGNING), ("latest", _LATEST), ("latest", _WHATEVER), ("any", _ANY)):
         found += [Token(kind=kind, start=m.start(), end=m.end()) for m in pattern.finditer(bare)]  # type: ignore[arg-type]
@@ -195,7 +223,7 @@ def _is_eponym(classes: Sequence[Entry], after: Sequence[Word]) -> bool:
 
 
 def _trimmed(text: str, start: int, end: int) -> int:
-    return start + len(text[start:end].rstrip(" ,;:.?!)\""))
+    return start + len(text[start:end].rstrip(' ,;:.?!)"'))
 
 
 def _patterns(words: Sequence[Word], blocked: list[bool], text: str) -> Iterator[Token]:
@@ -219,7 +247,12 @@ def _cues(words: Sequence[Word], blocked: list[bool], text: str, least: int) -> 
             cue = CUES.get(tuple(w.text for w in words[at : at + size]))
             if cue and not any(blocked[at : at + size]) and not _parted(words[at : at + size], text):
                 blocked[at : at + size] = [True] * size
-                yield Token(kind="cue", start=words[at].start, end=_trimmed(text, words[at].start, words[at + size - 1].end), value=cue)
+                yield Token(
+                    kind="cue",
+                    start=words[at].start,
+                    end=_trimmed(text, words[at].start, words[at + size - 1].end),
+                    value=cue,
+                )
                 at += size - 1
                 break
         at += 1
@@ -228,5 +261,3 @@ def _cues(words: Sequence[Word], blocked: list[bool], text: str, least: int) -> 
 def _parted(words: Sequence[Word], text: str) -> bool:
     """Whether a comma stands between words that would be one cue."""
     return bool(re.search(r"[,;:]", text[words[0].start : words[-1].start]))
-
-

@@ -77,8 +77,12 @@ def times(text: str) -> list[Time]:
     return sorted(found, key=lambda t: t.start)
 
 
-_OR_HALF_LIVES = re.compile(r"\s*(?:,?\s*or)\s+(?:within\s+)?(?:at\s+least\s+)?\w+(?:\s*\(\d+\))?\s+half[- ]li(?:ves|fe)", re.I)
-_LONGER = re.compile(r"\s*,?\s*\(?\s*whichever\s+(?:is|was|comes)\s+(?:the\s+)?(?:longer|longest|first|earlier)\s*\)?", re.I)
+_OR_HALF_LIVES = re.compile(
+    r"\s*(?:,?\s*or)\s+(?:within\s+)?(?:at\s+least\s+)?\w+(?:\s*\(\d+\))?\s+half[- ]li(?:ves|fe)", re.I
+)
+_LONGER = re.compile(
+    r"\s*,?\s*\(?\s*whichever\s+(?:is|was|comes)\s+(?:the\s+)?(?:longer|longest|first|earlier)\s*\)?", re.I
+)
 
 
 def _time(kind: str, m: re.Match[str], length: Length) -> Time:
@@ -98,7 +102,11 @@ def _length(m: re.Match[str]) -> Length | None:
     count = 1.0 if word in ("a", "an") else float(_COUNTS.index(word) + 1) if word in _COUNTS else float(word)
     unit = m["u"].lower()
     if unit.startswith("h"):
-        return Length(count=max(1.0, -(-count // 24)), unit="day") if unit.startswith("ho") or unit.startswith("hr") else None
+        return (
+            Length(count=max(1.0, -(-count // 24)), unit="day")
+            if unit.startswith("ho") or unit.startswith("hr")
+            else None
+        )
     return Length(count=count, unit=_UNIT[unit[0]])  # type: ignore[arg-type]
 
 

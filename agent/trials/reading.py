@@ -56,7 +56,9 @@ def read_folder(folder: Path) -> tuple[Trial, ...]:
     trials = tuple(t for f in files for t in read_file(f))
     twice = next((t.id for n, t in enumerate(trials) if any(t.id == o.id for o in trials[:n])), None)
     if twice:
-        raise UserError(f"two protocols in {str(folder)!r} are called {twice!r}; their verdicts could not be told apart")
+        raise UserError(
+            f"two protocols in {str(folder)!r} are called {twice!r}; their verdicts could not be told apart"
+        )
     return trials
 
 
@@ -105,7 +107,10 @@ def _fields(eligibility: Mapping[str, Any]) -> tuple[Statement, ...]:
     low, high = (_FIELD_AGE.fullmatch(_word(eligibility.get(k))) for k in ("minimumAge", "maximumAge"))
     told = []
     if low or high:
-        ends = (f"at least {low[1]} {low[2].lower()}s" if low else "", f"at most {high[1]} {high[2].lower()}s" if high else "")
+        ends = (
+            f"at least {low[1]} {low[2].lower()}s" if low else "",
+            f"at most {high[1]} {high[2].lower()}s" if high else "",
+        )
         told.append("Age " + " and ".join(filter(None, ends)))
     if (sex := _word(eligibility.get("sex")).lower()) in ("female", "male"):
         told.append(f"{sex.capitalize()} sex")
@@ -131,7 +136,12 @@ def _research_study(study: Mapping[str, Any], name: str) -> Trial:
 def _group_lines(groups: list[Mapping[str, Any]]) -> Iterator[str]:
     """The characteristics of enrolment groups, as a text with its two headings."""
     for section, excluded in (("Inclusion", False), ("Exclusion", True)):
-        lines = [line for g in groups for c in _objects(g.get("characteristic")) if bool(c.get("exclude")) == excluded and (line := _characteristic(c))]
+        lines = [
+            line
+            for g in groups
+            for c in _objects(g.get("characteristic"))
+            if bool(c.get("exclude")) == excluded and (line := _characteristic(c))
+        ]
         if lines:
             yield f"{section} Criteria:"
             yield from (f"* {line}" for line in lines)
@@ -146,14 +156,19 @@ def _characteristic(item: Mapping[str, Any]) -> str:
         return f"{code} {_word(quantity.get('comparator')) or '='} {quantity.get('value')} {_word(quantity.get('unit'))}".strip()
     if span:
         low, high = _object(span.get("low")), _object(span.get("high"))
-        ends = [f">= {low.get('value')} {_word(low.get('unit'))}" if low else "", f"<= {high.get('value')} {_word(high.get('unit'))}" if high else ""]
+        ends = [
+            f">= {low.get('value')} {_word(low.get('unit'))}" if low else "",
+            f"<= {high.get('value')} {_word(high.get('unit'))}" if high else "",
+        ]
         return f"{code} {' and '.join(filter(None, ends))}".strip()
     return code if item.get("valueBoolean") is not False else f"No {code}"
 
 
 def _coded(value: Any) -> str:
     concept = _object(value)
-    return _word(concept.get("text")) or next((_word(c.get("display")) for c in _objects(concept.get("coding")) if c.get("display")), "")
+    return _word(concept.get("text")) or next(
+        (_word(c.get("display")) for c in _objects(concept.get("coding")) if c.get("display")), ""
+    )
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:
@@ -165,5 +180,3 @@ def compile_trial(trial: Trial) -> tuple[Criterion, ...]:
     made = tuple(Criterion(statement=s, check=compiled(s)) for s in trial.statements)
     said = {type(leaf) for c in made if c.statement.number for leaf in walk(c.check) if isinstance(leaf, Age | Sex)}
     return tuple(c for c in made if c.statement.number or type(c.check) not in said)
-
-

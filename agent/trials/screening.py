@@ -21,11 +21,18 @@ Reads = Callable[[Criterion, Told, Finder], Awaitable[tuple[Told, Usage, str]]]
 """A reader for what rules leave open: the statement, what rules know, the chart; gives what it found and its name."""
 
 
-async def screen(trial: str, criteria: Sequence[Criterion], chart: Chart, reads: Reads | None = None) -> Screened:
-    """The patient's verdicts and what they come to. A fault of the source makes a verdict `unknown`, never a guess."""
+async def screen(
+    trial: str, criteria: Sequence[Criterion], chart: Chart, reads: Reads | None = None, before: Screened | None = None
+) -> Screened:
+    """The patient's verdicts and what they come to. A fault of the source makes a verdict `unknown`, never a guess.
+
+    `before` is the screening by the same checks and reader before this one: where the chart says the same of a
+    statement, what a reader said then is not asked again.
+    """
+    known = {v.number: v for v in before.verdicts if v.by != "rules"} if before else {}
     verdicts, usage = [], Usage()
     for criterion in criteria:
-        verdict, used = await _verdict(criterion, chart, reads)
+        verdict, used = await _verdict(criterion, chart, reads, known.get(criterion.statement.number))
         verdicts.append(verdict)
         usage = Usage(**{k: v + getattr(used, k) for k, v in usage.model_dump().items()})
     result, why, open_ = outcome(verdicts, _died(chart))
@@ -43,11 +50,15 @@ async def screen(trial: str, criteria: Sequence[Criterion], chart: Chart, reads:
     )
 
 
-async def _verdict(criterion: Criterion, chart: Chart, reads: Reads | None) -> tuple[Verdict, Usage]:
+async def _verdict(
+    criterion: Criterion, chart: Chart, reads: Reads | None, earlier: Verdict | None
+) -> tuple[Verdict, Usage]:
     finder = Finder(chart)
     try:
         told = await judge(criterion.check, finder)
         if told.word == "unknown" and told.asks and reads is not None:
+            if earlier is not None and earlier.read and earlier.read == _digest(told.facts):
+                return earlier, Usage()
             told, usage, by = await reads(criterion, told, finder)
             return verdict_of(criterion, told, finder, by), usage
     except SourceError as error:
@@ -68,7 +79,10 @@ def verdict_of(criterion: Criterion, told: Told, finder: Finder, by: str = "rule
         missing=told.missing,
         documented=told.documented,
         citations=tuple(_citations(told.marks, finder.chart)),
-        searched=tuple(SearchedOut(query=r.query, found=r.found, complete=r.complete, error=r.error) for r in finder.gather.searched.values()),
+        searched=tuple(
+            SearchedOut(query=r.query, found=r.found, complete=r.complete, error=r.error)
+            for r in finder.gather.searched.values()
+        ),
         read=_digest(told.facts),
         until=told.until.isoformat() if told.until else None,
         by=by,
@@ -86,7 +100,12 @@ def _citations(marks: Iterable[Mark], chart: Chart) -> Iterable[Citation]:
 
 def _digest(facts: Iterable[Fact]) -> str:
     """What the chart said, so that a change of it shows: places, versions, values, times, statuses."""
-    said = sorted({f"{f.reference} {f.version} {f.path} {f.concept.key} {f.standing} {f.status} {f.value!r} {f.when!r} {f.details!r}" for f in facts})
+    said = sorted(
+        {
+            f"{f.reference} {f.version} {f.path} {f.concept.key} {f.standing} {f.status} {f.value!r} {f.when!r} {f.details!r}"
+            for f in facts
+        }
+    )
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16] if said else ""
 
 
@@ -120,5 +139,3 @@ def outcome(verdicts: Sequence[Verdict], died: str = "") -> tuple[Outcome, str, 
 def _said(verdict: Verdict) -> str:
     which = "inclusion not met" if verdict.section == "inclusion" else "exclusion met"
     return f"{which}: {verdict.text}. {verdict.reason}"
-
-

@@ -55,7 +55,13 @@ def _pieces(text: str, tokens: Sequence[Token]) -> Iterator[Segment]:
             continue
         current.end = token.start
         yield _told(current, text)
-        role = begins or (role if role in ("apart", "example") and joint != "and" or role in ("unless", "means") else "" if joint == "with" else role)
+        role = begins or (
+            role
+            if (role in ("apart", "example") and joint != "and") or role in ("unless", "means")
+            else ""
+            if joint == "with"
+            else role
+        )
         current = Segment(joint=joint, start=token.end, end=len(text), role=role)  # type: ignore[arg-type]
     yield _told(current, text)
 
@@ -138,5 +144,3 @@ def _stays_negated(before: Segment, segment: Segment) -> bool:
     if segment.joint == "or":
         return True
     return segment.joint == "and" and not segment.own and not segment.of("limit", "age", "smoking", "sex")
-
-

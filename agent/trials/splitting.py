@@ -28,7 +28,9 @@ _BULLET = re.compile(
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!<>~|&=^])")
 _NOTE = re.compile(r"^(?:note|nb|n\.b\.)\b", re.IGNORECASE)
 _COUNT = {"one": 1, "1": 1, "two": 2, "2": 2, "three": 3, "3": 3, "four": 4, "4": 4, "five": 5, "5": 5}
-_ANY = re.compile(r"\b(?:any|either|one or more|1 or more|at least (?:one|1)|one)\b(?:\s*\(\d\))?(?: of)?", re.IGNORECASE)
+_ANY = re.compile(
+    r"\b(?:any|either|one or more|1 or more|at least (?:one|1)|one)\b(?:\s*\(\d\))?(?: of)?", re.IGNORECASE
+)
 _SOME = re.compile(r"\b(?:at least|≥|>=) ?(two|three|four|five|[2-5])\b(?:\s*\(\d\))?", re.IGNORECASE)
 _ALL = re.compile(r"\b(?:all|both|each|every)\b(?: of)?", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z•])|;\s*(?=\S)")
@@ -155,7 +157,14 @@ def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement
         end = _end(item)
         whole = plain(re.sub(r"\n\s*(?:[*•\-–]|\d+[.)]|[a-z][.)])\s+", "; ", source[item.start : end]))
         yield Statement(
-            number=0, section=item.section, text=whole, start=item.start, end=end, under=text, parts=parts, needed=needed
+            number=0,
+            section=item.section,
+            text=whole,
+            start=item.start,
+            end=end,
+            under=text,
+            parts=parts,
+            needed=needed,
         )
         return
     if not text.endswith(":"):
@@ -172,9 +181,7 @@ def _single(source: str, item: _Item, under: str) -> Iterator[Statement]:
         text = plain(source[at:end]).strip(" ;")
         if len(text) > 1 and re.search(r"[^\W_]", text):
             lead = len(source[at:end]) - len(source[at:end].lstrip())
-            yield Statement(
-                number=0, section=item.section, text=text, start=at + lead, end=end, under=under
-            )
+            yield Statement(number=0, section=item.section, text=text, start=at + lead, end=end, under=under)
         at = end
 
 

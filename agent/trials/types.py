@@ -85,7 +85,8 @@ Outcome = Literal["eligible", "possibly eligible", "excluded"]
 class Screened(_Out):
     """One patient held against one trial as of a day. `open` are the statements that somebody must still settle.
 
-    `digest` is of the records that the trial's checks may look at (see `agent.trials.changes`).
+    `digest` is of the records that the trial's checks may look at (`agent.trials.population`), `later` whether some of the
+    chart is (or may be) dated after `as_of`.
     """
 
     trial: str
@@ -97,5 +98,6 @@ class Screened(_Out):
     open: tuple[int, ...] = ()
     verdicts: tuple[Verdict, ...]
     digest: str = ""
+    later: bool = True
     usage: Usage = Field(default_factory=Usage)
     warnings: tuple[str, ...] = ()

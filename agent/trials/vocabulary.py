@@ -25,7 +25,9 @@ class Cue:
 
 
 def _table(*rows: tuple[Cue, str]) -> dict[tuple[str, ...], Cue]:
-    return {tuple(phrase.split()): cue for cue, phrases in rows for phrase in map(str.strip, phrases.split(",")) if phrase}
+    return {
+        tuple(phrase.split()): cue for cue, phrases in rows for phrase in map(str.strip, phrases.split(",")) if phrase
+    }
 
 
 _NOW = Cue(tag="kind", kind="medication", then="current")

@@ -70,7 +70,9 @@ class Finder:
         """The fact's mark."""
         return self.gather.marks.fact(fact)
 
-    async def find(self, kind: str, of: Sequence[Concept], apart: Sequence[Concept] = (), *, history: bool = True) -> Found:
+    async def find(
+        self, kind: str, of: Sequence[Concept], apart: Sequence[Concept] = (), *, history: bool = True
+    ) -> Found:
         """The facts of the things named. `history`: whether "history of …" among the conditions counts.
 
         Raises SourceError where the source fails before anything was read; what was cut short is not `whole`.
@@ -121,7 +123,9 @@ class Finder:
                 (sure if certain else doubtful)[entry.kind, entry.key] = entry
         return list(sure.values()), [e for k, e in doubtful.items() if k not in sure]
 
-    def _of(self, concept: Concept, places: Sequence[Kind], kind: str, *, history: bool) -> Iterable[tuple[CatalogueEntry, bool]]:
+    def _of(
+        self, concept: Concept, places: Sequence[Kind], kind: str, *, history: bool
+    ) -> Iterable[tuple[CatalogueEntry, bool]]:
         matcher = self.chart.matcher
         known = meanings(concept.name, kind)
         mention = _mention(concept, known, matcher)
@@ -133,7 +137,11 @@ class Finder:
         if not (meant or known) and not matcher.lexicon.lookup(mention.words, ("body_site",)):
             yield from ((e, _says_no_more(e, mention.words)) for e in matcher.by_words(mention.words, places))
         meant += [e for e in matcher.catalogue.of(*places) if _coded(e, concept)]
-        past = [e for e in matcher.catalogue.of("condition") if _is_history(e)] if kind in ("condition", "procedure") else []
+        past = (
+            [e for e in matcher.catalogue.of("condition") if _is_history(e)]
+            if kind in ("condition", "procedure")
+            else []
+        )
         for entry in dict.fromkeys(e.key for e in meant):
             for e in (e for e in meant if e.key == entry):
                 if (history or e not in past) and (certain := _fits(e, narrow)) is not False:
@@ -172,7 +180,9 @@ class Finder:
         absent, marks = await self._absent(of, ("encounter",), "encounter")
         return Found(known=known_all, absent=absent, marks=marks, whole=self.whole)
 
-    async def _absent(self, of: Sequence[Concept], places: Sequence[Kind], kind: str) -> tuple[Absence, tuple[Mark, ...]]:
+    async def _absent(
+        self, of: Sequence[Concept], places: Sequence[Kind], kind: str
+    ) -> tuple[Absence, tuple[Mark, ...]]:
         known = tuple(e for c in of for e in meanings(c.name, kind))
         before = len(self.gather.absent)
         await self.gather.absence(_target(of, tuple(places), known, ()))
@@ -188,7 +198,9 @@ def _target(of: Sequence[Concept], kinds: tuple[Kind, ...], known: Sequence[Entr
 def _mention(concept: Concept, known: tuple[Entry, ...], matcher: Matcher) -> Mention:
     """The name as a mention of this chart: its very label where it has one, and the lexicon's meanings of that kind."""
     words = words_of(concept.name)
-    whole = [m for m in matcher.mentions(words, [False] * len(words), frozenset()) if (m.first, m.last) == (0, len(words))]
+    whole = [
+        m for m in matcher.mentions(words, [False] * len(words), frozenset()) if (m.first, m.last) == (0, len(words))
+    ]
     text = " ".join(w.text for w in words)
     mention = whole[0] if whole else Mention(first=0, last=len(words), words=text)
     return replace(mention, classes=known)

@@ -19,7 +19,16 @@ from fhir_tools.types import Concept, Fact, Missing, Quantity
 
 __all__ = ["measurement"]
 
-_VALENCE = {"potassium": 1, "sodium": 1, "chloride": 1, "bicarbonate": 1, "co2": 1, "lithium": 1, "calcium": 2, "magnesium": 2}
+_VALENCE = {
+    "potassium": 1,
+    "sodium": 1,
+    "chloride": 1,
+    "bicarbonate": 1,
+    "co2": 1,
+    "lithium": 1,
+    "calcium": 2,
+    "magnesium": 2,
+}
 """Charges of ions, by the lexicon's analyte: what makes milliequivalents of millimoles."""
 _RANGE = re.compile(r"(?P<low>\d+(?:\.\d+)?)?\s*(?:-|–|to|<=?|≤)\s*(?P<high>\d+(?:\.\d+)?)")
 
@@ -44,7 +53,12 @@ async def measurement(check: Measurement, finder: Finder) -> Told:
 
 def _missing(check: Measurement, name: str, finder: Finder, known: bool, marks) -> Told:  # type: ignore[no-untyped-def]
     if not known:
-        return unknown(f"no rule knows {name!r}, and no result is called so", f"a reader who looks for {name}", marks=marks, asks=(check,))
+        return unknown(
+            f"no rule knows {name!r}, and no result is called so",
+            f"a reader who looks for {name}",
+            marks=marks,
+            asks=(check,),
+        )
     told = "no " + name + " is recorded" if finder.whole else f"not all of the chart could be read for {name}"
     return unknown(told, f"{_a(name)} {name} result: order or find one", marks=marks)
 
@@ -54,7 +68,12 @@ def _outside(check: Measurement, name: str, facts: Sequence[Fact], finder: Finde
     day = wording.day_text(last.when)
     perhaps = [f for f in facts if window and f.when is not None and window.possible(f.when)]
     if perhaps:
-        return unknown(f"{name} is dated {wording.day_text(perhaps[-1].when)}, which may or may not be {check.period}", "its exact date", marks=(finder.mark(perhaps[-1]),), facts=tuple(facts))
+        return unknown(
+            f"{name} is dated {wording.day_text(perhaps[-1].when)}, which may or may not be {check.period}",
+            "its exact date",
+            marks=(finder.mark(perhaps[-1]),),
+            facts=tuple(facts),
+        )
     return unknown(
         f"the last {name} is {wording.value_text(last)} of {day}, not {check.period}",
         f"no {name} since {day}: order or find one", marks=(finder.mark(last),), facts=tuple(facts),
@@ -75,7 +94,11 @@ def _latest(facts: Sequence[Fact], check: Measurement) -> tuple[Fact, ...]:
 def _agreed(told: Sequence[Told]) -> Told:
     """What results of one moment say together; where they differ it is unknown which counts."""
     if len({t.word for t in told}) == 1:
-        return replace(told[-1], marks=tuple(m for t in reversed(told) for m in t.marks), facts=tuple(f for t in told for f in t.facts))
+        return replace(
+            told[-1],
+            marks=tuple(m for t in reversed(told) for m in t.marks),
+            facts=tuple(f for t in told for f in t.facts),
+        )
     return unknown(
         "; ".join(t.reason for t in told), "which of the results of one moment counts",
         marks=tuple(m for t in told for m in t.marks), facts=tuple(f for t in told for f in t.facts), until=told[-1].until,
@@ -103,7 +126,14 @@ def _one(check: Measurement, fact: Fact, finder: Finder) -> Told:
     else:
         held = None
     if held is None:
-        return unknown(f"{said} cannot be compared with {_wanted(check)}", f"a {label_of(check.of)} that can be compared", marks=marks, facts=(fact,), until=until, asks=(check,))
+        return unknown(
+            f"{said} cannot be compared with {_wanted(check)}",
+            f"a {label_of(check.of)} that can be compared",
+            marks=marks,
+            facts=(fact,),
+            until=until,
+            asks=(check,),
+        )
     return Told(word="met" if held else "not_met", reason=said, marks=marks, facts=(fact,), until=until)
 
 
@@ -199,10 +229,22 @@ _ABNORMAL = frozenset(("h", "hh", "l", "ll", "a", "aa", "high", "low", "abnormal
 
 def _is(finding: str, fact: Fact) -> bool | None:
     """Whether a result is as its words or its flag say."""
-    said = wording.label(fact.value) if isinstance(fact.value, Concept) else fact.value if isinstance(fact.value, str) else ""
+    said = (
+        wording.label(fact.value)
+        if isinstance(fact.value, Concept)
+        else fact.value
+        if isinstance(fact.value, str)
+        else ""
+    )
     flags = {x.strip().lower() for x in re.split(r"[,;]", str(fact.details.get("interpretation", ""))) if x.strip()}
     if finding in ("positive", "negative"):
-        told = False if _NEGATIVE.search(said) or "negative" in flags else True if _POSITIVE.search(said) or "positive" in flags else None
+        told = (
+            False
+            if _NEGATIVE.search(said) or "negative" in flags
+            else True
+            if _POSITIVE.search(said) or "positive" in flags
+            else None
+        )
         return told if told is None or finding == "positive" else not told
     if not flags:
         return None

@@ -38,7 +38,12 @@ def age(check: Age, finder: Finder) -> Told:
     until = min(_turns(first, check.limits, finder.as_of), default=None)
     reason = f"{dates.age_text(birth.value, finder.as_of)} old on {finder.as_of}"
     if len(held) > 1:
-        return unknown(f"born {birth.value.text}: the age may be on either side", "the full birth date", marks=marks, facts=(birth,))
+        return unknown(
+            f"born {birth.value.text}: the age may be on either side",
+            "the full birth date",
+            marks=marks,
+            facts=(birth,),
+        )
     return Told(word="met" if held == {True} else "not_met", reason=reason, marks=marks, facts=(birth,), until=until)
 
 
@@ -103,12 +108,23 @@ async def smoking(check: Smoking, finder: Finder) -> Told:
     active = [f for f in users.facts if ongoing_at(f, finder)]
     if active:
         word = "met" if "current" in check.of else "not_met"
-        return Told(word=word, reason=f"{wording.label(active[-1].concept)} is active", marks=(finder.mark(active[-1]),), facts=tuple(active))  # type: ignore[arg-type]
+        return Told(
+            word=word,
+            reason=f"{wording.label(active[-1].concept)} is active",
+            marks=(finder.mark(active[-1]),),
+            facts=tuple(active),
+        )  # type: ignore[arg-type]
     return unknown("no smoking status is recorded", "the smoking status: ask the patient", marks=found.marks)
 
 
 def _status(fact: Fact) -> str | None:
-    said = wording.label(fact.value) if isinstance(fact.value, Coded) else fact.value if isinstance(fact.value, str) else ""
+    said = (
+        wording.label(fact.value)
+        if isinstance(fact.value, Coded)
+        else fact.value
+        if isinstance(fact.value, str)
+        else ""
+    )
     return next((status for status, pattern in _STATUS if pattern.search(said)), None)
 
 
@@ -128,17 +144,27 @@ async def pregnancy(check: Pregnancy, finder: Finder) -> Told:
                 "whether the pregnancy has ended", marks=(finder.mark(fact),), facts=tuple(active),
             )  # fmt: skip
         until = Length(count=_TERM + 1, unit="day").after(began) if began else None
-        return Told(word="met", reason=f"{wording.label(fact.concept)} is active since {wording.day_text(fact.when)}", marks=(finder.mark(fact),), facts=tuple(active), until=until)
+        return Told(
+            word="met",
+            reason=f"{wording.label(fact.concept)} is active since {wording.day_text(fact.when)}",
+            marks=(finder.mark(fact),),
+            facts=tuple(active),
+            until=until,
+        )
     status = await finder.find("measurement", (Concept(name="pregnancy status"),))
     latest = next((f for f in reversed(status.facts) if f.value is not None), None)
     recent = latest is not None and latest.when and latest.when.day and (finder.as_of - latest.when.day).days <= _TERM
     if latest is not None and recent:
         said = wording.value_text(latest).lower()
         word = "not_met" if "not" in said or "no" in said.split() else "met"
-        return Told(word=word, reason=f"pregnancy status {said} on {wording.day_text(latest.when)}", marks=(finder.mark(latest),), facts=(latest,))  # type: ignore[arg-type]
+        return Told(
+            word=word,
+            reason=f"pregnancy status {said} on {wording.day_text(latest.when)}",
+            marks=(finder.mark(latest),),
+            facts=(latest,),
+        )  # type: ignore[arg-type]
     if not (found.whole and status.whole):
         return unknown("not all of the chart could be read", "the rest of the chart", marks=found.marks)
     past = tuple(finder.mark(f) for f in found.facts[-1:])
-    reason = f"no pregnancy is documented now; the last one ended" if past else "pregnancy is not documented"
+    reason = "no pregnancy is documented now; the last one ended" if past else "pregnancy is not documented"
     return Told(word="not_met", reason=reason, marks=past or found.marks, documented=False, facts=found.facts)
-

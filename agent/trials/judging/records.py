@@ -58,12 +58,24 @@ def _absent(check: Record, finder: Finder, found: Found) -> Told:
             f"whether it is {name}", marks=(finder.mark(fact),), facts=found.doubtful, asks=(check,),
         )  # fmt: skip
     if not found.known:
-        return unknown(f"no rule knows {name!r}, and nothing in the chart is called so", f"a reader who looks for {name}", marks=found.marks, asks=(check,))
+        return unknown(
+            f"no rule knows {name!r}, and nothing in the chart is called so",
+            f"a reader who looks for {name}",
+            marks=found.marks,
+            asks=(check,),
+        )
     absent = found.absent
     if not found.whole or (absent and not absent.complete):
-        return unknown(f"not all of the chart could be read for {name}", f"the rest of the {_WHERE[check.kind]}", marks=found.marks)
+        return unknown(
+            f"not all of the chart could be read for {name}", f"the rest of the {_WHERE[check.kind]}", marks=found.marks
+        )
     if absent and absent.opaque:
-        return unknown(f"{absent.opaque} uncoded entries could be {name}", "what the uncoded entries are", marks=found.marks, asks=(check,))
+        return unknown(
+            f"{absent.opaque} uncoded entries could be {name}",
+            "what the uncoded entries are",
+            marks=found.marks,
+            asks=(check,),
+        )
     other = next((f for f in reversed(found.others) if f.standing in _STANDING), None)
     if other is not None:
         return Told(
@@ -101,7 +113,9 @@ def _state_of(fact: Fact) -> str:
     return fact.status or ("over" if fact.details.get("abatement") else "without a status")
 
 
-def _timed(period: Period, finder: Finder, fitting: Sequence[Fact], facts: Sequence[Fact], *, ends: bool = False) -> Told:
+def _timed(
+    period: Period, finder: Finder, fitting: Sequence[Fact], facts: Sequence[Fact], *, ends: bool = False
+) -> Told:
     """Whether one of them begins (of stays: begins or ends) in the period. What is dated too coarsely is unknown."""
     window = period.window(finder.as_of)
     inside = [f for f in fitting if _begins(f, window) or (ends and _over(f, window))]
@@ -110,7 +124,11 @@ def _timed(period: Period, finder: Finder, fitting: Sequence[Fact], facts: Seque
             word="met", reason=f"{_said(inside[-1])}, {period}", marks=_marks(finder, inside), facts=tuple(facts),
             until=_leaves(period, inside),
         )  # fmt: skip
-    perhaps = [f for f in fitting if f.when is None or f.when.low is None or (f.when.precision in ("year", "month") and window.possible(f.when))]
+    perhaps = [
+        f
+        for f in fitting
+        if f.when is None or f.when.low is None or (f.when.precision in ("year", "month") and window.possible(f.when))
+    ]
     if perhaps:
         return unknown(
             f"{wording.label(perhaps[-1].concept)} is dated {wording.day_text(perhaps[-1].when)}, which may or may not be {period}",
@@ -124,7 +142,11 @@ def _timed(period: Period, finder: Finder, fitting: Sequence[Fact], facts: Seque
 
 
 def _begins(fact: Fact, window: Window) -> bool:
-    return fact.when is not None and window.starts_in(fact.when) and (fact.when.precision not in ("year", "month") or window.contains(fact.when))
+    return (
+        fact.when is not None
+        and window.starts_in(fact.when)
+        and (fact.when.precision not in ("year", "month") or window.contains(fact.when))
+    )
 
 
 def _over(fact: Fact, window: Window) -> bool:
@@ -160,16 +182,30 @@ def _drug(check: Record, finder: Finder, facts: Sequence[Fact]) -> Told:
         return _lasting(check, finder, taken, facts, until)
     if check.period:
         if check.period.within and taken:
-            return Told(word="met", reason=_taking(taken[-1]), marks=_marks(finder, taken), facts=tuple(facts), until=until)
+            return Told(
+                word="met", reason=_taking(taken[-1]), marks=_marks(finder, taken), facts=tuple(facts), until=until
+            )
         return _timed(check.period, finder, facts, facts)
     if check.state == "current":
         if taken:
-            return Told(word="met", reason=_taking(taken[-1]), marks=_marks(finder, taken), facts=tuple(facts), until=until)
+            return Told(
+                word="met", reason=_taking(taken[-1]), marks=_marks(finder, taken), facts=tuple(facts), until=until
+            )
         last = facts[-1]
         why = last.details.get("taking", last.status) or "not active"
         if all(f.details.get("taking") == "status unknown" for f in facts):
-            return unknown(f"whether {wording.label(last.concept)} is taken is not recorded", "whether it is taken: ask the patient", marks=_marks(finder, facts), facts=tuple(facts))
-        return Told(word="not_met", reason=f"{wording.label(last.concept)}, last of {wording.day_text(last.when)}: {why}", marks=_marks(finder, facts[-1:]), facts=tuple(facts))
+            return unknown(
+                f"whether {wording.label(last.concept)} is taken is not recorded",
+                "whether it is taken: ask the patient",
+                marks=_marks(finder, facts),
+                facts=tuple(facts),
+            )
+        return Told(
+            word="not_met",
+            reason=f"{wording.label(last.concept)}, last of {wording.day_text(last.when)}: {why}",
+            marks=_marks(finder, facts[-1:]),
+            facts=tuple(facts),
+        )
     return Told(word="met", reason=_said(facts[-1]), marks=_marks(finder, taken or facts), facts=tuple(facts))
 
 
@@ -178,7 +214,13 @@ def _lasting(check: Record, finder: Finder, taken: Sequence[Fact], facts: Sequen
     bound = check.lasting.before(finder.as_of)
     days = [f.when.day for f in taken if f.when and f.when.day]
     if any(d <= bound for d in days):
-        return Told(word="met", reason=f"{_taking(taken[0])}, at least {check.lasting}", marks=_marks(finder, taken), facts=tuple(facts), until=until)
+        return Told(
+            word="met",
+            reason=f"{_taking(taken[0])}, at least {check.lasting}",
+            marks=_marks(finder, taken),
+            facts=tuple(facts),
+            until=until,
+        )
     before = [f for f in facts if f.when and f.when.day and f.when.day <= bound]
     if before or not days:
         return unknown(
@@ -186,12 +228,20 @@ def _lasting(check: Record, finder: Finder, taken: Sequence[Fact], facts: Sequen
             "whether it was taken without a break", marks=_marks(finder, (*before[-1:], *taken)), facts=tuple(facts),
         )  # fmt: skip
     turn = check.lasting.after(min(days)) - timedelta(days=1)
-    return Told(word="not_met", reason=f"{_taking(taken[0])}, not yet {check.lasting}", marks=_marks(finder, taken), facts=tuple(facts), until=turn)
+    return Told(
+        word="not_met",
+        reason=f"{_taking(taken[0])}, not yet {check.lasting}",
+        marks=_marks(finder, taken),
+        facts=tuple(facts),
+        until=turn,
+    )
 
 
 def _ends(fact: Fact) -> date | None:
     """The day after the course or the prescription ends, where that is known."""
-    ends = [dates.last_day(e) for key in ("ends", "valid") if isinstance(e := fact.details.get(key), Interval) and e.high]
+    ends = [
+        dates.last_day(e) for key in ("ends", "valid") if isinstance(e := fact.details.get(key), Interval) and e.high
+    ]
     return min((d + timedelta(days=1) for d in ends if d), default=None)
 
 
@@ -211,8 +261,14 @@ def _marks(finder: Finder, facts: Sequence[Fact]):  # type: ignore[no-untyped-de
 
 
 def _of_relative(found: Found, relative: str) -> Found:
-    kept = tuple(f for f in found.facts if isinstance(r := f.details.get("relationship"), Concept) and relative.lower() in r.label.lower())
-    return Found(facts=kept, others=found.others, known=found.known, absent=found.absent, marks=found.marks, whole=found.whole)
+    kept = tuple(
+        f
+        for f in found.facts
+        if isinstance(r := f.details.get("relationship"), Concept) and relative.lower() in r.label.lower()
+    )
+    return Found(
+        facts=kept, others=found.others, known=found.known, absent=found.absent, marks=found.marks, whole=found.whole
+    )
 
 
 async def _denied(check: Record, finder: Finder, found: Found) -> Told | None:
@@ -224,7 +280,12 @@ async def _denied(check: Record, finder: Finder, found: Found) -> Told | None:
     general = [f for f in none if wording.label(f.concept).lower() in ("no known allergy", "no known allergies", "nka")]
     if not general:
         return None
-    return Told(word="not_met", reason=f"{wording.label(general[-1].concept)} is recorded", marks=(finder.mark(general[-1]),), facts=tuple(general))
+    return Told(
+        word="not_met",
+        reason=f"{wording.label(general[-1].concept)} is recorded",
+        marks=(finder.mark(general[-1]),),
+        facts=tuple(general),
+    )
 
 
 def _doubted(check: Record, told: Told, finder: Finder) -> Told:

@@ -79,7 +79,9 @@ def _together(parts: Sequence[Told], *, deciding: VerdictWord, other: VerdictWor
     return _joined(other, list(parts), parts)
 
 
-def _joined(word: VerdictWord, chosen: Sequence[Told], parts: Sequence[Told], *, documented: bool | None = None) -> Told:
+def _joined(
+    word: VerdictWord, chosen: Sequence[Told], parts: Sequence[Told], *, documented: bool | None = None
+) -> Told:
     days = [p.until for p in parts if p.until]
     reasons = list(dict.fromkeys(p.reason for p in chosen if p.reason))
     more = f"; and {len(reasons) - _SENTENCES} more" if len(reasons) > _SENTENCES else ""
