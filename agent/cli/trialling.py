@@ -65,7 +65,7 @@ async def _compiled(trial: str, given: Settings) -> tuple[Trial, tuple[Criterion
 
 
 async def _protocol(trial: str, given: Settings) -> Trial:
-    path = Path(trial).expanduser()
+    path = Path(trial).expanduser()  # noqa: ASYNC240  once, at the start
     if not path.exists() and is_number(trial):
         return await fetch_trial(trial, given)
     if path.is_dir():
@@ -77,7 +77,7 @@ async def _protocol(trial: str, given: Settings) -> Trial:
 
 
 async def _sheet(trial: str, given: Settings) -> Sheet:
-    path = Path(trial).expanduser()
+    path = Path(trial).expanduser()  # noqa: ASYNC240  once, at the start
     if is_sheet(path):
         return read_sheet(path)
     protocol, criteria = await _compiled(trial, given)
@@ -168,10 +168,7 @@ def find(
 
 async def _find(folder: Path, patient: str | None, fhir: Sequence[str], as_of: date | None) -> tuple[Screened, ...]:
     given = settings.read()
-    sheets = [Sheet(trial=t.id, title=t.title, criteria=compile_trial(t)) for t in _protocols(folder)]
-    sheets += [read_sheet(p) for p in sorted(folder.iterdir()) if is_sheet(p)]
-    if not sheets:
-        raise UserError(f"{str(folder)!r} holds no protocol; give .json of ClinicalTrials.gov or FHIR, .txt, or .yaml")
+    sheets = _sheets(folder)
     async with open_source(fhir, given) as source, _reads(given) as (reads, _), auditing.open_record(given) as record:
         reference = await choose(source, patient)
         with _progress("trials") as tell:
@@ -185,6 +182,15 @@ async def _find(folder: Path, patient: str | None, fhir: Sequence[str], as_of: d
                 record=record,
                 progress=tell,
             )
+
+
+def _sheets(folder: Path) -> list[Sheet]:
+    """The protocols and the edited sheets of a folder."""
+    sheets = [Sheet(trial=t.id, title=t.title, criteria=compile_trial(t)) for t in _protocols(folder)]
+    sheets += [read_sheet(p) for p in sorted(folder.iterdir()) if is_sheet(p)]
+    if not sheets:
+        raise UserError(f"{str(folder)!r} holds no protocol; give .json of ClinicalTrials.gov or FHIR, .txt, or .yaml")
+    return sheets
 
 
 def _protocols(folder: Path) -> tuple[Trial, ...]:

@@ -28,7 +28,8 @@ class Format(StrEnum):
 Trial = Annotated[
     str,
     typer.Argument(
-        metavar="TRIAL", help="A protocol (ClinicalTrials.gov JSON, text, ResearchStudy), a criteria.yaml, or an NCT number.",
+        metavar="TRIAL",
+        help="A protocol (ClinicalTrials.gov JSON, text, ResearchStudy), a criteria.yaml, or an NCT number.",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -76,7 +77,7 @@ def match(
     no_names: NoNames = False,
     verbose: Verbose = False,
 ) -> None:
-    """Rank patients for a trial: eligible, possibly eligible with the fewest open points first, excluded with the reason."""
+    """Rank patients for a trial: eligible, possibly eligible by fewest open points, excluded with the reason."""
     from agent.cli import trialling
 
     raise typer.Exit(

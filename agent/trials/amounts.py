@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.trials.checks import Limit
+from agent.trials.checks import Limit, Sign
 from fhir_tools import units
 
 __all__ = ["Amount", "amounts", "levelled"]
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
-_WORDS = {
+_WORDS: dict[Sign, str] = {
     ">=": r"≥|>\s*/?\s*=|=\s*>|⩾|≧|greater than or equal(?: to)?|more than or equal to|higher than or equal to|equal to or (?:greater|more|higher|above|over)(?: than)?"
     r"|at least|no less than|not less than|no lower than|not lower than|not below|a minimum(?: age)? of|minimum(?: age)?(?: of)?",
     "<=": r"≤|<\s*/?\s*=|=\s*<|⩽|≦|less than or equal(?: to)?|lower than or equal to|equal to or (?:less|lower|below|under)(?: than)?|at most"
@@ -23,7 +23,7 @@ _WORDS = {
 }
 _SIGN = "|".join(f"(?P<s{i}>{words})" for i, words in enumerate(_WORDS.values()))
 _SIGNS = tuple(_WORDS)
-_AFTER = {
+_AFTER: dict[Sign, str] = {
     ">=": r"(?:,?\s*(?:or|and)\s+(?:more|greater|higher|above|over|older|up|upwards?|beyond)|\s*\+(?!\s*\d))(?!\s+than)",
     "<=": r",?\s*(?:or|and)\s+(?:less|lower|below|under|fewer|younger)(?!\s+than)",
 }
@@ -138,7 +138,7 @@ def _pressures(text: str) -> Iterator[Amount]:
     for m in _PRESSURE.finditer(text):
         sign = _sign(m) or next((s for s, p in _AFTER.items() if m["or"] and re.fullmatch(p, m["or"], re.I)), None)
         if sign:
-            top, bottom = (Limit(sign=sign, value=float(m[k]), unit="mm[Hg]") for k in "ab")  # type: ignore[arg-type]
+            top, bottom = (Limit(sign=sign, value=float(m[k]), unit="mm[Hg]") for k in "ab")
             yield Amount(start=m.start(), end=m.end(), limits=(top,), second=(bottom,))
 
 
@@ -153,10 +153,8 @@ def _ranges(text: str) -> Iterator[Amount]:
             unit or unit_a or lead or m["sign"] or _is_level(m)
         ):
             continue
-        if (
-            ((before := text[: m.start("a")].rstrip()[-1:])
-            and before in "/^.")
-            or (m.start() and text[m.start("a") - 1].isalnum())
+        if ((before := text[: m.start("a")].rstrip()[-1:]) and before in "/^.") or (
+            m.start() and text[m.start("a") - 1].isalnum()
         ):
             continue
         low = Limit(sign=">" if m["sign"] == ">" else ">=", value=_value(m["a"]), unit=unit_a or unit)
@@ -180,7 +178,7 @@ def _signed(text: str) -> Iterator[Amount]:
             yield Amount(
                 start=m.start(),
                 end=_inclusive(text, end),
-                limits=(Limit(sign=sign, value=_value(m["n"]), unit=unit),),  # type: ignore[arg-type]
+                limits=(Limit(sign=sign, value=_value(m["n"]), unit=unit),),
             )
 
 
@@ -204,10 +202,10 @@ def _tailed(text: str) -> Iterator[Amount]:
                     start=m.start(),
                     end=_inclusive(text, end),
                     limits=(Limit(sign=sign, value=_value(m["n"]), unit=unit),),
-                )  # type: ignore[arg-type]
+                )
 
 
-def _sign(m: re.Match[str]) -> str | None:
+def _sign(m: re.Match[str]) -> Sign | None:
     return next((sign for i, sign in enumerate(_SIGNS) if m[f"s{i}"]), None)
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "Record",
     "RecordKind",
     "Sex",
+    "Sign",
     "Smoking",
     "checker",
     "walk",
@@ -80,7 +81,8 @@ Concepts = Annotated[
     tuple[Concept, ...], BeforeValidator(_several), Field(max_length=_MANY), PlainSerializer(_written, when_used="json")
 ]
 
-_SIGNS = {">=": ">=", "≥": ">=", "<=": "<=", "≤": "<=", ">": ">", "<": "<", "=": "="}
+Sign = Literal[">", ">=", "<", "<=", "="]
+_SIGNS: dict[str, Sign] = {">=": ">=", "≥": ">=", "<=": "<=", "≤": "<=", ">": ">", "<": "<", "=": "="}
 _LIMIT = re.compile(r"\s*(>=|<=|≥|≤|>|<|=)\s*(-?\d+(?:\.\d+)?)\s*(.*?)\s*", re.DOTALL)
 
 
@@ -89,7 +91,7 @@ class Limit:
     """A comparison with a number. `unit` is as written (UCUM or a usual spelling); `ULN` and `LLN` are multiples of
     the upper and lower limit of the result's own reference range."""
 
-    sign: Literal[">", ">=", "<", "<=", "="]
+    sign: Sign
     value: float
     unit: str = ""
 
@@ -110,7 +112,7 @@ def _limit(value: Any) -> Any:
     found = _LIMIT.fullmatch(value)
     if not found:
         raise ValueError(f"{value!r} is no limit; write a sign, a number and a unit, such as '>= 7.0 %'")
-    return Limit(sign=_SIGNS[found[1]], value=float(found[2]), unit=found[3])  # type: ignore[arg-type]
+    return Limit(sign=_SIGNS[found[1]], value=float(found[2]), unit=found[3])
 
 
 Limits = Annotated[

@@ -1,4 +1,4 @@
-"""`chartline eval trials`: a verdict row for every statement of every trial and every patient of a file of questions."""
+"""`chartline eval trials`: a verdict row for every statement, trial and patient of a file of questions."""
 
 from __future__ import annotations
 

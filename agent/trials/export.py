@@ -79,13 +79,13 @@ def _template() -> Template:
 
 
 def _fhir(work: Worklist) -> str:
-    """A collection Bundle (R4): the ResearchStudy, a Group of the candidates, and a ResearchSubject for each of them."""
+    """A collection Bundle (R4): the ResearchStudy, a Group of the candidates, a ResearchSubject for each."""
     from fhir.resources.R4B.bundle import Bundle
 
     candidates = [r for r in work.rows if r.outcome in _CANDIDATES]
     study, group = _url("study", work.trial), _url("group", work.trial)
     entries = [
-        (study, {"resourceType": "ResearchStudy", "status": "active", "title": work.title or work.trial, "identifier": [{"value": work.trial}], "enrollment": [{"reference": group}]}),
+        (study, _study(work, group)),
         (group, _group(work, candidates)),
         *((_url("subject", f"{work.trial}/{r.patient}"), _subject(r, study)) for r in candidates),
     ]  # fmt: skip
@@ -97,9 +97,20 @@ def _fhir(work: Worklist) -> str:
     return str(Bundle.model_validate(bundle).model_dump_json(indent=2))
 
 
+def _study(work: Worklist, group: str) -> Mapping[str, Any]:
+    return {
+        "resourceType": "ResearchStudy",
+        "status": "active",
+        "title": work.title or work.trial,
+        "identifier": [{"value": work.trial}],
+        "enrollment": [{"reference": group}],
+    }
+
+
 def _group(work: Worklist, candidates: Sequence[Screened]) -> Mapping[str, Any]:
     group: dict[str, Any] = {
-        "resourceType": "Group", "type": "person", "actual": True, "name": f"Candidates for {work.trial} as of {work.as_of}",
+        "resourceType": "Group", "type": "person", "actual": True,
+        "name": f"Candidates for {work.trial} as of {work.as_of}",
         "quantity": len(candidates),
     }  # fmt: skip
     if candidates:

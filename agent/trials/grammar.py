@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from agent.trials import atoms
-from agent.trials.atoms import Atom
 from agent.trials.checks import All, Any_, AtLeast, Measurement, NoChart, Not, Reader, Record, walk
 from agent.trials.lexing import lex
 from agent.trials.names import meanings
+from agent.trials.pieces import Atom
 from agent.trials.segments import Segment, segments
 from agent.trials.types import Section, Statement
 from agent.trials.vocabulary import NO_CHART
@@ -73,7 +73,7 @@ def read_check(text: str, section: Section) -> Any:
     ):
         return NoChart(ask=_short(text))
     pieces = segments(read, tokens, section)
-    made = _Assembly(read, section).check(pieces)
+    made = _Assembly(read).check(pieces)
     return made if made is not None else Reader(why=_short(text))
 
 
@@ -84,8 +84,8 @@ def _short(text: str) -> str:
 class _Assembly:
     """Segments → atoms → one check."""
 
-    def __init__(self, text: str, section: Section) -> None:
-        self._text, self._section = text, section
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def check(self, pieces: Sequence[Segment]) -> Any:
         """The check, or None where nothing was found."""
@@ -101,7 +101,7 @@ class _Assembly:
         return All(of=(main, Not(of=other)))
 
     def _main(self, pieces: Sequence[Segment]) -> Any:
-        found = atoms.read(self._text, pieces, self._section)
+        found = atoms.read(self._text, pieces)
         _share_times(found)
         return _joined(found)
 
@@ -143,7 +143,7 @@ def _share_times(found: list[Atom]) -> None:
 
 
 def _joined(found: Sequence[Atom]) -> Any:
-    """The atoms as one check: "with" binds closest, then "and", then "or"; a negation covers its run of alternatives."""
+    """The atoms as one check: "with" binds closest, then "and", then "or"; a negation covers its list."""
     terms = _negated(found)
     for joint, make in (("with", All), ("and", All), ("or", Any_)):
         out: list[tuple[str, Any]] = []

@@ -1,9 +1,9 @@
-"""Screening: patients against a trial (`match`), and trials against a patient (`find`). The functions that edges call."""
+"""Screening: patients against a trial (`match`), trials against a patient (`find`). What edges call."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -31,6 +31,7 @@ __all__ = ["Matched", "Step", "find", "match", "types_read"]
 
 _AT_ONCE = 4
 """Charts that are open side by side."""
+_OTHER_CHECKS = "the checks are not those of the earlier run, so every patient was looked at"
 _FAR = timedelta(days=36_500)
 
 
@@ -90,10 +91,10 @@ async def match(
     min_cell: int = 0,
     progress: Callable[[Step], None] | None = None,
 ) -> Matched:
-    """Every patient of a population against one trial. `before` is an earlier run: who has not changed is not looked at.
+    """Every patient of a population against one trial. Who has not changed since the run `before` is not looked at.
 
-    A patient whose chart cannot be opened is in `failed`, never left out. Raises OperatorError where the patients cannot
-    be listed, or a record cannot be kept and the settings are strict.
+    A patient whose chart cannot be opened is in `failed`, never left out. Raises OperatorError where the patients
+    cannot be listed, or a record cannot be kept and the settings are strict.
     """
     people = await population.patients()
     checks = digest(sheet.criteria)
@@ -116,13 +117,17 @@ async def match(
     earlier = {s.patient: s for s in before.screened} if before else {}
     told = worklist(
         sheet.trial, sheet.title, as_of.isoformat(), checks, rows, looked=looked, min_cell=min_cell,
-        changes=[c for s in rows if s.patient in earlier for c in changes_of(earlier[s.patient], s)] + list(_gone(earlier, people)),
+        changes=[*_changes(earlier, rows), *_gone(earlier, people)],
         failed=[f for f, _ in found if isinstance(f, Failed)],
-        warnings=() if same or before is None else ("the checks are not those of the earlier run, so every patient was looked at",),
+        warnings=() if same or before is None else (_OTHER_CHECKS,),
     )  # fmt: skip
     return Matched(
         worklist=told, run=Run(trial=sheet.trial, checks=checks, reader=reader, as_of=as_of, screened=tuple(rows))
     )
+
+
+def _changes(earlier: Mapping[str, Screened], rows: Sequence[Screened]) -> list[Change]:
+    return [c for s in rows if s.patient in earlier for c in changes_of(earlier[s.patient], s)]
 
 
 def _gone(earlier: Collection[str], people: Sequence[Reference]) -> list[Change]:

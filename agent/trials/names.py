@@ -24,7 +24,8 @@ LEXICAL: dict[str, tuple[str, ...]] = {
 _SITES = frozenset("knee hip hand wrist ankle shoulder elbow foot spine neck back".split())
 _AGAINST: dict[str, frozenset[str]] = {
     **{site: _SITES - {site} for site in _SITES},
-    **{a: frozenset((b,)) for pair in (("left", "right"), ("upper", "lower"), ("ischemic", "hemorrhagic"), ("systolic", "diastolic"),
+    **{a: frozenset((b,)) for pair in (("left", "right"), ("upper", "lower"), ("ischemic", "hemorrhagic"),
+                                       ("systolic", "diastolic"),
                                        ("reduced", "preserved")) for a, b in (pair, pair[::-1])},
     "viral": frozenset(("bacterial", "fungal", "chronic", "streptococcal")),
     "bacterial": frozenset(("viral", "fungal")),
@@ -34,7 +35,7 @@ _AGAINST: dict[str, frozenset[str]] = {
     "chronic": frozenset(("acute", "viral")),
     **dict.fromkeys(("steroid", "alcoholic", "nonalcoholic", "familial", "juvenile", "bilateral"), frozenset()),
 }  # fmt: skip
-"""Words that make a name mean less than the lexicon's entry for it, with those that say that something else is meant."""
+"""Words that make a name mean less than the lexicon's entry for it, with those that say another thing."""
 _COURSE = frozenset(("acute", "chronic"))
 
 

@@ -102,11 +102,7 @@ def _length(m: re.Match[str]) -> Length | None:
     count = 1.0 if word in ("a", "an") else float(_COUNTS.index(word) + 1) if word in _COUNTS else float(word)
     unit = m["u"].lower()
     if unit.startswith("h"):
-        return (
-            Length(count=max(1.0, -(-count // 24)), unit="day")
-            if unit.startswith("ho") or unit.startswith("hr")
-            else None
-        )
+        return Length(count=max(1.0, -(-count // 24)), unit="day") if unit.startswith(("ho", "hr")) else None
     return Length(count=count, unit=_UNIT[unit[0]])  # type: ignore[arg-type]
 
 

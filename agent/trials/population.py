@@ -1,4 +1,4 @@
-"""Which patients are screened, and where each one's chart is opened: a folder of charts, or a source that holds many."""
+"""Which patients are screened, and where their charts are opened: a folder of charts, or a source that holds many."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fhir_tools.errors import SourceError
 from fhir_tools.source import Source
 from fhir_tools.types import Query, Reference
 
-__all__ = ["Folder", "People", "Place", "Population"]
+__all__ = ["Folder", "Place", "Population"]
 
 _SUFFIXES = (".json.gz", ".json", ".ndjson.gz", ".ndjson")
 
@@ -109,6 +109,3 @@ class Place:
         if not all(m.get("versionId") or m.get("lastUpdated") for _, m in metas):
             return None
         return sorted(f"{type_}/{id_} {m.get('versionId')} {m.get('lastUpdated')}" for id_, m in metas)
-
-
-People = Folder | Place

@@ -153,7 +153,8 @@ def _characteristic(item: Mapping[str, Any]) -> str:
         return concept if not code else f"{code}: {concept}"
     quantity, span = _object(item.get("valueQuantity")), _object(item.get("valueRange"))
     if quantity:
-        return f"{code} {_word(quantity.get('comparator')) or '='} {quantity.get('value')} {_word(quantity.get('unit'))}".strip()
+        sign = _word(quantity.get("comparator")) or "="
+        return f"{code} {sign} {quantity.get('value')} {_word(quantity.get('unit'))}".strip()
     if span:
         low, high = _object(span.get("low")), _object(span.get("high"))
         ends = [

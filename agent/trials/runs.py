@@ -15,7 +15,7 @@ __all__ = ["Run", "read_run", "stands", "write_run"]
 
 
 class Run(BaseModel):
-    """One run. `checks` is the digest of its checks (`agent.trials.sheet.digest`), `reader` who read what they left open."""
+    """One run. `checks` is the digest of its checks (`sheet.digest`), `reader` who read what they left open."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

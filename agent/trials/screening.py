@@ -99,10 +99,10 @@ def _citations(marks: Iterable[Mark], chart: Chart) -> Iterable[Citation]:
 
 
 def _digest(facts: Iterable[Fact]) -> str:
-    """What the chart said, so that a change of it shows: places, versions, values, times, statuses."""
+    """What the chart said, so that a change of it shows: places, values, times, statuses."""
     said = sorted(
         {
-            f"{f.reference} {f.version} {f.path} {f.concept.key} {f.standing} {f.status} {f.value!r} {f.when!r} {f.details!r}"
+            f"{f.reference} {f.path} {f.concept.key} {f.standing} {f.status} {f.value!r} {f.when!r} {f.details!r}"
             for f in facts
         }
     )

@@ -10,14 +10,16 @@ from agent.trials.lexing import Token
 from agent.trials.types import Section
 from agent.trials.vocabulary import NO_CHART, Cue
 
-__all__ = ["Joint", "Segment", "segments"]
+__all__ = ["Joint", "Role", "Segment", "segments"]
 
-Joint = Literal["", "and", "or", "with"]
+Joint = Literal["", ",", "and", "or", "with"]
+"""How a segment joins the one before; a comma is settled before anybody reads it."""
+Role = Literal["", "apart", "unless", "example", "means"]
 
 
 @dataclass(kw_only=True)
 class Segment:
-    """One piece. `joint` joins it to the one before; `kind`, `then`, `state` are what cues say, its own or inherited."""
+    """One piece. `joint` joins it to the one before; `kind`, `then`, `state` are of cues, its own or inherited."""
 
     joint: Joint
     start: int
@@ -28,7 +30,7 @@ class Segment:
     then: str = ""
     state: str = ""
     own: bool = False
-    role: Literal["", "apart", "unless", "example", "means"] = ""
+    role: Role = ""
     no_chart: bool = False
 
     def of(self, *kinds: str) -> list[Token]:
@@ -47,7 +49,7 @@ def segments(text: str, tokens: Sequence[Token], section: Section) -> list[Segme
 
 def _pieces(text: str, tokens: Sequence[Token]) -> Iterator[Segment]:
     current = Segment(joint="", start=0, end=len(text))
-    role: Literal["", "apart", "unless", "example", "means"] = ""
+    role: Role = ""
     for token in tokens:
         joint, begins = _joint(token)
         if joint is None:
@@ -62,11 +64,11 @@ def _pieces(text: str, tokens: Sequence[Token]) -> Iterator[Segment]:
             if joint == "with"
             else role
         )
-        current = Segment(joint=joint, start=token.end, end=len(text), role=role)  # type: ignore[arg-type]
+        current = Segment(joint=joint, start=token.end, end=len(text), role=role)
     yield _told(current, text)
 
 
-def _joint(token: Token) -> tuple[str | None, str]:
+def _joint(token: Token) -> tuple[Joint | None, Role]:
     """The joint that a token is (None: it is none), and the role of what it begins."""
     if token.kind == "comma":
         return ",", ""
@@ -96,7 +98,7 @@ def _told(segment: Segment, text: str) -> Segment:
                 segment.state = cue.tag
             case "kind":
                 segment.kind = segment.kind or cue.kind
-                segment.then = cue.then if cue.then and not (segment.then == "ever") else segment.then
+                segment.then = cue.then if cue.then and segment.then != "ever" else segment.then
     said = list(text[segment.start : segment.end])
     for token in segment.of("latest", "time"):
         said[token.start - segment.start : token.end - segment.start] = " " * (token.end - token.start)
@@ -109,11 +111,11 @@ def _settle_commas(made: list[Segment], section: Section) -> None:
     made_of_three = sum(s.joint == "," for s in made)
     for at, segment in enumerate(made):
         if segment.joint == ",":
-            ends = next((s.joint for s in made[at:] if s.joint in ("and", "or")), "")
+            ends: Joint = next((s.joint for s in made[at:] if s.joint in ("and", "or")), "")
             if section == "exclusion" and ends == "and" and made_of_three:
                 _either(made, at)
                 ends = "or"
-            segment.joint = ends or ("or" if section == "exclusion" else "and")  # type: ignore[assignment]
+            segment.joint = ends or ("or" if section == "exclusion" else "and")
 
 
 def _either(made: list[Segment], at: int) -> None:
@@ -124,7 +126,7 @@ def _either(made: list[Segment], at: int) -> None:
 
 
 def _inherit(made: list[Segment]) -> None:
-    """Cues hold for the rest of a list: "history of A or B", "no A, B or C"; a segment with cues of its own ends that."""
+    """Cues hold for the rest of a list: "history of A or B", "no A, B or C"; cues of its own end that."""
     before: Segment | None = None
     for segment in made:
         if before is not None and segment.role in ("", "example", "apart"):

@@ -94,7 +94,8 @@ def write_sheet(trial: Trial, criteria: Sequence[Criterion], name: str = "criter
         for c in criteria
     ]
     data = {"trial": trial.id, "title": trial.title, "criteria": rows}
-    return _HEAD.format(name=name) + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+    told = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+    return _HEAD.format(name=name) + told
 
 
 def _plain(check: Any) -> Any:
@@ -171,7 +172,7 @@ def _faults(path: Path, node: Any, error: ValidationError) -> Iterator[str]:
 
 
 def _remedy(fault: Any) -> str:
-    message = fault["msg"].removeprefix("Value error, ")
+    message = str(fault["msg"]).removeprefix("Value error, ")
     match fault["type"]:
         case "extra_forbidden":
             return "this check has no such key; delete it, or see the head of the file for what there is"

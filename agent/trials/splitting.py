@@ -102,10 +102,9 @@ def _lines(source: str) -> Iterator[tuple[int, int]]:
 
 def _item(source: str, start: int, end: int, section: Section) -> _Item:
     line = source[start:end]
-    if found := _BULLET.match(line):
-        if found.end() < len(line):
-            indent = len(found["indent"].expandtabs(4))
-            return _Item(start=start + found.end(), end=end, indent=indent, mark=_class(found["mark"]), section=section)
+    if (found := _BULLET.match(line)) and found.end() < len(line):
+        indent = len(found["indent"].expandtabs(4))
+        return _Item(start=start + found.end(), end=end, indent=indent, mark=_class(found["mark"]), section=section)
     own = len(line) - len(line.lstrip())
     return _Item(start=start + own, end=end, indent=len(line[:own].expandtabs(4)), section=section)
 

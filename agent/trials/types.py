@@ -1,4 +1,4 @@
-"""Records of trials: the protocol, its statements, and each as a check. Verdicts and worklists have their own modules."""
+"""Records of trials: the protocol, its statements, each as a check; verdicts and what they come to."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ Outcome = Literal["eligible", "possibly eligible", "excluded"]
 class Screened(_Out):
     """One patient held against one trial as of a day. `open` are the statements that somebody must still settle.
 
-    `digest` is of the records that the trial's checks may look at (`agent.trials.population`), `later` whether some of the
-    chart is (or may be) dated after `as_of`.
+    `digest` is of the records that the trial's checks may look at (`agent.trials.population`), `later` whether
+    some of the chart is (or may be) dated after `as_of`.
     """
 
     trial: str

@@ -43,7 +43,7 @@ class Criterion_(_Out):  # noqa: N801  beside agent.trials.types.Criterion
     number: int
     section: str
     text: str
-    verdicts: Mapping[VerdictWord, int | str]
+    verdicts: Mapping[str, int | str]
 
 
 class Worklist(_Out):
@@ -63,7 +63,7 @@ class Worklist(_Out):
 
 
 def ranked(rows: Iterable[Screened]) -> tuple[Screened, ...]:
-    """Eligible, then possibly eligible with the fewest open points first (unknown before undocumented), then excluded."""
+    """Eligible, then possibly eligible with the fewest open points (unknown ones count first), then excluded."""
     return tuple(sorted(rows, key=lambda s: (_ORDER[s.outcome], _unknown(s), len(s.open), s.trial, s.patient)))
 
 
@@ -77,7 +77,7 @@ def worklist(
 ) -> Worklist:  # fmt: skip
     """The worklist of screened patients. `min_cell` masks counts from 1 to below it, in all tables of counts."""
     counts = Counter(row.outcome for row in rows)
-    outcomes = {name: counts.get(name, 0) for name in _ORDER}
+    outcomes: dict[str, int] = {name: counts.get(name, 0) for name in _ORDER}
     return Worklist(
         trial=trial, title=title, as_of=as_of, checks=checks, counts=masked(outcomes, min_cell),
         criteria=tuple(_criteria(rows, min_cell)), rows=ranked(rows),
@@ -90,8 +90,8 @@ def _criteria(rows: Sequence[Screened], min_cell: int) -> Iterable[Criterion_]:
     words: tuple[VerdictWord, ...] = ("met", "not_met", "unknown")
     for at, first in enumerate(rows[0].verdicts if rows else ()):
         counts = Counter(row.verdicts[at].verdict for row in rows)
-        told = masked({w: counts.get(w, 0) for w in words}, min_cell)
-        yield Criterion_(number=first.number, section=first.section, text=first.text, verdicts=told)  # type: ignore[arg-type]
+        told = masked({word: counts.get(word, 0) for word in words}, min_cell)
+        yield Criterion_(number=first.number, section=first.section, text=first.text, verdicts=told)
 
 
 def masked(counts: Mapping[str, int], least: int) -> dict[str, int | str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from agent.chart import Chart
 from agent.retrieve import Gather
@@ -62,7 +63,7 @@ class Finder:
         self.gather = Gather(chart)
 
     @property
-    def as_of(self):  # type: ignore[no-untyped-def]
+    def as_of(self) -> date:
         """The day that counts as today."""
         return self.chart.as_of
 
@@ -79,7 +80,7 @@ class Finder:
         """
         if kind == "encounter":
             return await self._encounters(of)
-        places = _PLACES.get(kind, (kind,))  # type: ignore[arg-type]
+        places: tuple[Kind, ...] = _PLACES.get(kind) or (kind,)  # type: ignore[assignment]
         sure, doubtful = self._entries(of, places, kind, history=history)
         if apart:
             without = {(e.kind, e.key) for part in self._entries(apart, places, kind, history=True) for e in part}

@@ -15,7 +15,7 @@ from fhir_tools import units, wording
 from fhir_tools.cards.measurement import numbers_of
 from fhir_tools.dates import Window
 from fhir_tools.lexicon import Entry
-from fhir_tools.types import Concept, Fact, Missing, Quantity
+from fhir_tools.types import Concept, Fact, Mark, Missing, Quantity
 
 __all__ = ["measurement"]
 
@@ -51,7 +51,7 @@ async def measurement(check: Measurement, finder: Finder) -> Told:
     return _doubted(check, told)
 
 
-def _missing(check: Measurement, name: str, finder: Finder, known: bool, marks) -> Told:  # type: ignore[no-untyped-def]
+def _missing(check: Measurement, name: str, finder: Finder, known: bool, marks: tuple[Mark, ...]) -> Told:
     if not known:
         return unknown(
             f"no rule knows {name!r}, and no result is called so",
@@ -101,7 +101,8 @@ def _agreed(told: Sequence[Told]) -> Told:
         )
     return unknown(
         "; ".join(t.reason for t in told), "which of the results of one moment counts",
-        marks=tuple(m for t in told for m in t.marks), facts=tuple(f for t in told for f in t.facts), until=told[-1].until,
+        marks=tuple(m for t in told for m in t.marks), facts=tuple(f for t in told for f in t.facts),
+        until=told[-1].until,
     )  # fmt: skip
 
 

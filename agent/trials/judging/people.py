@@ -10,6 +10,7 @@ from agent.trials.checks import Age, Concept, Length, Limit, Pregnancy, Sex, Smo
 from agent.trials.judging.finding import Finder
 from agent.trials.judging.records import ongoing_at
 from agent.trials.judging.told import Told, unknown
+from agent.trials.types import VerdictWord
 from fhir_tools import compute, dates, wording
 from fhir_tools.facts import facts_of
 from fhir_tools.types import Concept as Coded
@@ -83,16 +84,17 @@ def sex(check: Sex, finder: Finder) -> Told:
     fact = _person(finder, "gender")
     if fact is None or fact.value not in ("female", "male", "other"):
         return unknown("no sex is recorded", "the sex")
-    told = "met" if fact.value in check.of else "not_met"
+    word: VerdictWord = "met" if fact.value in check.of else "not_met"
     if fact.value == "other":
         return unknown("the recorded gender is other", "the sex at birth", marks=(finder.mark(fact),), facts=(fact,))
-    return Told(word=told, reason=f"recorded as {fact.value}", marks=(finder.mark(fact),), facts=(fact,))  # type: ignore[arg-type]
+    return Told(word=word, reason=f"recorded as {fact.value}", marks=(finder.mark(fact),), facts=(fact,))
 
 
 _STATUS = (
     ("never", re.compile(r"\bnever\b|\bnon-?\s?smoker|does not smoke|no tobacco", re.IGNORECASE)),
     ("former", re.compile(r"\bformer|\bex-?\s?smoker|\bquit\b|\bpast\b|\bstopped\b", re.IGNORECASE)),
-    ("current", re.compile(r"\bcurrent|\bevery day|\bsome days?|\bdaily\b|\b(?:light|heavy|moderate) (?:tobacco )?smoker|\bsmokes\b|^smoker\b", re.IGNORECASE)),
+    ("current", re.compile(r"\bcurrent|\bevery day|\bsome days?|\bdaily\b"
+                           r"|\b(?:light|heavy|moderate) (?:tobacco )?smoker|\bsmokes\b|^smoker\b", re.IGNORECASE)),
 )  # fmt: skip
 
 
@@ -101,19 +103,19 @@ async def smoking(check: Smoking, finder: Finder) -> Told:
     found = await finder.find("measurement", (Concept(name="smoking status"),))
     for fact in reversed(found.facts):
         if status := _status(fact):
-            word = "met" if status in check.of else "not_met"
+            word: VerdictWord = "met" if status in check.of else "not_met"
             day = wording.day_text(fact.when)
-            return Told(word=word, reason=f"{status} smoker as of {day}", marks=(finder.mark(fact),), facts=(fact,))  # type: ignore[arg-type]
+            return Told(word=word, reason=f"{status} smoker as of {day}", marks=(finder.mark(fact),), facts=(fact,))
     users = await finder.find("condition", (Concept(name="tobacco use disorder"),), history=False)
     active = [f for f in users.facts if ongoing_at(f, finder)]
     if active:
-        word = "met" if "current" in check.of else "not_met"
+        word: VerdictWord = "met" if "current" in check.of else "not_met"
         return Told(
             word=word,
             reason=f"{wording.label(active[-1].concept)} is active",
             marks=(finder.mark(active[-1]),),
             facts=tuple(active),
-        )  # type: ignore[arg-type]
+        )
     return unknown("no smoking status is recorded", "the smoking status: ask the patient", marks=found.marks)
 
 
@@ -140,7 +142,8 @@ async def pregnancy(check: Pregnancy, finder: Finder) -> Told:
         began = fact.when.day if fact.when else None
         if began and (finder.as_of - began).days > _TERM:
             return unknown(
-                f"{wording.label(fact.concept)} is still active since {wording.day_text(fact.when)}, longer than a pregnancy lasts",
+                f"{wording.label(fact.concept)} is still active since {wording.day_text(fact.when)}, "
+                "longer than a pregnancy lasts",
                 "whether the pregnancy has ended", marks=(finder.mark(fact),), facts=tuple(active),
             )  # fmt: skip
         until = Length(count=_TERM + 1, unit="day").after(began) if began else None
@@ -156,13 +159,13 @@ async def pregnancy(check: Pregnancy, finder: Finder) -> Told:
     recent = latest is not None and latest.when and latest.when.day and (finder.as_of - latest.when.day).days <= _TERM
     if latest is not None and recent:
         said = wording.value_text(latest).lower()
-        word = "not_met" if "not" in said or "no" in said.split() else "met"
+        word: VerdictWord = "not_met" if "not" in said or "no" in said.split() else "met"
         return Told(
             word=word,
             reason=f"pregnancy status {said} on {wording.day_text(latest.when)}",
             marks=(finder.mark(latest),),
             facts=(latest,),
-        )  # type: ignore[arg-type]
+        )
     if not (found.whole and status.whole):
         return unknown("not all of the chart could be read", "the rest of the chart", marks=found.marks)
     past = tuple(finder.mark(f) for f in found.facts[-1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from agent.trials.checks import Period, Record
 from agent.trials.judging.finding import Finder, Found, label_of
@@ -11,7 +11,7 @@ from agent.trials.judging.told import Told, unknown, unsettled
 from fhir_tools import dates, medications, wording
 from fhir_tools.conditions import ongoing
 from fhir_tools.dates import Window
-from fhir_tools.types import Concept, Fact, Interval
+from fhir_tools.types import Concept, Fact, Interval, Mark
 
 __all__ = ["ongoing_at", "record"]
 
@@ -92,7 +92,9 @@ def _event(check: Record, finder: Finder, facts: Sequence[Fact]) -> Told:
     if not fitting:
         last = facts[-1]
         return Told(
-            word="not_met", reason=f"{wording.label(last.concept)} of {wording.day_text(last.when)} is {_state_of(last)}, not {check.state}",
+            word="not_met",
+            reason=f"{wording.label(last.concept)} of {wording.day_text(last.when)} is {_state_of(last)}, "
+            f"not {check.state}",
             marks=_marks(finder, facts), facts=tuple(facts),
         )  # fmt: skip
     if check.period is None:
@@ -131,7 +133,8 @@ def _timed(
     ]
     if perhaps:
         return unknown(
-            f"{wording.label(perhaps[-1].concept)} is dated {wording.day_text(perhaps[-1].when)}, which may or may not be {period}",
+            f"{wording.label(perhaps[-1].concept)} is dated {wording.day_text(perhaps[-1].when)}, "
+            f"which may or may not be {period}",
             "its exact date", marks=_marks(finder, perhaps), facts=tuple(facts),
         )  # fmt: skip
     last = fitting[-1]
@@ -157,8 +160,8 @@ def _over(fact: Fact, window: Window) -> bool:
     return (window.low is None or last >= _day(window.low)) and (window.high is None or last < _day(window.high))
 
 
-def _day(edge: object) -> date:
-    return edge.date() if hasattr(edge, "date") else edge  # type: ignore[attr-defined,return-value,no-any-return]
+def _day(edge: date | datetime) -> date:
+    return edge.date() if isinstance(edge, datetime) else edge
 
 
 def _leaves(period: Period, inside: Sequence[Fact]) -> date | None:
@@ -255,7 +258,7 @@ def _said(fact: Fact) -> str:
     return f"{wording.label(fact.concept)}{status} {verb} {wording.day_text(fact.when)}"
 
 
-def _marks(finder: Finder, facts: Sequence[Fact]):  # type: ignore[no-untyped-def]
+def _marks(finder: Finder, facts: Sequence[Fact]) -> tuple[Mark, ...]:
     """Marks of the newest few, the newest first."""
     return tuple(finder.mark(f) for f in reversed(facts[-_SHOWN:]))
 

@@ -41,7 +41,7 @@ def unknown(reason: str, missing: str, **more: Any) -> Told:
 
 
 def unsettled(doubts: Sequence[str], marks: Sequence[Mark]) -> tuple[str, ...]:
-    """The doubts that the cited records' own labels do not settle: "Chronic intractable migraine" says "intractable"."""
+    """The doubts that the cited records do not settle: "Chronic intractable migraine" says "intractable"."""
     said = {w for m in marks if m.fact for w in normalise(m.fact.concept.label).split()}
     return tuple(d for d in doubts if not set(normalise(d).split()) <= said)
 
