@@ -315,7 +315,7 @@ def _record(piece: Segment, kind: str, concept: Concept) -> Record:
         state = "" if piece.then == "ever" and piece.state != "active" else "current"
     elif kind == "allergy" and piece.state == "active":
         state = "active"
-    return Record(kind=kind, of=(concept,), state=state)  # type: ignore[arg-type]
+    return Record(kind=kind, of=(concept,), state=state)
 
 
 def named(token: Token, kind: str, text: str) -> Concept | None:

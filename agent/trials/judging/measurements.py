@@ -60,7 +60,7 @@ def _missing(check: Measurement, name: str, finder: Finder, known: bool, marks: 
             asks=(check,),
         )
     told = "no " + name + " is recorded" if finder.whole else f"not all of the chart could be read for {name}"
-    return unknown(told, f"{_a(name)} {name} result: order or find one", marks=marks)
+    return unknown(told, f"a result of {name}: order or find one", marks=marks)
 
 
 def _outside(check: Measurement, name: str, facts: Sequence[Fact], finder: Finder, window: Window | None) -> Told:
@@ -78,10 +78,6 @@ def _outside(check: Measurement, name: str, facts: Sequence[Fact], finder: Finde
         f"the last {name} is {wording.value_text(last)} of {day}, not {check.period}",
         f"no {name} since {day}: order or find one", marks=(finder.mark(last),), facts=tuple(facts),
     )  # fmt: skip
-
-
-def _a(name: str) -> str:
-    return "an" if name[:1].lower() in "aeiou" else "a"
 
 
 def _latest(facts: Sequence[Fact], check: Measurement) -> tuple[Fact, ...]:

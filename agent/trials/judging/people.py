@@ -109,7 +109,7 @@ async def smoking(check: Smoking, finder: Finder) -> Told:
     users = await finder.find("condition", (Concept(name="tobacco use disorder"),), history=False)
     active = [f for f in users.facts if ongoing_at(f, finder)]
     if active:
-        word: VerdictWord = "met" if "current" in check.of else "not_met"
+        word = "met" if "current" in check.of else "not_met"
         return Told(
             word=word,
             reason=f"{wording.label(active[-1].concept)} is active",
