@@ -3,9 +3,9 @@
     python -m benchmarks.bench_trials [--set FOLDER] [--out FILE] [--show N]
 
 The set has trials/, charts/, questions.jsonl and verdicts.jsonl (`trial, patient, criterion, section, text, verdict,
-support`). Told: the share of verdicts that are right; recall of `met`, and of `unknown`; of right `met` verdicts that have
-a support, the share that cites one of it; and how often `met` or `not_met` is told where the truth is unknown. Where there
-is no such set it says so and succeeds.
+support`). Told: the share of verdicts that are right; recall of `met`, and of `unknown`; of right `met` verdicts that
+have a support, the share that cites one of it; and how often `met` or `not_met` is told where the truth is unknown.
+Where there is no such set it says so and succeeds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Row = Mapping[str, Any]
 
 
 def figures_of(expected: Iterable[Row], given: Iterable[Row]) -> tuple[dict[str, float | int], list[str]]:
-    """The figures, and a line for each verdict that is wrong. A verdict that is missing is wrong."""
+    """The figures, and a line for each verdict that is wrong. A missing verdict is wrong."""
     told = {_key(row): row for row in given}
     rows = [(row, told.get(_key(row), {})) for row in expected]
     right = [(e, g) for e, g in rows if g.get("verdict") == e["verdict"]]

@@ -43,6 +43,7 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 """The kind of record that a name means where no cue says one, likeliest first, with the lexicon's kinds for it."""
 
+_BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _OF_WOMEN = frozenset(("pregnancy", "breastfeeding", "menopause"))
 _ADULT = {"adult": (Limit(sign=">=", value=18, unit="years"),), "minor": (Limit(sign="<", value=18, unit="years"),),
           "teen": (Limit(sign=">=", value=12, unit="years"), Limit(sign="<", value=18, unit="years"))}  # fmt: skip
@@ -171,7 +172,9 @@ class Piece:
         if concept is None:
             return []
         self._whole.written = " ".join(
-            w for w in self._text[token.start : token.end].split() if w.lower() not in ("the", "a", "an")
+            w
+            for w in _BRACKETED.sub(" ", self._text[token.start : token.end]).split()
+            if w.lower() not in ("the", "a", "an")
         )
         if kind == "measurement":
             return self._measured(concept)
@@ -320,7 +323,7 @@ def _record(piece: Segment, kind: str, concept: Concept) -> Record:
 
 def named(token: Token, kind: str, text: str) -> Concept | None:
     """The name as the lexicon has it in that kind of record; as written where it means several things or none there."""
-    written = " ".join(text[token.start : token.end].split())
+    written = " ".join(_BRACKETED.sub(" ", text[token.start : token.end]).split())
     written = " ".join(w for w in written.split() if w.lower() not in ("the", "a", "an"))
     return Concept(name=_settled(written, kind)[:120]) if written else None
 

@@ -52,6 +52,10 @@ def _pieces(text: str, tokens: Sequence[Token]) -> Iterator[Segment]:
     role: Role = ""
     for token in tokens:
         joint, begins = _joint(token)
+        if joint is None and _turns(token, current):
+            current.end = token.start
+            yield _told(current, text)
+            current = Segment(joint="with", start=token.start, end=len(text), role=role)
         if joint is None:
             current.tokens.append(token)
             continue
@@ -66,6 +70,11 @@ def _pieces(text: str, tokens: Sequence[Token]) -> Iterator[Segment]:
         )
         current = Segment(joint=joint, start=token.end, end=len(text), role=role)
     yield _told(current, text)
+
+
+def _turns(token: Token, current: Segment) -> bool:
+    """Whether a negation begins something new: "hyperlipidemia not treated with a statin"."""
+    return token.kind == "cue" and token.value.tag == "no" and bool(current.of("name", "limit", "smoking"))
 
 
 def _joint(token: Token) -> tuple[Joint | None, Role]:

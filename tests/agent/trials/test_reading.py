@@ -81,7 +81,7 @@ def _registry(status: int, body: bytes) -> Iterator[tuple[str, list[str]]]:
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  the library's own name
+        def do_GET(self) -> None:
             asked.append(self.path)
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
