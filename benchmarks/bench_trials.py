@@ -41,12 +41,13 @@ def figures_of(expected: Iterable[Row], given: Iterable[Row]) -> tuple[dict[str,
         "right_met_cited": _share(sum(bool(set(g["citations"]) & set(e["support"])) for e, g in backed), len(backed)),
         "told_though_unknown": _share(sum(v in ("met", "not_met") for v in open_), len(open_)) if open_ else 0.0,
     }
-    wrong = [
-        f"{e['trial']} {e['criterion']} {e['text']!r} {e['patient']}: {e['verdict']}, told {g.get('verdict', 'nothing')}"
-        for e, g in rows
-        if g.get("verdict") != e["verdict"]
-    ]
+    wrong = [_told(e, g) for e, g in rows if g.get("verdict") != e["verdict"]]
     return figures, wrong
+
+
+def _told(e: Row, g: Row) -> str:
+    where = f"{e['trial']} {e['criterion']} {e['patient']} {e['text']!r}"
+    return f"{where}: {e['verdict']}, told {g.get('verdict', 'nothing')}"
 
 
 def _key(row: Row) -> tuple[str, str, int]:

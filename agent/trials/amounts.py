@@ -54,7 +54,7 @@ _UNITS = (
         ),
         "/mm3",
     ),
-    (re.compile(r"(?:cells?|platelets|copies)\s*(?:/|per)\s*(?:microlit(?:er|re)|[uµμ]\s?l|mcl)\b", re.I), "/uL"),
+    (re.compile(r"(?:(?:cells?|platelets|copies)\s*)?(?:/|per)\s*(?:microlit(?:er|re)|[uµμ]\s?l|mcl)\b", re.I), "/uL"),
     (
         re.compile(
             r"(?:x|×|\*)?\s*10\s*\^?\s*(?:9|⁹)\s*(?:cells?\s*)?(?:/|per\s+)\s*lit(?:er|re)|(?:(?:x|×|\*)\s*)?10\s*[\^*]?\s*(?:9|⁹)\s*(?:cells?\s*)?/\s*l\b",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.trials.checks import Age, Concept, Measurement, NoChart, Reader, Record, Sex
-from agent.trials.lexing import lex
+from agent.trials.lexing import Token, lex
 from agent.trials.names import meanings
 from agent.trials.periods import Time
 from agent.trials.pieces import Atom, Context, Piece, Waiting, limits_of, named, sliced, with_unit
@@ -16,6 +16,8 @@ from agent.trials.segments import Segment, segments
 __all__ = ["read"]
 
 _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
+_RESTATED = re.compile(r"[\s\d.,–-]*(?:and|to)?[\s\d.,–-]*(?:mmol|µmol|umol|mg|g|kg|%|IU|U)[\w\s/%²³^]*", re.IGNORECASE)
+"""A result once more in another unit: "(53 and 86 mmol/mol)"."""
 _IGNORED = re.compile(r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2})\s*$")
 
 
@@ -87,7 +89,7 @@ class _Reading:
         self._settle(piece)
         if piece.no_chart:
             self._also(NoChart(ask=self.text[piece.start : piece.end].strip(" ,;.")[:200]))
-        for token in piece.of("bracket"):
+        for token in (t for t in piece.of("bracket") if not any(n.start < t.start < n.end for n in piece.of("name"))):
             self._bracket(token.value)
 
     def _also(self, ask: NoChart) -> None:
@@ -178,18 +180,19 @@ class _Reading:
         if _IGNORED.match(inside) or not self.out:
             return
         text, tokens = lex(content)
+        if any(t.kind == "cue" and t.value.tag in ("apart", "unless") for t in tokens):
+            self._except(text, tokens)
+            return
         limits = [t for t in tokens if t.kind in ("limit", "age")]
         names = [t for t in tokens if t.kind == "name"]
         last = self.out[-1]
         if limits:
             inner = _inner(content)
-            if (
-                inner
-                and isinstance(last.check, Record | Reader)
-                and all(isinstance(a.check, Measurement) for a in inner)
-            ):
+            if inner and isinstance(last.check, Record | Reader) and all(_is_result(a.check) for a in inner):
                 inner[0].joint, inner[0].negated = last.joint, last.negated
                 self.out[-1:] = inner
+            elif names or isinstance(last.check, Record):
+                self._doubt(inside)
         elif any(t.kind == "time" for t in tokens):
             last.at(next(t.value for t in tokens if t.kind == "time"))
         elif names and isinstance(last.check, Record):
@@ -197,9 +200,32 @@ class _Reading:
             known = {e.id for c in last.check.of for e in meanings(c.name, last.check.kind)}
             if examples or not known:
                 last.check = last.check.model_copy(update={"of": tuple(dict.fromkeys((*last.check.of, *more)))})
-        elif isinstance(last.check, Record | Measurement) and any(t.kind == "word" for t in tokens) and not examples:
-            doubt = inside.strip()[:200]
-            last.check = last.check.model_copy(update={"doubts": (*last.check.doubts, doubt)})
+        elif any(t.kind == "word" for t in tokens) and not (examples or _RESTATED.fullmatch(inside)):
+            self._doubt(inside)
+
+    def _except(self, text: str, tokens: Sequence[Token]) -> None:
+        """ "(except for basal cell carcinoma)": the names are not meant."""
+        last = self.out[-1]
+        names = [
+            n
+            for t in tokens
+            if t.kind == "name" and isinstance(last.check, Record) and (n := named(t, last.check.kind, text))
+        ]
+        if isinstance(last.check, Record) and names:
+            last.check = last.check.model_copy(update={"apart": tuple(dict.fromkeys((*last.check.apart, *names)))})
+        else:
+            self._doubt(text)
+
+    def _doubt(self, words: str) -> None:
+        """Words about the last check that rules pass over."""
+        last = self.out[-1]
+        if isinstance(last.check, Record | Measurement):
+            last.check = last.check.model_copy(update={"doubts": (*last.check.doubts, words.strip()[:200])})
+
+
+def _is_result(check: Any) -> bool:
+    """Whether it is a comparison of something that the lexicon knows as a result."""
+    return isinstance(check, Measurement) and all(meanings(c.name, "measurement") for c in check.of)
 
 
 def _inner(content: str) -> list[Atom]:

@@ -41,7 +41,7 @@ _LATEST = re.compile(
     r"\b(?:(?:on|at|in|from|per|by|of|during|based on|using|as of)\s+)?(?:the\s+|their\s+|his/her\s+)?(?:most\s+recent|latest|last|newest|screening|baseline)"
     r"(?:\s+(?!of\b|and\b|or\b)[\w-]+){0,3}?\s+(?:panels?|tests?|visits?|measurements?|labs?|readings?|results?|exam(?:ination)?|assessment|draw|sample|check|encounter|values?|"
     r"appointment|blood\s?(?:work|count|draw)|chemistry|cbc|electrolytes|scan|stud(?:y|ies)|echocardiogra\w+|profile|recording|determination)\b"
-    r"|\b(?:on|at|in|from|during)\s+(?:the\s+)?(?:screening|baseline|enrol+ment|study\s+entry|randomi[sz]ation)(?:\s+visit|\s+period)?\b"
+    r"|\bat\s+visit\s+\d+\b|\b(?:on|at|in|from|during)\s+(?:the\s+)?(?:screening|baseline|enrol+ment|study\s+entry|randomi[sz]ation)(?:\s+visit|\s+period)?\b"
     r"|\b(?:most\s+recent(?:ly)?|latest|newest|last\s+(?:recorded|measured|documented|known|available)|last)\b",
     re.IGNORECASE,
 )
@@ -51,7 +51,7 @@ _SIGNING = re.compile(
     re.IGNORECASE,
 )
 _WHATEVER = re.compile(
-    r"\b(?:(?:of|in|at)\s+)?(?:any|all)\s+(?:stages?|grades?|types?|causes?|kinds?|severity|degrees?|etiology|forms?|origin|location|sites?|routes?|doses?|reasons?)\b",
+    r"\b(?:(?:of|in|at)\s+)?(?:any|all)\s+(?:[A-Z]{2,5}\s+)?(?:class(?:es)?|stages?|grades?|types?|causes?|kinds?|severity|degrees?|etiology|forms?|origin|location|sites?|routes?|doses?|reasons?)\b",
     re.IGNORECASE,
 )
 _STAGES = re.compile(
@@ -101,11 +101,14 @@ def _matcher() -> Matcher:
 
 def lex(raw: str) -> tuple[str, list[Token]]:
     """The text as it is read, in one spelling of signs and joints, and its tokens in order."""
-    text = _unslashed(_american(levelled(raw)))
+    text = _unslashed(_opened(_american(levelled(raw))))
     found: list[Token] = [
         Token(kind="bracket", start=m.start(), end=m.end(), value=m[1] or m[2] or "") for m in _BRACKET.finditer(text)
     ]
     bare = _masked(text, found)
+    found += [Token(kind="word", start=m.start(), end=m.end()) for m in _COUNTED.finditer(bare)]
+    found += [Token(kind="latest", start=m.start(), end=m.end()) for m in _AT_LEAST_ONE.finditer(bare)]
+    bare = _masked(bare, found)
     found += list(_times_and_amounts(bare))
     bare = _masked(bare, found)
     found += [
@@ -123,7 +126,20 @@ def lex(raw: str) -> tuple[str, list[Token]]:
     for m in re.finditer(r"[,;:]", bare):
         if m[0] != ":" or not any(not text[m.end() : start].strip() for start in opened if start >= m.end()):
             found.append(Token(kind="comma" if m[0] != ":" else "colon", start=m.start(), end=m.end()))
-    return text, sorted(found, key=lambda t: t.start)
+    return text, sorted(found, key=lambda t: (t.start, t.kind != "cue"))
+
+
+_COMPARED = re.compile(r"\(\s*((?:[<>≥≤=]|at\s+least|greater|less|more|above|below|over|under)[^()]*)\)", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"\b(?:(?:two|three|four|five|(?<!of )(?<!is )(?<!score )[2-9](?=\s+or\s+more\s+[a-z]{4}))\s+or\s+more|(?:at\s+least|more\s+than)\s+(?:two|three|four|five)|multiple|several)\b",
+    re.IGNORECASE,
+)
+_AT_LEAST_ONE = re.compile(r"\b(?:(?:one|1)\s+or\s+more|at\s+least\s+(?:one|1))(?:\s+of)?\b(?!\s*[.\d])", re.IGNORECASE)
+
+
+def _opened(text: str) -> str:
+    """The text without the brackets round a bare comparison: "blood pressure (< 140/90 mmHg)"."""
+    return _COMPARED.sub(lambda m: f" {m[1]} " if not re.search(r"[A-Za-z]{4,}\s*[<>≥≤]|\bif\b", m[1]) else m[0], text)
 
 
 _BRITISH = (

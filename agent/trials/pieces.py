@@ -120,6 +120,10 @@ class Piece:
                 if isinstance(a.check, Measurement)
             ][-1:]
         self._doubts += _runs(self._text, self._piece.of("word"))
+        if self._limits and not any(isinstance(c, Measurement | All | Any_) for c in out) and out:
+            self._doubts += [self._text[t.start : t.end].strip() for t in self._piece.of("limit")]
+        if not out and not self._doubts and (shared := self._shared(self._last_word())):
+            return [shared]
         records = [i for i, c in enumerate(out) if isinstance(c, Record | Measurement)]
         if records and self._doubts:
             last = records[-1]
@@ -247,6 +251,11 @@ class Piece:
             return [Reader(why=phrase[:200])]
         return [_record(piece, piece.kind or "condition", Concept(name=phrase[:120]))]
 
+    def _last_word(self) -> str:
+        """The last word of a segment that holds nothing but cues: "drug" of "drug or alcohol abuse"."""
+        said = self._text[self._piece.start : self._piece.end].split()
+        return said[-1].lower() if said and self._piece.of("cue") else ""
+
     def _shared(self, phrase: str) -> Any:
         """The end of the name before with this in place of its last word, or this with the end of the name to come."""
         words = phrase.split()
@@ -259,7 +268,7 @@ class Piece:
                     return last.model_copy(update={"of": (Concept(name=_settled(name, last.kind)),), "doubts": ()})
         following = self._whole.pieces[self._at + 1 :]
         token = next((t for s in following[:1] for t in s.of("name")), None)
-        if token is not None:
+        if token is not None and words:
             stem = self._text[token.start : token.end].split()
             kinds = ("condition", "drug", "drug_class", "procedure")
             for head in range(1, len(stem)):

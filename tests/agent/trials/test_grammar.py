@@ -58,6 +58,13 @@ def told(check: Any) -> str:
             "of=Hypertension))",
         ),
         ("Never smoker", "smoking of=['never']"),
+        ("Men or non-pregnant women aged 18 years or older", "all(age limits=['>= 18 years'], not(pregnancy))"),
+        (
+            "Hyperlipidemia not treated with a statin",
+            "all(record kind=condition of=Hyperlipidemia, not(record kind=medication of=statin state=current))",
+        ),
+        ("DXA T-score ≤ -2.5", "measurement of=Bone density T-score limits=['<= -2.5']"),
+        ("Metformin ≥ 1500 mg/day", "record doubts=['≥ 1500 mg/day'] kind=medication of=metformin state=current"),
         ("Written informed consent obtained", "no chart ask=Written informed consent obtained"),
         ("Obesity, defined as BMI ≥ 30 kg/m2", "measurement of=BMI limits=['>= 30 kg/m2']"),
     ],
@@ -114,6 +121,15 @@ def test_inclusion(text: str, expected: str) -> None:
             "any(all(sex of=['female'], measurement of=Hemoglobin limits=['< 10 g/dL']), all(sex of=['male'], measurement "
             "of=Hemoglobin limits=['< 11 g/dL']))",
         ),
+        (
+            "Current drug or alcohol abuse",
+            "any(record kind=condition of=Substance use disorder state=active, record kind=condition of=Alcohol use disorder state=active)",
+        ),
+        (
+            "Cancer (except for basal cell carcinoma of the skin)",
+            "record kind=condition of=Cancer apart=Basal cell carcinoma",
+        ),
+        ("Ectopic (tubal) pregnancy", "record kind=condition of=Ectopic pregnancy"),
         ("Whipple disease", "record kind=condition of=Whipple"),
     ],
 )
