@@ -134,7 +134,10 @@ _COUNTED = re.compile(
     r"\b(?:(?:two|three|four|five|(?<!of )(?<!is )(?<!score )[2-9](?=\s+or\s+more\s+[a-z]{4}))\s+or\s+more|(?:at\s+least|more\s+than)\s+(?:two|three|four|five)|multiple|several)\b",
     re.IGNORECASE,
 )
-_AT_LEAST_ONE = re.compile(r"\b(?:(?:one|1)\s+or\s+more|at\s+least\s+(?:one|1))(?:\s+of)?\b(?!\s*[.\d])", re.IGNORECASE)
+_AT_LEAST_ONE = re.compile(
+    r"\b(?:(?:one|1)\s+or\s+more|at\s+least\s+(?:one|1))(?:\s+of)?\b(?!\s*[.\d]|\s*(?:day|week|month|year|hour)s?\b)",
+    re.IGNORECASE,
+)
 
 
 def _opened(text: str) -> str:
