@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from agent.errors import UserError
 from agent.trials.types import Screened
 from agent.trials.worklist import Worklist
+from agent.types import Citation
 
 __all__ = ["FORMATS", "export", "unnamed"]
 
@@ -23,12 +24,21 @@ _CANDIDATES = ("eligible", "possibly eligible")
 
 
 def unnamed(work: Worklist) -> Worklist:
-    """The worklist without names, and without the patient's own record among the excerpts."""
+    """The worklist without names and dates of birth."""
     return work.model_copy(update={"rows": tuple(_without_name(r) for r in work.rows)})
 
 
 def _without_name(screened: Screened) -> Screened:
-    return screened.model_copy(update={"name": ""})
+    verdicts = tuple(
+        v.model_copy(update={"citations": tuple(_unquoted(c) for c in v.citations)}) for v in screened.verdicts
+    )
+    return screened.model_copy(update={"name": "", "verdicts": verdicts})
+
+
+def _unquoted(citation: Citation) -> Citation:
+    """A date of birth says almost as much as a name."""
+    own = citation.path.startswith("Patient.")
+    return citation.model_copy(update={"excerpt": "the patient's own record"}) if own else citation
 
 
 def export(work: Worklist, format: str) -> str:  # noqa: A002  the command line's own word for it

@@ -10,7 +10,7 @@ from functools import partial
 
 from agent import auditing
 from agent.chart import Chart
-from agent.errors import ChartlineError
+from agent.errors import ScopeError, SourceError, UserError
 from agent.open import open_chart
 from agent.settings import Settings
 from agent.trials.checks import Age, Measurement, Pregnancy, Record, Sex, Smoking, walk
@@ -155,9 +155,7 @@ async def _one(
             screened = await screen(sheet.trial, sheet.criteria, chart, reads, earlier)
             later = await _has_later(source, chart)
         screened = screened.model_copy(update={"digest": mark, "later": later})
-    except ChartlineError as error:
-        if record is not None and "audit record" in str(error):
-            raise
+    except (SourceError, UserError, ScopeError) as error:
         return Failed(patient=str(patient), error=str(error)), True
     await _keep(screened, settings, record, patient)
     return screened, True

@@ -51,7 +51,9 @@ def write_run(path: Path, run: Run) -> None:
 def stands(before: Screened, digest: str, as_of: date) -> bool:
     """Whether what was found before holds still: the same records, and no day in between on which time alone counts."""
     then = date.fromisoformat(before.as_of)
-    if not digest or before.digest != digest or as_of < then or any(w.startswith("not all") for w in before.warnings):
+    if not digest or before.digest != digest or as_of < then:
+        return False
+    if not all(s.complete for v in before.verdicts for s in v.searched):
         return False
     if as_of == then:
         return True

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 
-from agent.errors import UserError
+from agent.errors import OperatorError, UserError
 from agent.settings import Settings
 from agent.sources import open_source
 from agent.trials.export import export, unnamed
@@ -158,6 +158,14 @@ async def test_every_screening_is_on_record_without_what_was_found(charts: Path)
     assert any(x["kind"] == "request" for x in lines) and "Hypertension" not in json.dumps(lines)
 
 
+async def test_a_record_that_cannot_be_kept_ends_the_run(charts: Path) -> None:
+    def full(entry: Any) -> None:
+        raise OperatorError("the audit record could not be kept: no space")
+
+    with pytest.raises(OperatorError, match="no space"):
+        await _run(charts, record=full)
+
+
 async def test_trials_for_a_patient(charts: Path) -> None:
     sheets = [_sheet(), _sheet("Inclusion Criteria:\n* Age over 80"), _sheet("Inclusion Criteria:\n* Hypertension")]
     async with open_source(charts, SETTINGS) as source:
@@ -191,7 +199,8 @@ async def test_exports(charts: Path) -> None:
     assert table[1].split(",")[2] == "'=Jo a" and len(table) == 5
     page = export(work, "html")
     assert "=A trial &lt;b&gt;" in page and "<b>" not in page and "&lt;3" in page
-    assert "Jo a" not in export(unnamed(work), "html") + export(unnamed(work), "json") + export(unnamed(work), "csv")
+    bare = "".join(export(unnamed(work), f) for f in ("html", "json", "csv", "fhir"))
+    assert "Jo a" not in bare and "1970-01-01" not in bare and "1970-01-01" in export(work, "json")
     with pytest.raises(UserError, match="there are json, csv, html, fhir"):
         export(work, "pdf")
 
