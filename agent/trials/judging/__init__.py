@@ -25,16 +25,26 @@ async def judge(check: Any, finder: Finder) -> Told:
             return one_of([await judge(part, finder) for part in check.of])
         case AtLeast():
             return one_of([await judge(part, finder) for part in check.of], check.number)
+        case Age() | Sex():
+            return people.age(check, finder) if isinstance(check, Age) else people.sex(check, finder)
         case _:
-            return await _leaf(check, finder)
+            return _as_read(check, await _leaf(check, finder), finder)
+
+
+def _as_read(check: Any, told: Told, finder: Finder) -> Told:
+    """What was found stands where not all could be read; what was not found, or is the latest of what was, does not."""
+    if told.word == "unknown" or finder.whole or (told.word == "met" and isinstance(check, Record)):
+        return told
+    return unknown(
+        f"{told.reason}; but not all of the chart could be read",
+        "the rest of the chart",
+        marks=told.marks,
+        facts=told.facts,
+    )
 
 
 async def _leaf(check: Any, finder: Finder) -> Told:
     match check:
-        case Age():
-            return people.age(check, finder)
-        case Sex():
-            return people.sex(check, finder)
         case Smoking():
             return await people.smoking(check, finder)
         case Pregnancy():

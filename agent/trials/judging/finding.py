@@ -143,11 +143,9 @@ class Finder:
             if kind in ("condition", "procedure")
             else []
         )
-        for entry in dict.fromkeys(e.key for e in meant):
-            for e in (e for e in meant if e.key == entry):
-                if (history or e not in past) and (certain := _fits(e, narrow)) is not False:
-                    yield e, certain is True
-                break
+        for e in {(e.kind, e.key): e for e in meant}.values():
+            if (history or e not in past) and (certain := _fits(e, narrow)) is not False:
+                yield e, certain is True
         if history:
             yield from ((e, _fits(e, narrow) is True) for e in past if self._was(e, classes, mention.words, kind))
 

@@ -153,12 +153,16 @@ def test_what_could_not_all_be_read_is_never_an_absence(tmp_path: Path) -> None:
             found = await super().search(query)
             from dataclasses import replace
 
-            return replace(found, complete=False, error="page limit") if query.type == "Condition" else found
+            cut = query.type in ("Condition", "Observation")
+            return replace(found, complete=False, error="page limit") if cut else found
 
-    chart = opened(Cut(store_of(tmp_path, result("1", *A1C, 6, "%", "2024-01-01"))), as_of=date(2024, 6, 1))
-    found = judged(chart, "History of stroke", "exclusion")
-    assert found.verdict == "unknown" and "not all" in found.reason.lower()
-    assert any(not s.complete for s in found.searched)
+    resources = (result("1", *A1C, 6, "%", "2024-01-01"), condition("1", "Hypertension", "2010-02-03"))
+    chart = opened(Cut(store_of(tmp_path, *resources)), as_of=date(2024, 6, 1))
+    for text in ("History of stroke", "HbA1c > 5 %", "Hypertension within 1 year", "No history of stroke"):
+        found = judged(chart, text, "exclusion")
+        assert found.verdict == "unknown" and "not all" in found.reason.lower()
+        assert any(not s.complete for s in found.searched)
+    assert judged(chart, "Documented hypertension").verdict == "met"
 
 
 def test_an_uncoded_entry_that_could_hide_it_makes_an_absence_unknown(tmp_path: Path) -> None:
