@@ -59,7 +59,7 @@ _STAGES = re.compile(
     re.IGNORECASE,
 )
 _ANY = re.compile(
-    r"\b(?:ever\s+(?:recorded|measured|documented)|at\s+any\s+(?:time|point)(?:\s+in\s+the\s+past)?|any\s+(?:recorded|documented|prior|previous)\s+(?=\w)|on\s+any\s+(?:occasion|measurement|test))\b",
+    r"\b(?:ever\s+(?:recorded|measured|documented)|at\s+any\s+(?:time|point|visit)(?:\s+in\s+the\s+past)?|any\s+(?:recorded|documented|prior|previous)\s+(?=\w)|on\s+any\s+(?:occasion|measurement|test))\b",
     re.IGNORECASE,
 )
 _SEX = re.compile(

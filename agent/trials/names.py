@@ -33,6 +33,7 @@ _AGAINST: dict[str, frozenset[str]] = {
     "drug": frozenset(("tobacco", "nicotine", "alcohol", "alcoholism")),
     "acute": frozenset(("chronic",)),
     "chronic": frozenset(("acute", "viral")),
+    **dict.fromkeys(("suspected", "possible"), frozenset()),
     **dict.fromkeys(("steroid", "alcoholic", "nonalcoholic", "familial", "juvenile", "bilateral"), frozenset()),
 }  # fmt: skip
 """Words that make a name mean less than the lexicon's entry for it, with those that say another thing."""

@@ -285,21 +285,27 @@ def _staged(record: Record, low: int, high: int) -> Record | None:
     return record.model_copy(update={"of": tuple(Concept(name=n) for n in dict.fromkeys(known))}) if known else None
 
 
+_FORMS = {"condition": ("infection",), "medication": ("injection", "infusion", "injections", "iv infusion")}
+"""Words behind a name that say no more than it does, by the kind of what they follow: "hepatitis C infection"."""
+
+
 def _narrowest(out: list[Any]) -> list[Any]:
-    """Two names of one drug side by side, a class and what it is a kind of ("opioid analgesic"): the narrower."""
+    """Names side by side that are one: a class and what it is a kind of ("opioid analgesic"), a name and a form."""
     kept: list[Any] = []
     for check in out:
-        if (
-            kept
-            and isinstance(check, Record)
-            and isinstance(kept[-1], Record)
-            and check.kind == kept[-1].kind == "medication"
-        ):
-            before = {p for e in meanings(kept[-1].of[0].name, check.kind) for p in e.parents}
-            if before & {e.id for e in meanings(check.of[0].name, check.kind)}:
-                continue
+        last = kept[-1] if kept else None
+        if isinstance(check, Record) and isinstance(last, Record) and _is_same(last, check):
+            continue
         kept.append(check)
     return kept
+
+
+def _is_same(first: Record, second: Record) -> bool:
+    if second.of[0].name.lower() in _FORMS.get(first.kind, ()):
+        return True
+    before = {p for e in meanings(first.of[0].name, first.kind) for p in e.parents}
+    wider = {e.id for e in meanings(second.of[0].name, second.kind)}
+    return first.kind == second.kind == "medication" and bool(before & wider)
 
 
 def _phrase(text: str, piece: Segment) -> str:
