@@ -25,8 +25,7 @@ _SITES = frozenset("knee hip hand wrist ankle shoulder elbow foot spine neck bac
 _AGAINST: dict[str, frozenset[str]] = {
     **{site: _SITES - {site} for site in _SITES},
     **{a: frozenset((b,)) for pair in (("left", "right"), ("upper", "lower"), ("ischemic", "hemorrhagic"),
-                                       ("systolic", "diastolic"),
-                                       ("reduced", "preserved")) for a, b in (pair, pair[::-1])},
+                                       ("systolic", "diastolic"), ("reduced", "preserved")) for a, b in (pair, pair[::-1])},
     "viral": frozenset(("bacterial", "fungal", "chronic", "streptococcal")),
     "bacterial": frozenset(("viral", "fungal")),
     "fungal": frozenset(("viral", "bacterial")),
