@@ -22,10 +22,16 @@ LEXICAL: dict[str, tuple[str, ...]] = {
 """The kinds of lexicon entry that a name may mean in records of a kind."""
 
 _SITES = frozenset("knee hip hand wrist ankle shoulder elbow foot spine neck back".split())
+_PAIRS = (
+    ("left", "right"),
+    ("upper", "lower"),
+    ("ischemic", "hemorrhagic"),
+    ("systolic", "diastolic"),
+    ("reduced", "preserved"),
+)
 _AGAINST: dict[str, frozenset[str]] = {
     **{site: _SITES - {site} for site in _SITES},
-    **{a: frozenset((b,)) for pair in (("left", "right"), ("upper", "lower"), ("ischemic", "hemorrhagic"),
-                                       ("systolic", "diastolic"), ("reduced", "preserved")) for a, b in (pair, pair[::-1])},
+    **{a: frozenset((b,)) for pair in _PAIRS for a, b in (pair, pair[::-1])},
     "viral": frozenset(("bacterial", "fungal", "chronic", "streptococcal")),
     "bacterial": frozenset(("viral", "fungal")),
     "fungal": frozenset(("viral", "bacterial")),
@@ -34,7 +40,7 @@ _AGAINST: dict[str, frozenset[str]] = {
     "chronic": frozenset(("acute", "viral")),
     **dict.fromkeys(("suspected", "possible"), frozenset()),
     **dict.fromkeys(("steroid", "alcoholic", "nonalcoholic", "familial", "juvenile", "bilateral"), frozenset()),
-}  # fmt: skip
+}
 """Words that make a name mean less than the lexicon's entry for it, with those that say another thing."""
 _COURSE = frozenset(("acute", "chronic"))
 
