@@ -14,7 +14,7 @@ __all__ = ["Amount", "amounts", "levelled"]
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
 _WORDS: dict[Sign, str] = {
     ">=": r"≥|>\s*/?\s*=|=\s*>|⩾|≧|greater than or equal(?: to)?|more than or equal to|higher than or equal to|equal to or (?:greater|more|higher|above|over)(?: than)?"
-    r"|at least|no less than|not less than|no lower than|not lower than|not below|a minimum(?: age)? of|minimum(?: age)?(?: of)?",
+    r"|reached|attained|at least|no less than|not less than|no lower than|not lower than|not below|a minimum(?: age)? of|minimum(?: age)?(?: of)?",
     "<=": r"≤|<\s*/?\s*=|=\s*<|⩽|≦|less than or equal(?: to)?|lower than or equal to|equal to or (?:less|lower|below|under)(?: than)?|at most"
     r"|no (?:more|greater|higher|older) than|not (?:more|greater|higher|older) than|not (?:to exceed|exceeding|exceed|above|over)|up to(?: and including)?|a maximum(?: age)? of|maximum(?: age)?(?: of)?",
     ">": r">|＞|greater than|more than|higher than|larger than|above|over|exceeding|exceeds?|in excess of|older than",
@@ -27,7 +27,7 @@ _AFTER: dict[Sign, str] = {
     ">=": r"(?:,?\s*(?:or|and)\s+(?:more|greater|higher|above|over|older|up|upwards?|beyond)|\s*\+(?!\s*\d))(?!\s+than)",
     "<=": r",?\s*(?:or|and)\s+(?:less|lower|below|under|fewer|younger)(?!\s+than)",
 }
-_GROUP = r"(?:of|is|was|being|level|value|score|count|a|an|the|:)\s*"
+_GROUP = r"(?:(?:the\s+)?ages?\s+(?:of\s+)?|of|is|was|being|level|value|score|count|a|an|the|:)\s*"
 _ULN = r"(?:(?:times|x|×|\*)\s*)?(?:the\s+)?(?:institutional\s+|local\s+|laboratory\s+)*(?:upper\s+limits?\s+of\s+(?:the\s+)?normal(?:\s+range)?|ULN)(?:\s*\(ULN\))?"
 _LLN = r"(?:(?:times|x|×|\*)\s*)?(?:the\s+)?(?:institutional\s+|local\s+|laboratory\s+)*(?:lower\s+limits?\s+of\s+(?:the\s+)?normal(?:\s+range)?|LLN)(?:\s*\(LLN\))?"
 _UNITS = (
@@ -75,7 +75,7 @@ _UNITS = (
         "10*6/uL",
     ),
     (re.compile(r"(?:x|×|\*)\s*10\s*\^?\s*(?:12|¹²)\s*/\s*l\b", re.I), "10*12/L"),
-    (re.compile(r"years?(?:\s*\(s\))?|yrs?\b|y\b(?!/)", re.I), "years"),
+    (re.compile(r"years?(?:\s*\(s\))?|yrs?\b|y/?o\b|y\b(?!/)", re.I), "years"),
     (re.compile(r"months?\b|mos?\b", re.I), "months"),
     (re.compile(r"weeks?\b|wks?\b", re.I), "weeks"),
     (re.compile(r"days?\b", re.I), "days"),
@@ -166,7 +166,11 @@ def _ranges(text: str) -> Iterator[Amount]:
 def _is_level(m: re.Match[str]) -> bool:
     """Whether two bare numbers can be a range of a result: neither part of a name ("COVID-19") nor a stage."""
     return bool(
-        re.search(r"(?:of|is|:|=|bmi|score|level|ratio|fraction|ph|inr|[a-z]1c|\))\s*$", m.string[: m.start()], re.I)
+        re.search(
+            r"(?:of|is|:|=|\bage[ds]?|\bages|bmi|score|level|ratio|fraction|ph|inr|[a-z]1c|\))\s*$",
+            m.string[: m.start()],
+            re.I,
+        )
     )
 
 

@@ -129,7 +129,10 @@ def lex(raw: str) -> tuple[str, list[Token]]:
     return text, sorted(found, key=lambda t: (t.start, t.kind != "cue"))
 
 
-_COMPARED = re.compile(r"\(\s*((?:[<>≥≤=]|at\s+least|greater|less|more|above|below|over|under)[^()]*)\)", re.IGNORECASE)
+_COMPARED = re.compile(
+    r"\(\s*((?:[<>≥≤=]|at\s+least|greater|less|more|above|below|over|under)[^()]*|\d[^()]*\b(?:or|and)\s+(?:older|above|over|more|greater|younger|less|below))\)",
+    re.IGNORECASE,
+)
 _COUNTED = re.compile(
     r"\b(?:(?:two|three|four|five|(?<!of )(?<!is )(?<!score )[2-9](?=\s+or\s+more\s+[a-z]{4}))\s+or\s+more|(?:at\s+least|more\s+than)\s+(?:two|three|four|five)|multiple|several)\b",
     re.IGNORECASE,

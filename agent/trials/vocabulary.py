@@ -154,7 +154,7 @@ previous primary problem proven randomization randomisation randomized reading r
 result results screen screened screening serum plasma blood shown signed site standard started status studies study subject subjects suitable systemic test tested tests testing trial type types
 value values venous verified visit volunteer volunteers week weeks whom within year years old month months recorded chart electronic health ehr emr file persistent established
 chronic adults diagnosis diagnosed diagnostic disease diseases disorder disorders condition conditions syndrome kind kinds form forms sort sorts history mellitus illness illnesses problem problems
-event events episode episodes therapy treatment medication medications drug drugs agent agents dose doses class score daily regular regularly resting seated sitting supine office calculated estimated sex sexes gender genders member members product products oral
+event events episode episodes therapy treatment medication medications drug drugs agent agents dose doses class elderly score daily regular regularly resting seated sitting supine office calculated estimated sex sexes gender genders member members product products oral
 """
 BENIGN = frozenset((*_GRAMMAR.split(), *_TRIAL.split()))
 """Words that need no meaning of their own in a criterion."""

@@ -31,6 +31,10 @@ def told(check: Any) -> str:
         ("Age 18 to 75 years, inclusive", "age limits=['>= 18 years', '<= 75 years']"),
         ("Subjects must be between 30 and 79 years of age at screening", "age limits=['>= 30 years', '<= 79 years']"),
         ("Age: 45-85 years", "age limits=['>= 45 years', '<= 85 years']"),
+        ("Patients over the age of 55", "age limits=['> 55 years']"),
+        ("Ages 18 to 65", "age limits=['>= 18 years', '<= 65 years']"),
+        ("Must have reached 18 years of age", "age limits=['>= 18 years']"),
+        ("Elderly patients (65 years and older)", "age limits=['>= 65 years']"),
         ("Between the ages of 30 and 65", "age limits=['>= 30 years', '<= 65 years']"),
         (
             "Patients must be 18 years or older at the time of signing the informed consent",
