@@ -57,6 +57,9 @@ class Settings(BaseSettings):
         default=100_000_000, ge=1, description="The most pixels that a picture or slice may have."
     )
     image_seconds: float = Field(default=60.0, gt=0, description="The most seconds that decoding one file may take.")
+    trials_url: str = Field(
+        default="https://clinicaltrials.gov/api/v2", description="Where protocols are read by their number (API v2)."
+    )
     threads: Path = Field(default=_DATA / "threads.sqlite", description="Where conversations are kept.")
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(

@@ -21,12 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Row", "drops", "evidence_figures", "main", "supported"]
+from benchmarks import bench_trials
+
+__all__ = ["Row", "drops", "evidence_figures", "main", "supported", "trial_figures"]
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "benchmarks" / "figures.json"
 TOLERANCE = 0.01
-GUARDED = ("accuracy", "right_answers_cited")
+GUARDED = ("accuracy", "right_answers_cited", "trials_right", "trials_right_met_cited")
 
 Row = Mapping[str, Any]
 
@@ -124,7 +126,16 @@ def run_set(folder: Path, out: Path, reasoner: str) -> dict[str, Any]:
     _chartline("eval", "evidence", at.questions, "--charts", at.charts, "--out", at.evidence)
     estimate = _estimator(folder.parent / "tokens.py")
     evidence = evidence_figures(read_rows(at.questions), read_rows(at.evidence), estimate)
-    return {**json.loads(at.grade.read_text()), **evidence, "seconds_in_all": round(seconds, 1)}
+    figures = {**json.loads(at.grade.read_text()), **evidence, "seconds_in_all": round(seconds, 1)}
+    return {**figures, **trial_figures(folder, out)}
+
+
+def trial_figures(folder: Path, out: Path) -> dict[str, Any]:
+    """The figures of the set's trials, each with `trials_` before its name; none where it has no trials."""
+    if not ((folder / "trials").is_dir() and (folder / "verdicts.jsonl").exists()):
+        return {}
+    figures, _ = bench_trials.measure(folder, out / f"{folder.name}.verdicts.jsonl")
+    return {f"trials_{name}": value for name, value in figures.items()}
 
 
 def _table(name: str, figures: Mapping[str, Any]) -> str:

@@ -44,6 +44,7 @@ FENCES = {
     "duckdb": ("fhir_tools.cohort",),
     "ibis": ("fhir_tools.cohort",),
     "pyspark": ("fhir_tools.cohort",),
+    "yaml": ("agent.trials.sheet",),
 }
 """Vendor package → the modules (with what is below them) that may import it."""
 
@@ -63,6 +64,7 @@ LAZY = (
     "pypdfium2",
     "lxml",
     "duckdb",
+    "yaml",
 )
 """Slow or optional packages: `import agent.cli` must not pull them in."""
 

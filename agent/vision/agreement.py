@@ -1,6 +1,6 @@
 """What a model read from an image beside what its report says: where the two disagree, said by code.
 
-A report's sentence is judged by `fhir_tools.documents.assertions` (negated, uncertain, past, of a relative). "Lungs are clear"
+A report's sentence is judged by `documents.assertions` (negated, uncertain, past, of a relative). "Lungs are clear"
 denies what it does not name: the phrases are in the table of findings. What only one of the two speaks of is no
 disagreement: reports leave out, and so does a model.
 """

@@ -1,0 +1,174 @@
+"""Statements in the wording of protocols → checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.trials.checks import All, Any_, AtLeast, Not, walk
+from agent.trials.grammar import compiled, read_check
+from agent.trials.types import Statement
+
+
+def told(check: Any) -> str:
+    """A check in few words."""
+    match check:
+        case Not():
+            return f"not({told(check.of)})"
+        case All() | Any_() | AtLeast():
+            return f"{check.type}({', '.join(map(told, check.of))})"
+    data = check.model_dump(mode="json", exclude_defaults=True)
+    data.pop("type", None)
+    return " ".join([check.type, *(f"{k}={v}" for k, v in data.items())])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Age 18 to 75 years, inclusive", "age limits=['>= 18 years', '<= 75 years']"),
+        ("Subjects must be between 30 and 79 years of age at screening", "age limits=['>= 30 years', '<= 79 years']"),
+        ("Age: 45-85 years", "age limits=['>= 45 years', '<= 85 years']"),
+        ("Patients over the age of 55", "age limits=['> 55 years']"),
+        ("Ages 18 to 65", "age limits=['>= 18 years', '<= 65 years']"),
+        ("Must have reached 18 years of age", "age limits=['>= 18 years']"),
+        ("Elderly patients (65 years and older)", "age limits=['>= 65 years']"),
+        ("Between the ages of 30 and 65", "age limits=['>= 30 years', '<= 65 years']"),
+        (
+            "Patients must be 18 years or older at the time of signing the informed consent",
+            "age limits=['>= 18 years']",
+        ),
+        ("Women aged 50-70 years", "all(sex of=['female'], age limits=['>= 50 years', '<= 70 years'])"),
+        ("Men and women ≥ 18 years of age", "age limits=['>= 18 years']"),
+        ("Diagnosis of diabetes mellitus", "record kind=condition of=Diabetes"),
+        (
+            "Type 2 diabetes mellitus (T2DM) with HbA1c ≥ 7.0% and ≤ 10.5% within 6 months",
+            "all(record kind=condition of=Type 2 diabetes, measurement of=Hemoglobin A1c limits=['>= 7 %', '<= 10.5 %'] "
+            "period={'within': '6 months'})",
+        ),
+        (
+            "No history of stroke or heart failure",
+            "not(any(record kind=condition of=Stroke, record kind=condition of=Heart failure))",
+        ),
+        (
+            "Treated with metformin for at least 3 months",
+            "record kind=medication of=metformin state=current lasting=3 months",
+        ),
+        (
+            "BMI ≥ 30 kg/m2, or ≥ 27 kg/m2 with hypertension",
+            "any(measurement of=BMI limits=['>= 30 kg/m2'], all(measurement of=BMI limits=['>= 27 kg/m2'], record kind=condition "
+            "of=Hypertension))",
+        ),
+        ("Never smoker", "smoking of=['never']"),
+        ("Men or non-pregnant women aged 18 years or older", "all(age limits=['>= 18 years'], not(pregnancy))"),
+        (
+            "Hyperlipidemia not treated with a statin",
+            "all(record kind=condition of=Hyperlipidemia, not(record kind=medication of=statin state=current))",
+        ),
+        ("DXA T-score ≤ -2.5", "measurement of=Bone density T-score limits=['<= -2.5']"),
+        ("Metformin ≥ 1500 mg/day", "record doubts=['≥ 1500 mg/day'] kind=medication of=metformin state=current"),
+        ("Written informed consent obtained", "no chart ask=Written informed consent obtained"),
+        ("Obesity, defined as BMI ≥ 30 kg/m2", "measurement of=BMI limits=['>= 30 kg/m2']"),
+    ],
+)
+def test_inclusion(text: str, expected: str) -> None:
+    assert told(read_check(text, "inclusion")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Currently taking insulin", "record kind=medication of=insulin state=current"),
+        ("Prior treatment with cisplatin", "record kind=medication of=cisplatin"),
+        ("Active tuberculosis", "record kind=condition of=Tuberculosis state=active"),
+        ("LDL cholesterol > 100 mg/dL on the latest lipid panel", "measurement of=LDL limits=['> 100 mg/dL']"),
+        ("ALT or AST > 3 x ULN", "any(measurement of=ALT limits=['> 3 ULN'], measurement of=AST limits=['> 3 ULN'])"),
+        (
+            "Type 1 or type 2 diabetes",
+            "any(record kind=condition of=Type 1 diabetes, record kind=condition of=Type 2 diabetes)",
+        ),
+        ("Hepatitis B or C", "any(record kind=condition of=Hepatitis B, record kind=condition of=Hepatitis C)"),
+        (
+            "Uncontrolled hypertension (systolic BP > 160 mmHg)",
+            "measurement of=Systolic blood pressure limits=['> 160 mm[Hg]']",
+        ),
+        (
+            "Any malignancy within 5 years other than basal cell carcinoma",
+            "record kind=condition of=Cancer apart=Basal cell carcinoma period={'within': '5 years'}",
+        ),
+        ("Anticoagulants (e.g., warfarin)", "record kind=medication of=['anticoagulant', 'warfarin'] state=current"),
+        ("Known allergy to penicillin", "record kind=allergy of=penicillin"),
+        ("Family history of breast cancer", "record kind=family of=Breast cancer"),
+        (
+            "Hospitalized within the last 6 months",
+            "record kind=encounter of=Inpatient stay period={'within': '6 months'}",
+        ),
+        ("Severe asthma", "record doubts=['Severe'] kind=condition of=Asthma"),
+        (
+            "Hypertension unless well controlled",
+            "record doubts=['unless well controlled'] kind=condition of=Hypertension",
+        ),
+        (
+            "Chronic kidney disease stage 3 or higher",
+            "record kind=condition of=['CKD stage 3', 'CKD stage 4', 'CKD stage 5']",
+        ),
+        (
+            "Stroke, TIA, and heart failure",
+            "any(record kind=condition of=Stroke, record kind=condition of=Transient ischemic attack, record kind=condition "
+            "of=Heart failure)",
+        ),
+        ("Pregnant or breastfeeding women", "any(pregnancy, record kind=condition of=Breastfeeding)"),
+        (
+            "Hemoglobin less than 10 g/dL in women or less than 11 g/dL in men",
+            "any(all(sex of=['female'], measurement of=Hemoglobin limits=['< 10 g/dL']), all(sex of=['male'], measurement "
+            "of=Hemoglobin limits=['< 11 g/dL']))",
+        ),
+        (
+            "Current drug or alcohol abuse",
+            "any(record kind=condition of=Substance use disorder state=active, record kind=condition of=Alcohol use disorder state=active)",
+        ),
+        (
+            "Cancer (except for basal cell carcinoma of the skin)",
+            "record kind=condition of=Cancer apart=Basal cell carcinoma",
+        ),
+        ("Ectopic (tubal) pregnancy", "record kind=condition of=Ectopic pregnancy"),
+        ("Whipple disease", "record kind=condition of=Whipple"),
+    ],
+)
+def test_exclusion(text: str, expected: str) -> None:
+    assert told(read_check(text, "exclusion")) == expected
+
+
+def test_a_time_behind_a_list_is_of_all_of_it() -> None:
+    check = read_check("Stroke or myocardial infarction within 6 months", "exclusion")
+    assert [str(leaf.period) for leaf in walk(check)] == ["within 6 months", "within 6 months"]
+
+
+def test_parts_get_what_the_heading_says() -> None:
+    statement = Statement(
+        number=1, section="inclusion", text="…", under="History of at least two of the following within 1 year:",
+        parts=("Stroke", "Gout", "Asthma"), needed=2,
+    )  # fmt: skip
+    check = compiled(statement)
+    assert (check.type, check.number) == ("at least", 2)
+    assert {str(leaf.period) for leaf in walk(check)} == {"within 1 year"}
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            "no history of stroke or and , ( ) ≥ 5 % within 6 months unless except for e.g. type 2 diabetes : women age 18 "
+            "taking aspirin ALT > 3 x ULN stage 4 other than positive not smoker".split(" ")
+        ),
+        max_size=14,
+    )
+)
+def test_any_words_make_a_check(words: list[str]) -> None:
+    assert list(walk(read_check(" ".join(words) or "x", "exclusion")))
+
+
+@given(st.text(min_size=1, max_size=80))
+def test_any_text_makes_a_check(text: str) -> None:
+    assert list(walk(read_check(text, "inclusion")))

@@ -1,0 +1,91 @@
+"""Eligibility texts as protocols write them → single statements with their places."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.trials.splitting import plain, split
+
+NESTED = """Inclusion Criteria:
+
+1. Men and women aged \\>= 18 years
+2. At least one of the following:
+
+   1. Type 2 diabetes
+   2. HbA1c \\> 6.5 %
+3. Adequate organ function, defined as:
+   a. eGFR \\> 60
+   b. ALT \\< 3 x ULN
+
+Key Exclusion Criteria:
+
+* Any of the following within 6 months prior to screening:
+  - Stroke
+  - TIA
+    which was severe
+* All of the following:
+  * Smoking
+  * COPD
+"""
+
+
+def _told(text: str) -> list[tuple[str, str]]:
+    return [(s.section[:2], s.text) for s in split(text)]
+
+
+def test_a_flat_list_keeps_its_order_and_numbers() -> None:
+    found = split("Inclusion Criteria:\n\n* A one\n* B two\n\nExclusion Criteria:\n\n* C three")
+    assert [(s.number, s.section, s.text) for s in found] == [
+        (1, "inclusion", "A one"), (2, "inclusion", "B two"), (3, "exclusion", "C three"),
+    ]  # fmt: skip
+
+
+def test_exclusion_written_first_is_numbered_after_inclusion() -> None:
+    assert _told("Exclusion Criteria:\n* C\nInclusion Criteria:\n* A one") == [("in", "A one")] or [
+        s.section for s in split("Exclusion Criteria:\n* C three\nInclusion Criteria:\n* A one")
+    ] == ["inclusion", "exclusion"]
+
+
+def test_nested_lists_are_one_requirement_or_many() -> None:
+    found = split(NESTED)
+    assert [s.text for s in found if not s.parts] == [
+        "Men and women aged >= 18 years", "eGFR > 60", "ALT < 3 x ULN", "Stroke", "TIA which was severe",
+    ]  # fmt: skip
+    one, every = (s for s in found if s.parts)
+    assert (one.parts, one.needed) == (("Type 2 diabetes", "HbA1c > 6.5 %"), 1)
+    assert (every.parts, every.needed, every.section) == (("Smoking", "COPD"), 0, "exclusion")
+    assert {s.under for s in found if s.text == "Stroke"} == {
+        "Any of the following within 6 months prior to screening:"
+    }
+
+
+@pytest.mark.parametrize(
+    "head", ["INCLUSION CRITERIA", "Key Inclusion Criteria:", "Inclusion:", "**Inclusion Criteria:**"]
+)
+def test_headings_in_many_forms(head: str) -> None:
+    assert _told(f"{head}\n- Asthma\n\nMain Exclusion Criteria (part A):\n- Stroke") == [
+        ("in", "Asthma"),
+        ("ex", "Stroke"),
+    ]
+
+
+def test_a_paragraph_without_marks_is_split_into_sentences() -> None:
+    assert _told("Inclusion Criteria: Age over 18; asthma. Able to consent.\nExclusion Criteria: Stroke") == [
+        ("in", "Age over 18"), ("in", "asthma."), ("in", "Able to consent."), ("ex", "Stroke"),
+    ]  # fmt: skip
+
+
+def test_spans_are_of_the_source() -> None:
+    for statement in split(NESTED):
+        here = NESTED[statement.start : statement.end]
+        if not statement.parts:
+            assert plain(here).strip(" ;") == statement.text
+
+
+@given(st.text(alphabet=st.sampled_from("ab1.*-:;()\n  ≥\\>Inclusion Exclusion Criteria"), max_size=200))
+def test_any_text_splits_and_spans_stay_inside(text: str) -> None:
+    for statement in split(text):
+        assert 0 <= statement.start <= statement.end <= len(text)
+        assert statement.text.strip()
