@@ -99,11 +99,9 @@ def test_only_names_of_the_chart_can_be_chosen(charts: dict[str, Chart]) -> None
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
 def test_orders_in_names_stay_fenced_names(attack: Any, tmp_path: Path) -> None:
-    chart = made_up(
-        tmp_path,
-        condition(attack.text[:200].strip(), "2020-01-01"),
-        result("Sodium", "2024-01-01", 139.0, unit="mmol/L"),
-    )
+    name = " ".join("".join(c for c in attack.text if c.isprintable() or c == " ")[:200].split())
+    sodium = result("Sodium", "2024-01-01", 139.0, unit="mmol/L")
+    chart = made_up(tmp_path, condition(name, "2020-01-01", id="named"), sodium)
     seen: list[Request] = []
 
     def obey(request: Request) -> Mapping[str, Any]:
