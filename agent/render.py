@@ -25,7 +25,7 @@ from agent.types import (
 from fhir_tools.facts import KIND_TYPES
 from fhir_tools.types import Mark, Reference
 
-__all__ = ["answer"]
+__all__ = ["answer", "citation"]
 
 _PARTLY = "Not everything could be read; this is of what was read:"
 _UNKNOWN = "Not everything could be read, so this cannot be told."
@@ -159,10 +159,11 @@ def _citations(claims: Iterable[Claim], draft: Draft, marks: Mapping[str, Mark])
         mark = marks.get(name)
         if mark is None:
             continue
-        yield _citation(mark)
+        yield citation(mark)
 
 
-def _citation(mark: Mark) -> Citation:
+def citation(mark: Mark) -> Citation:
+    """Where a mark points, as the public answer tells it."""
     if mark.fact:
         return Citation(
             mark=mark.id,

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
         default=60.0, gt=0, le=3600, description="The most seconds that one request may take with all its retries."
     )
     fhir_pages: int = Field(default=200, ge=1, description="The most pages that one search may read.")
+    trials_url: str = Field(
+        default="https://clinicaltrials.gov/api/v2", description="Where protocols are read by their number (API v2)."
+    )
     threads: Path = Field(default=_DATA / "threads.sqlite", description="Where conversations are kept.")
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(

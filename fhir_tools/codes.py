@@ -19,7 +19,7 @@ from rapidfuzz import fuzz, process
 from fhir_tools.catalogue import Catalogue, CatalogueEntry
 from fhir_tools.lexicon import Entry, Lexicon, lexicon, normalise
 
-__all__ = ["Matcher", "Mention", "Word", "names_of", "words_of"]
+__all__ = ["Matcher", "Mention", "Word", "names_of", "turned", "words_of"]
 
 Class = tuple[str, str]
 """(kind, id) of a lexicon entry."""
@@ -259,7 +259,7 @@ class Matcher:
         return sorted(found, key=lambda m: m.first)
 
     def _mention(self, first: int, last: int, phrase: str) -> Mention:
-        classes = self.lexicon.lookup(phrase) or next(filter(None, map(self.lexicon.lookup, _turned(phrase))), ())
+        classes = self.lexicon.lookup(phrase) or next(filter(None, map(self.lexicon.lookup, turned(phrase))), ())
         return Mention(
             first=first, last=last, words=phrase, entries=tuple(self._labels.get(phrase, ())), classes=classes
         )
@@ -368,7 +368,7 @@ _ADJECTIVES = {
 """How an organ is written before a noun, where that differs."""
 
 
-def _turned(phrase: str) -> tuple[str, ...]:
+def turned(phrase: str) -> tuple[str, ...]:
     """ "cancer of ovary" the other way round: "ovary cancer", "ovarian cancer"; other names for a malignant growth."""
     head, of, tail = phrase.partition(" of ")
     if not of:

@@ -10,6 +10,7 @@ import typer
 
 from agent.cli.eval_app import evals
 from agent.cli.options import AsOf, Fhir, Json, Patient, Thread, Verbose, day
+from agent.cli.trials_app import trials
 
 __all__ = ["app"]
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     epilog="Settings are read from the environment: CHARTLINE_STORE, CHARTLINE_AS_OF, … --debug shows tracebacks.",
 )
 app.add_typer(evals, name="eval")
+app.add_typer(trials, name="trials")
 
 
 class Kind(StrEnum):

@@ -48,3 +48,22 @@ def eval_grade(
     from agent.cli import measuring
 
     measuring.grade(questions, answers, wrong, as_json=json)
+
+
+@evals.command("trials")
+def eval_trials(
+    trials: Annotated[
+        Path, typer.Option("--trials", metavar="DIR", exists=True, file_okay=False, help="Folder of protocols.")
+    ],
+    charts: Charts,
+    questions: Annotated[
+        Path,
+        typer.Option("--questions", metavar="FILE", exists=True, dir_okay=False, help="Whose charts, as of which day."),
+    ],
+    out: Out,
+    jobs: Jobs = 1,
+) -> None:
+    """Write a verdict for every statement of every trial and every patient."""
+    from agent.cli import measuring
+
+    raise typer.Exit(measuring.trials(trials, charts, questions, out, jobs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -16,7 +17,7 @@ from agent.evals.report import grade as grade_rows
 from agent.evals.report import table
 from agent.settings import Settings
 
-__all__ = ["answers", "evidence", "grade"]
+__all__ = ["answers", "evidence", "grade", "trials"]
 
 
 def answers(questions: Path, charts: Path, out: Path, reasoner: str, limit: int, jobs: int) -> int:
@@ -66,6 +67,22 @@ def grade(questions: Path, given: Path, wrong: int, *, as_json: bool) -> None:
         expected = case.expected.model_dump_json(exclude_defaults=True) if case.expected else ""
         said = by_id[case.id].answer if case.id in by_id else "(no row)"
         tell_note(clean(f"{case.id} {case.question!r}: expected {expected}, answered {said!r}"))
+
+
+def trials(folder: Path, charts: Path, questions: Path, out: Path, jobs: int) -> int:
+    """Write a verdict row for every statement, trial and patient; each patient as of the days of its questions."""
+    from agent.evals.runner import chart_path
+    from agent.trials.evaluating import Asked, verdict_rows
+
+    asked = read_rows(questions, Asked)
+    if not asked:
+        raise UserError(f"{str(questions)!r} holds no questions")
+    start = time.perf_counter()
+    with _progress(len({(a.patient, a.as_of) for a in asked})) as tell:
+        rows = verdict_rows(folder, asked, partial(chart_path, charts), settings.read(), jobs=jobs, progress=tell)
+    write_rows(out, rows)
+    tell_note(f"{len(rows)} verdicts in {time.perf_counter() - start:.1f} s, written to {out}")
+    return EXIT_OK
 
 
 def _cases(questions: Path, limit: int) -> list[Case]:

@@ -1,0 +1,1 @@
+"""From a protocol to a worklist, criterion by criterion with evidence: statements, checks, verdicts, who matches."""

@@ -1,0 +1,208 @@
+"""Segments of a criterion → the single checks in it, each with its connector, its negation and its time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from agent.trials.checks import Age, Concept, Measurement, NoChart, Reader, Record, Sex
+from agent.trials.lexing import lex
+from agent.trials.names import meanings
+from agent.trials.periods import Time
+from agent.trials.pieces import Atom, Context, Piece, Waiting, limits_of, named, sliced, with_unit
+from agent.trials.segments import Segment, segments
+
+__all__ = ["read"]
+
+_EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
+_IGNORED = re.compile(r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2})\s*$")
+
+
+def _is_negated(piece: Segment, check: Any, beside: Sequence[Any]) -> bool:
+    """A negation beside a name is of the name: "non-pregnant women aged 18 or older"."""
+    others = any(not isinstance(c, Age | Sex) for c in beside)
+    return piece.negated and not (isinstance(check, Age | Sex) and others)
+
+
+def read(text: str, pieces: Sequence[Segment]) -> list[Atom]:
+    """The atoms of the segments in order."""
+    reader = _Reading(text, pieces)
+    for at, piece in enumerate(pieces):
+        reader.take(at, piece)
+    for atom in reader.out:
+        if isinstance(atom.check, Waiting):
+            atom.check = Reader(why=f"{atom.check.of[0].name}: no comparison that rules can read"[:200])
+    return reader.out
+
+
+def _context(text: str, pieces: Sequence[Segment]) -> Context:
+    """What segments need to know of the whole. Both sexes together say nothing, unless each has its own comparison."""
+    said = [t.value for s in pieces for t in s.of("sex")]
+    sexes = frozenset(said) - {"both"} | (frozenset(("female", "male")) if "both" in said else frozenset())
+    alone = not any(s.of("name", "age", "word", "smoking") for s in pieces)
+    by_sex = len(sexes) == 2 and sum(bool(s.of("sex") and s.of("limit", "age")) for s in pieces) > 1
+    return Context(
+        text=text,
+        pieces=pieces,
+        sexes=sexes if len(sexes) == 1 or alone or by_sex else frozenset(),
+        by_sex=by_sex,
+        aged=any(s.of("age") for s in pieces),
+    )
+
+
+class _Reading:
+    """What has been read of one statement so far."""
+
+    def __init__(self, text: str, pieces: Sequence[Segment]) -> None:
+        self._context = _context(text, pieces)
+        self.text, self.out = text, self._context.out
+        self._waiting: list[Atom] = []
+        self._time: Time | None = None
+
+    def take(self, at: int, piece: Segment) -> None:
+        """Read the next segment."""
+        if piece.role in ("example", "apart"):
+            self._widen(piece)
+        elif piece.role == "means":
+            self._define(piece)
+        elif piece.no_chart and not piece.of("name", "limit", "age", "smoking"):
+            self._ask(piece)
+        elif not self._bounds_before(piece) and not self._only_time(piece):
+            self._atoms(at, piece)
+
+    def _atoms(self, at: int, piece: Segment) -> None:
+        checks = Piece(self._context, at, piece).checks()
+        for number, check in enumerate(checks):
+            joint = piece.joint if number == 0 else "with"
+            atom = Atom(joint=joint if self.out else "", check=check, negated=_is_negated(piece, check, checks))
+            self.out.append(atom)
+            if isinstance(check, Waiting):
+                self._waiting.append(atom)
+            for token in piece.of("time"):
+                if number == len(checks) - 1 or token.start < min(t.start for t in piece.tokens if t.kind != "cue"):
+                    atom.at(token.value)
+            if self._time and atom.time is None:
+                atom.at(self._time)
+        self._settle(piece)
+        if piece.no_chart:
+            self._also(NoChart(ask=self.text[piece.start : piece.end].strip(" ,;.")[:200]))
+        for token in piece.of("bracket"):
+            self._bracket(token.value)
+
+    def _also(self, ask: NoChart) -> None:
+        """What no chart holds beside what it does: the words are a doubt of that, or stand for themselves."""
+        last = self.out[-1] if self.out else None
+        if last is not None and isinstance(last.check, Record | Measurement):
+            last.check = last.check.model_copy(update={"doubts": tuple(dict.fromkeys((*last.check.doubts, ask.ask)))})
+        else:
+            self.out.append(Atom(joint="with" if self.out else "", check=ask))
+
+    def _settle(self, piece: Segment) -> None:
+        """Labs that wait for their comparison ("ALT or AST above …") get that of the next lab."""
+        limits = limits_of(piece.of("limit"))
+        given = next((a.check for a in reversed(self.out) if isinstance(a.check, Measurement) and limits), None)
+        if given is not None:
+            for atom in self._waiting:
+                atom.check = Measurement(of=atom.check.of, limits=given.limits, which=given.which, period=given.period)
+            self._waiting = []
+
+    def _bounds_before(self, piece: Segment) -> bool:
+        """ "… and ≤ 10.5 %": a comparison alone is of what was compared before it."""
+        limits = limits_of(piece.of("limit", "age"))
+        if not limits or piece.of("name", "word", "sex", "smoking", "adult") or not self.out:
+            return False
+        last = self.out[-1]
+        if not isinstance(last.check, Age | Measurement) or (isinstance(last.check, Measurement) and piece.of("age")):
+            return False
+        old = last.check.limits
+        unit = next((x.unit for x in (*limits, *old) if x.unit), "")
+        if piece.joint == "or":
+            self.out.append(
+                Atom(
+                    joint="or", check=last.check.model_copy(update={"limits": with_unit(limits, unit)}), time=last.time
+                )
+            )
+        else:
+            last.check = last.check.model_copy(update={"limits": with_unit((*old, *limits), unit)})
+        for token in piece.of("time"):
+            self.out[-1].at(token.value)
+        return True
+
+    def _only_time(self, piece: Segment) -> bool:
+        """ "Within 6 months: …": a time alone is of what comes, or of what was just said."""
+        given = piece.of("time")
+        if not given or any(t.kind not in ("time", "cue", "latest", "comma") for t in piece.tokens):
+            return False
+        if self.out:
+            self.out[-1].at(given[0].value)
+        else:
+            self._time = given[0].value
+        return True
+
+    def _ask(self, piece: Segment) -> None:
+        said = self.text[piece.start : piece.end].strip(" ,;.")[:200]
+        if self.out and isinstance(self.out[-1].check, NoChart):
+            return
+        self.out.append(Atom(joint=piece.joint if self.out else "", check=NoChart(ask=said or self.text[:200])))
+
+    def _widen(self, piece: Segment) -> None:
+        """Examples are more names for what was said; exceptions are names that are not meant."""
+        last = next((a for a in reversed(self.out) if isinstance(a.check, Record)), None)
+        if last is None:
+            return
+        names = tuple(n for t in piece.of("name") if (n := named(t, last.check.kind, self.text)) is not None)
+        if not names and piece.role == "apart" and piece.of("word"):
+            names = (Concept(name=sliced(self.text, piece.of("word"))),)
+        field = "of" if piece.role == "example" else "apart"
+        last.check = last.check.model_copy(update={field: tuple(dict.fromkeys((*getattr(last.check, field), *names)))})
+
+    def _define(self, piece: Segment) -> None:
+        """ "Renal impairment, defined as eGFR < 30": what is measured stands for what it defines."""
+        checks = Piece(self._context, 0, piece).checks() if piece.of("limit", "finding") else []
+        measured = [c for c in checks if isinstance(c, Measurement)]
+        if not measured:
+            self._bounds_before(piece)
+            return
+        joined = [Atom(joint="" if n == 0 and not self.out else "with", check=c) for n, c in enumerate(measured)]
+        if self.out and isinstance(self.out[-1].check, Record | Reader | Waiting):
+            joined[0].joint, joined[0].negated = self.out[-1].joint, self.out[-1].negated
+            self.out.pop()
+        elif self.out and piece.joint in ("and", "or"):
+            joined[0].joint = piece.joint
+        self.out += joined
+
+    def _bracket(self, inside: str) -> None:
+        """What stands in brackets: a definition, examples, a time, or another name for the same."""
+        content, examples = _EXAMPLES.subn("", inside)
+        if _IGNORED.match(inside) or not self.out:
+            return
+        text, tokens = lex(content)
+        limits = [t for t in tokens if t.kind in ("limit", "age")]
+        names = [t for t in tokens if t.kind == "name"]
+        last = self.out[-1]
+        if limits:
+            inner = _inner(content)
+            if (
+                inner
+                and isinstance(last.check, Record | Reader)
+                and all(isinstance(a.check, Measurement) for a in inner)
+            ):
+                inner[0].joint, inner[0].negated = last.joint, last.negated
+                self.out[-1:] = inner
+        elif any(t.kind == "time" for t in tokens):
+            last.at(next(t.value for t in tokens if t.kind == "time"))
+        elif names and isinstance(last.check, Record):
+            more = tuple(n for t in names if (n := named(t, last.check.kind, text)) is not None)
+            known = {e.id for c in last.check.of for e in meanings(c.name, last.check.kind)}
+            if examples or not known:
+                last.check = last.check.model_copy(update={"of": tuple(dict.fromkeys((*last.check.of, *more)))})
+        elif isinstance(last.check, Record | Measurement) and any(t.kind == "word" for t in tokens) and not examples:
+            doubt = inside.strip()[:200]
+            last.check = last.check.model_copy(update={"doubts": (*last.check.doubts, doubt)})
+
+
+def _inner(content: str) -> list[Atom]:
+    """The atoms of what stands in brackets, by itself."""
+    text, tokens = lex(content)
+    return read(text, segments(text, tokens, "exclusion"))

@@ -1,0 +1,48 @@
+"""A check and a chart → what is known: `met`, `not_met` or `unknown`, with reasons and marks. No model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.trials.checks import Age, All, Any_, AtLeast, Measurement, NoChart, Not, Pregnancy, Record, Sex, Smoking
+from agent.trials.judging import people
+from agent.trials.judging.finding import Finder
+from agent.trials.judging.measurements import measurement
+from agent.trials.judging.records import record
+from agent.trials.judging.told import Told, every, negated, one_of, unknown
+
+__all__ = ["Finder", "Told", "judge"]
+
+
+async def judge(check: Any, finder: Finder) -> Told:
+    """What the chart says of a check. Raises SourceError when the source fails before anything was read."""
+    match check:
+        case Not():
+            return negated(await judge(check.of, finder))
+        case All():
+            return every([await judge(part, finder) for part in check.of])
+        case Any_():
+            return one_of([await judge(part, finder) for part in check.of])
+        case AtLeast():
+            return one_of([await judge(part, finder) for part in check.of], check.number)
+        case _:
+            return await _leaf(check, finder)
+
+
+async def _leaf(check: Any, finder: Finder) -> Told:
+    match check:
+        case Age():
+            return people.age(check, finder)
+        case Sex():
+            return people.sex(check, finder)
+        case Smoking():
+            return await people.smoking(check, finder)
+        case Pregnancy():
+            return await people.pregnancy(check, finder)
+        case Measurement():
+            return await measurement(check, finder)
+        case Record():
+            return await record(check, finder)
+        case NoChart():
+            return unknown("no chart can hold this", f"ask: {check.ask}")
+    return unknown("rules do not understand this", f"a reader: {check.why}", asks=(check,))

@@ -1,0 +1,263 @@
+"""A criterion's text as tokens: names, cues, comparisons, times, connectors, brackets, and words that nothing explains.
+
+Names are found in the lexicon; there is no chart yet. What stands in brackets is one token, read by the grammar.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from agent.trials.amounts import Amount, amounts, levelled
+from agent.trials.periods import times
+from agent.trials.vocabulary import BENIGN, CUES, SMOKING, STOP
+from fhir_tools.catalogue import Catalogue
+from fhir_tools.codes import Matcher, Word, words_of
+from fhir_tools.lexicon import Entry, lexicon
+
+__all__ = ["Kind", "Token", "lex"]
+
+Kind = Literal[
+    "name", "word", "cue", "limit", "time", "comma", "bracket", "latest", "any", "age", "adult", "sex", "smoking",
+    "finding", "relation", "stages", "colon",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """`text[start:end]` of a statement. `value`: the entries of a name, a Cue, an Amount, a Time, the words inside."""
+
+    kind: Kind
+    start: int
+    end: int
+    value: Any = None
+
+
+_BRACKET = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
+_LATEST = re.compile(
+    r"\b(?:(?:on|at|in|from|per|by|of|during|based on|using|as of)\s+)?(?:the\s+|their\s+|his/her\s+)?(?:most\s+recent|latest|last|newest|screening|baseline)"
+    r"(?:\s+(?!of\b|and\b|or\b)[\w-]+){0,3}?\s+(?:panels?|tests?|visits?|measurements?|labs?|readings?|results?|exam(?:ination)?|assessment|draw|sample|check|encounter|values?|"
+    r"appointment|blood\s?(?:work|count|draw)|chemistry|cbc|electrolytes|scan|stud(?:y|ies)|echocardiogra\w+|profile|recording|determination)\b"
+    r"|\b(?:on|at|in|from|during)\s+(?:the\s+)?(?:screening|baseline|enrol+ment|study\s+entry|randomi[sz]ation)(?:\s+visit|\s+period)?\b"
+    r"|\b(?:most\s+recent(?:ly)?|latest|newest|last\s+(?:recorded|measured|documented|known|available)|last)\b",
+    re.IGNORECASE,
+)
+_SIGNING = re.compile(
+    r"\b(?:at|on|by|before|prior\s+to)\s+(?:the\s+)?(?:time|day|date|point|moment)\s+of\s+(?:the\s+)?(?:(?:signing|providing|giving|obtaining|written|informed|study|initial)\s+(?:the\s+|of\s+)?)*"
+    r"(?:consent(?:\s+form)?|signature|screening|enrol+ment|randomi[sz]ation|inclusion|study\s+entry|entry|recruitment|baseline|diagnosis|visit)\b",
+    re.IGNORECASE,
+)
+_WHATEVER = re.compile(
+    r"\b(?:(?:of|in|at)\s+)?(?:any|all)\s+(?:stages?|grades?|types?|causes?|kinds?|severity|degrees?|etiology|forms?|origin|location|sites?|routes?|doses?|reasons?)\b",
+    re.IGNORECASE,
+)
+_STAGES = re.compile(
+    r"\bstages?\s*(?P<a>[1-5])(?:\s*(?:or|and)\s+(?P<up>higher|greater|above|worse|later|over)|(?P<plus>\+)|\s*(?:-|to|through)\s*(?:stage\s*)?(?P<b>[1-5]))",
+    re.IGNORECASE,
+)
+_ANY = re.compile(
+    r"\b(?:ever\s+(?:recorded|measured|documented)|at\s+any\s+(?:time|point)(?:\s+in\s+the\s+past)?|any\s+(?:recorded|documented|prior|previous)\s+(?=\w)|on\s+any\s+(?:occasion|measurement|test))\b",
+    re.IGNORECASE,
+)
+_SEX = re.compile(
+    r"\b(?:(?P<both>(?:either|both|any|all)\s+(?:sex(?:es)?|genders?))|(?P<female>females?|wom[ae]n|girls?)|(?P<male>males?|m[ae]n|boys?))\b",
+    re.IGNORECASE,
+)
+_ADULT = re.compile(
+    r"\b(?:(?P<adult>adults?)|(?P<minor>minors?|child(?:ren)?|pa?ediatric)|(?P<teen>adolescents?|teenagers?))\b",
+    re.IGNORECASE,
+)
+_FINDING = re.compile(
+    r"\b(?:(?P<positive>positive(?:\s+for)?|test(?:s|ed|ing)?\s+positive(?:\s+for)?|seropositive|reactive|detectable)|(?P<negative>negative|non-?reactive|undetectable)|(?P<abnormal>abnormal(?:ly)?|out\s+of\s+range)"
+    r"|(?P<normal>normal|within\s+normal\s+limits))\b",
+    re.IGNORECASE,
+)
+_RELATION = re.compile(
+    r"\b(?:for|due\s+to|secondary\s+to|caused\s+by|because\s+of|related\s+to|associated\s+with|as\s+a\s+result\s+of|attributable\s+to|resulting\s+from|following|after|during|affecting|involving)\b",
+    re.IGNORECASE,
+)
+_AGE_BEFORE = re.compile(r"\b(?:age[ds]?|ages?\s+range)\b[^,;.]{0,22}$|\bage\s*$|\baged?\s*[:=]?\s*$", re.IGNORECASE)
+_AGE_AFTER = re.compile(
+    r"^[\s-]*(?:of\s+age|old|in\s+age|of\s+years)\b|^\s*(?:or|and)\s+(?:older|younger)", re.IGNORECASE
+)
+_AGE_TIME = frozenset(("years", "months", "weeks", "days", ""))
+_NOT_AGE = re.compile(
+    r"\b(?:duration|survival|expectancy|pack|age\s+(?:at|of)\s+(?:onset|diagnosis|menopause|menarche)|gestation\w*|history)\b",
+    re.IGNORECASE,
+)
+_PRESSURE = re.compile(r"\b(?:blood\s+pressure|bp|hypertensi\w+)\b", re.IGNORECASE)
+_SLASH = re.compile(r"(?<=[A-Za-z])/(?=[A-Za-z]{3,})")
+_KEPT = ("and/or", "w/o", "h/o", "s/p", "y/o", "his/her", "he/she", "him/her")
+
+
+@cache
+def _matcher() -> Matcher:
+    """Finds the lexicon's names; there is no chart."""
+    return Matcher(Catalogue(entries=()))
+
+
+def lex(raw: str) -> tuple[str, list[Token]]:
+    """The text as it is read, in one spelling of signs and joints, and its tokens in order."""
+    text = _unslashed(_american(levelled(raw)))
+    found: list[Token] = [
+        Token(kind="bracket", start=m.start(), end=m.end(), value=m[1] or m[2] or "") for m in _BRACKET.finditer(text)
+    ]
+    bare = _masked(text, found)
+    found += list(_times_and_amounts(bare))
+    bare = _masked(bare, found)
+    found += [
+        Token(kind="stages", start=m.start(), end=m.end(), value=(int(m["a"]), int(m["b"] or 5)))
+        for m in _STAGES.finditer(bare)
+    ]
+    bare = _masked(bare, found)
+    for kind, pattern in (("latest", _SIGNING), ("latest", _LATEST), ("latest", _WHATEVER), ("any", _ANY)):
+        found += [Token(kind=kind, start=m.start(), end=m.end()) for m in pattern.finditer(bare)]  # type: ignore[arg-type]
+        bare = _masked(bare, found)
+    found += list(_smoking(bare))
+    bare = _masked(bare, found)
+    found += list(_named(bare))
+    opened = [t.start for t in found if t.kind in ("limit", "age")]
+    for m in re.finditer(r"[,;:]", bare):
+        if m[0] != ":" or not any(not text[m.end() : start].strip() for start in opened if start >= m.end()):
+            found.append(Token(kind="comma" if m[0] != ":" else "colon", start=m.start(), end=m.end()))
+    return text, sorted(found, key=lambda t: t.start)
+
+
+_BRITISH = (
+    (re.compile(r"(isch|an|leuk|glyc|kal|natr|lipid|ur|h|bacter|tox|septic|calc)aem", re.IGNORECASE), r"\1em"),
+    (re.compile(r"\boe(?=dema|soph|stro)", re.IGNORECASE), "e"),
+    (re.compile(r"(diarrh|dyspn|apn)oea", re.IGNORECASE), r"\1ea"),
+    (re.compile(r"(tum|neoplastic tum)our", re.IGNORECASE), r"\1or"),
+    (re.compile(r"(p|orthop)aed", re.IGNORECASE), r"\1ed"),
+    (re.compile(r"\bgynaec", re.IGNORECASE), "gynec"),
+)
+
+
+def _american(text: str) -> str:
+    """British spellings as the lexicon has them."""
+    for pattern, instead in _BRITISH:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def _unslashed(text: str) -> str:
+    """A slash between two names ("statin/fibrate") is an "or"; one inside a name or a short form stays."""
+    measured = [(a.start, a.end) for a in amounts(text)]
+
+    def instead(m: re.Match[str]) -> str:
+        if any(s <= m.start() < e for s, e in measured):
+            return "/"
+        start = max(text.rfind(" ", 0, m.start()), text.rfind("(", 0, m.start())) + 1
+        word = re.match(r"[^\s,;()]*", text[start:])
+        whole = word[0].lower().rstrip(".") if word else ""
+        return "/" if whole in _KEPT or lexicon().lookup(whole) else " or "
+
+    return _SLASH.sub(instead, text)
+
+
+def _masked(text: str, tokens: Sequence[Token]) -> str:
+    """The text with what is read already blanked out; offsets stay."""
+    out = list(text)
+    for token in tokens:
+        out[token.start : token.end] = " " * (token.end - token.start)
+    return "".join(out)
+
+
+def _times_and_amounts(text: str) -> Iterator[Token]:
+    when = [Token(kind="time", start=t.start, end=t.end, value=t) for t in times(text)]
+    yield from when
+    rest = _masked(text, when)
+    for amount in amounts(rest, pressure=bool(_PRESSURE.search(text))):
+        yield Token(kind="age" if _is_age(rest, amount) else "limit", start=amount.start, end=amount.end, value=amount)
+
+
+def _is_age(text: str, amount: Amount) -> bool:
+    """Whether a comparison is of the patient's age: said beside it, or in years without anything else it can be of."""
+    if any(limit.unit not in _AGE_TIME for limit in amount.limits) or _NOT_AGE.search(text):
+        return False
+    said = re.search(r"\b(?:old|older|younger|ages?)\b", text[amount.start : amount.end], re.IGNORECASE)
+    beside = _AGE_BEFORE.search(text[: amount.start]) or _AGE_AFTER.search(text[amount.end :])
+    years = all(limit.unit == "years" for limit in amount.limits)
+    return bool(said or beside or years)
+
+
+def _smoking(text: str) -> Iterator[Token]:
+    taken: list[tuple[int, int]] = []
+    for pattern, statuses in SMOKING:
+        for m in pattern.finditer(text):
+            if not any(m.start() < e and s < m.end() for s, e in taken):
+                taken.append((m.start(), m.end()))
+                yield Token(kind="smoking", start=m.start(), end=m.end(), value=statuses)
+
+
+def _named(text: str) -> Iterator[Token]:
+    """Names, cues and words: long cues first, then names, then what is left."""
+    words = words_of(text)
+    blocked = [False] * len(words)
+    yield from _cues(words, blocked, text, least=2)
+    stop = STOP | {w for (w, *rest) in CUES if not rest}
+    for mention in _matcher().mentions(words, blocked, stop):
+        if _is_name(mention.classes) and not _is_eponym(mention.classes, words[mention.last : mention.last + 1]):
+            blocked[mention.first : mention.last] = [True] * (mention.last - mention.first)
+            start, end = words[mention.first].start, words[mention.last - 1].end
+            yield Token(kind="name", start=start, end=_trimmed(text, start, end), value=mention.classes)
+    yield from _patterns(words, blocked, text)
+    yield from _cues(words, blocked, text, least=1)
+    for word, used in zip(words, blocked, strict=True):
+        if not used and word.text not in BENIGN and re.search(r"\w", word.text):
+            yield Token(kind="word", start=word.start, end=_trimmed(text, word.start, word.end))
+
+
+def _is_name(classes: Sequence[Entry]) -> bool:
+    """Whether it names something clinical; a part of the body or a kind of document alone does not."""
+    return bool({e.kind for e in classes} - {"body_site", "document", "relationship"})
+
+
+def _is_eponym(classes: Sequence[Entry], after: Sequence[Word]) -> bool:
+    """Whether what was found is only part of a disease's name: "Whipple disease" is no operation."""
+    illness = bool(after) and after[0].text in ("disease", "syndrome", "disorder")
+    return illness and {e.kind for e in classes} <= {"procedure", "lab", "encounter", "modality", "body_site"}
+
+
+def _trimmed(text: str, start: int, end: int) -> int:
+    return start + len(text[start:end].rstrip(' ,;:.?!)"'))
+
+
+def _patterns(words: Sequence[Word], blocked: list[bool], text: str) -> Iterator[Token]:
+    for pattern, kind in ((_SEX, "sex"), (_ADULT, "adult"), (_FINDING, "finding"), (_RELATION, "relation")):
+        for m in pattern.finditer(text):
+            inside = [i for i, w in enumerate(words) if w.start < m.end() and m.start() < w.end]
+            if inside and not any(blocked[i] for i in inside):
+                if kind != "relation":  # a cue may begin with the same word ("treatment for")
+                    for i in inside:
+                        blocked[i] = True
+                yield Token(kind=kind, start=m.start(), end=m.end(), value=m.lastgroup)  # type: ignore[arg-type]
+
+
+_LONGEST = max(map(len, CUES))
+
+
+def _cues(words: Sequence[Word], blocked: list[bool], text: str, least: int) -> Iterator[Token]:
+    at = 0
+    while at < len(words):
+        for size in range(min(_LONGEST, len(words) - at), least - 1, -1):
+            cue = CUES.get(tuple(w.text for w in words[at : at + size]))
+            if cue and not any(blocked[at : at + size]) and not _parted(words[at : at + size], text):
+                blocked[at : at + size] = [True] * size
+                yield Token(
+                    kind="cue",
+                    start=words[at].start,
+                    end=_trimmed(text, words[at].start, words[at + size - 1].end),
+                    value=cue,
+                )
+                at += size - 1
+                break
+        at += 1
+
+
+def _parted(words: Sequence[Word], text: str) -> bool:
+    """Whether a comma stands between words that would be one cue."""
+    return bool(re.search(r"[,;:]", text[words[0].start : words[-1].start]))
