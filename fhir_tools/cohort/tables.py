@@ -1,0 +1,167 @@
+"""A cohort's folder: views and facts as Parquet, and the engine that they are asked on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from fhir_tools.cohort.views import Column, View
+from fhir_tools.errors import MissingExtra, OperatorError, UserError
+
+__all__ = ["MANIFEST", "Cohort", "build_facts", "needed", "opened", "schema_of"]
+
+MANIFEST = "manifest.json"
+
+
+def needed(feature: str) -> Any:
+    """The ibis package. Raises MissingExtra where the extra is not installed."""
+    try:
+        import duckdb  # noqa: F401
+        import ibis
+        import pyarrow  # noqa: F401  what the tables are written with
+    except ImportError as error:
+        raise MissingExtra(feature, "cohort") from error
+    return ibis
+
+
+def schema_of(view: View) -> Any:
+    """The view's columns as an Arrow schema."""
+    import pyarrow as pa
+
+    kinds = {"string": pa.string(), "decimal": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_()}
+
+    def field(column: Column) -> Any:
+        kind = kinds[column.kind]
+        return pa.field(column.name, pa.list_(kind) if column.collection else kind)
+
+    return pa.schema([field(c) for c in view.columns])
+
+
+def build_facts(folder: Path, views: tuple[View, ...]) -> None:
+    """Write facts.parquet and people.parquet from the views' Parquet in a folder. Raises UserError for a resource that stands twice."""
+    import duckdb
+
+    with duckdb.connect() as db:
+        db.execute("set memory_limit = '3GB'; set timezone = 'UTC'; set preserve_insertion_order = false")
+        db.execute(f"set temp_directory = {_quoted(folder / 'spill')}")
+        for view in views:
+            db.execute(f"create view {view.name} as select * from read_parquet({_quoted(folder / f'{view.name}.parquet')})")
+        _refuse_twice(db, views)
+        script = (resources.files("fhir_tools.cohort") / "facts.sql").read_text(encoding="utf-8")
+        db.execute(script)
+        _write(db, folder / "facts.parquet", "select * from facts")
+        people = """
+            select id as patient, gender, try_cast(left(case length(birth_date) when 4 then birth_date || '-01-01'
+              when 7 then birth_date || '-01' else birth_date end, 10) as date) as born_first,
+              case length(birth_date) when 4 then try_cast(birth_date || '-12-31' as date)
+              when 7 then last_day(try_cast(birth_date || '-01' as date)) else try_cast(birth_date as date) end as born_last,
+              coalesce(deceased, false) or deceased_at is not null as dead, try_cast(left(deceased_at, 10) as date) as died,
+              coalesce(name_text, trim(coalesce(given, '') || ' ' || coalesce(family, ''))) as name from patient order by id"""
+        _write(db, folder / "people.parquet", people)
+
+
+def _refuse_twice(db: Any, views: tuple[View, ...]) -> None:
+    for view in views:
+        if view.name in ("observation_component", "family_member_history"):
+            continue
+        twice = db.execute(f"select count(id) - count(distinct id) from {view.name}").fetchone()[0]
+        if twice:
+            raise UserError(f"{twice} resources of type {view.resource} stand twice in what was loaded; give each once")
+
+
+def _write(db: Any, path: Path, select: str) -> None:
+    db.execute(f"copy ({select}) to {_quoted(path)} (format parquet, compression zstd)")
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """An open cohort: `facts` and `people` are ibis tables on its engine; `concepts` is what the facts are about.
+
+    `concepts` has a row for each kind, key, label and coding list that stands in the facts.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    backend: Any
+    facts: Any
+    people: Any
+
+    def rows(self, expression: Any) -> list[dict[str, Any]]:
+        """The expression's rows. Raises OperatorError where the engine fails."""
+        try:
+            found: list[dict[str, Any]] = self.backend.to_pyarrow(expression).to_pylist()
+        except Exception as error:  # noqa: BLE001  every engine has its own errors, whose words may hold values
+            raise OperatorError(f"the cohort's engine failed ({type(error).__name__}); run again with --debug") from error
+        return found
+
+    @property
+    def id(self) -> str:
+        """A name for the record: a digest of what was loaded."""
+        return str(self.manifest["digest"])
+
+
+@contextmanager
+def opened(folder: Path, engine: str = "duckdb") -> Iterator[Cohort]:
+    """The cohort of a folder on an engine: `duckdb`, `spark://host:port`, or `local[n]` (Spark on this machine).
+
+    Raises UserError where there is none; MissingExtra; OperatorError for a cluster that does not answer.
+    """
+    ibis = needed("cohort")
+    try:
+        manifest = orjson.loads((folder / MANIFEST).read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UserError(f"there is no cohort at {str(folder)!r}; make one with: chartline cohort load PATH") from error
+    with _backend(ibis, engine) as backend:
+        tables = {n: backend.read_parquet(str(folder / f"{n}.parquet"), table_name=n) for n in ("facts", "people")}
+        yield Cohort(folder=folder, manifest=manifest, backend=backend, **tables)
+
+
+@contextmanager
+def _backend(ibis: Any, engine: str) -> Iterator[Any]:
+    if engine == "duckdb":
+        backend = ibis.duckdb.connect(memory_limit="3GB")
+        backend.raw_sql("set timezone = 'UTC'")
+        try:
+            yield backend
+        finally:
+            backend.disconnect()
+        return
+    if not engine.startswith(("spark://", "local", "yarn", "k8s://")):
+        raise UserError(f"{engine!r} is no engine; give duckdb, spark://host:port, yarn, k8s://… or local[2]")
+    with _spark(engine) as session:
+        yield ibis.pyspark.connect(session)
+
+
+@contextmanager
+def _spark(master: str) -> Iterator[Any]:
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MissingExtra("asking a cohort on Spark", "spark") from error
+    try:
+        session = (
+            SparkSession.builder.master(master)
+            .appName("chartline")
+            .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.ui.enabled", "false")
+            .config("spark.sql.shuffle.partitions", "8")
+            .config("spark.driver.memory", "2g")
+            .config("spark.sql.execution.arrow.pyspark.enabled", "true")
+            .getOrCreate()
+        )
+    except Exception as error:  # noqa: BLE001  py4j's errors are many; Java may not be there
+        raise OperatorError(f"Spark does not start ({type(error).__name__}); it needs Java 17 and the cluster's address") from error
+    try:
+        yield session
+    finally:
+        session.stop()
