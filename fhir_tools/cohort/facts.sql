@@ -120,11 +120,23 @@ union all by name select case when list_contains(categories, 'social-history') t
   value is not null or value_integer is not null or value_boolean is not null or value_date is not null or coalesce(value_text, value_display, value_code, value_string) is not null as valued,
   flags_of(interpretation_texts, interpretation_displays, interpretation_codes) as flags, range_text, range_low, range_high from observation_component;
 
-create table facts as
+create table plain as
 select patient_id as patient, kind, type, id, key_of(system, code, coalesce(label, 'unnamed ' || type)) || case when kind = 'encounter' then '#' || coalesce(class, '') else '' end as key,
   coalesce(label, 'unnamed ' || type) as label, codes, systems, standing, coalesce(status, '') as status, moment_of(start) as moment, day_of(start) as day, last_of(start) as start_last,
   case when finish is not null then last_of(finish) when type in ('Encounter') and start is not null then null else last_of(start) end as last,
   length(start) < 10 as coarse, coalesce(open, false) as open, value, unit, ucum, comparator, said, coalesce(valued, false) as valued, flags, range_text, range_low, range_high,
   coalesce(ended, false) as ended, ended_at, coalesce(relative, '') as relative, coalesce(role, '') as role, ends, valid, coalesce(inpatient, false) as inpatient,
   stay_end, coalesce(stay_over, false) as stay_over, coalesce(class, '') as class
-from raw where patient_id is not null order by kind, key, patient;
+from raw where patient_id is not null;
+
+-- Few concepts, many facts: what a name means is decided over these rows, and the facts are found by number.
+create table concepts as
+select row_number() over (order by kind, key, label, codes, systems) as concept, * from
+  (select distinct kind, key, label, codes, systems, class from plain);
+
+create table facts as
+select c.concept, p.* exclude (label, codes, systems, class) from plain p
+join concepts c on c.kind = p.kind and c.key = p.key and c.label = p.label and c.class = p.class
+  and c.codes is not distinct from p.codes and c.systems is not distinct from p.systems
+order by concept, patient;
+

@@ -88,7 +88,7 @@ def load_cohort(
 
 def _refuse_names(views: Sequence[View]) -> None:
     names = [v.name for v in views]
-    twice = next((n for n in names if names.count(n) > 1 or n in ("facts", "people")), None)
+    twice = next((n for n in names if names.count(n) > 1 or n in ("facts", "people", "concepts")), None)
     if twice:
         raise UserError(f"two views are called {twice!r}; give your own another name")
 

@@ -48,14 +48,15 @@ def build_facts(folder: Path, views: tuple[View, ...]) -> None:
     import duckdb
 
     with duckdb.connect() as db:
-        db.execute("set memory_limit = '3GB'; set timezone = 'UTC'; set preserve_insertion_order = false")
+        db.execute("set memory_limit = '3GB'; set timezone = 'UTC'; set preserve_insertion_order = true")
         db.execute(f"set temp_directory = {_quoted(folder / 'spill')}")
         for view in views:
             db.execute(f"create view {view.name} as select * from read_parquet({_quoted(folder / f'{view.name}.parquet')})")
         _refuse_twice(db, views)
         script = (resources.files("fhir_tools.cohort") / "facts.sql").read_text(encoding="utf-8")
         db.execute(script)
-        _write(db, folder / "facts.parquet", "select * from facts")
+        _write(db, folder / "facts.parquet", "select * from facts order by concept, patient")
+        _write(db, folder / "concepts.parquet", "select * from concepts order by concept")
         people = """
             select id as patient, gender, try_cast(left(case length(birth_date) when 4 then birth_date || '-01-01'
               when 7 then birth_date || '-01' else birth_date end, 10) as date) as born_first,
@@ -95,6 +96,7 @@ class Cohort:
     backend: Any
     facts: Any
     people: Any
+    concepts: Any
 
     def rows(self, expression: Any) -> list[dict[str, Any]]:
         """The expression's rows. Raises OperatorError where the engine fails."""
@@ -122,7 +124,7 @@ def opened(folder: Path, engine: str = "duckdb") -> Iterator[Cohort]:
     except (OSError, orjson.JSONDecodeError) as error:
         raise UserError(f"there is no cohort at {str(folder)!r}; make one with: chartline cohort load PATH") from error
     with _backend(ibis, engine) as backend:
-        tables = {n: backend.read_parquet(str(folder / f"{n}.parquet"), table_name=n) for n in ("facts", "people")}
+        tables = {n: backend.read_parquet(str(folder / f"{n}.parquet"), table_name=n) for n in ("facts", "people", "concepts")}
         yield Cohort(folder=folder, manifest=manifest, backend=backend, **tables)
 
 
