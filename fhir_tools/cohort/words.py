@@ -114,7 +114,9 @@ class Asked:
         seen = seen.mutate(moment=seen.moment.fill_null(ibis.literal(_EARLY)))
         seen = seen.filter(seen.moment < ibis.literal(self._cut.end))
         for number, leaf in enumerate(self._leaves):
-            mine = seen.concept.isin(sorted(leaf.concepts)) if leaf.concepts else ibis.literal(False)
+            if not leaf.concepts:
+                continue
+            mine = seen.concept.isin(sorted(leaf.concepts))
             for name, test in leaf.anys.items():
                 column = f"l{number}_{name}"
                 inner[column] = (mine & test(seen)).fill_null(False).cast("int8").max()
@@ -134,9 +136,12 @@ class Asked:
         ibis = self._ibis
         if isinstance(node, Leaf):
             number = next(i for i, leaf in enumerate(self._leaves) if leaf is node)
+            sides = [f"{n}_{s}" for n in node.lasts for s in ("low", "high")]
+            if not node.concepts:  # nothing in the cohort is called so: no fact passes
+                nothing: dict[str, Any] = {n: ibis.literal(False) for n in node.anys}
+                return node.word(nothing | {n: ibis.cases((ibis.literal(False), ibis.literal(0, type="int32"))) for n in sides}, table)
             values: dict[str, Any] = {n: (table[f"l{number}_{n}"] == 1).fill_null(False) for n in node.anys}
-            values |= {f"{n}_{s}": table[f"l{number}_{n}_{s}"] for n in node.lasts for s in ("low", "high")}
-            return node.word(values, table)
+            return node.word(values | {n: table[f"l{number}_{n}"] for n in sides}, table)
         kind, needed_, parts = node
         words = [self._word(part, table) for part in parts]
         if kind == "not":
