@@ -35,6 +35,8 @@ FENCES = {
     "duckdb": ("fhir_tools.cohort",),
     "ibis": ("fhir_tools.cohort",),
     "pyspark": ("fhir_tools.cohort",),
+    "pyarrow": ("fhir_tools.cohort",),
+    "fhirpathpy": ("fhir_tools.cohort",),
 }
 """Vendor package → the modules (with what is below them) that may import it."""
 
@@ -50,6 +52,10 @@ LAZY = (
     "fastapi",
     "pydicom",
     "duckdb",
+    "ibis",
+    "pyarrow",
+    "pyspark",
+    "fhirpathpy",
 )
 """Slow or optional packages: `import agent.cli` must not pull them in."""
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.cohort_app import cohort
 from agent.cli.eval_app import evals
 from agent.cli.options import AsOf, Fhir, Json, Patient, Thread, Verbose, day
 from agent.cli.trials_app import trials
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Settings are read from the environment: CHARTLINE_STORE, CHARTLINE_AS_OF, … --debug shows tracebacks.",
 )
+app.add_typer(cohort, name="cohort")
 app.add_typer(evals, name="eval")
 app.add_typer(trials, name="trials")
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from agent.trials.checks import Age, All, Any_, AtLeast, Concept, Measurement, Not, Pregnancy, Record, Sex, Smoking
+from agent.trials.checks import Age, All, Any_, AtLeast, Concept, Measurement, Not, Pregnancy, Record, Sex, Smoking, walk
 from agent.trials.judging import measurements
 from agent.trials.judging.people import _TERM, _keeps, _status
 from agent.trials.naming import Names
 from agent.trials.types import Criterion
 from fhir_tools.cohort import leaves
 from fhir_tools.cohort.leaves import Bound, Meant
-from fhir_tools.cohort.tables import Cohort
+from fhir_tools.cohort.tables import Cohort, needed
 from fhir_tools.cohort.words import MET, NOT_MET, UNKNOWN, Asked, Cut, Leaf, Node, all_of, any_of, at_least, negated
 from fhir_tools.types import Coding, Fact, Quantity, Reference
 from fhir_tools.types import Concept as Coded
@@ -55,7 +55,7 @@ class Prescreen:
 
     def evidence(self, cohort: Cohort, patients: Sequence[str], cut: Cut) -> Any:
         """Which facts each criterion looked at, as an expression: `patient`, `criterion`, `type`, `id`, `standing`."""
-        import ibis
+        ibis = needed("asking a cohort")
 
         facts = cohort.facts.filter(cohort.facts.patient.isin(list(patients)))
         facts = facts.filter(facts.moment.isnull() | (facts.moment < cut.end))
@@ -118,6 +118,16 @@ class Compiler:
             case Record():
                 return self._record(check)
         return leaves.fixed(UNKNOWN)
+
+    def unheard(self, check: Any) -> tuple[str, ...]:
+        """The names of a check that mean nothing to the lexicon and that no record of the cohort is called by."""
+        found = []
+        for leaf in walk(check):
+            if isinstance(leaf, Record | Measurement):
+                kind = leaf.kind if isinstance(leaf, Record) else "measurement"
+                meant = [(c.name, self.names.meant(kind, (c,))) for c in leaf.of]
+                found += [name for name, m in meant if not (m.named or m.sure or m.doubtful)]
+        return tuple(dict.fromkeys(found))
 
     def _age(self, check: Age) -> Leaf:
         """Limits of age are limits of the birth date: found by halving, since age never grows with it."""
@@ -200,7 +210,7 @@ class Compiler:
         using = MET if "current" in check.of else NOT_MET
 
         def word(a: Mapping[str, Any], _: Any) -> Any:
-            import ibis
+            ibis = needed("asking a cohort")
 
             return ibis.cases((a["status_high"].notnull(), a["status_high"]), (a["uses"], using), else_=UNKNOWN)
 
@@ -217,7 +227,7 @@ class Compiler:
         goes_on, since = leaves.ongoing(self.cut), self.cut.as_of - timedelta(days=_TERM)
 
         def active(t: Any) -> Any:
-            import ibis
+            ibis = needed("asking a cohort")
 
             return (goes_on(t)).ifelse((t.day < since).fill_null(False).ifelse(UNKNOWN, MET), ibis.null("int32"))
 
@@ -226,7 +236,7 @@ class Compiler:
         among, pregnant = leaves.latest(own, active)
 
         def told(t: Any) -> Any:
-            import ibis
+            ibis = needed("asking a cohort")
 
             recent = t.valued & (t.day >= since)
             word = t.said.isin(no).fill_null(False).ifelse(NOT_MET, MET) if no else ibis.literal(MET)
@@ -235,7 +245,7 @@ class Compiler:
         _, latest = leaves.latest(status, told)
 
         def word(a: Mapping[str, Any], p: Any) -> Any:
-            import ibis
+            ibis = needed("asking a cohort")
 
             spoken = a["status_high"].notnull() & (a["status_high"] != 2)
             return ibis.cases(
@@ -272,7 +282,7 @@ def _told(said: str | None, flags: str | None) -> Fact:
 
 
 def _word_of(t: Any, met: Sequence[tuple[Any, Any]], not_met: Sequence[tuple[Any, Any]]) -> Any:
-    import ibis
+    ibis = needed("asking a cohort")
 
     arms = [(_same(t.said, s) & _same(t.flags, f), word) for pairs, word in ((met, MET), (not_met, NOT_MET)) for s, f in pairs]
     return ibis.cases(*arms, else_=UNKNOWN) if arms else ibis.literal(UNKNOWN)
@@ -283,7 +293,7 @@ def _same(column: Any, value: str | None) -> Any:
 
 
 def _among(column: Any, right: Sequence[str], wrong: Sequence[str]) -> Any:
-    import ibis
+    ibis = needed("asking a cohort")
 
     arms = [(column.isin(list(texts)), word) for texts, word in ((right, MET), (wrong, NOT_MET)) if texts]
     return ibis.cases(*arms, else_=ibis.null("int32")) if arms else ibis.null("int32")
