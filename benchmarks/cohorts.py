@@ -70,7 +70,13 @@ def chart(number: int) -> Iterator[dict[str, Any]]:
     age = min(max(int(chance.gauss(52, 20)), 1), 98)
     born = AS_OF - timedelta(days=365 * age + chance.randrange(365))
     sex = chance.choice(("female", "male"))
-    yield {"resourceType": "Patient", "id": id_, "gender": sex, "birthDate": born.isoformat(), "name": [{"given": ["Sim"], "family": f"No{number}"}]}
+    yield {
+        "resourceType": "Patient",
+        "id": id_,
+        "gender": sex,
+        "birthDate": born.isoformat(),
+        "name": [{"given": ["Sim"], "family": f"No{number}"}],
+    }
     risk = age / 52
     for n, (code, text, share) in enumerate(_CONDITIONS):
         if chance.random() < share * risk:

@@ -21,7 +21,8 @@ MinCell = Annotated[int, typer.Option("--min-cell", min=0, metavar="N", help="Ma
 NoNames = Annotated[bool, typer.Option("--no-names", help="Leave patients' names out.")]
 Sql = Annotated[bool, typer.Option("--sql", help="Show the SQL of the engine, and ask nothing.")]
 Out = Annotated[
-    Path | None, typer.Option("--out", "-o", metavar="FILE", dir_okay=False, help="Write every row there, as JSON lines.")
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", dir_okay=False, help="Write every row there, as JSON lines."),
 ]
 
 
@@ -75,10 +76,13 @@ def screen(
     out: Out = None,
     read: Annotated[
         list[str] | None,
-        typer.Option("--read", metavar="URL|PATH", help="Let the reader of the settings read the charts of who passes."),
+        typer.Option(
+            "--read", metavar="URL|PATH", help="Let the reader of the settings read the charts of who passes."
+        ),
     ] = None,
     state: Annotated[
-        Path | None, typer.Option("--state", metavar="FILE", dir_okay=False, help="With --read: go on where it stopped.")
+        Path | None,
+        typer.Option("--state", metavar="FILE", dir_okay=False, help="With --read: go on where it stopped."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="With --read: use the model without asking again.")] = False,
     json: Json = False,

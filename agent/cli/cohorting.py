@@ -42,7 +42,9 @@ _BATCH = 50
 """Charts that are read between two writes of the state."""
 
 
-def load(places: Sequence[str], folder: Path | None, group: str, views: Path | None, jobs: int, *, as_json: bool) -> None:
+def load(
+    places: Sequence[str], folder: Path | None, group: str, views: Path | None, jobs: int, *, as_json: bool
+) -> None:
     """Load the places and tell what came of it. Raises UserError, LoadError, SourceError."""
     given = settings.read()
     own = tuple(read_view(p) for p in sorted(views.glob("*.json"))) if views else ()
@@ -68,7 +70,9 @@ def _load(paths: Sequence[Path], home: Path, views: tuple[View, ...], jobs: int)
 
 def _tell(told: Loaded, *, as_json: bool) -> None:
     if as_json:
-        print(safe_json({"cohort": str(told.folder), "resources": told.resources, "rows": told.rows, "files": told.files}))
+        print(
+            safe_json({"cohort": str(told.folder), "resources": told.resources, "rows": told.rows, "files": told.files})
+        )
         return
     rows = [(name, str(n)) for name, n in sorted(told.rows.items()) if n]
     emit(console(), plain_table(("view", "rows"), rows))
@@ -84,9 +88,7 @@ async def _exported(base: str, folder: Path, group: str, given: Settings) -> tup
     types = sorted({v.resource for v in shipped()})
     limits = Limits(total=3600, read=given.fhir_seconds, body=4_000_000_000)
     ca = str(given.fhir_ca) if given.fhir_ca else None
-    async with Http(
-        base, auth=credentials_for(base, given), origins=given.fhir_origins, limits=limits, ca=ca
-    ) as http:
+    async with Http(base, auth=credentials_for(base, given), origins=given.fhir_origins, limits=limits, ca=ca) as http:
         return await export(http, folder, group=group, types=types, told=_note)
 
 
@@ -114,7 +116,9 @@ def ask(
     with opened(_home(folder, given), engine) as cohort:
         compiler = Compiler(cohort, day)
         if unheard := compiler.unheard(question.check):
-            raise UserError(f"{', '.join(map(repr, unheard))}: no rule knows it, and nothing in the cohort is called so")
+            raise UserError(
+                f"{', '.join(map(repr, unheard))}: no rule knows it, and nothing in the cohort is called so"
+            )
         asked = Asked({"holds": compiler.node(question.check)}, compiler.cut)
         expression = asked.expression(cohort.facts, cohort.people)
         if sql:
@@ -123,7 +127,7 @@ def ask(
         _record(given, cohort.folder, cohort)
         counts = _counted(cohort, expression, min_cell)
         few = _few(counts, question, min_cell)
-        rows = [] if question.want == "count" and not out or few else _people(cohort, expression, no_names=no_names)
+        rows = [] if (question.want == "count" and not out) or few else _people(cohort, expression, no_names=no_names)
     if out is not None and not few:
         _write(out, rows)
     told = {
@@ -142,7 +146,7 @@ _SAID = {"met": "hold", "not_met": "do not hold", "unknown": "cannot be told"}
 
 def _counted(cohort: Cohort, expression: Any, min_cell: int) -> dict[str, int | str]:
     rows = cohort.rows(expression.group_by("holds").agg(n=expression.count()))
-    counts = {word: 0 for word in ("met", "not_met", "unknown")} | {_WORDS[r["holds"]]: r["n"] for r in rows}
+    counts = dict.fromkeys(("met", "not_met", "unknown"), 0) | {_WORDS[r["holds"]]: r["n"] for r in rows}
     return masked(counts, min_cell)
 
 
@@ -206,7 +210,11 @@ def screen(
     if out is not None:
         _write(out, rows)
     if as_json:
-        print(safe_json({"trial": sheet.trial, "as_of": day.isoformat(), "patients": counts, "criteria": table, "passing": rows}))
+        print(
+            safe_json(
+                {"trial": sheet.trial, "as_of": day.isoformat(), "patients": counts, "criteria": table, "passing": rows}
+            )
+        )
     else:
         emit(console(), _screened(sheet, day, counts, table))
     if read:
@@ -275,7 +283,9 @@ def _read(
     """The charts of those who pass, read one by one, after the cost was told."""
     open_ = sum(1 for r in rows for v in r["criteria"].values() if v["verdict"] == "unknown")
     prompt, made = (open_ * n for n in _TOKENS)
-    tell_note(f"{len(rows)} charts, {open_} open statements: about {prompt:,} prompt and {made:,} generated tokens at most")
+    tell_note(
+        f"{len(rows)} charts, {open_} open statements: about {prompt:,} prompt and {made:,} generated tokens at most"
+    )
     if given.reasoner != "rules" and not yes:
         raise UserError("a model would be used on all of these; add --yes to do it, or set CHARTLINE_REASONER=rules")
     asyncio.run(_read_charts(sheet, [r["patient"] for r in rows], day, places, state, given))
@@ -287,7 +297,11 @@ async def _read_charts(
     from agent.cli.trialling import _reads, _view
 
     before = read_run(state) if state else None
-    async with open_source(places, given) as source, _reads(given) as (reads, name), auditing.open_record(given) as record:
+    async with (
+        open_source(places, given) as source,
+        _reads(given) as (reads, name),
+        auditing.open_record(given) as record,
+    ):
         work = None
         for end in [*range(_BATCH, len(patients), _BATCH), len(patients)]:
             place = Place(source, [Reference(type="Patient", id=p) for p in patients[:end]])

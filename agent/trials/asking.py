@@ -30,7 +30,9 @@ _SPLIT = re.compile(
     r"taking|not|never|aged|older|younger|over\s+\d|under\s+\d|are|is)\b)",
     re.IGNORECASE,
 )
-_LEAD = re.compile(r"(?:(?:who|that|whose|have|has|had|are|is|were|been|and|but|with|an?|the|there)\s+)+", re.IGNORECASE)
+_LEAD = re.compile(
+    r"(?:(?:who|that|whose|have|has|had|are|is|were|been|and|but|with|an?|the|there)\s+)+", re.IGNORECASE
+)
 _AGE = re.compile(r"(over|under)\s+(\d+)(?:\s+years?(?:\s+old)?)?", re.IGNORECASE)
 
 
@@ -75,7 +77,17 @@ def understand(text: str) -> Question:
 def _parts(rest: str) -> Iterator[str]:
     for part in _SPLIT.split(rest):
         bare = _LEAD.sub("", part.strip(" ,"), count=1) if _LEAD.match(part.strip(" ,")) else part.strip(" ,")
-        if bare.strip() and bare.strip().lower() not in ("have", "has", "had", "are", "is", "who", "with", "and", "there"):
+        if bare.strip() and bare.strip().lower() not in (
+            "have",
+            "has",
+            "had",
+            "are",
+            "is",
+            "who",
+            "with",
+            "and",
+            "there",
+        ):
             yield bare.strip()
 
 
@@ -85,9 +97,13 @@ def _read(part: str) -> Any:
     check = read_check(words, "inclusion")
     for leaf in walk(check):
         if leaf.type in ("reader", "no chart"):
-            raise UserError(f"{part!r} is not understood; say a diagnosis, drug, result with a limit, age, sex or visit")
+            raise UserError(
+                f"{part!r} is not understood; say a diagnosis, drug, result with a limit, age, sex or visit"
+            )
         if getattr(leaf, "doubts", ()):
-            raise UserError(f"of {part!r} the words {', '.join(map(repr, leaf.doubts))} are not understood; leave them out")
+            raise UserError(
+                f"of {part!r} the words {', '.join(map(repr, leaf.doubts))} are not understood; leave them out"
+            )
     return check
 
 

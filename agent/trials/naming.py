@@ -100,9 +100,7 @@ class Names:
 def _entry(place: tuple[str, str], rows: Sequence[Mapping[str, Any]]) -> CatalogueEntry:
     kind, key = place
     codings = {
-        (s, c): Coding(system=s, code=c)
-        for row in rows
-        for s, c in zip(_systems(row), row["codes"] or (), strict=True)
+        (s, c): Coding(system=s, code=c) for row in rows for s, c in zip(_systems(row), row["codes"] or (), strict=True)
     }
     labels = tuple(dict.fromkeys(r["label"] for r in rows))
     concept = Coded(label=labels[0], codings=tuple(codings.values()))

@@ -12,7 +12,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from agent.trials.checks import Age, All, Any_, AtLeast, Concept, Measurement, Not, Pregnancy, Record, Sex, Smoking, walk
+from agent.trials.checks import (
+    Age,
+    All,
+    Any_,
+    AtLeast,
+    Concept,
+    Measurement,
+    Not,
+    Pregnancy,
+    Record,
+    Sex,
+    Smoking,
+    walk,
+)
 from agent.trials.judging import measurements
 from agent.trials.judging.people import _TERM, _keeps, _status
 from agent.trials.naming import Names
@@ -167,7 +180,11 @@ class Compiler:
 
     def _measurement(self, check: Measurement) -> Leaf:
         meant = self.names.meant("measurement", check.of)
-        words = [self._finding(check, meant)] if check.finding else [self._limit(check, n, meant) for n in range(len(check.limits))]
+        words = (
+            [self._finding(check, meant)]
+            if check.finding
+            else [self._limit(check, n, meant) for n in range(len(check.limits))]
+        )
         return leaves.results(
             meant, words, numeric=bool(check.limits), any_one=check.which == "any",
             window=check.period.window(self.cut.as_of) if check.period else None,
@@ -203,7 +220,11 @@ class Compiler:
     def _smoking(self, check: Smoking) -> Leaf:
         status = self.names.meant("measurement", (Concept(name="smoking status"),))
         users = self.names.meant("condition", (Concept(name="tobacco use disorder"),), history=False)
-        said = {r["said"]: s for r in self._distinct(status.sure, "said") if r["said"] and (s := _status(_told(r["said"], "")))}
+        said = {
+            r["said"]: s
+            for r in self._distinct(status.sure, "said")
+            if r["said"] and (s := _status(_told(r["said"], "")))
+        }
         right, wrong = ([t for t, s in said.items() if (s in check.of) == held] for held in (True, False))
         among, value = leaves.latest(status.sure, lambda t: _among(t.said, right, wrong))
         goes_on = leaves.ongoing(self.cut)
@@ -267,7 +288,9 @@ def _turn(holds: Any) -> date:
 
 def _line(pair: tuple[str | None, str | None], unit: str, check: Measurement) -> tuple[float, float] | None:
     """How a unit's numbers become the limit's: `scale * number + offset`; None where they cannot."""
-    zero, one = (measurements._in_unit(Quantity(value=v, unit=pair[0] or pair[1], code=pair[1]), unit, check) for v in (0.0, 1.0))
+    zero, one = (
+        measurements._in_unit(Quantity(value=v, unit=pair[0] or pair[1], code=pair[1]), unit, check) for v in (0.0, 1.0)
+    )
     return None if zero is None or one is None else (one - zero, zero)
 
 
@@ -284,7 +307,11 @@ def _told(said: str | None, flags: str | None) -> Fact:
 def _word_of(t: Any, met: Sequence[tuple[Any, Any]], not_met: Sequence[tuple[Any, Any]]) -> Any:
     ibis = needed("asking a cohort")
 
-    arms = [(_same(t.said, s) & _same(t.flags, f), word) for pairs, word in ((met, MET), (not_met, NOT_MET)) for s, f in pairs]
+    arms = [
+        (_same(t.said, s) & _same(t.flags, f), word)
+        for pairs, word in ((met, MET), (not_met, NOT_MET))
+        for s, f in pairs
+    ]
     return ibis.cases(*arms, else_=UNKNOWN) if arms else ibis.literal(UNKNOWN)
 
 

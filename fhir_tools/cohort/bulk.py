@@ -159,6 +159,4 @@ def _refused(http: Http, answer: Response, what: str) -> SourceError | UserError
         "403": "ask for the scope system/*.read",
         "404": "it may not offer $export, or not have the Group",
     }.get(status, "ask who runs it")
-    return SourceError(
-        f"{http.origin} {what} ({status}); {remedy}", status=answer.status, outcome=answer.outcome
-    )
+    return SourceError(f"{http.origin} {what} ({status}); {remedy}", status=answer.status, outcome=answer.outcome)

@@ -217,7 +217,10 @@ def _number(t: Any, bound: Bound) -> Any:
     if bound.edge:
         return t.value
     same = lambda c, v: c.isnull() if v is None else c == v  # noqa: E731
-    arms = [(same(t.unit, u) & same(t.ucum, c), t.value * s + o if (s, o) != (1.0, 0.0) else t.value) for (u, c), (s, o) in bound.units.items()]
+    arms = [
+        (same(t.unit, u) & same(t.ucum, c), t.value * s + o if (s, o) != (1.0, 0.0) else t.value)
+        for (u, c), (s, o) in bound.units.items()
+    ]
     return ibis.cases(*arms, else_=ibis.null("float64")) if arms else ibis.null("float64")
 
 
@@ -280,7 +283,9 @@ def results(
             return ibis.cases((a["met"], met), (a["open"] | ~a["inside"], UNKNOWN), else_=NOT_MET)
         low_, high_ = a["word_low"], a["word_high"]
         agreed = (low_ == high_) & low_.notnull()
-        return ibis.cases((agreed.fill_null(False) & (low_ == MET), met), (agreed.fill_null(False), low_), else_=UNKNOWN)
+        return ibis.cases(
+            (agreed.fill_null(False) & (low_ == MET), met), (agreed.fill_null(False), low_), else_=UNKNOWN
+        )
 
     anys: dict[str, Test] = {f"says{i}": (lambda t, c=c: inside(t) & _in(c)(t)) for i, c in enumerate(settled)}
     if any_one:
@@ -290,7 +295,9 @@ def results(
 
 def latest(concepts: frozenset[int], value: Test) -> tuple[frozenset[int], Test]:
     """A number of the newest fact that has one, among concepts."""
-    return concepts, lambda t: ((t.standing == "fact") & _in(concepts)(t)).ifelse(value(t), needed("asking a cohort").null("int32"))
+    return concepts, lambda t: ((t.standing == "fact") & _in(concepts)(t)).ifelse(
+        value(t), needed("asking a cohort").null("int32")
+    )
 
 
 def born(first: date, last: date) -> Leaf:

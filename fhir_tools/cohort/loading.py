@@ -83,7 +83,9 @@ def load_cohort(
     (new / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
     _swapped(new, folder)
     shutil.rmtree(work)
-    return Loaded(folder=folder, resources=dict(resources), rows=dict(rows), files=len(files), reused=len(files) - len(left))
+    return Loaded(
+        folder=folder, resources=dict(resources), rows=dict(rows), files=len(files), reused=len(files) - len(left)
+    )
 
 
 def _refuse_names(views: Sequence[View]) -> None:
@@ -152,7 +154,8 @@ class _Writer:
 
     def __init__(self, view: View, folder: Path) -> None:
         self.view, self.count = view, 0
-        self._path, self._file, self._schema = folder / f"{view.name}.parquet", None, schema_of(view)
+        self._path, self._schema = folder / f"{view.name}.parquet", schema_of(view)
+        self._file: Any = None
         self._rows: list[tuple[Any, ...]] = []
 
     def add(self, resource: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ _CHOICES = frozenset(
     "performed product rate reported serviced value born age bounds".split()
 )
 """Choice elements of R4: `value.ofType(Quantity)` is `valueQuantity`, and `value` alone is whichever there is."""
+_BROKEN = re.compile(r"\.\s*[.()\]]|['`]|\.\s*$|^\s*\.")
 _ESCAPES = {"\\'": "'", "\\\\": "\\", "\\n": "\n", "\\t": "\t", "\\r": "\r", '\\"': '"', "\\/": "/", "\\`": "`"}
 
 
@@ -74,6 +75,9 @@ def _reference(path: str, constants: Mapping[str, Any]) -> Evaluate:
             "arity": {0: [], 1: ["TypeSpecifier"]},
         },
     }
+    bare = re.sub(r"'(?:[^'\\]|\\.)*'|`[^`]*`", "x", path)
+    if _BROKEN.search(bare) or any(bare.count(a) != bare.count(b) for a, b in ("()", "[]", "{}")):
+        raise UserError(f"{path!r} is no FHIRPath: see its brackets, quotes and dots")  # its parser would mend them
     unknown = [n for n in re.findall(r"%([A-Za-z_]\w*)", path) if n not in constants and n not in _STANDARD]
     if unknown:
         raise UserError(f"the path {path!r} names %{unknown[0]}, which the view does not define")
@@ -81,13 +85,13 @@ def _reference(path: str, constants: Mapping[str, Any]) -> Evaluate:
     named = re.sub(r"\b(\w+)\.ofType\((\w)(\w*)\)", _named_choice, path)
     try:
         run = compiled(named, models["r4"], {"userInvocationTable": keys})
-    except Exception as error:  # noqa: BLE001  fhirpathpy raises bare exceptions of its parser
+    except Exception as error:
         raise UserError(f"{path!r} is no FHIRPath: {error}") from error
 
     def evaluate(node: Any) -> list[Any]:
         try:
             return [float(v) if isinstance(v, Decimal) else v for v in run(node, dict(constants))]
-        except Exception as error:  # noqa: BLE001  as above; its words may hold values of the resource
+        except Exception as error:
             raise UserError(f"the path {path!r} does not evaluate ({type(error).__name__})") from error
 
     return evaluate

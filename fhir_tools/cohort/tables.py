@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +52,9 @@ def build_facts(folder: Path, views: tuple[View, ...]) -> None:
         db.execute("set memory_limit = '3GB'; set timezone = 'UTC'; set preserve_insertion_order = true")
         db.execute(f"set temp_directory = {_quoted(folder / 'spill')}")
         for view in views:
-            db.execute(f"create view {view.name} as select * from read_parquet({_quoted(folder / f'{view.name}.parquet')})")
+            db.execute(
+                f"create view {view.name} as select * from read_parquet({_quoted(folder / f'{view.name}.parquet')})"
+            )
         _refuse_twice(db, views)
         script = (resources.files("fhir_tools.cohort") / "facts.sql").read_text(encoding="utf-8")
         db.execute(script)
@@ -98,12 +101,22 @@ class Cohort:
     people: Any
     concepts: Any
 
+    def table(self, expression: Any) -> Any:
+        """The expression's rows as an Arrow table. Raises OperatorError where the engine fails."""
+        try:
+            with warnings.catch_warnings():
+                # ibis 12 still calls duckdb 2 and pandas 3 by names that they mean to drop.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                warnings.simplefilter("ignore", FutureWarning)
+                return self.backend.to_pyarrow(expression)
+        except Exception as error:  # its words may hold values
+            raise OperatorError(
+                f"the cohort's engine failed ({type(error).__name__}); run again with --debug"
+            ) from error
+
     def rows(self, expression: Any) -> list[dict[str, Any]]:
         """The expression's rows. Raises OperatorError where the engine fails."""
-        try:
-            found: list[dict[str, Any]] = self.backend.to_pyarrow(expression).to_pylist()
-        except Exception as error:  # noqa: BLE001  every engine has its own errors, whose words may hold values
-            raise OperatorError(f"the cohort's engine failed ({type(error).__name__}); run again with --debug") from error
+        found: list[dict[str, Any]] = self.table(expression).to_pylist()
         return found
 
     @property
@@ -124,7 +137,9 @@ def opened(folder: Path, engine: str = "duckdb") -> Iterator[Cohort]:
     except (OSError, orjson.JSONDecodeError) as error:
         raise UserError(f"there is no cohort at {str(folder)!r}; make one with: chartline cohort load PATH") from error
     with _backend(ibis, engine) as backend:
-        tables = {n: backend.read_parquet(str(folder / f"{n}.parquet"), table_name=n) for n in ("facts", "people", "concepts")}
+        tables = {
+            n: backend.read_parquet(str(folder / f"{n}.parquet"), table_name=n) for n in ("facts", "people", "concepts")
+        }
         yield Cohort(folder=folder, manifest=manifest, backend=backend, **tables)
 
 
@@ -161,8 +176,10 @@ def _spark(master: str) -> Iterator[Any]:
             .config("spark.sql.execution.arrow.pyspark.enabled", "true")
             .getOrCreate()
         )
-    except Exception as error:  # noqa: BLE001  py4j's errors are many; Java may not be there
-        raise OperatorError(f"Spark does not start ({type(error).__name__}); it needs Java 17 and the cluster's address") from error
+    except Exception as error:
+        raise OperatorError(
+            f"Spark does not start ({type(error).__name__}); it needs Java 17 and the cluster's address"
+        ) from error
     try:
         yield session
     finally:

@@ -237,7 +237,7 @@ def _string(value: Any, said: str) -> str:
 
 
 def _number(value: Any, said: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) and not hasattr(value, "as_integer_ratio"):
+    if isinstance(value, bool) or (not isinstance(value, int | float) and not hasattr(value, "as_integer_ratio")):
         raise _refuse(said, "number")
     return float(value)
 

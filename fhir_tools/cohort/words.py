@@ -139,7 +139,10 @@ class Asked:
             sides = [f"{n}_{s}" for n in node.lasts for s in ("low", "high")]
             if not node.concepts:  # nothing in the cohort is called so: no fact passes
                 nothing: dict[str, Any] = {n: ibis.literal(False) for n in node.anys}
-                return node.word(nothing | {n: ibis.cases((ibis.literal(False), ibis.literal(0, type="int32"))) for n in sides}, table)
+                return node.word(
+                    nothing | {n: ibis.cases((ibis.literal(False), ibis.literal(0, type="int32"))) for n in sides},
+                    table,
+                )
             values: dict[str, Any] = {n: (table[f"l{number}_{n}"] == 1).fill_null(False) for n in node.anys}
             return node.word(values | {n: table[f"l{number}_{n}"] for n in sides}, table)
         kind, needed_, parts = node
@@ -148,7 +151,7 @@ class Asked:
             return -words[0]
         if kind in ("and", "or"):
             return words[0] if len(words) == 1 else (ibis.least if kind == "and" else ibis.greatest)(*words)
-        met, open_ = (sum(((w >= least).cast("int8") for w in words), start=ibis.literal(0)) for least in (MET, UNKNOWN))
+        met, open_ = (
+            sum(((w >= least).cast("int8") for w in words), start=ibis.literal(0)) for least in (MET, UNKNOWN)
+        )
         return ibis.cases((met >= needed_, MET), (open_ < needed_, NOT_MET), else_=UNKNOWN)
-
-
