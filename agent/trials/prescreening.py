@@ -211,7 +211,8 @@ class Compiler:
 
     def _finding(self, check: Measurement, meant: Meant) -> leaves.Test:
         """The words and flags of results, each judged once."""
-        met, not_met = [], []
+        met: list[tuple[Any, Any]] = []
+        not_met: list[tuple[Any, Any]] = []
         for row in self._distinct(meant.sure, "said", "flags"):
             held = measurements._is(check.finding, _told(row["said"], row["flags"]))
             (met if held else not_met if held is False else []).append((row["said"], row["flags"]))

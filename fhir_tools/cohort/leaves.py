@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 from fhir_tools.cohort.tables import needed
@@ -45,8 +45,11 @@ def _in(concepts: frozenset[int]) -> Test:
 
 def _edges(window: Window) -> tuple[date, date]:
     """The first day in a window of days and the first one after it."""
-    low, high = (x.date() if hasattr(x, "date") else x for x in (window.low, window.high))
-    return low or date.min.replace(year=1000), high or date(9999, 12, 31)
+    return _day(window.low) or date(1000, 1, 1), _day(window.high) or date(9999, 12, 31)
+
+
+def _day(edge: date | datetime | None) -> date | None:
+    return edge.date() if isinstance(edge, datetime) else edge
 
 
 def begins(window: Window, *, ends: bool = False) -> Test:
@@ -106,7 +109,7 @@ def recorded(
     anys = {"real": is_fact, "fits": fits, "inside": inside} | _absences(meant)
     if window:
         anys["perhaps"] = lambda t: fits(t) & perhaps(window)(t)
-    anys |= {f"says{i}": (lambda t, c=concepts: inside(t) & _in(c)(t)) for i, concepts in enumerate(settled)}
+    anys |= _sayings(inside, settled)
 
     def word(a: Mapping[str, Any], _: Any) -> Any:
         ibis = needed("asking a cohort")
@@ -115,6 +118,15 @@ def recorded(
         return ibis.cases((~a["real"], _absent(a, meant)), (a["inside"], met), *rest, else_=NOT_MET)
 
     return Leaf(concepts=meant.all, anys=anys, word=word)
+
+
+def _sayings(test: Test, settled: Sequence[frozenset[int]]) -> dict[str, Test]:
+    """For each word that was passed over, whether a fact that passes the test is of a concept that says it."""
+
+    def says(concepts: frozenset[int]) -> Test:
+        return lambda t: test(t) & _in(concepts)(t)
+
+    return {f"says{i}": says(concepts) for i, concepts in enumerate(settled)}
 
 
 def _absences(meant: Meant) -> dict[str, Test]:
@@ -165,7 +177,7 @@ def drug(
         anys["long"] = lambda t: takes(t) & (t.day <= since)
         anys["before"] = lambda t: is_fact(t) & (t.day <= since)
         anys["dated"] = lambda t: takes(t) & t.day.notnull()
-    anys |= {f"says{i}": (lambda t, c=concepts: is_fact(t) & _in(c)(t)) for i, concepts in enumerate(settled)}
+    anys |= _sayings(is_fact, settled)
 
     def word(a: Mapping[str, Any], _: Any) -> Any:
         ibis = needed("asking a cohort")
@@ -287,7 +299,7 @@ def results(
             (agreed.fill_null(False) & (low_ == MET), met), (agreed.fill_null(False), low_), else_=UNKNOWN
         )
 
-    anys: dict[str, Test] = {f"says{i}": (lambda t, c=c: inside(t) & _in(c)(t)) for i, c in enumerate(settled)}
+    anys: dict[str, Test] = _sayings(inside, settled)
     if any_one:
         anys |= {"inside": inside, "met": lambda t: said(t) == MET, "open": lambda t: said(t) == UNKNOWN}
     return Leaf(concepts=meant.sure, anys=anys, lasts={} if any_one else {"word": said}, word=word)

@@ -104,10 +104,7 @@ class Cohort:
     def table(self, expression: Any) -> Any:
         """The expression's rows as an Arrow table. Raises OperatorError where the engine fails."""
         try:
-            with warnings.catch_warnings():
-                # ibis 12 still calls duckdb 2 and pandas 3 by names that they mean to drop.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                warnings.simplefilter("ignore", FutureWarning)
+            with _quiet():
                 return self.backend.to_pyarrow(expression)
         except Exception as error:  # its words may hold values
             raise OperatorError(
@@ -126,6 +123,15 @@ class Cohort:
 
 
 @contextmanager
+def _quiet() -> Iterator[None]:
+    """ibis 12 still calls duckdb 2 and pandas 3 by names that they mean to drop."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+@contextmanager
 def opened(folder: Path, engine: str = "duckdb") -> Iterator[Cohort]:
     """The cohort of a folder on an engine: `duckdb`, `spark://host:port`, or `local[n]` (Spark on this machine).
 
@@ -137,9 +143,11 @@ def opened(folder: Path, engine: str = "duckdb") -> Iterator[Cohort]:
     except (OSError, orjson.JSONDecodeError) as error:
         raise UserError(f"there is no cohort at {str(folder)!r}; make one with: chartline cohort load PATH") from error
     with _backend(ibis, engine) as backend:
-        tables = {
-            n: backend.read_parquet(str(folder / f"{n}.parquet"), table_name=n) for n in ("facts", "people", "concepts")
-        }
+        with _quiet():
+            tables = {
+                n: backend.read_parquet(str(folder / f"{n}.parquet"), table_name=n)
+                for n in ("facts", "people", "concepts")
+            }
         yield Cohort(folder=folder, manifest=manifest, backend=backend, **tables)
 
 

@@ -1,6 +1,7 @@
 """Conditions over many patients as one ibis expression: each gives a word per patient, and words come together.
 
-A word is 1 (met), 0 (unknown) or -1 (not met), so that Kleene's and, or, not are the least, the greatest and the negative.
+A word is 1 (met), 0 (unknown) or -1 (not met), so that Kleene's and, or, not are least, greatest and
+negative.
 What a leaf asks of facts is aggregated in two steps, over facts of one moment and then over moments, so that "latest"
 costs no sort: every leaf of a question is answered by one pass over the facts that any of them is about.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from fhir_tools.cohort.tables import needed
@@ -120,13 +122,13 @@ class Asked:
             for name, test in leaf.anys.items():
                 column = f"l{number}_{name}"
                 inner[column] = (mine & test(seen)).fill_null(False).cast("int8").max()
-                outer[column] = lambda t, c=column: t[c].max()
+                outer[column] = partial(_most, column)
             for name, value in leaf.lasts.items():
                 held = mine.ifelse(value(seen), ibis.null("int32"))
                 for side in ("low", "high"):
                     column = f"l{number}_{name}_{side}"
                     inner[column] = held.min() if side == "low" else held.max()
-                    outer[column] = lambda t, c=column: t[c].argmax(t.moment, where=t[c].notnull())
+                    outer[column] = partial(_newest, column)
         if not inner:
             return None
         moments = seen.group_by("patient", "moment").agg(**inner)
@@ -155,3 +157,11 @@ class Asked:
             sum(((w >= least).cast("int8") for w in words), start=ibis.literal(0)) for least in (MET, UNKNOWN)
         )
         return ibis.cases((met >= needed_, MET), (open_ < needed_, NOT_MET), else_=UNKNOWN)
+
+
+def _most(column: str, moments: Any) -> Any:
+    return moments[column].max()
+
+
+def _newest(column: str, moments: Any) -> Any:
+    return moments[column].argmax(moments.moment, where=moments[column].notnull())
