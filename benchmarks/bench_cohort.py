@@ -2,8 +2,8 @@
 
     python -m benchmarks.bench_cohort --patients 100000 --spark
 
-The patients of one in ten (at most 10,000) are simulated as FHIR and loaded; the rest are grown from them with other days
-and values. The embedded store is asked patient by patient, on a sample, and its time is extrapolated. Each measurement
+One patient in ten (at most 10,000) is simulated as FHIR and loaded; the rest are grown from them with other days and
+values. The embedded store is asked patient by patient, on a sample, and its time is extrapolated. Each measurement
 runs in a process of its own.
 """
 
@@ -66,7 +66,8 @@ def _run(folder: Path, patients: int, sample: int, *, spark: bool) -> None:
     seconds = time.perf_counter() - start
     number = sum(loaded.resources.values())
     print(
-        f"load: {base} patients, {number} resources in {seconds:.1f} s, {number / seconds:.0f} resources/s (2 processes)"
+        f"load: {base} patients, {number} resources in {seconds:.1f} s, {number / seconds:.0f} resources/s "
+        "(2 processes)"
     )
     start = time.perf_counter()
     grow(folder / "small", folder / "large", patients // base)
@@ -74,20 +75,23 @@ def _run(folder: Path, patients: int, sample: int, *, spark: bool) -> None:
     small, large = (_child(folder / name, "duckdb") for name in ("small", "large"))
     for name, told in (("small", small), ("large", large)):
         print(
-            f"duckdb {name}: {told['rows']} patients, {told['criteria']} criteria, compile {told['compile']:.2f} s, run {told['run']:.2f} s, peak {told['mb']:.0f} MB"
+            f"duckdb {name}: {told['rows']} patients, {told['criteria']} criteria, compile {told['compile']:.2f} s, "
+            f"run {told['run']:.2f} s, peak {told['mb']:.0f} MB"
         )
     growth = (large["compile"] + large["run"]) / (small["compile"] + small["run"])
     print(f"growth: {large['rows'] / small['rows']:.0f}x patients take {growth:.1f}x the time (target: no more)")
     each = asyncio.run(_one_by_one(folder, sample))
     whole = large["compile"] + large["run"]
     print(
-        f"store, one by one: {each:.3f} s a patient ({sample} asked), {each * patients:.0f} s extrapolated to {patients}; the cohort is {each * patients / whole:.0f}x as fast (target 100x)"
+        f"store, one by one: {each:.3f} s a patient ({sample}), {each * patients:.0f} s extrapolated to {patients}"
+        f"; the cohort is {each * patients / whole:.0f}x as fast (target 100x)"
     )
     if spark:
         other = _child(folder / "large", "local[2]")
         same = other["digest"] == large["digest"]
         print(
-            f"spark local[2]: {other['rows']} patients, run {other['run']:.1f} s, {'the same rows' if same else 'OTHER ROWS'}"
+            f"spark local[2]: {other['rows']} patients, run {other['run']:.1f} s, "
+            f"{'the same rows' if same else 'OTHER ROWS'}"
         )
 
 

@@ -256,8 +256,8 @@ def _passing(cohort: Cohort, asked: Prescreen, day: date, *, no_names: bool) -> 
             "patient": r["patient"],
             **({} if no_names else {"name": names.get(r["patient"])}),
             "criteria": {
-                column_of(c): {"verdict": _WORDS[r[column_of(c)]], "facts": sorted(looked.get((r["patient"], column_of(c)), ()))}
-                for c in asked.criteria
+                name: {"verdict": _WORDS[r[name]], "facts": sorted(looked.get((r["patient"], name), ()))}
+                for name in map(column_of, asked.criteria)
             },
         }
         for r in found
@@ -277,8 +277,8 @@ def _screened(sheet: Sheet, day: date, counts: Mapping[str, Any], table: Sequenc
 
 
 def _read(
-    sheet: Sheet, rows: Sequence[Mapping[str, Any]], day: date, places: Sequence[str], state: Path | None, given: Settings,
-    *, yes: bool,
+    sheet: Sheet, rows: Sequence[Mapping[str, Any]], day: date, places: Sequence[str], state: Path | None,
+    given: Settings, *, yes: bool,
 ) -> None:  # fmt: skip
     """The charts of those who pass, read one by one, after the cost was told."""
     open_ = sum(1 for r in rows for v in r["criteria"].values() if v["verdict"] == "unknown")
@@ -323,7 +323,7 @@ def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _record(given: Settings, folder: Path, cohort: Cohort | None = None) -> None:
-    """The run on record: who looked at which cohort, by the digest of what was loaded, and nothing of what was found."""
+    """The run on record: who looked at which cohort (a digest of what was loaded); nothing of what was found."""
     digest = cohort.id if cohort else orjson.loads((folder / "manifest.json").read_bytes())["digest"]
     asyncio.run(_recorded(given, str(digest)))
 

@@ -1,4 +1,4 @@
-"""Questions over many patients: words → typed checks, all of which must hold; what is not understood is refused by its words.
+"""Questions over many patients: words → typed checks, all of which must hold; words not understood are refused.
 
 "How many patients with diabetes have an HbA1c above 9 in the last year?" is two checks. The grammar of trial criteria
 reads each part, so a cohort's question and a criterion mean the same.
@@ -26,7 +26,8 @@ _HEAD = re.compile(
 _PEOPLE = re.compile(r"(?:patients?|people|persons?|everyone|adults?(?=\s+with))\b\s*", re.IGNORECASE)
 _SEXES = re.compile(r"(?P<female>wom[ae]n|females?|girls?)|(?P<male>m[ae]n|males?|boys?)", re.IGNORECASE)
 _SPLIT = re.compile(
-    r"\s*(?:,\s*)?(?<!\bnot )(?<!\bnever )\b(?:and\s+|but\s+)?(?:(?:who|that|whose)\s+)?(?=(?:who|whose|that|have|has|had|with|without|on|take|takes|"
+    r"\s*(?:,\s*)?(?<!\bnot )(?<!\bnever )\b(?:and\s+|but\s+)?(?:(?:who|that|whose)\s+)?"
+    r"(?=(?:who|whose|that|have|has|had|with|without|on|take|takes|"
     r"taking|not|never|aged|older|younger|over\s+\d|under\s+\d|are|is)\b)",
     re.IGNORECASE,
 )

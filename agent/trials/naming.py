@@ -1,4 +1,4 @@
-"""What the names of checks mean among all concepts of a cohort: the same matching as in one chart, concept by concept."""
+"""What the names of checks mean among all concepts of a cohort: matched as in one chart, concept by concept."""
 
 from __future__ import annotations
 

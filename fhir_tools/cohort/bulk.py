@@ -45,7 +45,6 @@ async def export(
     Begun anew only where the folder does not hold one of this server that still runs or stands: what was downloaded
     stays. Raises SourceError where the server refuses, fails, or writes an error file that is not empty.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     asked = f"{http.base} {group} {','.join(types)}"
     state = _state(folder, asked)
     manifest = state.get("manifest") or (await _poll(http, state["status"], told, sleep) if "status" in state else None)
@@ -61,6 +60,7 @@ async def export(
 
 def _state(folder: Path, asked: str) -> dict[str, Any]:
     """What an earlier run left; an export that asked for something else is forgotten with its files."""
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         state: dict[str, Any] = orjson.loads((folder / _STATE).read_bytes())
     except (OSError, orjson.JSONDecodeError):
@@ -116,9 +116,7 @@ def _manifest(http: Http, answer: Response) -> dict[str, Any]:
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise SourceError(f"{http.origin} told of an export in a form that is not Bulk Data's") from error
     if errors:
-        raise SourceError(
-            f"{http.origin} could not export everything ({errors} error files); ask who runs it before the cohort is used"
-        )
+        raise SourceError(f"{http.origin} could not export everything ({errors} error files); ask who runs it")
     return {
         "output": output,
         "time": str(found.get("transactionTime", "")),

@@ -140,3 +140,9 @@ join concepts c on c.kind = p.kind and c.key = p.key and c.label = p.label and c
   and c.codes is not distinct from p.codes and c.systems is not distinct from p.systems
 order by concept, patient;
 
+
+create table people as
+select id as patient, gender, day_of(birth_date) as born_first, last_of(birth_date) as born_last,
+  coalesce(deceased, false) or deceased_at is not null as dead, day_of(deceased_at) as died,
+  coalesce(name_text, trim(coalesce(given, '') || ' ' || coalesce(family, ''))) as name
+from patient order by id;

@@ -209,7 +209,7 @@ class Bound:
 
 
 def keeps(bound: Bound) -> Test:
-    """The word of one result, also of one such as `<0.5` (told only where every number that it may be decides alike)."""
+    """The word of one result, also of one such as `<0.5` (where every number that it may be decides alike)."""
 
     def test(t: Any) -> Any:
         ibis = needed("asking a cohort")
@@ -228,12 +228,15 @@ def _number(t: Any, bound: Bound) -> Any:
     ibis = needed("asking a cohort")
     if bound.edge:
         return t.value
-    same = lambda c, v: c.isnull() if v is None else c == v  # noqa: E731
     arms = [
-        (same(t.unit, u) & same(t.ucum, c), t.value * s + o if (s, o) != (1.0, 0.0) else t.value)
+        (_same(t.unit, u) & _same(t.ucum, c), t.value * s + o if (s, o) != (1.0, 0.0) else t.value)
         for (u, c), (s, o) in bound.units.items()
     ]
     return ibis.cases(*arms, else_=ibis.null("float64")) if arms else ibis.null("float64")
+
+
+def _same(column: Any, value: str | None) -> Any:
+    return column.isnull() if value is None else column == value
 
 
 def _limit(t: Any, bound: Bound) -> Any:

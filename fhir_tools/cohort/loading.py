@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from fhir_tools.cohort.tables import MANIFEST, build_facts, needed, schema_of
+from fhir_tools.cohort.tables import MANIFEST, TABLES, build_facts, needed, schema_of
 from fhir_tools.cohort.views import View, shipped, view_of
 from fhir_tools.errors import LoadError, UserError
 from fhir_tools.load.reader import entries, find_files
@@ -76,7 +76,11 @@ def load_cohort(
         "files": told,
         "resources": dict(resources),
         "views": {
-            v.name: {"rows": rows[v.name], "sha256": hashlib.sha256(v.source).hexdigest(), "parquet": _digest(new / f"{v.name}.parquet")}
+            v.name: {
+                "rows": rows[v.name],
+                "sha256": hashlib.sha256(v.source).hexdigest(),
+                "parquet": _digest(new / f"{v.name}.parquet"),
+            }
             for v in every
         },
     }  # fmt: skip
@@ -90,7 +94,7 @@ def load_cohort(
 
 def _refuse_names(views: Sequence[View]) -> None:
     names = [v.name for v in views]
-    twice = next((n for n in names if names.count(n) > 1 or n in ("facts", "people", "concepts")), None)
+    twice = next((n for n in names if names.count(n) > 1 or n in TABLES), None)
     if twice:
         raise UserError(f"two views are called {twice!r}; give your own another name")
 

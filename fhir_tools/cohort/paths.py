@@ -24,8 +24,8 @@ _TOKEN = re.compile(
     r"(?P<sign>!=|[=().,\[\]]))"
 )
 _CHOICES = frozenset(
-    "abatement allowed asNeeded deceased defaultValue dose effective medication multipleBirth occurred occurrence onset "
-    "performed product rate reported serviced value born age bounds".split()
+    "abatement allowed asNeeded deceased defaultValue dose effective medication multipleBirth occurred occurrence "
+    "onset performed product rate reported serviced value born age bounds".split()
 )
 """Choice elements of R4: `value.ofType(Quantity)` is `valueQuantity`, and `value` alone is whichever there is."""
 _BROKEN = re.compile(r"\.\s*[.()\]]|['`]|\.\s*$|^\s*\.")

@@ -15,9 +15,13 @@ import orjson
 from fhir_tools.cohort.views import Column, View
 from fhir_tools.errors import MissingExtra, OperatorError, UserError
 
-__all__ = ["MANIFEST", "Cohort", "build_facts", "needed", "opened", "schema_of"]
+__all__ = ["MANIFEST", "TABLES", "Cohort", "build_facts", "needed", "opened", "schema_of"]
 
 MANIFEST = "manifest.json"
+TABLES = ("facts", "concepts", "people")
+"""What is made of the views, in files of these names."""
+_SEVERAL = ("observation_component", "family_member_history")
+"""Views that may have several rows of one resource."""
 
 
 def needed(feature: str) -> Any:
@@ -45,54 +49,36 @@ def schema_of(view: View) -> Any:
 
 
 def build_facts(folder: Path, views: tuple[View, ...]) -> None:
-    """Write facts.parquet and people.parquet from the views' Parquet in a folder. Raises UserError for a resource that stands twice."""
+    """Write the Parquet of facts, concepts and people from that of the views, in one folder (`facts.sql`).
+
+    Raises UserError for a resource that stands twice.
+    """
     import duckdb
 
-    with duckdb.connect() as db:
-        db.execute("set memory_limit = '3GB'; set timezone = 'UTC'; set preserve_insertion_order = true")
-        db.execute(f"set temp_directory = {_quoted(folder / 'spill')}")
+    settings = {"memory_limit": "3GB", "temp_directory": str(folder / "spill")}
+    with duckdb.connect(config=settings) as db:
+        db.execute("set timezone = 'UTC'")
         for view in views:
-            db.execute(
-                f"create view {view.name} as select * from read_parquet({_quoted(folder / f'{view.name}.parquet')})"
-            )
+            db.read_parquet(str(folder / f"{view.name}.parquet")).create_view(view.name)
         _refuse_twice(db, views)
-        script = (resources.files("fhir_tools.cohort") / "facts.sql").read_text(encoding="utf-8")
-        db.execute(script)
-        _write(db, folder / "facts.parquet", "select * from facts order by concept, patient")
-        _write(db, folder / "concepts.parquet", "select * from concepts order by concept")
-        people = """
-            select id as patient, gender, try_cast(left(case length(birth_date) when 4 then birth_date || '-01-01'
-              when 7 then birth_date || '-01' else birth_date end, 10) as date) as born_first,
-              case length(birth_date) when 4 then try_cast(birth_date || '-12-31' as date)
-              when 7 then last_day(try_cast(birth_date || '-01' as date)) else try_cast(birth_date as date) end as born_last,
-              coalesce(deceased, false) or deceased_at is not null as dead, try_cast(left(deceased_at, 10) as date) as died,
-              coalesce(name_text, trim(coalesce(given, '') || ' ' || coalesce(family, ''))) as name from patient order by id"""
-        _write(db, folder / "people.parquet", people)
+        db.execute((resources.files("fhir_tools.cohort") / "facts.sql").read_text(encoding="utf-8"))
+        for name in TABLES:
+            db.table(name).write_parquet(str(folder / f"{name}.parquet"), compression="zstd")
 
 
 def _refuse_twice(db: Any, views: tuple[View, ...]) -> None:
     for view in views:
-        if view.name in ("observation_component", "family_member_history"):
+        if view.name in _SEVERAL:
             continue
-        twice = db.execute(f"select count(id) - count(distinct id) from {view.name}").fetchone()[0]
+        [(twice,)] = db.view(view.name).aggregate("count(id) - count(distinct id)").fetchall()
         if twice:
             raise UserError(f"{twice} resources of type {view.resource} stand twice in what was loaded; give each once")
 
 
-def _write(db: Any, path: Path, select: str) -> None:
-    db.execute(f"copy ({select}) to {_quoted(path)} (format parquet, compression zstd)")
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """An open cohort: `facts` and `people` are ibis tables on its engine; `concepts` is what the facts are about.
-
-    `concepts` has a row for each kind, key, label and coding list that stands in the facts.
-    """
+    """An open cohort: ibis tables on its engine. `concepts` has a row, with a number, for each kind, key, label and
+    list of codes that stands in the facts; `people` has one for each patient."""
 
     folder: Path
     manifest: Mapping[str, Any]
@@ -144,10 +130,7 @@ def opened(folder: Path, engine: str = "duckdb") -> Iterator[Cohort]:
         raise UserError(f"there is no cohort at {str(folder)!r}; make one with: chartline cohort load PATH") from error
     with _backend(ibis, engine) as backend:
         with _quiet():
-            tables = {
-                n: backend.read_parquet(str(folder / f"{n}.parquet"), table_name=n)
-                for n in ("facts", "people", "concepts")
-            }
+            tables = {n: backend.read_parquet(str(folder / f"{n}.parquet"), table_name=n) for n in TABLES}
         yield Cohort(folder=folder, manifest=manifest, backend=backend, **tables)
 
 

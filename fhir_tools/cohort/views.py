@@ -26,7 +26,8 @@ __all__ = ["Column", "View", "read_view", "shipped", "view_of"]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _VIEW = frozenset(
     "resourceType id meta url identifier name title version status experimental date publisher contact description "
-    "useContext copyright jurisdiction purpose fhirVersion profile text extension resource constant select where".split()
+    "useContext copyright jurisdiction purpose fhirVersion profile text extension resource constant select "
+    "where".split()
 )
 _SELECT = frozenset(("column", "select", "forEach", "forEachOrNull", "repeat", "unionAll", "id", "extension"))
 _COLUMN = frozenset(("name", "path", "description", "collection", "type", "tag", "id", "extension"))

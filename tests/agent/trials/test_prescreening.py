@@ -61,7 +61,8 @@ CHECKS: tuple[dict[str, Any], ...] = (
     {"type": "measurement", "of": "INR", "finding": "abnormal"},
     {"type": "not", "of": {"type": "sex", "of": "male"}},
     {"type": "at least", "number": 2, "of": [
-        {"type": "record", "kind": "condition", "of": "hypertension"}, {"type": "record", "kind": "condition", "of": "asthma"},
+        {"type": "record", "kind": "condition", "of": "hypertension"},
+        {"type": "record", "kind": "condition", "of": "asthma"},
         {"type": "measurement", "of": "LDL", "limits": "> 100 mg/dL"}]},
     {"type": "any", "of": [{"type": "sex", "of": "female"}, {"type": "reader", "why": "x"}]},
 )  # fmt: skip
@@ -118,6 +119,7 @@ def test_who_passes_and_the_facts_behind_it(simulated: tuple[Cohort, Path]) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.loopback
 def test_spark_gives_the_same_rows(simulated: tuple[Cohort, Path]) -> None:
     pytest.importorskip("pyspark")
     cohort, _ = simulated
@@ -165,8 +167,10 @@ def test_verdicts_of_the_dev_charts(shared: Path, tmp_path: Path) -> None:
         ("how many patients with diabetes have an HbA1c above 9 in the last year?",
          ["condition: diabetes", "latest result of hemoglobin A1c (within 1 year) is > 9"]),
         ("list patients on warfarin with INR > 4", ["current medication: warfarin", "latest result of INR is > 4"]),
-        ("which women over 65 are not on a statin?", ["recorded sex female", "age > 65 years", "not (current medication: statin)"]),
-        ("count men with hypertension and without asthma", ["recorded sex male", "condition: hypertension", "not (condition: asthma)"]),
+        ("which women over 65 are not on a statin?",
+         ["recorded sex female", "age > 65 years", "not (current medication: statin)"]),
+        ("count men with hypertension and without asthma",
+         ["recorded sex male", "condition: hypertension", "not (condition: asthma)"]),
     ],
 )  # fmt: skip
 def test_questions_are_told_as_understood(text: str, told: list[str]) -> None:
