@@ -122,11 +122,11 @@ def ask(
         asked = Asked({"holds": compiler.node(question.check)}, compiler.cut)
         expression = asked.expression(cohort.facts, cohort.people)
         if sql:
-            print(_sql(cohort, expression, engine))
+            print(_sql(cohort, expression))
             return
         _record(given, cohort.folder, cohort)
         counts = _counted(cohort, expression, min_cell)
-        few = _few(counts, question, min_cell)
+        few = bool(min_cell) and isinstance(counts["met"], str)  # a list would show how many
         rows = [] if (question.want == "count" and not out) or few else _people(cohort, expression, no_names=no_names)
     if out is not None and not few:
         _write(out, rows)
@@ -148,11 +148,6 @@ def _counted(cohort: Cohort, expression: Any, min_cell: int) -> dict[str, int | 
     rows = cohort.rows(expression.group_by("holds").agg(n=expression.count()))
     counts = dict.fromkeys(("met", "not_met", "unknown"), 0) | {_WORDS[r["holds"]]: r["n"] for r in rows}
     return masked(counts, min_cell)
-
-
-def _few(counts: Mapping[str, int | str], question: Question, min_cell: int) -> bool:
-    """Whether a list would show how many a masked count hides."""
-    return bool(min_cell) and isinstance(counts["met"], str)
 
 
 def _warnings(few: bool, min_cell: int) -> list[str]:
@@ -184,7 +179,7 @@ def _view(question: Question, told: Mapping[str, Any], rows: Sequence[Mapping[st
     return Group(*parts)
 
 
-def _sql(cohort: Cohort, expression: Any, engine: str) -> str:
+def _sql(cohort: Cohort, expression: Any) -> str:
     return str(cohort.backend.compile(expression, pretty=True))
 
 
@@ -201,7 +196,7 @@ def screen(
     with opened(_home(folder, given), engine) as cohort:
         asked = prescreen(sheet.criteria, cohort, day)
         if sql:
-            print(_sql(cohort, asked.expression, engine))
+            print(_sql(cohort, asked.expression))
             return
         _record(given, cohort.folder, cohort)
         table = _statements(cohort, asked, min_cell)
