@@ -11,7 +11,23 @@ from fhir_tools.cohort.tables import needed
 from fhir_tools.cohort.words import MET, NOT_MET, UNKNOWN, Cut, Leaf
 from fhir_tools.dates import Window
 
-__all__ = ["Bound", "Meant", "born", "fixed", "gender", "latest", "ongoing", "recorded", "results", "taken"]
+__all__ = [
+    "Bound",
+    "Meant",
+    "Test",
+    "begins",
+    "born",
+    "drug",
+    "fixed",
+    "gender",
+    "keeps",
+    "latest",
+    "ongoing",
+    "perhaps",
+    "recorded",
+    "results",
+    "taken",
+]
 
 _ONGOING = ("active", "recurrence", "relapse", "")
 
