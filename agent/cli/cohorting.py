@@ -71,11 +71,24 @@ def _load(paths: Sequence[Path], home: Path, views: tuple[View, ...], jobs: int)
 def _tell(told: Loaded, *, as_json: bool) -> None:
     if as_json:
         print(
-            safe_json({"cohort": str(told.folder), "resources": told.resources, "rows": told.rows, "files": told.files})
+            safe_json(
+                {
+                    "cohort": str(told.folder),
+                    "resources": told.resources,
+                    "rows": told.rows,
+                    "files": told.files,
+                    "nobody": told.nobody,
+                }
+            )
         )
         return
     rows = [(name, str(n)) for name, n in sorted(told.rows.items()) if n]
     emit(console(), plain_table(("view", "rows"), rows))
+    if told.nobody:
+        tell_note(
+            f"! {told.nobody} records name no patient as Patient/id, so no question finds them; a Bundle that uses "
+            "urn:uuid links goes through a store: chartline load, serve-fhir, then cohort load from that server"
+        )
     again = f", {told.reused} of them done by an earlier run" if told.reused else ""
     tell_note(f"{sum(told.resources.values())} resources of {told.files} files{again}: {told.folder}")
 

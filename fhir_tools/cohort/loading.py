@@ -27,13 +27,17 @@ _BATCH = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What a load made: resources read by type, rows by view; `reused` files were done by an interrupted run before."""
+    """What a load made: resources read by type, rows by view; `reused` files were done by an interrupted run before.
+
+    `nobody` rows name no patient by a literal reference: they are in the views, and no question finds them.
+    """
 
     folder: Path
     resources: dict[str, int]
     rows: dict[str, int]
     files: int
     reused: int
+    nobody: int = 0
 
 
 def load_cohort(
@@ -69,12 +73,13 @@ def load_cohort(
     for count in counts:
         resources.update(count["resources"])
         rows.update(count["rows"])
-    new = _assembled(folder, [part for _, part, _ in todo], every)
+    new, nobody = _assembled(folder, [part for _, part, _ in todo], every)
     manifest = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "digest": hashlib.sha256("".join(sorted(t["sha256"] for t in told)).encode()).hexdigest()[:16],
         "files": told,
         "resources": dict(resources),
+        "nobody": nobody,
         "views": {
             v.name: {
                 "rows": rows[v.name],
@@ -88,7 +93,12 @@ def load_cohort(
     _swapped(new, folder)
     shutil.rmtree(work)
     return Loaded(
-        folder=folder, resources=dict(resources), rows=dict(rows), files=len(files), reused=len(files) - len(left)
+        folder=folder,
+        resources=dict(resources),
+        rows=dict(rows),
+        files=len(files),
+        reused=len(files) - len(left),
+        nobody=nobody,
     )
 
 
@@ -189,7 +199,7 @@ class _Writer:
         self._rows = []
 
 
-def _assembled(folder: Path, parts: Sequence[Path], views: Sequence[View]) -> Path:
+def _assembled(folder: Path, parts: Sequence[Path], views: Sequence[View]) -> tuple[Path, int]:
     """A new folder beside the cohort with one Parquet file for each view, the facts, and the views' own JSON."""
     import pyarrow.parquet as pq
 
@@ -204,9 +214,9 @@ def _assembled(folder: Path, parts: Sequence[Path], views: Sequence[View]) -> Pa
                 if path.exists():
                     for batch in pq.ParquetFile(path).iter_batches():
                         out.write_batch(batch)
-    build_facts(new, shipped())
+    nobody = build_facts(new, shipped())
     shutil.rmtree(new / "spill", ignore_errors=True)
-    return new
+    return new, nobody
 
 
 def _swapped(new: Path, folder: Path) -> None:

@@ -48,10 +48,11 @@ def schema_of(view: View) -> Any:
     return pa.schema([field(c) for c in view.columns])
 
 
-def build_facts(folder: Path, views: tuple[View, ...]) -> None:
+def build_facts(folder: Path, views: tuple[View, ...]) -> int:
     """Write the Parquet of facts, concepts and people from that of the views, in one folder (`facts.sql`).
 
-    Raises UserError for a resource that stands twice.
+    Gives how many rows name no patient by a literal reference, and are in no table of these. Raises UserError for a
+    resource that stands twice.
     """
     import duckdb
 
@@ -64,6 +65,8 @@ def build_facts(folder: Path, views: tuple[View, ...]) -> None:
         db.execute((resources.files("fhir_tools.cohort") / "facts.sql").read_text(encoding="utf-8"))
         for name in TABLES:
             db.table(name).write_parquet(str(folder / f"{name}.parquet"), compression="zstd")
+        [(nobody,)] = db.execute("select count(*) from raw where patient_id is null").fetchall()
+        return int(nobody)
 
 
 def _refuse_twice(db: Any, views: tuple[View, ...]) -> None:

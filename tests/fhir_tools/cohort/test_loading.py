@@ -101,6 +101,13 @@ def test_standing_and_time_of_facts(tmp_path: Path) -> None:
     assert (facts["m1"]["inpatient"], str(facts["m1"]["stay_end"])) == (True, "2020-01-04")
 
 
+def test_records_of_nobody_are_counted(tmp_path: Path) -> None:
+    body = {"resourceType": "Condition", "id": "c", "subject": {"reference": "urn:uuid:1"}, "code": {"text": "Gout"}}
+    (tmp_path / "in.ndjson").write_text(json.dumps(body) + "\n")
+    assert load_cohort([tmp_path / "in.ndjson"], tmp_path / "c").nobody == 1
+    assert json.loads((tmp_path / "c" / MANIFEST).read_text())["nobody"] == 1
+
+
 def test_no_cohort_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="chartline cohort load"), opened(tmp_path):
         pass
