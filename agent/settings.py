@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     trials_url: str = Field(
         default="https://clinicaltrials.gov/api/v2", description="Where protocols are read by their number (API v2)."
     )
+    cohort: Path = Field(default=_DATA / "cohort", description="The folder of the cohort that questions are asked of.")
     threads: Path = Field(default=_DATA / "threads.sqlite", description="Where conversations are kept.")
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(

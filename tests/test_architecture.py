@@ -45,6 +45,8 @@ FENCES = {
     "ibis": ("fhir_tools.cohort",),
     "pyspark": ("fhir_tools.cohort",),
     "yaml": ("agent.trials.sheet",),
+    "pyarrow": ("fhir_tools.cohort",),
+    "fhirpathpy": ("fhir_tools.cohort",),
 }
 """Vendor package → the modules (with what is below them) that may import it."""
 
@@ -65,6 +67,10 @@ LAZY = (
     "lxml",
     "duckdb",
     "yaml",
+    "ibis",
+    "pyarrow",
+    "pyspark",
+    "fhirpathpy",
 )
 """Slow or optional packages: `import agent.cli` must not pull them in."""
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.adapt_app import adapt
+from agent.cli.cohort_app import cohort
 from agent.cli.eval_app import evals
 from agent.cli.images_app import images
 from agent.cli.model_app import models
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Settings are read from the environment: CHARTLINE_STORE, CHARTLINE_AS_OF, … --debug shows tracebacks.",
 )
+app.add_typer(cohort, name="cohort")
 app.add_typer(evals, name="eval")
 app.add_typer(adapt, name="adapt")
 app.add_typer(models, name="model")

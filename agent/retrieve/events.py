@@ -15,7 +15,7 @@ from fhir_tools.dates import Window
 from fhir_tools.records import grouped, usable, within
 from fhir_tools.types import Card, Computation, Fact, Interval, Kind, Quantity
 
-__all__ = ["Extra", "anchored", "facts_of_target", "happenings", "stay_length"]
+__all__ = ["Extra", "anchored", "encounters_meant", "facts_of_target", "happenings", "stay_length"]
 
 Extra = tuple[tuple[Computation, str], ...]
 """Computations that a card shows beside its records, each with its words."""
@@ -78,7 +78,7 @@ async def facts_of_target(gather: Gather, target: Target) -> tuple[Fact, ...]:
 
 async def _of_kind(gather: Gather, target: Target, kind: Kind) -> tuple[Fact, ...]:
     if kind == "encounter":
-        return _encounters(gather, target, await gather.facts("encounter"))
+        return encounters_meant(gather, target, await gather.facts("encounter"))
     named = await gather.facts(kind, target.keys) if target.keys else ()
     return tuple(f for f in named if not target.labels or f.concept.label in target.labels)
 
@@ -94,7 +94,7 @@ _CLASSES = frozenset(
 """Meanings that are an encounter class and no more; a dental visit is more than an ambulatory one."""
 
 
-def _encounters(gather: Gather, target: Target, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+def encounters_meant(gather: Gather, target: Target, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
     """Encounters of the class or type that the words mean; a word for any visit means all of them."""
     if target.keys:
         return tuple(f for f in facts if f.concept.key in target.keys)
