@@ -151,7 +151,7 @@ def ask(
     if as_json:
         print(safe_json(told))
     else:
-        emit(console(), _view(question, told, rows))
+        emit(console(), view_of(question, told, rows))
 
 
 _SAID = {"met": "hold", "not_met": "do not hold", "unknown": "cannot be told"}
@@ -175,7 +175,7 @@ def _people(cohort: Cohort, expression: Any, *, no_names: bool) -> list[dict[str
     return cohort.rows(held.order_by("patient"))
 
 
-def _view(question: Question, told: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Group:
+def view_of(question: Question, told: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Group:
     counts = told["patients"]
     parts: list[Any] = [Text(f"Understood as of {told['as_of']}: patients with", style="dim")]
     parts += [Text(clean(f"  {line}"), style="dim") for line in told["understood"]]
@@ -201,10 +201,10 @@ def screen(
     read: Sequence[str], state: Path | None, *, no_names: bool, sql: bool, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Print how many patients each statement keeps; write who passes, with every word and the facts behind it."""
-    from agent.cli.trialling import _sheet
+    from agent.cli.trialling import sheet_of
 
     given = settings.read()
-    sheet = asyncio.run(_sheet(trial, given))
+    sheet = asyncio.run(sheet_of(trial, given))
     day = as_of or given.as_of or date.today()  # noqa: DTZ011  as above
     with opened(_home(folder, given), engine) as cohort:
         asked = prescreen(sheet.criteria, cohort, day)
@@ -302,12 +302,12 @@ def _read(
 async def _read_charts(
     sheet: Sheet, patients: Sequence[str], day: date, places: Sequence[str], state: Path | None, given: Settings
 ) -> None:
-    from agent.cli.trialling import _reads, _view
+    from agent.cli.trialling import reads_with, view_of
 
     before = read_run(state) if state else None
     async with (
         open_source(places, given) as source,
-        _reads(given) as (reads, name),
+        reads_with(given) as (reads, name),
         auditing.open_record(given) as record,
     ):
         work = None
@@ -319,7 +319,7 @@ async def _read_charts(
                 write_run(state, done.run)
             tell_note(f"read {end} of {len(patients)}")
     if work is not None:
-        emit(console(), _view(work, verbose=False))
+        emit(console(), view_of(work, verbose=False))
 
 
 def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -35,7 +35,7 @@ from agent.trials.sheet import Sheet, is_sheet, read_sheet, write_sheet
 from agent.trials.types import Criterion, Screened, Trial, Verdict
 from agent.trials.worklist import Worklist
 
-__all__ = ["compile_", "find", "match"]
+__all__ = ["compile_", "find", "match", "reads_with", "sheet_of", "view_of"]
 
 _COLOURS = {"eligible": "green", "possibly eligible": "yellow", "excluded": "red"}
 _SHOWN = 40
@@ -76,7 +76,7 @@ async def _protocol(trial: str, given: Settings) -> Trial:
     return found[0]
 
 
-async def _sheet(trial: str, given: Settings) -> Sheet:
+async def sheet_of(trial: str, given: Settings) -> Sheet:
     path = Path(trial).expanduser()  # noqa: ASYNC240  once, at the start
     if is_sheet(path):
         return read_sheet(path)
@@ -95,7 +95,7 @@ def match(
     work = unnamed(work) if no_names else work
     if format_ == "terminal":
         screen = console()
-        emit(screen, _view(work, verbose=verbose))
+        emit(screen, view_of(work, verbose=verbose))
     elif out is None:
         print(clean(export(work, format_)))
     if out is not None and format_ == "terminal":
@@ -115,11 +115,11 @@ async def _match(
     min_cell: int,
 ) -> Worklist:
     given = settings.read()
-    sheet = await _sheet(trial, given)
+    sheet = await sheet_of(trial, given)
     before = read_run(state) if state else None
     async with (
         _population(charts, fhir, patients, given) as population,
-        _reads(given) as (reads, name),
+        reads_with(given) as (reads, name),
         auditing.open_record(given) as record,
     ):
         with _progress("patients") as tell:
@@ -144,7 +144,7 @@ async def _population(
 
 
 @asynccontextmanager
-async def _reads(given: Settings) -> AsyncIterator[tuple[Reads | None, str]]:
+async def reads_with(given: Settings) -> AsyncIterator[tuple[Reads | None, str]]:
     """A reader with the model of the settings, and its name; none where they name rules."""
     if given.reasoner == "rules":
         yield None, "rules"
@@ -169,7 +169,11 @@ def find(
 async def _find(folder: Path, patient: str | None, fhir: Sequence[str], as_of: date | None) -> tuple[Screened, ...]:
     given = settings.read()
     sheets = _sheets(folder)
-    async with open_source(fhir, given) as source, _reads(given) as (reads, _), auditing.open_record(given) as record:
+    async with (
+        open_source(fhir, given) as source,
+        reads_with(given) as (reads, _),
+        auditing.open_record(given) as record,
+    ):
         reference = await choose(source, patient)
         with _progress("trials") as tell:
             return await find_trials(
@@ -222,7 +226,7 @@ def _progress(what: str) -> Iterator[Callable[[Step], None] | None]:
         yield lambda step: bar.update(task, completed=step.done, total=step.total)
 
 
-def _view(work: Worklist, *, verbose: bool) -> RenderableType:
+def view_of(work: Worklist, *, verbose: bool) -> RenderableType:
     """The worklist for the terminal."""
     counts = ", ".join(f"{n} {name}" for name, n in work.counts.items())
     parts: list[RenderableType] = [

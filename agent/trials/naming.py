@@ -10,7 +10,7 @@ from typing import Any
 from agent.chart import Chart
 from agent.retrieve.events import encounters_meant
 from agent.trials.checks import Concept
-from agent.trials.judging.finding import _PLACES, Finder, _mention, _target
+from agent.trials.judging.finding import PLACES, Finder, mention_of, target_of
 from agent.trials.names import meanings
 from fhir_tools.catalogue import Catalogue, CatalogueEntry
 from fhir_tools.codes import Matcher
@@ -73,7 +73,7 @@ class Names:
         doubtful: set[int] = set()
         for place, finder in self._finders.items():
             if place[0] in kinds:
-                surely, perhaps = finder._entries(of, _places(kind), kind, history=history)
+                surely, perhaps = finder.entries_of(of, _places(kind), kind, history=history)
                 (sure if surely else doubtful).update(self._numbers[place] if surely or perhaps else ())
         return frozenset(sure), frozenset(doubtful)
 
@@ -124,15 +124,15 @@ def _none_known(entry: CatalogueEntry) -> bool:
 
 
 def _places(kind: str) -> tuple[Any, ...]:
-    return _PLACES.get(kind) or (kind,)
+    return PLACES.get(kind) or (kind,)
 
 
 def _is_stay(finder: Finder, concept: Concept, stay: Fact) -> bool:
     """As `Finder` looks for encounters in one chart."""
     known, matcher = meanings(concept.name, "encounter"), finder.chart.matcher
-    words = _mention(concept, known, matcher).words
+    words = mention_of(concept, known, matcher).words
     keys = () if known else tuple(e.key for e in matcher.by_words(words, ("encounter",)))
-    target = _target((concept,), ("encounter",), known, keys)
+    target = target_of((concept,), ("encounter",), known, keys)
     return bool((known or keys) and encounters_meant(finder.gather, target, (stay,)))
 
 

@@ -27,7 +27,7 @@ from agent.trials.checks import (
     walk,
 )
 from agent.trials.judging import measurements
-from agent.trials.judging.people import _TERM, _keeps, _status
+from agent.trials.judging.people import TERM, keeps, status_of
 from agent.trials.naming import Names
 from agent.trials.types import Criterion
 from fhir_tools.cohort import leaves
@@ -148,10 +148,10 @@ class Compiler:
         for limit in check.limits:
             if limit.sign in (">", ">=", "="):
                 floor = limit if limit.sign != "=" else type(limit)(sign=">=", value=limit.value, unit=limit.unit)
-                last = min(last, _turn(lambda d, x=floor: _keeps(d, (x,), as_of)))
+                last = min(last, _turn(lambda d, x=floor: keeps(d, (x,), as_of)))
             if limit.sign in ("<", "<=", "="):
                 ceiling = limit if limit.sign != "=" else type(limit)(sign="<=", value=limit.value, unit=limit.unit)
-                first = max(first, _turn(lambda d, x=ceiling: not _keeps(d, (x,), as_of)) + timedelta(days=1))
+                first = max(first, _turn(lambda d, x=ceiling: not keeps(d, (x,), as_of)) + timedelta(days=1))
         return leaves.born(first, last)
 
     def _record(self, check: Record) -> Leaf:
@@ -203,7 +203,7 @@ class Compiler:
         if limit.unit in ("ULN", "LLN"):
             edge = "high" if limit.unit == "ULN" else "low"
             found = {r["range_text"] for r in self._distinct(meant.sure, "range_text")} - {None}
-            ranges = {t: float(m[edge]) for t in found if (m := measurements._RANGE.search(t)) and m[edge]}
+            ranges = {t: float(m[edge]) for t in found if (m := measurements.RANGE.search(t)) and m[edge]}
             return leaves.keeps(Bound(sign=limit.sign, value=limit.value, units={}, edge=edge, ranges=ranges))  # type: ignore[arg-type]
         pairs = ((r["unit"], r["ucum"]) for r in self._distinct(meant.sure, "unit", "ucum"))
         units = {pair: line for pair in pairs if (line := _line(pair, limit.unit, check)) is not None}
@@ -214,7 +214,7 @@ class Compiler:
         met: list[tuple[Any, Any]] = []
         not_met: list[tuple[Any, Any]] = []
         for row in self._distinct(meant.sure, "said", "flags"):
-            held = measurements._is(check.finding, _told(row["said"], row["flags"]))
+            held = measurements.is_told(check.finding, _told(row["said"], row["flags"]))
             (met if held else not_met if held is False else []).append((row["said"], row["flags"]))
         return lambda t: _word_of(t, met, not_met)
 
@@ -224,7 +224,7 @@ class Compiler:
         said = {
             r["said"]: s
             for r in self._distinct(status.sure, "said")
-            if r["said"] and (s := _status(_told(r["said"], "")))
+            if r["said"] and (s := status_of(_told(r["said"], "")))
         }
         right, wrong = ([t for t, s in said.items() if (s in check.of) == held] for held in (True, False))
         among, value = leaves.latest(status.sure, lambda t: _among(t.said, right, wrong))
@@ -246,7 +246,7 @@ class Compiler:
     def _pregnancy(self) -> Leaf:
         own = self.names.meant("condition", (Concept(name="pregnancy"),), history=False).sure
         status = self.names.meant("measurement", (Concept(name="pregnancy status"),)).sure
-        goes_on, since = leaves.ongoing(self.cut), self.cut.as_of - timedelta(days=_TERM)
+        goes_on, since = leaves.ongoing(self.cut), self.cut.as_of - timedelta(days=TERM)
 
         def active(t: Any) -> Any:
             ibis = needed("asking a cohort")
@@ -290,7 +290,7 @@ def _turn(holds: Any) -> date:
 def _line(pair: tuple[str | None, str | None], unit: str, check: Measurement) -> tuple[float, float] | None:
     """How a unit's numbers become the limit's: `scale * number + offset`; None where they cannot."""
     zero, one = (
-        measurements._in_unit(Quantity(value=v, unit=pair[0] or pair[1], code=pair[1]), unit, check) for v in (0.0, 1.0)
+        measurements.in_unit(Quantity(value=v, unit=pair[0] or pair[1], code=pair[1]), unit, check) for v in (0.0, 1.0)
     )
     return None if zero is None or one is None else (one - zero, zero)
 

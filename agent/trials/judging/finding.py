@@ -19,10 +19,10 @@ from fhir_tools.meaning import entries_meant
 from fhir_tools.records import usable
 from fhir_tools.types import Fact, Interval, Kind, Mark
 
-__all__ = ["Finder", "Found", "label_of"]
+__all__ = ["PLACES", "Finder", "Found", "label_of", "mention_of", "target_of"]
 
 _HISTORY = ("history of ", "past history of ", "h/o ")
-_PLACES: dict[str, tuple[Kind, ...]] = {
+PLACES: dict[str, tuple[Kind, ...]] = {
     "procedure": ("procedure", "imaging"),
     "immunization": ("immunization", "procedure"),
     "imaging": ("imaging", "procedure", "report"),
@@ -80,10 +80,10 @@ class Finder:
         """
         if kind == "encounter":
             return await self._encounters(of)
-        places: tuple[Kind, ...] = _PLACES.get(kind) or (kind,)  # type: ignore[assignment]
-        sure, doubtful = self._entries(of, places, kind, history=history)
+        places: tuple[Kind, ...] = PLACES.get(kind) or (kind,)  # type: ignore[assignment]
+        sure, doubtful = self.entries_of(of, places, kind, history=history)
         if apart:
-            without = {(e.kind, e.key) for part in self._entries(apart, places, kind, history=True) for e in part}
+            without = {(e.kind, e.key) for part in self.entries_of(apart, places, kind, history=True) for e in part}
             sure, doubtful = ([e for e in part if (e.kind, e.key) not in without] for part in (sure, doubtful))
         facts = await self._read(sure)
         unsure = tuple(f for f in await self._read(doubtful) if f not in facts)
@@ -113,7 +113,7 @@ class Finder:
             found += await self.gather.facts(kind, tuple(dict.fromkeys(keys)))
         return tuple(found)
 
-    def _entries(
+    def entries_of(
         self, concepts: Sequence[Concept], places: Sequence[Kind], kind: str, *, history: bool
     ) -> tuple[list[CatalogueEntry], list[CatalogueEntry]]:
         """The chart's concepts that are meant, and those that may be wider than what is meant."""
@@ -129,7 +129,7 @@ class Finder:
     ) -> Iterable[tuple[CatalogueEntry, bool]]:
         matcher = self.chart.matcher
         known = meanings(concept.name, kind)
-        mention = _mention(concept, known, matcher)
+        mention = mention_of(concept, known, matcher)
         narrow = frozenset().union(*(narrowing(concept.name, e) for e in known)) if known else frozenset()
         classes = {(e.kind, e.id) for e in known}
         meant = entries_meant(mention, places, matcher)
@@ -167,9 +167,9 @@ class Finder:
         found: list[Fact] = []
         for concept in of:
             known = meanings(concept.name, "encounter")
-            mention = _mention(concept, known, self.chart.matcher)
+            mention = mention_of(concept, known, self.chart.matcher)
             keys = () if known else tuple(e.key for e in self.chart.matcher.by_words(mention.words, ("encounter",)))
-            target = _target((concept,), ("encounter",), known, keys)
+            target = target_of((concept,), ("encounter",), known, keys)
             found += await facts_of_target(self.gather, target) if known or keys else ()
         facts = tuple(dict.fromkeys(f.reference for f in found))
         real = usable({f.reference: f for f in found}[r] for r in facts)
@@ -184,17 +184,18 @@ class Finder:
     ) -> tuple[Absence, tuple[Mark, ...]]:
         known = tuple(e for c in of for e in meanings(c.name, kind))
         before = len(self.gather.absent)
-        await self.gather.absence(_target(of, tuple(places), known, ()))
+        await self.gather.absence(target_of(of, tuple(places), known, ()))
         absent = self.gather.absent[before]
         return absent, tuple(self.gather.marks.of(absent.searched))
 
 
-def _target(of: Sequence[Concept], kinds: tuple[Kind, ...], known: Sequence[Entry], keys: tuple[str, ...]) -> Target:
+def target_of(of: Sequence[Concept], kinds: tuple[Kind, ...], known: Sequence[Entry], keys: tuple[str, ...]) -> Target:
+    """The concepts as a question's subject, with the chart's keys for them."""
     words = " ".join(w.text for w in words_of(of[0].name))
     return Target(words=words, label=label_of(of), kinds=kinds, keys=keys, lexicon=tuple((e.kind, e.id) for e in known))
 
 
-def _mention(concept: Concept, known: tuple[Entry, ...], matcher: Matcher) -> Mention:
+def mention_of(concept: Concept, known: tuple[Entry, ...], matcher: Matcher) -> Mention:
     """The name as a mention of this chart: its very label where it has one, and the lexicon's meanings of that kind."""
     words = words_of(concept.name)
     whole = [

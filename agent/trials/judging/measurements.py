@@ -17,7 +17,7 @@ from fhir_tools.dates import Window
 from fhir_tools.lexicon import Entry
 from fhir_tools.types import Concept, Fact, Mark, Missing, Quantity
 
-__all__ = ["measurement"]
+__all__ = ["RANGE", "in_unit", "is_told", "measurement"]
 
 _VALENCE = {
     "potassium": 1,
@@ -30,7 +30,7 @@ _VALENCE = {
     "magnesium": 2,
 }
 """Charges of ions, by the lexicon's analyte: what makes milliequivalents of millimoles."""
-_RANGE = re.compile(r"(?P<low>\d+(?:\.\d+)?)?\s*(?:-|–|to|<=?|≤)\s*(?P<high>\d+(?:\.\d+)?)")
+RANGE = re.compile(r"(?P<low>\d+(?:\.\d+)?)?\s*(?:-|–|to|<=?|≤)\s*(?P<high>\d+(?:\.\d+)?)")
 
 
 async def measurement(check: Measurement, finder: Finder) -> Told:
@@ -117,7 +117,7 @@ def _one(check: Measurement, fact: Fact, finder: Finder) -> Told:
     said = f"{wording.label(fact.concept)} {wording.value_text(fact)} of {wording.day_text(fact.when)}"
     marks, until = (finder.mark(number),), _leaves(check, fact)
     if check.finding:
-        held = _is(check.finding, fact)
+        held = is_told(check.finding, fact)
     elif isinstance(number.value, Quantity):
         held = _all([_keeps(number, limit, check) for limit in check.limits])
     else:
@@ -155,7 +155,7 @@ def _keeps(fact: Fact, limit: Limit, check: Measurement) -> bool | None:
     bound = _bound(limit, fact) if limit.unit in ("ULN", "LLN") else limit
     if bound is None:
         return None
-    value = _in_unit(quantity, bound.unit, check)
+    value = in_unit(quantity, bound.unit, check)
     if value is None:
         return None
     return bound.holds(value) if quantity.comparator is None else _bounded(quantity.comparator, value, bound)
@@ -163,13 +163,13 @@ def _keeps(fact: Fact, limit: Limit, check: Measurement) -> bool | None:
 
 def _bound(limit: Limit, fact: Fact) -> Limit | None:
     """A multiple of the reference range's end, as a number in the result's own unit."""
-    found = _RANGE.search(str(fact.details.get("range", "")))
+    found = RANGE.search(str(fact.details.get("range", "")))
     edge = found and found["high" if limit.unit == "ULN" else "low"]
     unit = fact.value.unit or fact.value.code or "" if isinstance(fact.value, Quantity) else ""
     return Limit(sign=limit.sign, value=limit.value * float(edge), unit=unit) if edge else None
 
 
-def _in_unit(quantity: Quantity, unit: str, check: Measurement) -> float | None:
+def in_unit(quantity: Quantity, unit: str, check: Measurement) -> float | None:
     """The number in a unit. Without one, in the analyte's usual unit, else as it stands."""
     known = [e for c in check.of for e in meanings(c.name, "measurement")]
     usual = next((e.attributes["unit"] for e in known if e.attributes.get("unit")), "")
@@ -224,7 +224,7 @@ _POSITIVE = re.compile(r"\b(?:positive|detected|reactive|present|detectable)\b|\
 _ABNORMAL = frozenset(("h", "hh", "l", "ll", "a", "aa", "high", "low", "abnormal", "critical high", "critical low"))
 
 
-def _is(finding: str, fact: Fact) -> bool | None:
+def is_told(finding: str, fact: Fact) -> bool | None:
     """Whether a result is as its words or its flag say."""
     said = (
         wording.label(fact.value)

@@ -16,9 +16,9 @@ from fhir_tools.facts import facts_of
 from fhir_tools.types import Concept as Coded
 from fhir_tools.types import Fact, Interval
 
-__all__ = ["age", "pregnancy", "sex", "smoking"]
+__all__ = ["TERM", "age", "keeps", "pregnancy", "sex", "smoking", "status_of"]
 
-_TERM = 300
+TERM = 300
 """Days after its beginning for which a pregnancy can go on."""
 
 
@@ -32,7 +32,7 @@ def age(check: Age, finder: Finder) -> Told:
     if birth is None or not isinstance(birth.value, Interval) or birth.value.day is None:
         return unknown("no birth date is recorded", "the birth date")
     first, last = birth.value.day, dates.last_day(birth.value) or birth.value.day
-    held = {_keeps(day, check.limits, finder.as_of) for day in (first, last)}
+    held = {keeps(day, check.limits, finder.as_of) for day in (first, last)}
     told = compute.compute("age", (birth,), at=finder.as_of)
     mark = finder.gather.marks.computed(told, f"age {dates.age_text(birth.value, finder.as_of)} on {finder.as_of}")
     marks = (finder.mark(birth), mark)
@@ -48,7 +48,8 @@ def age(check: Age, finder: Finder) -> Told:
     return Told(word="met" if held == {True} else "not_met", reason=reason, marks=marks, facts=(birth,), until=until)
 
 
-def _keeps(birth: date, limits: Iterable[Limit], day: date) -> bool:
+def keeps(birth: date, limits: Iterable[Limit], day: date) -> bool:
+    """Whether the age on a day is within all of the limits."""
     return all(limit.holds(_lived(birth, day, limit.unit)) for limit in limits)
 
 
@@ -102,7 +103,7 @@ async def smoking(check: Smoking, finder: Finder) -> Told:
     """By the latest smoking status; without one, by an ongoing tobacco use disorder."""
     found = await finder.find("measurement", (Concept(name="smoking status"),))
     for fact in reversed(found.facts):
-        if status := _status(fact):
+        if status := status_of(fact):
             word: VerdictWord = "met" if status in check.of else "not_met"
             day = wording.day_text(fact.when)
             return Told(word=word, reason=f"{status} smoker as of {day}", marks=(finder.mark(fact),), facts=(fact,))
@@ -119,7 +120,8 @@ async def smoking(check: Smoking, finder: Finder) -> Told:
     return unknown("no smoking status is recorded", "the smoking status: ask the patient", marks=found.marks)
 
 
-def _status(fact: Fact) -> str | None:
+def status_of(fact: Fact) -> str | None:
+    """The smoking status that a fact tells, in the words of the checks; None where it tells none."""
     said = (
         wording.label(fact.value)
         if isinstance(fact.value, Coded)
@@ -140,13 +142,13 @@ async def pregnancy(check: Pregnancy, finder: Finder) -> Told:
     if active:
         fact = active[-1]
         began = fact.when.day if fact.when else None
-        if began and (finder.as_of - began).days > _TERM:
+        if began and (finder.as_of - began).days > TERM:
             return unknown(
                 f"{wording.label(fact.concept)} is still active since {wording.day_text(fact.when)}, "
                 "longer than a pregnancy lasts",
                 "whether the pregnancy has ended", marks=(finder.mark(fact),), facts=tuple(active),
             )  # fmt: skip
-        until = Length(count=_TERM + 1, unit="day").after(began) if began else None
+        until = Length(count=TERM + 1, unit="day").after(began) if began else None
         return Told(
             word="met",
             reason=f"{wording.label(fact.concept)} is active since {wording.day_text(fact.when)}",
@@ -156,7 +158,7 @@ async def pregnancy(check: Pregnancy, finder: Finder) -> Told:
         )
     status = await finder.find("measurement", (Concept(name="pregnancy status"),))
     latest = next((f for f in reversed(status.facts) if f.value is not None), None)
-    recent = latest is not None and latest.when and latest.when.day and (finder.as_of - latest.when.day).days <= _TERM
+    recent = latest is not None and latest.when and latest.when.day and (finder.as_of - latest.when.day).days <= TERM
     if latest is not None and recent:
         said = wording.value_text(latest).lower()
         word: VerdictWord = "not_met" if "not" in said or "no" in said.split() else "met"
