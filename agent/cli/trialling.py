@@ -50,7 +50,7 @@ def compile_(trial: str, out: Path | None) -> None:
     else:
         _write(out, text)
     open_ = [c.statement.number for c in criteria if c.check.type in ("reader", "no chart")]
-    told = f"; {', '.join(map(str, open_))} cannot be checked in a chart by rules" if open_ else ""
+    told = f"; rules cannot check no. {', '.join(map(str, open_))}" if open_ else ""
     tell_note(f"{len(criteria)} statements{told}")
 
 

@@ -71,7 +71,7 @@ def day_of(s: Statement) -> date | None:
 def _held(s: Statement, matcher: Matcher, results: Mapping[str, Sequence[Fact]]) -> Lack | None:
     entries = [e for e in matcher.entries_of([(e.kind, e.id) for e in _alike(s, matcher)], _KINDS[s.sort]) if e.count]
     if s.sort != "measurement":
-        return None if entries else Lack(statement=s, how="lacks")
+        return None if entries or _mixed(s, matcher) else Lack(statement=s, how="lacks")
     facts = [f for e in entries for f in results.get(e.key, ())]
     same_day = [f for f in facts if is_near(f, day_of(s))]
     if not same_day:
@@ -79,6 +79,16 @@ def _held(s: Statement, matcher: Matcher, results: Mapping[str, Sequence[Fact]])
     if any(agrees(s.values, f) for f in same_day):
         return None
     return Lack(statement=s, how="differs", facts=tuple(same_day))
+
+
+def _mixed(s: Statement, matcher: Matcher) -> bool:
+    """Whether the chart has a combination product under the names of its ingredients."""
+    mixtures = (e.attributes.get("ingredients", "").split("|") for e in s.entries if e.kind == "drug")
+    return any(all(_given(drug, matcher) for drug in drugs) for drugs in mixtures if drugs != [""])
+
+
+def _given(drug: str, matcher: Matcher) -> bool:
+    return any(e.count for e in matcher.entries_of([("drug", drug)], _KINDS["medication"]))
 
 
 def _alike(s: Statement, matcher: Matcher) -> tuple[Entry, ...]:

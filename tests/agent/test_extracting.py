@@ -59,6 +59,17 @@ async def test_what_the_chart_lacks_is_listed_with_its_span() -> None:
     assert next(r.cause for r in found.rows if r.sort == "adverse event") == "lisinopril"
 
 
+async def test_a_combination_that_the_chart_has_by_its_ingredients_is_not_lacking() -> None:
+    order = {
+        "resourceType": "MedicationRequest", "id": "m", "status": "active", "intent": "order", "authoredOn": "2025-05-01",
+        "subject": {"reference": "Patient/p"},
+        "medicationCodeableConcept": {"text": "Sacubitril 24 MG / Valsartan 26 MG Oral Tablet"},
+    }  # fmt: skip
+    told = base64.b64encode(b"Started Entresto.").decode()
+    assert [row.concept for row in (await extracted(note(told))).rows] == ["Entresto"]
+    assert not (await extracted(note(told), order)).rows
+
+
 async def test_negated_uncertain_and_family_mentions_are_left_out_or_marked() -> None:
     meant = {r.concept: r.assertion for r in (await extracted(COPD, note(), every=True)).rows}
     assert (meant["Pneumonia"], meant["Sepsis"], meant["Stroke"]) == ("negated", "uncertain", "family")
