@@ -61,8 +61,8 @@ async def test_what_the_chart_lacks_is_listed_with_its_span() -> None:
 
 async def test_a_combination_that_the_chart_has_by_its_ingredients_is_not_lacking() -> None:
     order = {
-        "resourceType": "MedicationRequest", "id": "m", "status": "active", "intent": "order", "authoredOn": "2025-05-01",
-        "subject": {"reference": "Patient/p"},
+        "resourceType": "MedicationRequest", "id": "m", "status": "active", "intent": "order",
+        "authoredOn": "2025-05-01", "subject": {"reference": "Patient/p"},
         "medicationCodeableConcept": {"text": "Sacubitril 24 MG / Valsartan 26 MG Oral Tablet"},
     }  # fmt: skip
     told = base64.b64encode(b"Started Entresto.").decode()
