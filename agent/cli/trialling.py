@@ -24,7 +24,7 @@ from agent.trials.export import export, unnamed
 from agent.trials.matching import Step
 from agent.trials.matching import find as find_trials
 from agent.trials.matching import match as match_patients
-from agent.trials.population import Folder, Place, Population
+from agent.trials.population import Among, Folder, Place, Population
 from agent.trials.proposing import improved
 from agent.trials.reader import ModelReader
 from agent.trials.reading import compile_trial, is_number, read_file, read_folder
@@ -85,13 +85,14 @@ async def sheet_of(trial: str, given: Settings) -> Sheet:
 
 
 def match(
-    trial: str, charts: Path | None, fhir: Sequence[str], patients: Sequence[str], as_of: date | None, format_: str,
-    out: Path | None, state: Path | None, min_cell: int, *, no_names: bool, verbose: bool,
+    trial: str, charts: Path | None, fhir: Sequence[str], cohort: Path | None, patients: Sequence[str],
+    as_of: date | None, format_: str, out: Path | None, state: Path | None, min_cell: int,
+    *, no_names: bool, verbose: bool,
 ) -> int:  # fmt: skip
     """Print or write the worklist; the exit code is 3 when a patient could not be screened."""
     if charts and (fhir or patients):
         raise UserError("--charts is a folder of whole charts; leave out --fhir and --patient, or leave it out")
-    work = asyncio.run(_match(trial, charts, fhir, patients, as_of, state, min_cell))
+    work = asyncio.run(_match(trial, charts, fhir, cohort, patients, as_of, state, min_cell))
     work = unnamed(work) if no_names else work
     if format_ == "terminal":
         screen = console()
@@ -109,6 +110,7 @@ async def _match(
     trial: str,
     charts: Path | None,
     fhir: Sequence[str],
+    cohort: Path | None,
     patients: Sequence[str],
     as_of: date | None,
     state: Path | None,
@@ -117,19 +119,35 @@ async def _match(
     given = settings.read()
     sheet = await sheet_of(trial, given)
     before = read_run(state) if state else None
+    as_of = as_of or given.as_of or _today()
+    left = _not_excluded(sheet, cohort, as_of) if cohort else None
     async with (
         _population(charts, fhir, patients, given) as population,
         reads_with(given) as (reads, name),
         auditing.open_record(given) as record,
     ):
+        people = population if left is None else Among(population, left)
         with _progress("patients") as tell:
             done = await match_patients(
-                sheet, population, as_of or given.as_of or _today(), given, reads=reads, reader=name, record=record,
+                sheet, people, as_of, given, reads=reads, reader=name, record=record,
                 before=before, min_cell=min_cell, progress=tell,
             )  # fmt: skip
     if state:
         write_run(state, done.run)
     return done.worklist
+
+
+def _not_excluded(sheet: Sheet, folder: Path, as_of: date) -> frozenset[str]:
+    """The ids of a cohort's patients that its checks leave: who passes, or whose check cannot be told."""
+    from agent.trials.prescreening import prescreen
+    from fhir_tools.cohort.tables import opened
+
+    with opened(folder.expanduser()) as cohort:
+        asked = prescreen(sheet.criteria, cohort, as_of)
+        left = frozenset(row["patient"] for row in cohort.rows(asked.passing().select("patient")))
+        [every] = cohort.rows(asked.expression.aggregate(n=asked.expression.count()))
+    tell_note(f"the cohort excludes {every['n'] - len(left)} of {every['n']}; {len(left)} charts to look at")
+    return left
 
 
 @asynccontextmanager

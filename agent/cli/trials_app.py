@@ -59,6 +59,12 @@ def match(
     trial: Trial,
     charts: Charts = None,
     fhir: Fhir = None,
+    cohort: Annotated[
+        Path | None,
+        typer.Option(
+            "--cohort", metavar="DIR", file_okay=False, help="Look only at whom this cohort does not exclude."
+        ),
+    ] = None,
     patient: Annotated[
         list[str] | None, typer.Option("--patient", "-p", metavar="ID", help="Only this one; may be repeated.")
     ] = None,
@@ -85,6 +91,7 @@ def match(
             trial,
             charts,
             fhir or (),
+            cohort,
             patient or (),
             day(as_of),
             format_.value,

@@ -17,7 +17,7 @@ from fhir_tools.errors import SourceError
 from fhir_tools.source import Source
 from fhir_tools.types import Query, Reference
 
-__all__ = ["Folder", "Place", "Population"]
+__all__ = ["Among", "Folder", "Place", "Population"]
 
 _SUFFIXES = (".json.gz", ".json", ".ndjson.gz", ".ndjson")
 
@@ -66,6 +66,25 @@ class Folder:
 def _of_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+class Among:
+    """Those of a population whose ids are among some, such as those whom a cohort's checks do not exclude."""
+
+    def __init__(self, population: Population, ids: Collection[str]) -> None:
+        self._population, self._ids = population, frozenset(ids)
+
+    async def patients(self) -> tuple[Reference, ...]:
+        """In the population's order."""
+        return tuple(p for p in await self._population.patients() if p.id in self._ids)
+
+    def opened(self, patient: Reference) -> AbstractAsyncContextManager[Source]:
+        """As the population opens it."""
+        return self._population.opened(patient)
+
+    async def digest(self, patient: Reference, types: Collection[str]) -> str:
+        """As the population tells it."""
+        return await self._population.digest(patient, types)
 
 
 class Place:

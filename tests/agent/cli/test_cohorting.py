@@ -104,3 +104,22 @@ def test_a_model_is_not_used_on_many_charts_unasked(
     monkeypatch.setenv("CHARTLINE_REASONER", "auto")
     assert main(command) == 1
     assert "--yes" in capsys.readouterr().err
+
+
+def test_a_trial_looks_only_at_whom_the_cohort_leaves(
+    home: Path, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHARTLINE_STORE", str(tmp_path / "store.sqlite"))
+    assert main(["load", str(files)]) == 0
+    (tmp_path / "t.txt").write_text(TRIAL)
+    command = ["trials", "match", str(tmp_path / "t.txt"), *DAY, "--format", "json"]
+    capsys.readouterr()
+    assert main([*command]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert main([*command, "--cohort", str(home)]) == 0
+    printed = capsys.readouterr()
+    left = json.loads(printed.out)
+    assert "the cohort excludes" in printed.err
+    kept = {r["patient"]: r["outcome"] for r in whole["rows"] if r["outcome"] != "excluded"}
+    assert kept.items() <= {r["patient"]: r["outcome"] for r in left["rows"]}.items()
+    assert len(left["rows"]) < len(whole["rows"])
