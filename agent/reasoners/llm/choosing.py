@@ -44,6 +44,12 @@ _ASKS = {
     "which ones": "{}",
 }
 """What can be asked of a name, and how rules are asked it."""
+_OF: Mapping[str, tuple[Kind, ...]] = {
+    "highest": ("measurement", "social"),
+    "lowest": ("measurement", "social"),
+    "taking": ("medication",),
+}
+"""What can be asked of records of some kinds alone."""
 _UNDATED = {"last date": "latest", "first date": "first"}
 """A date is told for what the question asks when it was; small models say so of other questions too."""
 _WHEN = re.compile(r"\b(?:when|dates?|days?|years?|months?|since|long ago)\b", re.IGNORECASE)
@@ -96,7 +102,10 @@ def choice_of(text: str, ask: Ask, evidence: Evidence) -> Choice:
     if name in _wholes(evidence):
         whole = name.removeprefix("all ")
         return Choice(wordings=(asked.format(whole),))
-    label = next((label for _, label in evidence.concepts if _name(label) == name), "")
+    of = [(kind, label) for kind, label in evidence.concepts if _name(label) == name]
+    label = next((label for kind, label in of if kind in _OF.get(told, (kind,))), "")
+    if not label and name not in (NONE, NOTE):
+        return Choice()
     said = means if means.casefold() not in (NONE, NOTE) else ""
     return Choice(wordings=tuple(asked.format(w) for w in (said, label) if w), note=name == NOTE)
 
