@@ -89,13 +89,7 @@ def test_only_names_of_the_chart_can_be_chosen(charts: dict[str, Chart]) -> None
     assert "Hemoglobin A1c" in names and "all conditions" in names and len(names) == len(set(names))
     taken = json.dumps({**SUGAR, "ask": "taking"})  # nobody takes a result
     broken = (taken, "", "[]", "{}", json.dumps({**SUGAR, "concept": "Zinc"}), json.dumps({**SUGAR, "ask": "dance"}))
-    assert [choice_of(text, asked_, evidence).wordings for text in broken] == [
-        (),
-        (),
-        (),
-        ("highest hemoglobin a1c",),
-        (),
-    ]
+    assert [choice_of(text, asked_, evidence).wordings for text in broken] == [()] * len(broken)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
