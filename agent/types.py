@@ -17,6 +17,7 @@ from fhir_tools.types import Card, Kind, Mark, Search
 __all__ = [
     "AGAINST",
     "IN_NOTES",
+    "IN_REPORTS",
     "Absence",
     "Anchor",
     "Answer",
@@ -45,6 +46,8 @@ __all__ = [
 
 IN_NOTES = "In the notes"
 """The title of a card of quotes that a question about notes asks for."""
+IN_REPORTS = "In the reports of this image"
+"""The title of a card of quotes of the reports of an image that is asked about."""
 AGAINST = "In the notes, against the record"
 """The title of a card of quotes that say otherwise than the structured chart, or say what it does not."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import AsOf, Json, day
+from agent.cli.options import AsOf, Json, MinCell, NoNames, day
 
 __all__ = ["cohort"]
 
@@ -17,8 +17,6 @@ Folder = Annotated[Path | None, typer.Option("--cohort", metavar="DIR", file_oka
 Engine = Annotated[
     str, typer.Option("--engine", metavar="ENGINE", help="duckdb, spark://host:port, or local[2] for Spark here.")
 ]
-MinCell = Annotated[int, typer.Option("--min-cell", min=0, metavar="N", help="Mask counts from 1 to below N.")]
-NoNames = Annotated[bool, typer.Option("--no-names", help="Leave patients' names out.")]
 Sql = Annotated[bool, typer.Option("--sql", help="Show the SQL of the engine, and ask nothing.")]
 Out = Annotated[
     Path | None,

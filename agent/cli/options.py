@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsOf", "Charts", "Fhir", "Jobs", "Json", "Limit", "Out", "Patient", "Rows", "Thread", "Verbose", "day"]
+__all__ = [
+    "AsOf", "Charts", "Fhir", "Jobs", "Json", "Limit", "MinCell", "NoNames", "Out", "Patient", "Rows", "Thread",
+    "Verbose", "day",
+]  # fmt: skip
 
 Patient = Annotated[
     str | None,
@@ -37,6 +40,8 @@ Charts = Annotated[
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", dir_okay=False, help="Where the rows go, as JSON lines.")]
 Rows = Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="QUESTIONS.jsonl", show_default=False)]
 Limit = Annotated[int, typer.Option("--limit", min=0, help="Only the first N questions; 0 is all.")]
+MinCell = Annotated[int, typer.Option("--min-cell", min=0, metavar="N", help="Mask counts from 1 to below N.")]
+NoNames = Annotated[bool, typer.Option("--no-names", help="Leave patients' names out.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="How many processes share the patients.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.options import AsOf, Fhir, Json, Patient, Verbose, day
+from agent.cli.options import AsOf, Fhir, Json, MinCell, NoNames, Patient, Verbose, day
 
 __all__ = ["trials"]
 
@@ -37,8 +37,6 @@ Charts = Annotated[
     Path | None,
     typer.Option("--charts", metavar="DIR", exists=True, file_okay=False, help="Folder of <patient id>.json.gz."),
 ]
-MinCell = Annotated[int, typer.Option("--min-cell", min=0, metavar="N", help="Mask counts from 1 to below N.")]
-NoNames = Annotated[bool, typer.Option("--no-names", help="Leave patients' names out.")]
 
 
 @trials.command("compile")

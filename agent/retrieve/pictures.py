@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.retrieve.gather import Gather
-from agent.types import Ask, Target, View
+from agent.types import IN_REPORTS, Ask, Target, View
 from agent.vision.terms import term_of
 from fhir_tools import compute
 from fhir_tools.cards import event_card
@@ -190,7 +190,7 @@ def _quoted(gather: Gather, quotes: Sequence[tuple[Document, Span, str]]) -> Car
         told = "" if assertion == "affirmed" else f" ({assertion})"
         lines.append(f'[{mark.id}] "{span.quote}"{told}')
     return Card(
-        title="In the reports of this image",
+        title=IN_REPORTS,
         kind="document",
         lines=tuple(lines),
         marks=tuple(marks),

@@ -92,9 +92,10 @@ class Llm:
         chosen = Usage()
         if self._chooses and is_lost(ask, evidence) and not feedback and not isinstance(evidence, Supplied):
             choice, chosen = await self._chosen(ask, evidence)
+            if choice.wordings and not choice.note:
+                return Draft(reads_as=choice.wordings, usage=chosen)
             if not choice.note:
-                words = choice.wordings
-                return replace(NO_NAME, reads_as=words, status="answered" if words else "refused", usage=chosen)
+                return replace(NO_NAME, usage=chosen)
         if ask.reads_as and ask.unknown:
             return NO_NAME
         # A small model that parrots the example does so again when it is asked once more.

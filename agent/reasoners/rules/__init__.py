@@ -6,7 +6,7 @@ It reads cards only, like a model; each claim names its marks and carries its va
 from __future__ import annotations
 
 from agent.reasoners.rules import absence, documents, events, measurements, medications, person
-from agent.types import AGAINST, IN_NOTES, Ask, Claim, Draft, Evidence, Turn
+from agent.types import AGAINST, IN_NOTES, IN_REPORTS, Ask, Claim, Draft, Evidence, Turn
 from fhir_tools.types import Card
 
 __all__ = ["Rules"]
@@ -48,7 +48,7 @@ def _claims(ask: Ask, card: Card, evidence: Evidence) -> tuple[Claim, ...]:
             return medications.claims(ask, card)
         case "patient":
             return person.claims(ask, card)
-        case "document" if card.title in (IN_NOTES, AGAINST, "In the reports of this image"):
+        case "document" if card.title in (IN_NOTES, AGAINST, IN_REPORTS):
             return documents.claims(ask, card)
     return events.claims(ask, card, evidence)
 

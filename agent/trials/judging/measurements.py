@@ -9,7 +9,7 @@ from datetime import date
 
 from agent.trials.checks import Limit, Measurement
 from agent.trials.judging.finding import Finder, label_of
-from agent.trials.judging.told import Told, unknown, unsettled
+from agent.trials.judging.told import Told, doubted, unknown
 from agent.trials.names import meanings
 from fhir_tools import units, wording
 from fhir_tools.cards.measurement import numbers_of
@@ -48,7 +48,7 @@ async def measurement(check: Measurement, finder: Finder) -> Told:
         told = _any(check, inside, finder)
     else:
         told = _agreed([_one(check, f, finder) for f in _latest(inside, check)])
-    return _doubted(check, told)
+    return doubted(check, told)
 
 
 def _missing(check: Measurement, name: str, finder: Finder, known: bool, marks: tuple[Mark, ...]) -> Told:
@@ -246,16 +246,3 @@ def is_told(finding: str, fact: Fact) -> bool | None:
     if not flags:
         return None
     return bool(flags & _ABNORMAL) == (finding == "abnormal")
-
-
-def _doubted(check: Measurement, told: Told) -> Told:
-    if told.word != "met" or not check.doubts:
-        return told
-    open_ = unsettled(check.doubts, told.marks)
-    if not open_:
-        return told
-    words = ", ".join(repr(d) for d in open_)
-    return unknown(
-        f"{told.reason}; whether {words} holds, rules cannot tell", f"a reader for {words}",
-        marks=told.marks, facts=told.facts, until=told.until, asks=(check,),
-    )  # fmt: skip

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from agent.trials.checks import Period, Record
 from agent.trials.judging.finding import Finder, Found, label_of
-from agent.trials.judging.told import Told, unknown, unsettled
+from agent.trials.judging.told import Told, doubted, unknown
 from fhir_tools import dates, medications, wording
 from fhir_tools.conditions import ongoing
 from fhir_tools.dates import Window
@@ -35,9 +35,9 @@ async def record(check: Record, finder: Finder) -> Told:
     if check.kind == "allergy" and (denied := await _denied(check, finder, found)):
         return denied
     if not found.facts:
-        return _doubted(check, _absent(check, finder, found), finder)
+        return doubted(check, _absent(check, finder, found))
     told = _drug(check, finder, found.facts) if check.kind == "medication" else _event(check, finder, found.facts)
-    return _doubted(check, told, finder)
+    return doubted(check, told)
 
 
 def ongoing_at(fact: Fact, finder: Finder) -> bool:
@@ -289,17 +289,3 @@ async def _denied(check: Record, finder: Finder, found: Found) -> Told | None:
         marks=(finder.mark(general[-1]),),
         facts=tuple(general),
     )
-
-
-def _doubted(check: Record, told: Told, finder: Finder) -> Told:
-    """A met check with words that rules passed over is for a reader."""
-    if told.word != "met" or not check.doubts:
-        return told
-    open_ = unsettled(check.doubts, told.marks)
-    if not open_:
-        return told
-    words = ", ".join(repr(d) for d in open_)
-    return unknown(
-        f"{told.reason}; whether {words} holds, rules cannot tell", f"a reader for {words}",
-        marks=told.marks, facts=told.facts, until=told.until, asks=(check,),
-    )  # fmt: skip

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from agent.trials.checks import Measurement, Record
 from agent.trials.types import VerdictWord
 from fhir_tools.lexicon import normalise
 from fhir_tools.types import Fact, Mark
 
-__all__ = ["Told", "every", "negated", "one_of", "unknown", "unsettled"]
+__all__ = ["Told", "doubted", "every", "negated", "one_of", "unknown"]
 
 _SENTENCES = 3
 
@@ -40,7 +41,21 @@ def unknown(reason: str, missing: str, **more: Any) -> Told:
     return Told(word="unknown", reason=reason, missing=missing, **more)
 
 
-def unsettled(doubts: Sequence[str], marks: Sequence[Mark]) -> tuple[str, ...]:
+def doubted(check: Measurement | Record, told: Told) -> Told:
+    """A met check with words that rules passed over is for a reader."""
+    if told.word != "met" or not check.doubts:
+        return told
+    open_ = _unsettled(check.doubts, told.marks)
+    if not open_:
+        return told
+    words = ", ".join(repr(d) for d in open_)
+    return unknown(
+        f"{told.reason}; whether {words} holds, rules cannot tell", f"a reader for {words}",
+        marks=told.marks, facts=told.facts, until=told.until, asks=(check,),
+    )  # fmt: skip
+
+
+def _unsettled(doubts: Sequence[str], marks: Sequence[Mark]) -> tuple[str, ...]:
     """The doubts that the cited records do not settle: "Chronic intractable migraine" says "intractable"."""
     said = {w for m in marks if m.fact for w in normalise(m.fact.concept.label).split()}
     return tuple(d for d in doubts if not set(normalise(d).split()) <= said)
