@@ -19,7 +19,7 @@ install: $(STAMP)  ## Make the .venv with everything for work on chartline
 $(STAMP): pyproject.toml constraints.txt Makefile tools/make_venv.py
 	@$(PYTHON) tools/make_venv.py $(VENV)
 	$(BIN)/python -m pip install --quiet --editable \
-		'.[adapt,cohort,dev,documents,images,medgemma,medsiglip,quantized,spark]' --constraint constraints.txt
+		'.[adapt,cohort,dev,documents,images,medgemma,medsiglip,postgres,quantized,service,spark]' --constraint constraints.txt
 	@touch $(CORE) $@
 
 peers: $(STAMP)  ## Install the FHIR and model servers that are not ours, for the tests that ask them

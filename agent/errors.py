@@ -14,6 +14,7 @@ from fhir_tools.errors import (
     QueryError,
     ScopeError,
     SourceError,
+    UnknownPatient,
     UserError,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "ScopeError",
     "SettingsError",
     "SourceError",
+    "UnknownPatient",
     "UserError",
     "exit_code",
     "one_line",

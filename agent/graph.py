@@ -39,6 +39,7 @@ __all__ = [
     "Given",
     "Graph",
     "Progress",
+    "Saver",
     "Shown",
     "Stages",
     "State",
@@ -52,6 +53,7 @@ TURNS = 8
 """How many turns of a thread are kept."""
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
+Saver = BaseCheckpointSaver[Any]
 Step = Literal["retrieve", "reason", "verify", "render"]
 
 
@@ -141,7 +143,7 @@ class Work:
         self.draft, self.verified, self.next = Draft(status=status, note=why), Verified(), "render"
 
 
-def build(stages: Stages, checkpointer: BaseCheckpointSaver[Any] | None = None) -> Graph:
+def build(stages: Stages, checkpointer: Saver | None = None) -> Graph:
     """The compiled graph. Without a checkpointer it has no threads and keeps nothing."""
     nodes = _Nodes(stages)
     graph = StateGraph(State, input_schema=Given, output_schema=Shown)
@@ -186,7 +188,7 @@ def untraced() -> AbstractContextManager[None]:
 
 
 @asynccontextmanager
-async def open_threads(path: Path) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+async def open_threads(path: Path) -> AsyncIterator[Saver]:
     """The threads' database, made on first use and readable by its owner alone; `:memory:` keeps none.
 
     Nothing but plain data is read back from it, so that who can write the file cannot run code here.

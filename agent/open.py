@@ -11,7 +11,7 @@ from typing import Any
 from agent.chart import RESULTS, Chart
 from fhir_tools.catalogue import Catalogue, joined, of_person, read_catalogue, read_focused
 from fhir_tools.codes import Matcher
-from fhir_tools.errors import NotFound, UserError
+from fhir_tools.errors import NotFound, UnknownPatient, UserError
 from fhir_tools.facts import KIND_TYPES
 from fhir_tools.focus import Focus
 from fhir_tools.scope import Scoped
@@ -55,7 +55,8 @@ async def open_chart(
             catalogue = await (_nothing() if waits else read_catalogue(scoped, patient, as_of, merged=True))
             chart = _chart(scoped, found, await _surviving(scoped, found), catalogue, as_of, waits)
     except NotFound:
-        raise UserError(f"no patient {patient.id!r} here: `chartline patients` lists those that are there") from None
+        told = f"no patient {patient.id!r} here: `chartline patients` lists those that are there"
+        raise UnknownPatient(told) from None
     finally:
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)

@@ -62,6 +62,20 @@ class Settings(BaseSettings):
     )
     cohort: Path = Field(default=_DATA / "cohort", description="The folder of the cohort that questions are asked of.")
     threads: Path = Field(default=_DATA / "threads.sqlite", description="Where conversations are kept.")
+    database: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL for conversations and the service's state, instead of files: postgresql://…",
+    )
+    service_state: Path = Field(
+        default=_DATA / "service.sqlite", description="Where the service keeps its state, without CHARTLINE_DATABASE."
+    )
+    service_url: str | None = Field(
+        default=None, description="The service's address as browsers and EHRs see it: https://host/path."
+    )
+    service_charts: int = Field(default=64, ge=1, description="How many charts the service keeps open.")
+    service_fresh: float = Field(
+        default=60.0, gt=0, description="Seconds after which the service opens a chart anew, to see what is new in it."
+    )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
         default="rules",
@@ -143,7 +157,16 @@ class Settings(BaseSettings):
         return "off" if (value or "").lower() in ("off", "none", "no", "false") else value
 
     @field_validator(
-        "store", "threads", "trace", "fhir_ca", "fhir_auth", "model_ca", "model_adapter", "image_index", "image_labels"
+        "store",
+        "threads",
+        "service_state",
+        "trace",
+        "fhir_ca",
+        "fhir_auth",
+        "model_ca",
+        "model_adapter",
+        "image_index",
+        "image_labels",
     )
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from fhir_tools.auth import FhirAuth
     from fhir_tools.remote import Remote
 
-__all__ = ["check_place", "credentials_for", "is_store", "is_url", "open_source", "places", "same_place"]
+__all__ = [
+    "check_place",
+    "credentials_for",
+    "is_store",
+    "is_url",
+    "open_granted",
+    "open_source",
+    "places",
+    "same_place",
+]
 
 _SQLITE = b"SQLite format 3\x00"
 
@@ -59,12 +68,22 @@ async def _opened(place: str, settings: Settings, alone: bool) -> LocalStore | R
     return await asyncio.to_thread(_stored, Path(place))
 
 
+@asynccontextmanager
+async def open_granted(base: str, auth: FhirAuth, settings: Settings) -> AsyncIterator[Source]:
+    """A FHIR server with somebody's own credentials, instead of those of the settings."""
+    async with _server(base, auth, settings) as source:
+        yield source
+
+
 def _remote(base: str, settings: Settings, *, alone: bool) -> Remote:
+    return _server(base, credentials_for(base, settings, alone=alone), settings)
+
+
+def _server(base: str, auth: FhirAuth | None, settings: Settings) -> Remote:
     from fhir_tools.http import Http, Limits
     from fhir_tools.profiles import profile
     from fhir_tools.remote import Remote
 
-    auth = credentials_for(base, settings, alone=alone)
     http = Http(
         base,
         auth=auth,

@@ -12,7 +12,7 @@ from agent import auditing, reasoning
 from agent import settings as settings_module
 from agent.chart import Chart
 from agent.errors import UserError
-from agent.graph import Given, Graph, Progress, Stages, build, open_threads, stream, untraced
+from agent.graph import Given, Graph, Progress, Saver, Stages, build, open_threads, stream, untraced
 from agent.images import open_access
 from agent.models.base import ChatModel
 from agent.open import grown, open_chart
@@ -56,7 +56,8 @@ class Agent:
     `record` keeps every request and answer (`agent.auditing.open_record` makes that of the settings). An async
     context manager: leaving it closes the threads' database and the model, not the source and the record, which are
     the caller's, as are a `reasoner` and a `vision` model that were handed in. `looking` looks at images with it;
-    `fhir` are the places that the source was opened on, whose credentials its archives of images may need.
+    `fhir` are the places that the source was opened on, whose credentials its archives of images may need. `threads`
+    keeps conversations, where the caller has opened what keeps them.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Agent:
         vision: ChatModel | None = None,
         record: Record | None = None,
         fhir: Sequence[str] = (),
+        threads: Saver | None = None,
     ) -> None:
         self.settings = settings or settings_module.read()
         self.patient = patient_reference(str(patient))
@@ -84,7 +86,7 @@ class Agent:
         self._charts = _Charts(source, self.settings, record, lazy=thinker.name == "rules")
         self._stages = _stages(self._charts, self.settings, thinker, record, self.looking)
         self._graph = build(self._stages)
-        self._threads: Graph | None = None
+        self._threads: Graph | None = build(self._stages, threads) if threads is not None else None
         self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> Agent:

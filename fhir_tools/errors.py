@@ -17,6 +17,7 @@ __all__ = [
     "QueryError",
     "ScopeError",
     "SourceError",
+    "UnknownPatient",
     "Unsupported",
     "UserError",
 ]
@@ -56,6 +57,10 @@ class MissingExtra(UserError):
     def __init__(self, feature: str, extra: str) -> None:
         self.extra = extra
         super().__init__(f"{feature} needs the {extra!r} extra: pip install 'chartline[{extra}]'")
+
+
+class UnknownPatient(UserError):
+    """The source does not hold the patient that was named."""
 
 
 class QueryError(UserError):

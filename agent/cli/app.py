@@ -200,6 +200,19 @@ def show(
     showing.show(reference, patient, fhir or (), raw=raw)
 
 
+@app.command()
+def serve(
+    fhir: Fhir = None,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    as_of: AsOf = None,
+) -> None:
+    """Serve questions over HTTP, until Ctrl-C: the clinician's page, REST, CDS Hooks and MCP."""
+    from agent.cli import hosting
+
+    raise typer.Exit(hosting.serve(fhir or (), host, port, day(as_of)))
+
+
 @app.command("serve-fhir")
 def serve_fhir(
     store: Annotated[

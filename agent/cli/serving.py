@@ -15,10 +15,11 @@ from agent.errors import EXIT_OK, MissingExtra, UserError
 from agent.sources import is_url, open_source
 from fhir_tools.local import LocalStore
 
-__all__ = ["serve"]
+__all__ = ["NAMES", "OPTIONS", "is_loopback", "listening", "serve", "url_of"]
 
-_NAMES = ("localhost", "127.0.0.1", "::1")
-_OPTIONS: dict[str, Any] = {
+NAMES = ("localhost", "127.0.0.1", "::1")
+"""The names that this machine has for itself."""
+OPTIONS: dict[str, Any] = {
     "access_log": False,  # its URLs name patients
     "log_level": "warning",
     "server_header": False,
@@ -32,7 +33,7 @@ _OPTIONS: dict[str, Any] = {
 
 def serve(store: str | None, host: str, port: int, *, writable: bool, operations: bool, allow_remote: bool) -> int:
     """Serve until Ctrl-C. Raises UserError where there is no store, or others could reach it unasked; MissingExtra."""
-    local = _is_loopback(host)
+    local = is_loopback(host)
     if not local and not allow_remote:
         raise UserError(
             f"{host!r} can be reached from other machines, and the server has no authentication: whoever connects "
@@ -51,7 +52,8 @@ def serve(store: str | None, host: str, port: int, *, writable: bool, operations
     return EXIT_OK
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -71,14 +73,15 @@ async def _serve(place: str, host: str, port: int, local: bool, writable: bool, 
         if not isinstance(source, LocalStore):
             raise UserError(f"{place!r} is no store; --store takes a store, or a file or folder of FHIR JSON")
         # Only names of this machine, so that no page in a browser reaches the store by a name of its own.
-        hosts = {*_NAMES, host.strip("[]").lower()} if local else None
+        hosts = {*NAMES, host.strip("[]").lower()} if local else None
         app = create_app(source, writable=writable, operations=operations, hosts=hosts)
-        with _listening(host.strip("[]"), port) as listener:
-            tell_note(f"FHIR R4 at {_url(listener)} ({_told(source, writable)}); Ctrl-C stops it")
-            await uvicorn.Server(uvicorn.Config(app, **_OPTIONS)).serve(sockets=[listener])
+        with listening(host.strip("[]"), port) as listener:
+            tell_note(f"FHIR R4 at {url_of(listener)} ({_told(source, writable)}); Ctrl-C stops it")
+            await uvicorn.Server(uvicorn.Config(app, **OPTIONS)).serve(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes a free one. Raises UserError where it cannot."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family)
@@ -91,7 +94,8 @@ def _listening(host: str, port: int) -> socket.socket:
         raise UserError(f"cannot listen on {host!r} port {port}: {why}; choose another --port") from fault
 
 
-def _url(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
+    """The address of a listening socket, for a reader to open."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -1,0 +1,66 @@
+"""Server-sent events: a stream of named JSON events with a sign of life in silence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import orjson
+from fastapi import Request
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from pydantic import BaseModel
+
+from agent.service.problems import problem_of
+
+__all__ = ["Event", "sse", "wants_events"]
+
+Event = tuple[str, object]
+"""A name and what JSON can hold, or a pydantic model."""
+
+_QUIET = 15.0
+"""Seconds of silence after which a comment is sent, so that no proxy takes the connection for a dead one."""
+
+
+def wants_events(request: Request) -> bool:
+    """Whether the request asks for server-sent events rather than JSON."""
+    return "text/event-stream" in request.headers.get("accept", "")
+
+
+def sse(events: AsyncIterator[Event]) -> EventSourceResponse:
+    """The events as a response. An error ends the stream with an event `problem` (RFC 9457 as its data).
+
+    When the client goes, what makes the events is cancelled.
+    """
+    return EventSourceResponse(_lines(events), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+async def _lines(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+    waiting: asyncio.Future[Event] | None = None
+    try:
+        while True:
+            waiting = waiting or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait([waiting], timeout=_QUIET)
+            if not done:
+                yield KEEPALIVE_COMMENT
+                continue
+            finished, waiting = waiting, None
+            try:
+                yield _line(finished.result())
+            except StopAsyncIteration:
+                return
+            except Exception as error:  # noqa: BLE001  told to the reader, who waits for an end
+                problem = problem_of(error)
+                yield _line(("problem", {"status": problem.status, "detail": problem.detail, "type": problem.kind}))
+                return
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+            with suppress(asyncio.CancelledError, StopAsyncIteration):
+                await waiting
+
+
+def _line(event: Event) -> bytes:
+    name, data = event
+    plain = data.model_dump(mode="json") if isinstance(data, BaseModel) else data
+    return format_sse_event(event=name, data_str=orjson.dumps(plain).decode())

@@ -1,0 +1,127 @@
+"""Errors as problem details (RFC 9457): what failed, who can act and what to do, without patient data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from agent.errors import (
+    ChartlineError,
+    MissingExtra,
+    ModelError,
+    NeedError,
+    NotFound,
+    OperatorError,
+    ScopeError,
+    SettingsError,
+    UnknownPatient,
+    UserError,
+    one_line,
+)
+
+__all__ = ["MEDIA", "Problem", "ProblemOut", "install", "problem_of", "response"]
+
+MEDIA = "application/problem+json"
+_URN = "urn:chartline:problem:"
+_log = logging.getLogger(__name__)
+
+_STATUS: tuple[tuple[type[ChartlineError], int, str], ...] = (
+    (UnknownPatient, 404, "unknown-patient"),
+    (MissingExtra, 501, "not-installed"),
+    (SettingsError, 500, "settings"),
+    (ScopeError, 403, "out-of-scope"),
+    (UserError, 422, "cannot-be-done"),
+    (NeedError, 422, "cannot-be-done"),
+    (NotFound, 404, "not-there"),
+    (ModelError, 502, "model"),
+    (OperatorError, 502, "fhir-server"),
+)
+"""Error → HTTP status and type; the first that fits."""
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457 3.1, with the id of the request."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:chartline:problem:unknown-patient"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["no patient '123' here"])
+    request: str | None = Field(default=None, examples=["5f0c2f7a9d1e4b6f"])
+
+
+class Problem(Exception):
+    """An error of HTTP. `kind` is the last part of its type; `more` are further members."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.status, self.kind, self.detail = status, kind, detail
+        self.headers, self.more = dict(headers or {}), dict(more or {})
+        super().__init__(detail)
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that an error is. One that is not chartline's own is told by its type alone, and 500."""
+    if isinstance(error, Problem):
+        return error
+    for kind, status, name in _STATUS:
+        if isinstance(error, kind):
+            return Problem(status, name, one_line(error))
+    return Problem(500, "broken", f"something in chartline broke ({type(error).__name__}); tell its operator")
+
+
+def response(problem: Problem, request: Request | None = None) -> JSONResponse:
+    """The problem as an answer of HTTP."""
+    body = {
+        "type": _URN + problem.kind,
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "request": getattr(request.state, "id", None) if request else None,
+        **problem.more,
+    }
+    return JSONResponse(body, problem.status, headers=problem.headers, media_type=MEDIA)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the app told as a problem."""
+
+    async def chartline(request: Request, error: Exception) -> JSONResponse:
+        return response(problem_of(error), request)
+
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        _log.error("request %s: %s", getattr(request.state, "id", "?"), type(error).__name__)
+        return response(problem_of(error), request)
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101  registered for it
+        # Where and why, never the value: it can be a question or a name.
+        faults = [{"where": ".".join(map(str, e["loc"])), "why": e["msg"]} for e in error.errors()]
+        told = "; ".join(f"{f['where']}: {f['why']}" for f in faults)
+        return response(Problem(422, "invalid", told, more={"errors": faults}), request)
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101  registered for it
+        return response(Problem(error.status_code, "http", str(error.detail), headers=error.headers), request)
+
+    app.add_exception_handler(Problem, chartline)
+    app.add_exception_handler(ChartlineError, chartline)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, broken)
