@@ -184,7 +184,8 @@ def read() -> Settings:
 
 def _told(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0])
-    value = "(not shown)" if name.endswith(("token", "key")) else repr(os.environ.get(PREFIX + name.upper()))
+    secret = name.endswith(("token", "key", "database"))
+    value = "(not shown)" if secret else repr(os.environ.get(PREFIX + name.upper()))
     return f"{PREFIX}{name.upper()} is {value}: {message}. {Settings.model_fields[name].description}"
 
 

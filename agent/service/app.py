@@ -9,13 +9,13 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from agent.graph import open_threads
 from agent.service import asking, operations, problems
 from agent.service.callers import Gates, Local
 from agent.service.database import open_database
 from agent.service.desk import Desk
 from agent.service.parts import Parts
 from agent.settings import Settings
+from agent.threads import open_threads
 
 __all__ = ["ROUTERS", "create_app"]
 
@@ -29,7 +29,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(settings))
-            saver = await stack.enter_async_context(open_threads(settings.threads))
+            saver = await stack.enter_async_context(open_threads(settings))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
             app.state.parts = Parts(settings=settings, gates=Gates([Local()]), desk=desk, database=database)
             yield
