@@ -13,13 +13,17 @@ from agent.service import asking, operations, problems
 from agent.service.callers import Gates, Local
 from agent.service.database import open_database
 from agent.service.desk import Desk
+from agent.service.holders import Holder, holders_in
 from agent.service.parts import Parts
+from agent.service.questions.router import router as questions_router
+from agent.service.questions.work import Questions
+from agent.service.threads.router import router as threads_router
 from agent.settings import Settings
 from agent.threads import open_threads
 
 __all__ = ["ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router)
+ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router, questions_router, threads_router)
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
@@ -31,7 +35,13 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
             database = await stack.enter_async_context(open_database(settings))
             saver = await stack.enter_async_context(open_threads(settings))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
-            app.state.parts = Parts(settings=settings, gates=Gates([Local()]), desk=desk, database=database)
+            holder = await stack.enter_async_context(Holder(database, holders_in(settings)))
+            questions = await stack.enter_async_context(
+                Questions(database, holder, desk, saver, most=settings.service_questions)
+            )
+            app.state.parts = Parts(
+                settings=settings, gates=Gates([Local()]), desk=desk, database=database, questions=questions
+            )
             yield
 
     app = FastAPI(

@@ -285,7 +285,7 @@ async def test_a_run_that_was_cut_off_leaves_no_turn(tmp_path: Path) -> None:
     with contextlib.suppress(ZeroDivisionError):
         await ask(tmp_path / "t", House(drafts=[ZeroDivisionError()]), "second?", run="r2")
     cut = asyncio.create_task(ask(tmp_path / "t", slow, "second?", run="r2"))
-    while "reason" not in slow.calls:
+    while "reason" not in slow.calls:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     cut.cancel()
     await asyncio.wait([cut])
