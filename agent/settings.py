@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     service_questions: int = Field(
         default=64, ge=1, description="How many questions on record a process of the service works on at once."
     )
+    service_jobs: int = Field(default=1, ge=1, description="How many jobs a process of the service works on at once.")
     service_keep_days: float | None = Field(
         default=None, gt=0, description="Days after which threads and jobs that nobody used are deleted; empty: never."
     )

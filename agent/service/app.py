@@ -14,6 +14,10 @@ from agent.service.callers import Gates, Local
 from agent.service.database import open_database
 from agent.service.desk import Desk
 from agent.service.holders import Holder, holders_in
+from agent.service.jobs.questions import ManyQuestions
+from agent.service.jobs.router import router as jobs_router
+from agent.service.jobs.types import Work
+from agent.service.jobs.work import Jobs
 from agent.service.parts import Parts
 from agent.service.questions.router import router as questions_router
 from agent.service.questions.work import Questions
@@ -21,9 +25,10 @@ from agent.service.threads.router import router as threads_router
 from agent.settings import Settings
 from agent.threads import open_threads
 
-__all__ = ["ROUTERS", "create_app"]
+__all__ = ["KINDS", "ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router, questions_router, threads_router)
+ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router, questions_router, threads_router, jobs_router)
+KINDS: tuple[Work, ...] = (ManyQuestions(),)
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
@@ -39,9 +44,10 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
             questions = await stack.enter_async_context(
                 Questions(database, holder, desk, saver, most=settings.service_questions)
             )
-            app.state.parts = Parts(
+            parts = app.state.parts = Parts(
                 settings=settings, gates=Gates([Local()]), desk=desk, database=database, questions=questions
             )
+            app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))
             yield
 
     app = FastAPI(

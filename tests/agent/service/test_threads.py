@@ -21,12 +21,12 @@ async def begun(client: httpx.AsyncClient, patient: str = MARIA) -> str:
 async def test_a_thread_has_its_questions_and_answers(client: httpx.AsyncClient) -> None:
     thread = await begun(client)
     first = await client.post("/v1/ask", json={"question": "last A1c?", "thread": thread})
-    second = await client.post("/v1/ask", json={"question": "and before that?", "thread": thread}, headers=EVENTS)
+    second = await client.post("/v1/ask", json={"question": "and the first?", "thread": thread}, headers=EVENTS)
     whole = (await client.get(f"/v1/threads/{thread}")).json()
     assert whole["title"] == "last A1c?"
     assert [(turn["question"], turn["state"]) for turn in whole["turns"]] == [
         ("last A1c?", "answered"),
-        ("and before that?", "answered"),
+        ("and the first?", "answered"),
     ]
     assert whole["turns"][0]["answer"] == first.json()
     assert whole["turns"][1]["answer"] == told(second.text)[-1][1]
