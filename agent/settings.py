@@ -76,6 +76,13 @@ class Settings(BaseSettings):
     service_fresh: float = Field(
         default=60.0, gt=0, description="Seconds after which the service opens a chart anew, to see what is new in it."
     )
+    service_questions: int = Field(
+        default=64, ge=1, description="How many questions on record a process of the service works on at once."
+    )
+    service_jobs: int = Field(default=1, ge=1, description="How many jobs a process of the service works on at once.")
+    service_keep_days: float | None = Field(
+        default=None, gt=0, description="Days after which threads and jobs that nobody used are deleted; empty: never."
+    )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
         default="rules",
@@ -184,7 +191,8 @@ def read() -> Settings:
 
 def _told(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0])
-    value = "(not shown)" if name.endswith(("token", "key")) else repr(os.environ.get(PREFIX + name.upper()))
+    secret = name.endswith(("token", "key", "database"))
+    value = "(not shown)" if secret else repr(os.environ.get(PREFIX + name.upper()))
     return f"{PREFIX}{name.upper()} is {value}: {message}. {Settings.model_fields[name].description}"
 
 

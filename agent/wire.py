@@ -12,7 +12,7 @@ from agent import auditing, reasoning
 from agent import settings as settings_module
 from agent.chart import Chart
 from agent.errors import UserError
-from agent.graph import Given, Graph, Progress, Saver, Stages, build, open_threads, stream, untraced
+from agent.graph import Given, Graph, Progress, Saver, Stages, build, stream, untraced
 from agent.images import open_access
 from agent.models.base import ChatModel
 from agent.open import grown, open_chart
@@ -23,6 +23,7 @@ from agent.retrieve import retrieve
 from agent.settings import Settings
 from agent.sources import open_source
 from agent.supply import supply
+from agent.threads import open_threads
 from agent.trace import Trace, Tracer
 from agent.types import Answer, Ask, Evidence
 from agent.understand import focus_of, reworded, subject_of, understand, wanted
@@ -105,10 +106,13 @@ class Agent:
         assert answer is not None  # noqa: S101  the stream ends with the answer or raises
         return answer
 
-    async def stream(self, question: str, thread: str | None = None) -> AsyncIterator[Progress | Answer]:
-        """Progress as it comes, then the answer; raises what `ask` raises."""
+    async def stream(self, question: str, thread: str | None = None, run: str = "") -> AsyncIterator[Progress | Answer]:
+        """Progress as it comes, then the answer; raises what `ask` raises.
+
+        A run that is named and whose answer the thread has already ends with that (see `agent.graph.Given`).
+        """
         graph = await self._with_threads() if thread else self._graph
-        given = Given(question=question, patient=str(self.patient), as_of=self.as_of.isoformat())
+        given = Given(question=question, patient=str(self.patient), as_of=self.as_of.isoformat(), run=run)
         async for event in stream(graph, given, thread):
             yield event
 
@@ -125,7 +129,7 @@ class Agent:
     async def _with_threads(self) -> Graph:
         async with self._lock:
             if self._threads is None:
-                saver = await self._open.enter_async_context(open_threads(self.settings.threads))
+                saver = await self._open.enter_async_context(open_threads(self.settings))
                 self._threads = build(self._stages, saver)
             return self._threads
 

@@ -9,17 +9,26 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from agent.graph import open_threads
 from agent.service import asking, operations, problems
 from agent.service.callers import Gates, Local
 from agent.service.database import open_database
 from agent.service.desk import Desk
+from agent.service.holders import Holder, holders_in
+from agent.service.jobs.questions import ManyQuestions
+from agent.service.jobs.router import router as jobs_router
+from agent.service.jobs.types import Work
+from agent.service.jobs.work import Jobs
 from agent.service.parts import Parts
+from agent.service.questions.router import router as questions_router
+from agent.service.questions.work import Questions
+from agent.service.threads.router import router as threads_router
 from agent.settings import Settings
+from agent.threads import open_threads
 
-__all__ = ["ROUTERS", "create_app"]
+__all__ = ["KINDS", "ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router)
+ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router, questions_router, threads_router, jobs_router)
+KINDS: tuple[Work, ...] = (ManyQuestions(),)
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
@@ -29,9 +38,16 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(settings))
-            saver = await stack.enter_async_context(open_threads(settings.threads))
+            saver = await stack.enter_async_context(open_threads(settings))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
-            app.state.parts = Parts(settings=settings, gates=Gates([Local()]), desk=desk, database=database)
+            holder = await stack.enter_async_context(Holder(database, holders_in(settings)))
+            questions = await stack.enter_async_context(
+                Questions(database, holder, desk, saver, most=settings.service_questions)
+            )
+            parts = app.state.parts = Parts(
+                settings=settings, gates=Gates([Local()]), desk=desk, database=database, questions=questions
+            )
+            app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))
             yield
 
     app = FastAPI(
