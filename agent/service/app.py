@@ -11,7 +11,9 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from agent.graph import open_threads
 from agent.service import asking, operations, problems
-from agent.service.callers import Gates, Local
+from agent.service.access import launching, signing
+from agent.service.access.browsers import guard, headed
+from agent.service.access.entrance import open_entrance
 from agent.service.database import open_database
 from agent.service.desk import Desk
 from agent.service.parts import Parts
@@ -19,7 +21,7 @@ from agent.settings import Settings
 
 __all__ = ["ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router)
+ROUTERS: tuple[APIRouter, ...] = (operations.router, signing.router, launching.router, asking.router)
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
@@ -31,7 +33,10 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
             database = await stack.enter_async_context(open_database(settings))
             saver = await stack.enter_async_context(open_threads(settings.threads))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
-            app.state.parts = Parts(settings=settings, gates=Gates([Local()]), desk=desk, database=database)
+            entrance = await stack.enter_async_context(open_entrance(settings, database, desk.forget, fhir))
+            app.state.parts = Parts(
+                settings=settings, gates=entrance.gates, desk=desk, database=database, entrance=entrance
+            )
             yield
 
     app = FastAPI(
@@ -43,7 +48,9 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
+    guard(app, settings)
     app.middleware("http")(_identified)
+    headed(app, settings)
     for router in ROUTERS:
         app.include_router(router)
     return app
