@@ -18,7 +18,7 @@ from fhir_tools.types import Reference
 if TYPE_CHECKING:
     from fhir_tools.auth import FhirAuth
 
-__all__ = ["audited", "entry", "open_record", "who"]
+__all__ = ["audited", "entry", "open_record", "user", "who"]
 
 
 @asynccontextmanager
@@ -57,7 +57,12 @@ def _credentials(base: str, settings: Settings) -> FhirAuth | None:
 
 def who(settings: Settings, patient: Reference) -> Who:
     """Who asks: the user of the settings, else that of the operating system."""
-    return Who(agent=settings.user or _login(), patient=patient, purpose=settings.purpose)
+    return Who(agent=user(settings), patient=patient, purpose=settings.purpose)
+
+
+def user(settings: Settings) -> str:
+    """Who is at the keyboard, by the settings or the operating system."""
+    return settings.user or _login()
 
 
 def audited(

@@ -83,6 +83,44 @@ class Settings(BaseSettings):
     service_keep_days: float | None = Field(
         default=None, gt=0, description="Days after which threads and jobs that nobody used are deleted; empty: never."
     )
+    service_local: bool | None = Field(
+        default=None,
+        description="Whether who reaches the service on this machine may ask without signing in; empty is yes where no "
+        "other way in is set.",
+    )
+    service_keys: Path = Field(
+        default=_DATA / "service-keys.json", description="The service's API keys (chartline service key add)."
+    )
+    service_secret: Path = Field(
+        default=_DATA / "service.secret",
+        description="The key that seals what the service keeps of sign-ins; made at its first start.",
+    )
+    service_idle: float = Field(default=1800.0, gt=0, description="Seconds after which an unused sign-in ends.")
+    service_session: float = Field(default=43_200.0, gt=0, description="Seconds after which every sign-in ends.")
+    service_frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Origins whose pages may show the service in a frame, such as that of an EHR."
+    )
+    service_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Origins whose pages may call the service with a token (CORS); empty is none."
+    )
+    oauth_issuer: str | None = Field(default=None, description="Whose access tokens the service takes: its issuer URL.")
+    oauth_audience: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="What those tokens are for; empty is CHARTLINE_SERVICE_URL, and /mcp below it."
+    )
+    oauth_jwks: str | None = Field(
+        default=None, description="Where the issuer's keys are; empty asks the issuer's own metadata."
+    )
+    oauth_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="The algorithms that may sign them; empty is RS, PS and ES with 256, 384 and 512 bits."
+    )
+    oauth_leeway: float = Field(default=30.0, ge=0, le=300, description="Seconds that clocks may be apart.")
+    oauth_forward: bool = Field(
+        default=False,
+        description="Whether the FHIR server is asked with the caller's own token, instead of with the settings'.",
+    )
+    smart_servers: Path | None = Field(
+        default=None, description="The file of EHRs that may launch chartline, readable by its owner alone."
+    )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
         default="rules",
@@ -141,7 +179,16 @@ class Settings(BaseSettings):
     trace: Path | None = Field(default=None, description="A folder for traces; empty writes none.")
     trace_patient_data: bool = Field(default=False, description="Whether traces may hold patient data.")
 
-    @field_validator("fhir", "fhir_origins", "fhir_systems", mode="before")
+    @field_validator(
+        "fhir",
+        "fhir_origins",
+        "fhir_systems",
+        "service_frame_ancestors",
+        "service_origins",
+        "oauth_audience",
+        "oauth_algorithms",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
@@ -167,6 +214,9 @@ class Settings(BaseSettings):
         "store",
         "threads",
         "service_state",
+        "service_keys",
+        "service_secret",
+        "smart_servers",
         "trace",
         "fhir_ca",
         "fhir_auth",

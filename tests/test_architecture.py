@@ -39,6 +39,7 @@ FENCES = {
     "mcp": ("agent.service",),
     "prometheus_client": ("agent.service",),
     "joserfc": ("agent.service", "fhir_tools.auth"),
+    "cryptography": ("agent.service.access",),
     "tenacity": ("fhir_tools.http",),
     "pydicom": ("fhir_tools.imaging",),
     "usearch": ("agent.vision",),

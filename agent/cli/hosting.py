@@ -10,8 +10,8 @@ from datetime import date
 
 from agent import settings as settings_module
 from agent.cli.output import tell_note
-from agent.cli.serving import OPTIONS, is_loopback, listening, url_of
-from agent.errors import EXIT_OK, MissingExtra, UserError
+from agent.cli.serving import OPTIONS, listening, url_of
+from agent.errors import EXIT_OK, MissingExtra
 from agent.settings import Settings
 
 __all__ = ["serve"]
@@ -19,9 +19,10 @@ __all__ = ["serve"]
 
 def serve(fhir: Sequence[str], host: str, port: int, as_of: date | None) -> int:
     """Serve until Ctrl-C. Raises UserError where others could reach it unasked; MissingExtra."""
-    if not is_loopback(host):
-        raise UserError(f"{host!r} can be reached from other machines, and nobody would be asked who they are")
+    from agent.service.access.ways import check_reachable
+
     settings = settings_module.read()
+    check_reachable(settings, host)
     settings = settings.model_copy(update={"as_of": as_of or settings.as_of})
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

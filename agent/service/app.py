@@ -10,7 +10,9 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from agent.service import asking, operations, problems
-from agent.service.callers import Gates, Local
+from agent.service.access import launching, signing
+from agent.service.access.browsers import guard, headed
+from agent.service.access.entrance import open_entrance
 from agent.service.database import open_database
 from agent.service.desk import Desk
 from agent.service.holders import Holder, holders_in
@@ -27,7 +29,15 @@ from agent.threads import open_threads
 
 __all__ = ["KINDS", "ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router, questions_router, threads_router, jobs_router)
+ROUTERS: tuple[APIRouter, ...] = (
+    operations.router,
+    signing.router,
+    launching.router,
+    asking.router,
+    questions_router,
+    threads_router,
+    jobs_router,
+)
 KINDS: tuple[Work, ...] = (ManyQuestions(),)
 
 
@@ -44,8 +54,14 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
             questions = await stack.enter_async_context(
                 Questions(database, holder, desk, saver, most=settings.service_questions)
             )
+            entrance = await stack.enter_async_context(open_entrance(settings, database, desk.forget, fhir))
             parts = app.state.parts = Parts(
-                settings=settings, gates=Gates([Local()]), desk=desk, database=database, questions=questions
+                settings=settings,
+                gates=entrance.gates,
+                desk=desk,
+                database=database,
+                questions=questions,
+                entrance=entrance,
             )
             app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))
             yield
@@ -59,7 +75,9 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
+    guard(app, settings)
     app.middleware("http")(_identified)
+    headed(app, settings)
     for router in ROUTERS:
         app.include_router(router)
     return app

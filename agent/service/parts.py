@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agent.service.access.entrance import Entrance
 from agent.service.callers import Caller, Gates, caller_of
 from agent.service.desk import Desk
 from agent.service.questions.work import Questions
@@ -18,7 +19,7 @@ __all__ = ["Parts", "TheCaller", "TheParts", "parts_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The shared parts. `database` keeps what outlives a request; `desk` has the open charts.
+    """The shared parts. `database` keeps what outlives a request; `desk` has the open charts; `entrance` signs in.
 
     `questions` are those on record, with their threads.
     """
@@ -28,6 +29,7 @@ class Parts:
     desk: Desk
     database: AsyncEngine
     questions: Questions
+    entrance: Entrance
 
 
 def parts_of(request: Request) -> Parts:
