@@ -209,7 +209,8 @@ async def open_threads(path: Path) -> AsyncIterator[Saver]:
         yield saver
 
 
-def _next(state: State) -> Step:
+async def _next(state: State) -> Step:
+    """Where a node sends the run. Not waiting for anything: LangGraph runs a plain function in a thread of its own."""
     step: Step = state["work"].next
     return step
 
