@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI
 
 from agent.graph import open_threads
 from agent.service import asking, operations, problems
+from agent.service.bounds import Bounded
 from agent.service.callers import Gates, Local
 from agent.service.database import open_database
 from agent.service.desk import Desk
+from agent.service.identified import Identified
 from agent.service.parts import Parts
+from agent.service.readiness import Readiness
+from agent.service.turns import Queued, Turns
 from agent.settings import Settings
 
 __all__ = ["ROUTERS", "create_app"]
@@ -22,8 +26,12 @@ __all__ = ["ROUTERS", "create_app"]
 ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router)
 
 
-def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
-    """The service. `fhir` are places to read charts from, instead of those of the settings."""
+def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path | None = None) -> FastAPI:
+    """The service. `fhir` are places to read charts from, instead of those of the settings.
+
+    `counts` is the folder of the metrics, where several processes share them.
+    """
+    turns = Turns(each=settings.service_each, total=settings.service_total, wait=settings.service_wait)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -31,7 +39,15 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
             database = await stack.enter_async_context(open_database(settings))
             saver = await stack.enter_async_context(open_threads(settings.threads))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
-            app.state.parts = Parts(settings=settings, gates=Gates([Local()]), desk=desk, database=database)
+            app.state.parts = Parts(
+                settings=settings,
+                gates=Gates([Local()]),
+                desk=desk,
+                database=database,
+                turns=turns,
+                ready=Readiness(database, desk),
+                counts=counts,
+            )
             yield
 
     app = FastAPI(
@@ -43,15 +59,10 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    app.middleware("http")(_identified)
+    # The last one stands outermost: a request is named before it can be refused, and refused before it takes a turn.
+    app.add_middleware(Queued, turns=turns)
+    app.add_middleware(Bounded, size=settings.service_body, seconds=settings.service_seconds)
+    app.add_middleware(Identified)
     for router in ROUTERS:
         app.include_router(router)
     return app
-
-
-async def _identified(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Give each request an id, which its answer, its errors and the log share."""
-    request.state.id = secrets.token_hex(8)
-    response = await call_next(request)
-    response.headers["X-Request-ID"] = request.state.id
-    return response

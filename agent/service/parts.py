@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.service.callers import Caller, Gates, caller_of
 from agent.service.desk import Desk
+from agent.service.readiness import Readiness
+from agent.service.turns import Turns
 from agent.settings import Settings
 
 __all__ = ["Parts", "TheCaller", "TheParts", "parts_of"]
@@ -17,12 +20,19 @@ __all__ = ["Parts", "TheCaller", "TheParts", "parts_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The shared parts. `database` keeps what outlives a request; `desk` has the open charts."""
+    """The shared parts. `database` keeps what outlives a request; `desk` has the open charts.
+
+    `turns` says how much runs at once; `ready` finds out what answers; `counts` is the folder of the metrics that
+    several processes share.
+    """
 
     settings: Settings
     gates: Gates
     desk: Desk
     database: AsyncEngine
+    turns: Turns
+    ready: Readiness
+    counts: Path | None = None
 
 
 def parts_of(request: Request) -> Parts:
