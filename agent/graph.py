@@ -12,6 +12,7 @@ since LangGraph's own tools start runs over JSON and could not hand in functions
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,7 @@ __all__ = [
     "open_threads",
     "stream",
     "untraced",
+    "walk",
 ]
 
 TURNS = 8
@@ -180,6 +182,33 @@ async def stream(graph: Graph, given: Given, thread: str | None = None) -> Async
             else:
                 answer = chunk.get("answer", answer)  # type: ignore[union-attr]
     yield Answer.model_validate(answer)
+
+
+async def walk(stages: Stages, given: Given) -> AsyncIterator[Progress | Answer]:
+    """One run that no thread keeps: the same nodes, in the order that they themselves say, and what `stream` tells.
+
+    There is nothing to write down between two nodes, and LangGraph's steps would take longer than most questions do
+    (decision 0025). Raises what `stream` raises; who stops listening stops the run.
+    """
+    told: asyncio.Queue[Progress | None] = asyncio.Queue()
+    run = asyncio.ensure_future(_walked(_Nodes(stages), {**given}, Runtime(stream_writer=told.put_nowait)))
+    run.add_done_callback(lambda _: told.put_nowait(None))
+    try:
+        while (progress := await told.get()) is not None:
+            yield progress
+        yield Answer.model_validate(await run)
+    finally:
+        run.cancel()
+        await asyncio.wait((run,))
+
+
+async def _walked(nodes: _Nodes, state: State, runtime: Runtime[None]) -> Mapping[str, Any]:
+    step = "open"
+    while True:
+        state |= await getattr(nodes, step)(state, runtime)
+        if step == "render":
+            return state["answer"]
+        step = state["work"].next
 
 
 def untraced() -> AbstractContextManager[None]:

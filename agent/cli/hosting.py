@@ -25,7 +25,7 @@ from agent.sources import places
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["Serving", "application", "run", "serve"]
+__all__ = ["Loop", "Serving", "application", "run", "serve"]
 
 _EXTRA = ("uvicorn", "fastapi", "starlette", "sqlalchemy", "mcp", "prometheus_client")
 
@@ -132,7 +132,7 @@ def _together(settings: Settings, fhir: tuple[str, ...], serving: Serving, liste
     asyncio.run(_tried(settings, fhir, serving, listener))
     with tempfile.TemporaryDirectory(prefix="chartline-counts-") as folder:
         make = _Worker(settings=settings, fhir=fhir, counts=Path(folder))
-        config = uvicorn.Config(make, **_options(settings, serving), factory=True)
+        config = uvicorn.Config(make, **_options(settings, serving), factory=True, loop=f"{__name__}:Loop")
         Multiprocess(config, sockets=[listener]).run()
 
 
@@ -141,6 +141,18 @@ async def _tried(settings: Settings, fhir: tuple[str, ...], serving: Serving, li
     app = application(settings, fhir)
     async with app.router.lifespan_context(app):
         _introduce(app, fhir, serving, listener)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """Takes one connection at a time, and leaves the next to whichever process is idle.
+
+    asyncio takes all that wait, so that one process of several would get every connection of a browser or a pool.
+    """
+
+    def _accept_connection(
+        self, make: Any, listener: socket, tls: Any = None, server: Any = None, backlog: int = 1, *rest: Any
+    ) -> None:
+        super()._accept_connection(make, listener, tls, server, min(backlog, 1), *rest)  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +193,7 @@ def _introduce(app: FastAPI, fhir: tuple[str, ...], serving: Serving, listener: 
     if serving.workers > 1:
         told += f", {serving.workers} processes"
     tell_note(f"{told}; Ctrl-C stops it")
-    tell_note(
-        f"  charts from {', '.join(places(fhir, parts.settings))}; answers by {parts.desk.reasoner.name}; today is {parts.desk.today()}"
-    )
+    asked, by = ", ".join(places(fhir, parts.settings)), parts.desk.reasoner.name
+    tell_note(f"  charts from {asked}; answers by {by}; today is {parts.desk.today()}")
     if serving.browse:
         webbrowser.open(parts.settings.service_url or url)
