@@ -191,7 +191,8 @@ def untraced() -> AbstractContextManager[None]:
     return tracing_context(enabled=False)
 
 
-def _next(state: State) -> Step:
+async def _next(state: State) -> Step:
+    """Where a node sends the run. Not waiting for anything: LangGraph runs a plain function in a thread of its own."""
     step: Step = state["work"].next
     return step
 

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agent.errors import SettingsError
 
-__all__ = ["PREFIX", "Settings", "read"]
+__all__ = ["PREFIX", "Settings", "export", "read"]
 
 PREFIX = "CHARTLINE_"
 _DATA = platformdirs.user_data_path("chartline")
@@ -120,6 +120,32 @@ class Settings(BaseSettings):
     )
     smart_servers: Path | None = Field(
         default=None, description="The file of EHRs that may launch chartline, readable by its owner alone."
+    )
+    service_body: int = Field(
+        default=8_000_000, ge=1_000, description="The most bytes that a request to the service may have."
+    )
+    service_seconds: float = Field(
+        default=120.0, gt=0, description="The most seconds that the service works on a request or a question."
+    )
+    service_each: int = Field(
+        default=16,
+        ge=1,
+        description="How many costly requests of one caller a process of the service works on at once.",
+    )
+    service_total: int = Field(
+        default=32, ge=1, description="How many costly requests a process of the service works on at once."
+    )
+    service_wait: float = Field(
+        default=2.0, ge=0, description="Seconds that a request may wait for its turn before it is refused."
+    )
+    service_grace: float = Field(
+        default=20.0, gt=0, description="Seconds that running questions have to end in when the service is stopped."
+    )
+    service_log: bool = Field(
+        default=True, description="Whether the service logs each request: its route, status and time, no patient data."
+    )
+    service_metrics_token: SecretStr | None = Field(
+        default=None, description="The bearer token that reads /metrics from other machines; this one needs none."
     )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
@@ -237,6 +263,11 @@ def read() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_told(fault["loc"], fault["msg"]) for fault in error.errors())) from error
+
+
+def export(name: str, value: str) -> None:
+    """Set a variable of this process, for a library that takes its configuration from there alone."""
+    os.environ[name] = value
 
 
 def _told(location: tuple[int | str, ...], message: str) -> str:

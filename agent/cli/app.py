@@ -207,12 +207,17 @@ def serve(
     fhir: Fhir = None,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that answer side by side.")] = 1,
+    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="The certificate chain (PEM), for HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its private key (PEM).")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     as_of: AsOf = None,
 ) -> None:
     """Serve questions over HTTP, until Ctrl-C: the clinician's page, REST, CDS Hooks and MCP."""
     from agent.cli import hosting
 
-    raise typer.Exit(hosting.serve(fhir or (), host, port, day(as_of)))
+    serving = hosting.Serving(host=host, port=port, workers=workers, certificate=tls_cert, key=tls_key, browse=open_)
+    raise typer.Exit(hosting.serve(fhir or (), serving, day(as_of)))
 
 
 @app.command("serve-fhir")
@@ -261,8 +266,13 @@ def doctor(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    page: Annotated[bool, typer.Option("--page", help="Open the clinician's page on the demo charts instead.")] = False,
+    browse: Annotated[bool, typer.Option("--open/--no-open", help="With --page: open a browser.")] = True,
+) -> None:
     """Load the demo charts into a temporary store, ask questions of different kinds, and print a summary."""
     from agent.cli import demonstrating
 
+    if page:
+        raise typer.Exit(demonstrating.page(browse=browse))
     demonstrating.demo()

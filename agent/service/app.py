@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI
 
 from agent.service import asking, operations, problems
 from agent.service.access import launching, signing
 from agent.service.access.browsers import guard, headed
 from agent.service.access.entrance import open_entrance
+from agent.service.bounds import Bounded
 from agent.service.database import open_database
 from agent.service.desk import Desk
 from agent.service.holders import Holder, holders_in
+from agent.service.identified import Identified
 from agent.service.jobs.questions import ManyQuestions
 from agent.service.jobs.router import router as jobs_router
 from agent.service.jobs.types import Work
@@ -23,7 +25,9 @@ from agent.service.jobs.work import Jobs
 from agent.service.parts import Parts
 from agent.service.questions.router import router as questions_router
 from agent.service.questions.work import Questions
+from agent.service.readiness import Readiness
 from agent.service.threads.router import router as threads_router
+from agent.service.turns import Queued, Turns
 from agent.settings import Settings
 from agent.threads import open_threads
 
@@ -41,8 +45,12 @@ ROUTERS: tuple[APIRouter, ...] = (
 KINDS: tuple[Work, ...] = (ManyQuestions(),)
 
 
-def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
-    """The service. `fhir` are places to read charts from, instead of those of the settings."""
+def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path | None = None) -> FastAPI:
+    """The service. `fhir` are places to read charts from, instead of those of the settings.
+
+    `counts` is the folder of the metrics, where several processes share them.
+    """
+    turns = Turns(each=settings.service_each, total=settings.service_total, wait=settings.service_wait)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -62,6 +70,9 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
                 database=database,
                 questions=questions,
                 entrance=entrance,
+                turns=turns,
+                ready=Readiness(database, desk),
+                counts=counts,
             )
             app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))
             yield
@@ -75,17 +86,12 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
+    # The last one stands outermost: a request is named before it can be refused, and refused before it takes a turn.
+    app.add_middleware(Queued, turns=turns)
+    app.add_middleware(Bounded, size=settings.service_body, seconds=settings.service_seconds)
     guard(app, settings)
-    app.middleware("http")(_identified)
     headed(app, settings)
+    app.add_middleware(Identified)
     for router in ROUTERS:
         app.include_router(router)
     return app
-
-
-async def _identified(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Give each request an id, which its answer, its errors and the log share."""
-    request.state.id = secrets.token_hex(8)
-    response = await call_next(request)
-    response.headers["X-Request-ID"] = request.state.id
-    return response

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.service import metrics
+from agent.service.bounds import within
 from agent.service.callers import Caller
 from agent.service.desk import Desk
 from agent.service.events import Event, sse, wants_events
@@ -70,7 +72,8 @@ async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts
 async def events(desk: Desk, caller: Caller, asked: AskIn) -> AsyncIterator[Event]:
     """Progress by stages, then each claim once all are verified and on record, then the whole answer."""
     async with desk.agent(caller, asked.patient, asked.as_of) as agent:
-        async for event in agent.stream(asked.question):
+        heard = metrics.watched(agent.stream(asked.question))
+        async for event in within(desk.settings.service_seconds, heard):
             for one in told(event) if isinstance(event, Answer) else [("progress", event)]:
                 yield one
 

@@ -13,6 +13,7 @@ from agent.errors import UserError
 from agent.graph import Saver
 from agent.models.base import ChatModel
 from agent.reasoners.base import Reasoner
+from agent.service import metrics
 from agent.service.callers import Access, Caller
 from agent.service.pool import Pool
 from agent.service.problems import Problem
@@ -49,6 +50,7 @@ class Desk:
         self._own: Source | None = None
         self._record: Record | None = None
         self.reasoner: Reasoner
+        self.model: ChatModel | None = None
         self._vision: ChatModel | None = None
         self._grants: OrderedDict[str, Access] = OrderedDict()
         self._sources: Pool[str, Source] = Pool(self._source, size=64, seconds=900.0)
@@ -61,7 +63,8 @@ class Desk:
             if not self._launched_alone():
                 self._own = await stack.enter_async_context(open_source(self._fhir, self.settings))
             self._record = await stack.enter_async_context(auditing.open_record(self.settings))
-            self.reasoner, model = reasoning.reasoner(self.settings)
+            self.reasoner, self.model = reasoning.reasoner(self.settings)
+            model = self.model
             self._vision = reasoning.vision_model(self.settings, model)
             await stack.enter_async_context(model or nullcontext())
             await stack.enter_async_context((self._vision if self._vision is not model else None) or nullcontext())
@@ -72,6 +75,11 @@ class Desk:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    @property
+    def own(self) -> Source:
+        """What charts are read from where a caller brings no grant of its own."""
+        return self._own
 
     @property
     def record(self) -> Record | None:
@@ -101,6 +109,7 @@ class Desk:
         Raises Problem: 422 where no patient is named, 403 for another than that of the credentials.
         """
         async with self._agents.lend(self._key(caller, patient, as_of)) as agent:
+            metrics.CHARTS.set(len(self._agents))
             yield agent
 
     def patient(self, caller: Caller, patient: str | None) -> str:
@@ -169,7 +178,7 @@ class Desk:
                 settings=self.settings.model_copy(update={"user": key.user}),
                 reasoner=self.reasoner,
                 vision=self._vision,
-                record=self._record,
+                record=metrics.recorded(self._record),
                 fhir=self._fhir,
                 threads=self._saver,
             ) as agent,

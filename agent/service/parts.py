@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,6 +13,8 @@ from agent.service.access.entrance import Entrance
 from agent.service.callers import Caller, Gates, caller_of
 from agent.service.desk import Desk
 from agent.service.questions.work import Questions
+from agent.service.readiness import Readiness
+from agent.service.turns import Turns
 from agent.settings import Settings
 
 __all__ = ["Parts", "TheCaller", "TheParts", "parts_of"]
@@ -21,7 +24,8 @@ __all__ = ["Parts", "TheCaller", "TheParts", "parts_of"]
 class Parts:
     """The shared parts. `database` keeps what outlives a request; `desk` has the open charts; `entrance` signs in.
 
-    `questions` are those on record, with their threads.
+    `questions` are those on record, with their threads. `turns` says how much runs at once; `ready` finds out what
+    answers; `counts` is the folder of the metrics that several processes share.
     """
 
     settings: Settings
@@ -30,6 +34,9 @@ class Parts:
     database: AsyncEngine
     questions: Questions
     entrance: Entrance
+    turns: Turns
+    ready: Readiness
+    counts: Path | None = None
 
 
 def parts_of(request: Request) -> Parts:

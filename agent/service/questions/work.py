@@ -18,6 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.graph import Saver
+from agent.service import metrics
+from agent.service.bounds import within
 from agent.service.callers import Caller
 from agent.service.desk import Desk
 from agent.service.events import Event
@@ -160,7 +162,8 @@ class Questions:
     async def _answer(self, live: Live, run: Run, caller: Caller) -> Answer:
         answer: Answer | None = None
         async with self._desk.agent(caller, run.patient, run.as_of) as agent:
-            async for event in agent.stream(run.question, run.thread, run.id):
+            heard = metrics.watched(agent.stream(run.question, run.thread, run.id))
+            async for event in within(self._desk.settings.service_seconds, heard):
                 if isinstance(event, Answer):
                     answer = event
                 else:
