@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     service_fresh: float = Field(
         default=60.0, gt=0, description="Seconds after which the service opens a chart anew, to see what is new in it."
     )
+    mcp_sessions: bool = Field(
+        default=True,
+        description="Whether MCP clients that know sessions get them; not possible where several processes serve.",
+    )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
         default="rules",

@@ -1,4 +1,4 @@
-"""`chartline serve`: the service on this machine, until Ctrl-C."""
+"""`chartline serve`: the service on this machine, until Ctrl-C. `chartline mcp`: one chart to one client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from agent.cli.serving import OPTIONS, is_loopback, listening, url_of
 from agent.errors import EXIT_OK, MissingExtra, UserError
 from agent.settings import Settings
 
-__all__ = ["serve"]
+__all__ = ["mcp", "serve"]
+
+_EXTRA = ("uvicorn", "fastapi", "starlette", "sqlalchemy", "mcp", "mcp_types", "prometheus_client")
 
 
 def serve(fhir: Sequence[str], host: str, port: int, as_of: date | None) -> int:
@@ -32,15 +34,28 @@ def serve(fhir: Sequence[str], host: str, port: int, as_of: date | None) -> int:
     return EXIT_OK
 
 
+def mcp(patient: str | None, fhir: Sequence[str], as_of: date | None) -> None:
+    """Serve one patient's chart over standard input and output. Raises UserError for an unknown one; MissingExtra."""
+    try:
+        from agent.service.mcp_server.stdio import serve_stdio
+    except ModuleNotFoundError as missing:
+        raise _missing("mcp", missing) from missing
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve_stdio(settings_module.read(), fhir, patient, as_of))
+
+
+def _missing(command: str, missing: ModuleNotFoundError) -> Exception:
+    """What to say of a package that is not there: one of the extra, or else chartline's own fault."""
+    return MissingExtra(command, "service") if missing.name in _EXTRA else missing
+
+
 async def _serve(settings: Settings, fhir: tuple[str, ...], host: str, port: int) -> None:
     try:
         import uvicorn
 
         from agent.service.app import create_app
     except ModuleNotFoundError as missing:
-        if missing.name not in ("uvicorn", "fastapi", "starlette", "sqlalchemy", "mcp", "prometheus_client"):
-            raise
-        raise MissingExtra("serve", "service") from missing
+        raise _missing("serve", missing) from missing
     app = create_app(settings, fhir=fhir)
     with listening(host.strip("[]"), port) as listener:
         tell_note(f"chartline at {url_of(listener)}; Ctrl-C stops it")

@@ -14,12 +14,14 @@ from agent.service import asking, operations, problems
 from agent.service.callers import Gates, Local
 from agent.service.database import open_database
 from agent.service.desk import Desk
+from agent.service.mcp_server.http import open_mcp
+from agent.service.mcp_server.http import router as mcp_router
 from agent.service.parts import Parts
 from agent.settings import Settings
 
 __all__ = ["ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router)
+ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router, mcp_router)
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
@@ -32,6 +34,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
             saver = await stack.enter_async_context(open_threads(settings.threads))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
             app.state.parts = Parts(settings=settings, gates=Gates([Local()]), desk=desk, database=database)
+            app.state.mcp = await stack.enter_async_context(open_mcp(app.state.parts))
             yield
 
     app = FastAPI(
