@@ -107,7 +107,11 @@ async def test_marks_pass_between_calls_and_not_between_seats(tmp_path: Path) ->
         at = {"mine": seat(caller="a"), "other": seat(caller="b"), "again": seat(caller="a", session="2")}
         clients = {name: serving(seats, lambda _, one=one: one) for name, one in at.items()}
         change = {"operation": "change", "marks": ["1", "2"]}
-        async with Client(clients["mine"]) as mine, Client(clients["other"]) as other, Client(clients["again"]) as again:
+        async with (
+            Client(clients["mine"]) as mine,
+            Client(clients["other"]) as other,
+            Client(clients["again"]) as again,
+        ):
             await mine.call_tool("find", {"what": "sodium"})
             assert "first to latest" in text_of(await mine.call_tool("compute", change))
             for client in (other, again):
