@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from mcp import types
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from agent.patients import listed
 from agent.service.mcp_server.resources import links
@@ -18,7 +18,7 @@ from agent.tools import Told, ToolFault, tell
 from agent.types import Answer
 from agent.untrusted import escape
 from fhir_tools.tools import AVAILABLE, Tool
-from fhir_tools.tools.arguments import wrong
+from fhir_tools.tools.arguments import Arguments, schema_of
 
 __all__ = ["Progress", "call", "names", "offered"]
 
@@ -28,30 +28,26 @@ Progress = Callable[[float, str], Awaitable[None]]
 _MOST = 50
 
 
-class _Ask(BaseModel):
-    """Arguments of `ask`."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
+class _Ask(Arguments):
     question: Annotated[str, Field(min_length=1, max_length=4000, description="One whole question, in plain words.")]
 
 
-class _Search(BaseModel):
-    """Arguments of `list_patients`."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    search: Annotated[str, Field(default="", max_length=120, description="Part of a name, an id or a record number.")]
+class _Search(Arguments):
+    search: Annotated[str, Field(max_length=120, description="Part of a name, an id or a record number.")] = ""
 
 
-class _PersonOut(BaseModel):
+class PatientOut(BaseModel):
+    """One that may be chosen."""
+
     id: str
     name: str
     birth_date: str | None
 
 
-class _People(BaseModel):
-    patients: list[_PersonOut]
+class Patients(BaseModel):
+    """Those that were found; `complete` is False where there are more."""
+
+    patients: list[PatientOut]
     complete: bool
 
 
@@ -79,15 +75,15 @@ _ASK = _described(
     "ask",
     "Ask the chart",
     "Answer a question about the patient: a checked answer, each statement with marks and their citations.",
-    _Ask.model_json_schema(),
+    schema_of(_Ask),
     Answer,
 )
 _LIST = _described(
     "list_patients",
     "List patients",
     f"The patients that this connection may be bound to. It answers nothing about them: {UNBOUND}.",
-    _Search.model_json_schema(),
-    _People,
+    schema_of(_Search),
+    Patients,
 )
 _TOOLS = {tool.name: tool for tool in AVAILABLE}
 
@@ -108,13 +104,11 @@ async def call(
     """The result of a call of one of `names`. Whatever fails is a result too, `is_error`, which says what to do."""
     try:
         if name == "ask":
-            return await _ask(seats, seat, _Ask.model_validate(arguments), progress)
+            return await _ask(seats, seat, _Ask.read(arguments), progress)
         if name == "list_patients":
-            return await _patients(seats, seat, _Search.model_validate(arguments))
+            return await _patients(seats, seat, _Search.read(arguments))
         async with seats.bench(seat) as (bench, chart):
             return _found(await tell(_TOOLS[name], bench, chart, arguments))
-    except ValidationError as error:
-        return _fault(wrong(_Ask if name == "ask" else _Search, error))
     except ToolFault as error:
         return _fault(str(error))
     except Exception as error:  # noqa: BLE001  told by its type alone where it is not chartline's own
@@ -154,8 +148,8 @@ async def _patients(seats: Seats, seat: Seat, asked: _Search) -> types.CallToolR
         return _fault("a patient is bound to this connection; there is no other to be asked about")
     async with seats.desk.source(seat.caller) as source:
         people, complete = await listed(source, asked.search)
-    told = _People(
-        patients=[_PersonOut(id=p.id, name=escape(p.name), birth_date=p.birth_date) for p in people[:_MOST]],
+    told = Patients(
+        patients=[PatientOut(id=p.id, name=escape(p.name), birth_date=p.birth_date) for p in people[:_MOST]],
         complete=complete and len(people) <= _MOST,
     )
     lines = [f"{p.id}  {p.name}  born {p.birth_date or 'unknown'}" for p in told.patients]
