@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from agent.graph import open_threads
 from agent.service import asking, operations, problems
 from agent.service.callers import Gates, Local
+from agent.service.chat import completions
 from agent.service.database import open_database
 from agent.service.desk import Desk
 from agent.service.mcp_server.http import open_mcp
@@ -21,7 +22,7 @@ from agent.settings import Settings
 
 __all__ = ["ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router, mcp_router)
+ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router, completions.router, mcp_router)
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:

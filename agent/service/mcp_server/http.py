@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -54,15 +55,31 @@ router.routes.append(Route("/mcp", endpoint=_Endpoint()))
 
 @asynccontextmanager
 async def open_mcp(parts: Parts) -> AsyncIterator[StreamableHTTPSessionManager]:
-    """What serves `/mcp` (`app.state.mcp`) for as long as the block lasts."""
+    """What serves `/mcp` (`app.state.mcp`) for as long as the block lasts.
+
+    It runs in a task of its own: its cancel scopes must be left by the task that entered them, and who starts an app
+    need not be who stops it.
+    """
     manager = StreamableHTTPSessionManager(
         serving(Seats(parts.desk), lambda ctx: ctx.request.scope[_SEAT]),
         stateless=not parts.settings.mcp_sessions,
         security_settings=_allowed(parts.settings),
         max_request_body_size=_LARGEST,
     )
-    async with manager.run():
+    begun, over = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(_run(manager, begun, over))
+    await begun.wait()
+    try:
         yield manager
+    finally:
+        over.set()
+        await running
+
+
+async def _run(manager: StreamableHTTPSessionManager, begun: asyncio.Event, over: asyncio.Event) -> None:
+    async with manager.run():
+        begun.set()
+        await over.wait()
 
 
 def _user(seat: Seat) -> AuthenticatedUser:
