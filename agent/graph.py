@@ -60,13 +60,15 @@ class Given(TypedDict, total=False):
     """A run's input. `patient` is an id or `Patient/id`; `as_of` is `YYYY-MM-DD`, the setting's where it is missing.
 
     `run` names the run. Where the thread's last turn is of that name, the run was cut off after its answer was kept:
-    it ends with that answer, and nothing is worked out or recorded again.
+    it ends with that answer, and nothing is worked out or recorded again. `earlier` are the questions before this
+    one, oldest first, where no thread keeps them: it may lean on those.
     """
 
     question: str
     patient: str
     as_of: str | None
     run: Annotated[str, UntrackedValue]
+    earlier: list[str]
 
 
 class Progress(TypedDict):
@@ -218,6 +220,7 @@ class _Nodes:
         with work.trace.stage("open") as row:
             try:
                 work.chart = await self._stages.open(patient, as_of)
+                await self._recall(state.get("earlier", []), work)
                 await self._understand(question, work)
             except (OperatorError, ScopeError) as error:
                 row["error"] = type(error).__name__
@@ -226,6 +229,13 @@ class _Nodes:
             work.trace.op = work.ask.op
             row["targets"] = len(work.ask.targets)
         return {"work": work}
+
+    async def _recall(self, questions: Sequence[str], work: Work) -> None:
+        """Understand earlier questions in their order, as far as the last turns go; nothing is answered again."""
+        for question in questions[-TURNS:]:
+            await self._understand(question, work)
+            subject = dict(self._stages.subject_of(work.ask))
+            work.history = (*work.history, Turn(question=question, text="", subject=subject, as_of=work.as_of))
 
     async def _understand(self, question: str, work: Work) -> None:
         """Understand the question, of as much of the chart as it needs."""

@@ -147,6 +147,10 @@ class Settings(BaseSettings):
     service_metrics_token: SecretStr | None = Field(
         default=None, description="The bearer token that reads /metrics from other machines; this one needs none."
     )
+    mcp_sessions: bool = Field(
+        default=True,
+        description="Whether MCP clients that know sessions get them; not possible where several processes serve.",
+    )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
         default="rules",

@@ -106,13 +106,18 @@ class Agent:
         assert answer is not None  # noqa: S101  the stream ends with the answer or raises
         return answer
 
-    async def stream(self, question: str, thread: str | None = None, run: str = "") -> AsyncIterator[Progress | Answer]:
+    async def stream(
+        self, question: str, thread: str | None = None, *, run: str = "", earlier: Sequence[str] = ()
+    ) -> AsyncIterator[Progress | Answer]:
         """Progress as it comes, then the answer; raises what `ask` raises.
 
         A run that is named and whose answer the thread has already ends with that (see `agent.graph.Given`).
+        `earlier` are questions asked before, oldest first, where no thread keeps them.
         """
         graph = await self._with_threads() if thread else self._graph
         given = Given(question=question, patient=str(self.patient), as_of=self.as_of.isoformat(), run=run)
+        if earlier and not thread:
+            given["earlier"] = list(earlier)
         async for event in stream(graph, given, thread):
             yield event
 

@@ -220,6 +220,14 @@ def serve(
     raise typer.Exit(hosting.serve(fhir or (), serving, day(as_of)))
 
 
+@app.command()
+def mcp(patient: Patient = None, fhir: Fhir = None, as_of: AsOf = None) -> None:
+    """Serve one patient's chart to an MCP client over standard input and output; `serve` does so over HTTP, at /mcp."""
+    from agent.cli import connecting
+
+    connecting.mcp(patient, fhir or (), day(as_of))
+
+
 @app.command("serve-fhir")
 def serve_fhir(
     store: Annotated[

@@ -14,6 +14,7 @@ from agent.service.access import launching, signing
 from agent.service.access.browsers import guard, headed
 from agent.service.access.entrance import open_entrance
 from agent.service.bounds import Bounded
+from agent.service.chat import completions
 from agent.service.database import open_database
 from agent.service.desk import Desk
 from agent.service.holders import Holder, holders_in
@@ -22,6 +23,8 @@ from agent.service.jobs.questions import ManyQuestions
 from agent.service.jobs.router import router as jobs_router
 from agent.service.jobs.types import Work
 from agent.service.jobs.work import Jobs
+from agent.service.mcp_server.http import open_mcp
+from agent.service.mcp_server.http import router as mcp_router
 from agent.service.parts import Parts
 from agent.service.questions.router import router as questions_router
 from agent.service.questions.work import Questions
@@ -41,6 +44,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     questions_router,
     threads_router,
     jobs_router,
+    completions.router,
+    mcp_router,
 )
 KINDS: tuple[Work, ...] = (ManyQuestions(),)
 
@@ -75,6 +80,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
                 counts=counts,
             )
             app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))
+            app.state.mcp = await stack.enter_async_context(open_mcp(parts))
             yield
 
     app = FastAPI(

@@ -367,5 +367,6 @@ def test_nothing_goes_to_langsmith_even_when_the_environment_asks() -> None:
 
 def test_schemas_are_plain_for_langgraphs_own_tools() -> None:
     graph = build(House().stages())
-    assert set(graph.get_input_jsonschema()["properties"]) == {"question", "patient", "as_of", "run"}
+    given = {"question", "patient", "as_of", "run", "earlier"}
+    assert set(graph.get_input_jsonschema()["properties"]) == given
     assert set(graph.get_output_jsonschema()["properties"]) == {"answer"}
