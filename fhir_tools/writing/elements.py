@@ -83,7 +83,7 @@ def uuid_identifier(id_: str) -> Element:
 
 def device(name: str, version: str = "") -> Element:
     """A program or a model as a Device."""
-    told = {"resourceType": "Device", "deviceName": [{"name": plain(name) or "unknown", "type": "model-name"}]}
+    told = {"resourceType": "Device", "deviceName": [{"name": plain(name).strip() or "unknown", "type": "model-name"}]}
     return {**told, "version": [{"value": plain(version)}]} if version.strip() else told
 
 
