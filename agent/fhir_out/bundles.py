@@ -59,10 +59,12 @@ def recorded(output: Output, form: Form = "document") -> Resource:
 
     Devices are contained: a chart's server is not given resources that are of no patient.
     """
-    told, made = _MADE[form](output), origin(output)
+    # Its address is not its identifier: a server replaces the one by the id that it gives, and must leave the other.
+    place = identified(output, "entry")
+    told, made = _MADE[form](output), origin(output, place)
     once = f"identifier=urn:ietf:rfc:3986|{output.url}"
     entries = [
-        {**entry(output.url, _with_devices(output, told)), "request": _create(told, once)},
+        {**entry(place, _with_devices(output, told)), "request": _create(told, once)},
         {**entry(identified(output, "provenance"), _with_devices(output, made)), "request": _create(made)},
     ]
     return bundle("transaction", entries)
@@ -192,15 +194,18 @@ def _with_devices(output: Output, resource: Resource) -> Resource:
     return checked({**told, "contained": list(used.values())}) if used else told
 
 
-def origin(output: Output) -> Resource:
-    """The Provenance: who put it together for whom and what for, and every resource and search that it rests on."""
+def origin(output: Output, place: str = "") -> Resource:
+    """The Provenance: who put it together for whom and what for, and every resource and search that it rests on.
+
+    `place` is the address of what it is about, where that is not the output's own.
+    """
     url, thinker = _authors(output)
     who = output.request.who
     made = {
         "resourceType": "Provenance",
         "meta": {"security": [AI_ASSERTED]},
         "text": narrative([("Rests on", tuple(s.line for s in output.sources) or ("nothing of the chart",))]),
-        "target": [{"reference": output.url}],
+        "target": [{"reference": place or output.url}],
         "recorded": output.made,
         "reason": [purpose(who.purpose)],
         "agent": [

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.service.callers import Caller
 from agent.service.desk import Desk
 from agent.service.events import Event, sse, wants_events
+from agent.service.fhir_forms import answer_response, wants_fhir
 from agent.service.parts import TheCaller, TheParts
 from agent.types import Answer
 
@@ -33,12 +34,17 @@ class AskIn(BaseModel):
 
 @router.post("/v1/ask", response_model=Answer, summary="Ask a question about a patient's chart")
 async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts) -> Response:
-    """The answer as JSON; with `Accept: text/event-stream` as events `progress`, `claim`, and at the end `answer`."""
+    """The answer as JSON, or as a FHIR Bundle (`Accept: application/fhir+json`).
+
+    With `Accept: text/event-stream` it comes as events `progress`, `claim`, and at the end `answer`.
+    """
     told = events(parts.desk, caller, asked)
     if wants_events(request):
         return sse(told)
     answer = [data async for _, data in told][-1]
     assert isinstance(answer, Answer)  # noqa: S101  the last event, or an error was raised
+    if wants_fhir(request):
+        return answer_response(answer, caller, parts)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 

@@ -16,7 +16,7 @@ from agent.service.callers import Access, Caller
 from agent.service.pool import Pool
 from agent.service.problems import Problem
 from agent.settings import Settings
-from agent.sources import open_granted, open_source
+from agent.sources import open_granted, open_source, places
 from agent.wire import Agent, patient_reference
 from fhir_tools.audit import Record
 from fhir_tools.source import Source
@@ -46,6 +46,7 @@ class Desk:
         self._own: Source
         self._record: Record | None = None
         self.reasoner: Reasoner
+        self.model: ChatModel | None = None
         self._vision: ChatModel | None = None
         self._grants: dict[str, Access] = {}
         self._sources: Pool[str, Source] = Pool(self._source, size=64, seconds=900.0)
@@ -57,7 +58,8 @@ class Desk:
         async with AsyncExitStack() as stack:
             self._own = await stack.enter_async_context(open_source(self._fhir, self.settings))
             self._record = await stack.enter_async_context(auditing.open_record(self.settings))
-            self.reasoner, model = reasoning.reasoner(self.settings)
+            self.reasoner, self.model = reasoning.reasoner(self.settings)
+            model = self.model
             self._vision = reasoning.vision_model(self.settings, model)
             await stack.enter_async_context(model or nullcontext())
             await stack.enter_async_context((self._vision if self._vision is not model else None) or nullcontext())
@@ -73,6 +75,11 @@ class Desk:
     def record(self) -> Record | None:
         """Where requests and answers are recorded; None where auditing is off."""
         return self._record
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where charts are read from, for callers without a server of their own."""
+        return places(self._fhir, self.settings)
 
     def today(self) -> date:
         """The day that counts as today."""

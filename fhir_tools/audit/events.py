@@ -15,7 +15,14 @@ __all__ = ["audit_event", "provenance"]
 
 _TYPE, _OBJECT, _ROLE = f"{TERMS}/audit-event-type", f"{TERMS}/audit-entity-type", f"{TERMS}/object-role"
 _INTERACTION = "http://hl7.org/fhir/restful-interaction"
-_SUBTYPES = {"read": "read", "vread": "vread", "search": "search-type", "fetch": "read", "operation": "operation", "create": "create"}
+_SUBTYPES = {
+    "read": "read",
+    "vread": "vread",
+    "search": "search-type",
+    "fetch": "read",
+    "operation": "operation",
+    "create": "create",
+}
 _ACTIONS = {"search-type": "E", "operation": "E", "create": "C"}
 _OUTCOMES = {"ok": "0", "incomplete": "4", "not-found": "4", "cancelled": "4", "refused": "8", "failed": "8"}
 _ANSWERS = {"answered": "0", "not_found": "0", "incomplete": "4", "refused": "4"}
@@ -27,7 +34,7 @@ def audit_event(entry: Entry) -> Mapping[str, Any]:
     `entity.query` is base64 of the search with the names of its parameters and no value. Times are UTC.
     """
     request = isinstance(entry, RequestEntry)
-    subtype = _SUBTYPES[entry.action] if isinstance(entry, RequestEntry) else "operation"
+    subtype = _SUBTYPES.get(entry.action, entry.action) if isinstance(entry, RequestEntry) else "operation"
     event = {
         "resourceType": "AuditEvent",
         "type": {"system": _TYPE, "code": "rest", "display": "RESTful Operation"},

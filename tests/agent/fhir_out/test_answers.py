@@ -167,7 +167,9 @@ def test_a_transaction_creates_once_with_devices_inside(form: str) -> None:
     bundle = recorded(answer_output(answered(reasoner="medgemma-27b-it"), request(key="q1")), form)  # type: ignore[arg-type]
     check(bundle)
     made, origin = bundle["entry"]
-    assert made["request"]["ifNoneExist"] == f"identifier=urn:ietf:rfc:3986|{made['fullUrl']}"
+    named = made["resource"].get("masterIdentifier") or made["resource"]["identifier"][0]
+    assert made["request"]["ifNoneExist"] == f"identifier={named['system']}|{named['value']}"
+    assert made["fullUrl"] != named["value"]
     assert origin["request"] == {"method": "POST", "url": "Provenance"}
     assert origin["resource"]["target"] == [{"reference": made["fullUrl"]}]
     assert {c["deviceName"][0]["name"] for c in origin["resource"]["contained"]} == {"chartline", "medgemma-27b-it"}
