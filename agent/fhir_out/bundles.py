@@ -11,6 +11,7 @@ from agent.fhir_out.output import Output, Source, program
 from fhir_tools.audit import answer_record, audit_event
 from fhir_tools.writing.elements import (
     AI_ASSERTED,
+    STATUS_SYSTEM,
     assembler,
     checked,
     device,
@@ -39,7 +40,6 @@ __all__ = [
 Resource = Mapping[str, Any]
 Form = Literal["document", "communication"]
 """As a DocumentReference, or as a Communication."""
-STATUS_SYSTEM = "urn:chartline:answer-status"
 
 
 def collection(output: Output, form: Form = "document") -> Resource:

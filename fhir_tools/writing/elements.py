@@ -13,11 +13,13 @@ from fhir_tools.types import Reference
 
 __all__ = [
     "AI_ASSERTED",
+    "STATUS_SYSTEM",
     "TERMS",
     "assembler",
     "checked",
     "concept",
     "device",
+    "is_own",
     "narrative",
     "participant",
     "plain",
@@ -36,6 +38,8 @@ AI_ASSERTED: Element = {
     "display": "Artificial Intelligence asserted",
 }
 """The security label of what a model, a rule or any other algorithm asserts (HL7 v3 ObservationValue, AIAST)."""
+STATUS_SYSTEM = "urn:chartline:answer-status"
+"""The system of the tag that everything chartline writes has: how the answer ended."""
 _XHTML = "http://www.w3.org/1999/xhtml"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no XML 1.0 document may hold (2.2, Char), and so no narrative either."""
@@ -79,6 +83,13 @@ def urn(id_: str) -> str:
 def uuid_identifier(id_: str) -> Element:
     """A UUID as an Identifier (R4 Identifier: system urn:ietf:rfc:3986 for a URI)."""
     return {"system": "urn:ietf:rfc:3986", "value": urn(id_)}
+
+
+def is_own(resource: Mapping[str, Any]) -> bool:
+    """Whether chartline wrote it, by its tag: no evidence then, or an answer would prove itself."""
+    meta = resource.get("meta")
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    return isinstance(tags, list) and any(isinstance(t, dict) and t.get("system") == STATUS_SYSTEM for t in tags)
 
 
 def device(name: str, version: str = "") -> Element:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -45,13 +46,18 @@ class One:
         return self.told
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    path = tmp_path / "charts.sqlite"
-    with_store = LocalStore(path)
-    load(demo.paths(), with_store)
-    with_store.close()
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("loaded") / "charts.sqlite"
+    store = LocalStore(path)
+    load([p for p in demo.paths() if MARIA in p.name], store)
+    store.close()
     return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, loaded: Path) -> Path:
+    return Path(shutil.copy(loaded, tmp_path / "charts.sqlite"))
 
 
 Served = Callable[..., Any]
@@ -98,6 +104,18 @@ async def test_a_summary_is_written_once_and_on_record(served: Served, tmp_path:
         (first.json()["reference"], "Dr. Who", 1),
         (first.json()["reference"], "Dr. Who", 0),
     ]
+
+
+async def test_what_was_written_is_no_evidence(served: Served) -> None:
+    asked = {"question": "list the documents", "patient": MARIA}
+    async with served(service_fresh=0.000001) as (client, there):
+        before = (await client.post("/v1/ask", json=asked)).json()
+        await client.post(f"/v1/summaries/{await made(client)}/record", json=YES)
+        after = (await client.post("/v1/ask", json=asked)).json()
+        [document] = await there("DocumentReference")
+    assert before["citations"]
+    assert (after["text"], after["citations"]) == (before["text"], before["citations"])
+    assert document["id"] not in json.dumps(after["citations"])
 
 
 async def test_an_answer_is_written_as_it_was_stored(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
