@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -143,9 +142,6 @@ async def _audited(
     written: Written | None, error: SourceError | None, patient: str, caller: Caller, parts: Parts
 ) -> None:
     """The writing on record, also where it was refused. Raises OperatorError where it cannot be and that is strict."""
-    record = parts.desk.record
-    if record is None:
-        return
     who = auditing.who(parts.settings.model_copy(update={"user": caller.name}), patient_reference(patient))
     entry = RequestEntry(
         at=stamp(),
@@ -157,6 +153,4 @@ async def _audited(
         error=type(error).__name__ if error else None,
         status=error.status if error else None,
     )
-    done = record(entry)
-    if inspect.isawaitable(done):
-        await done
+    await auditing.keep(parts.desk.record, entry)
