@@ -151,6 +151,24 @@ class Settings(BaseSettings):
         default=True,
         description="Whether MCP clients that know sessions get them; not possible where several processes serve.",
     )
+    service_write_back: bool = Field(
+        default=False, description="Whether a person may have an answer or a summary written to the chart it is of."
+    )
+    service_write_as: Literal["document", "communication"] = Field(
+        default="document", description="What is written: a DocumentReference, or a Communication that was not sent."
+    )
+    service_write_programs: bool = Field(
+        default=False, description="Whether programs (API keys, tokens) may have it written as well as persons."
+    )
+    service_write_store: bool = Field(
+        default=False, description="Whether it may be written to the embedded store, where that holds the charts."
+    )
+    service_summary_seconds: float = Field(
+        default=3600.0, gt=0, description="How long a summary can be written to the chart after it was made."
+    )
+    service_min_cell: int = Field(
+        default=0, ge=0, description="Counts of patients from 1 to below this are masked for every caller."
+    )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
         default="rules",

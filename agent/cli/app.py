@@ -62,6 +62,15 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     HTML = "html"
     JSON = "json"
+    FHIR = "fhir"
+
+
+class AnswerFormat(StrEnum):
+    """How an answer is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    FHIR = "fhir"
 
 
 def _version(wanted: bool) -> None:
@@ -88,6 +97,7 @@ def ask(
     as_of: AsOf = None,
     fhir: Fhir = None,
     thread: Thread = None,
+    format_: Annotated[AnswerFormat, typer.Option("--format", help="How it is written.")] = AnswerFormat.TEXT,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -97,8 +107,8 @@ def ask(
     """
     from agent.cli import asking
 
-    said = " ".join(question)
-    raise typer.Exit(asking.ask(said, patient, day(as_of), fhir or (), thread, as_json=json, verbose=verbose))
+    said, form = " ".join(question), "json" if json else format_.value
+    raise typer.Exit(asking.ask(said, patient, day(as_of), fhir or (), thread, form, verbose=verbose))
 
 
 @app.command()

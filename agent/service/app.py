@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from agent.service import asking, operations, problems
+from agent.service import asking, operations, problems, recording, summarising
 from agent.service.access import launching, signing
 from agent.service.access.browsers import guard, headed
 from agent.service.access.entrance import open_entrance
@@ -44,6 +44,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     questions_router,
     threads_router,
     jobs_router,
+    summarising.router,
+    recording.router,
     completions.router,
     mcp_router,
 )

@@ -15,6 +15,7 @@ from agent.service.bounds import within
 from agent.service.callers import Caller
 from agent.service.desk import Desk
 from agent.service.events import Event, sse, wants_events
+from agent.service.fhir_forms import answer_response, wants_fhir
 from agent.service.parts import Parts, TheCaller, TheParts
 from agent.service.problems import Problem
 from agent.service.questions.live import told
@@ -49,10 +50,11 @@ Key = Annotated[
 
 @router.post("/v1/ask", response_model=Answer, summary="Ask a question about a patient's chart")
 async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts, key: Key = None) -> Response:
-    """The answer as JSON; with `Accept: text/event-stream` as events `progress`, `claim`, and at the end `answer`.
+    """The answer as JSON, or as a FHIR Bundle (`Accept: application/fhir+json`).
 
-    A question of a thread, or with an Idempotency-Key, is on record before it is worked on, and is worked on whether
-    or not the client waits; `Content-Location` is where it is followed. Without either it ends when the client goes.
+    With `Accept: text/event-stream` it comes as events `progress`, `claim`, and at the end `answer`. A question of a
+    thread, or with an Idempotency-Key, is on record before it is worked on, and is worked on whether or not the client
+    waits; `Content-Location` is where it is followed. Without either it ends when the client goes.
     """
     headers = {}
     if asked.thread is None and key is None:
@@ -66,6 +68,10 @@ async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts
         return response
     answer = [data async for _, data in found][-1]
     assert isinstance(answer, Answer)  # noqa: S101  the last event, or an error was raised
+    if wants_fhir(request):
+        response = answer_response(answer, caller, parts)
+        response.headers.update(headers)
+        return response
     return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
 
 

@@ -18,7 +18,7 @@ from agent.service.callers import Access, Caller
 from agent.service.pool import Pool
 from agent.service.problems import Problem
 from agent.settings import Settings
-from agent.sources import open_granted, open_source
+from agent.sources import open_granted, open_source, places
 from agent.wire import Agent, patient_reference
 from fhir_tools.audit import Record
 from fhir_tools.source import Source
@@ -85,6 +85,11 @@ class Desk:
     def record(self) -> Record | None:
         """Where requests and answers are recorded; None where auditing is off."""
         return self._record
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where charts are read from, for callers without a server of their own."""
+        return places(self._fhir, self.settings)
 
     def today(self) -> date:
         """The day that counts as today."""
