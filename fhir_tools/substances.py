@@ -41,15 +41,19 @@ def substance(concept: Concept) -> Substance:
         for entry in lex.by_code(coding.system or "", coding.code) if coding.system == RXNORM else ():
             if entry.kind == "drug":
                 found.update(entry.attributes.get("ingredients", entry.id).split("|"))
-    labels = dict.fromkeys((concept.label, *(c.display or "" for c in concept.codings)))
-    found.update(i for label in labels if label for i in lex.ingredients_of(label))
-    classes = frozenset() if found else frozenset(c for label in labels if label for c in _named(label))
-    return Substance(ingredients=frozenset(found), classes=classes)
+    labels = [label for label in dict.fromkeys((concept.label, *(c.display or "" for c in concept.codings))) if label]
+    # A label that is a class's name is no drug's: "Penicillins" would be taken for a misspelt penicillin.
+    named = frozenset(c for label in labels for c in _named(label))
+    if not named:
+        found.update(i for label in labels for i in lex.ingredients_of(label))
+    return Substance(ingredients=frozenset(found), classes=frozenset() if found else named)
 
 
 def _named(label: str) -> frozenset[str]:
     """The drug classes that a label names: itself, or as an allergen under another of its names."""
     lex = lexicon()
+    if lex.lookup(label, ("drug",)):
+        return frozenset()
     terms = {label, *(t for e in lex.lookup(label, ("allergen",)) for t in e.terms)}
     return frozenset(e.id for term in terms for e in lex.lookup(term, ("drug_class",)))
 

@@ -12,6 +12,9 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from agent.graph import open_threads
 from agent.service import asking, operations, problems
 from agent.service.callers import Gates, Local
+from agent.service.cds import routes as cds
+from agent.service.cds.cors import CdsCors
+from agent.service.cds.room import open_room
 from agent.service.database import open_database
 from agent.service.desk import Desk
 from agent.service.parts import Parts
@@ -19,7 +22,7 @@ from agent.settings import Settings
 
 __all__ = ["ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router)
+ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router, cds.router)
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
@@ -32,6 +35,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
             saver = await stack.enter_async_context(open_threads(settings.threads))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
             app.state.parts = Parts(settings=settings, gates=Gates([Local()]), desk=desk, database=database)
+            app.state.cds = await stack.enter_async_context(open_room(settings, desk, database, fhir))
             yield
 
     app = FastAPI(
@@ -44,6 +48,8 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
     )
     problems.install(app)
     app.middleware("http")(_identified)
+    if settings.cds_origins:
+        app.add_middleware(CdsCors, origins=settings.cds_origins)
     for router in ROUTERS:
         app.include_router(router)
     return app
