@@ -14,6 +14,7 @@ from agent.cli.eval_app import evals
 from agent.cli.images_app import images
 from agent.cli.model_app import models
 from agent.cli.options import AsOf, Fhir, Json, Patient, Thread, Verbose, day
+from agent.cli.service_app import service
 from agent.cli.trials_app import trials
 
 __all__ = ["app"]
@@ -33,6 +34,7 @@ app.add_typer(adapt, name="adapt")
 app.add_typer(models, name="model")
 app.add_typer(images, name="images")
 app.add_typer(trials, name="trials")
+app.add_typer(service, name="service")
 
 
 class Kind(StrEnum):

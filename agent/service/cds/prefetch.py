@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.service.cds.requests import Context, Hook
-from fhir_tools.facts.elements import elements_of, mapping_of
+from fhir_tools.facts.elements import elements_of, mapping_of, pick, when_of
 from fhir_tools.lexicon import lexicon
 from fhir_tools.scope.belonging import owners
 from fhir_tools.types import Query, Reference
@@ -138,9 +138,13 @@ def _is_error(resource: Mapping[str, Any]) -> bool:
 
 
 def _is_enough(resources: tuple[Mapping[str, Any], ...], asked: Query) -> bool:
-    """Whether a cut search holds all that was asked: its `_count` of matches, or more."""
+    """Whether a cut search holds all that was asked: its `_count` of matches, the latest first as `_sort` says."""
     count = dict(asked.params).get("_count")
-    return count is not None and sum(r.get("resourceType") == asked.type for r in resources) >= int(count)
+    matches = [r for r in resources if r.get("resourceType") == asked.type]
+    if count is None or len(matches) < int(count):
+        return False
+    days = [when.low for r in matches if (when := when_of(pick(r, "effective") or r.get("period"))) and when.low]
+    return len(days) == len(matches) and days == sorted(days, reverse=True)
 
 
 def _strange(resource: Mapping[str, Any], context: Context) -> bool:

@@ -26,9 +26,10 @@ def needs(card: DuplicateCard, ordered: tuple[Drug, ...] | None) -> frozenset[st
 
 def find(card: DuplicateCard, facts: Facts) -> Iterator[Finding]:
     """One finding for each ordered drug and what it doubles: an active drug, or another draft."""
+    current = facts.current if facts.ordered else ()
     for at, drug in enumerate(facts.ordered):
         drafts = (*facts.ordered[:at], *facts.others)
-        for other in (*facts.current, *drafts):
+        for other in (*current, *drafts):
             if _compared(drug, other):
                 why = _doubles(card, drug, other)
                 if why:
