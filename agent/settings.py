@@ -169,6 +169,30 @@ class Settings(BaseSettings):
     service_min_cell: int = Field(
         default=0, ge=0, description="Counts of patients from 1 to below this are masked for every caller."
     )
+    cds_cards: Path | None = Field(
+        default=None, description="The file of the cards that an EHR is sent (CDS Hooks); empty is the shipped one."
+    )
+    cds_clients: Path | None = Field(
+        default=None, description="The file of the EHRs that may call CDS Hooks, with their keys and FHIR servers."
+    )
+    cds_open: bool = Field(
+        default=False, description="Whether programs on this machine may call CDS Hooks without a token."
+    )
+    cds_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Origins of web pages that may call CDS Hooks, such as a sandbox: https://host."
+    )
+    cds_seconds: float = Field(
+        default=3.0, gt=0, le=60, description="The most seconds that reading what a prefetch lacks may take."
+    )
+    cds_kept_hours: float = Field(
+        default=24.0, gt=0, le=720, description="Hours after which an answer that was computed ahead is not shown."
+    )
+    cds_ahead_minutes: float = Field(
+        default=0.0, ge=0, description="Minutes between rounds of computing answers ahead in the service; 0 is never."
+    )
+    cds_launch: bool = Field(
+        default=False, description="Whether cards link to chartline as a SMART app instead of a page."
+    )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
         default="rules",
@@ -235,6 +259,7 @@ class Settings(BaseSettings):
         "service_origins",
         "oauth_audience",
         "oauth_algorithms",
+        "cds_origins",
         mode="before",
     )
     @classmethod
@@ -265,6 +290,8 @@ class Settings(BaseSettings):
         "service_keys",
         "service_secret",
         "smart_servers",
+        "cds_cards",
+        "cds_clients",
         "trace",
         "fhir_ca",
         "fhir_auth",

@@ -51,7 +51,7 @@ FENCES = {
     "duckdb": ("fhir_tools.cohort",),
     "ibis": ("fhir_tools.cohort",),
     "pyspark": ("fhir_tools.cohort",),
-    "yaml": ("agent.trials.sheet",),
+    "yaml": ("agent.trials.sheet", "agent.located"),
     "pyarrow": ("fhir_tools.cohort",),
     "fhirpathpy": ("fhir_tools.cohort",),
 }

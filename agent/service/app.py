@@ -14,6 +14,9 @@ from agent.service.access import launching, signing
 from agent.service.access.browsers import guard, headed
 from agent.service.access.entrance import open_entrance
 from agent.service.bounds import Bounded
+from agent.service.cds import routes as cds
+from agent.service.cds.cors import CdsCors
+from agent.service.cds.room import open_room
 from agent.service.chat import completions
 from agent.service.database import open_database
 from agent.service.desk import Desk
@@ -48,6 +51,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     recording.router,
     completions.router,
     mcp_router,
+    cds.router,
 )
 KINDS: tuple[Work, ...] = (ManyQuestions(),)
 
@@ -83,6 +87,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
             )
             app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))
             app.state.mcp = await stack.enter_async_context(open_mcp(parts))
+            app.state.cds = await stack.enter_async_context(open_room(settings, desk, database, fhir))
             yield
 
     app = FastAPI(
@@ -98,6 +103,8 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
     app.add_middleware(Queued, turns=turns)
     app.add_middleware(Bounded, size=settings.service_body, seconds=settings.service_seconds)
     guard(app, settings)
+    if settings.cds_origins:
+        app.add_middleware(CdsCors, origins=settings.cds_origins)
     headed(app, settings)
     app.add_middleware(Identified)
     for router in ROUTERS:
