@@ -220,13 +220,13 @@ class Part:
 
 
 async def read_type(
-    source: Source, patient: Reference, kind_type: str, *narrow: tuple[str, str], more: Sequence[str] = ()
+    source: Source, patient: Reference, kind_type: str, *narrow: tuple[str, str], also: Sequence[str] = ()
 ) -> Part:
     """The facts of one type, from resources cut to what the catalogue needs; whole ones where that is too little.
 
-    `more` are elements that are wanted beside those.
+    `also` are elements that are wanted beside those.
     """
-    whose, elements = ("patient", str(patient)), (*CATALOGUE_ELEMENTS[kind_type], *more)
+    whose, elements = ("patient", str(patient)), (*CATALOGUE_ELEMENTS[kind_type], *also)
     include = (INCLUDES[kind_type],) if kind_type in INCLUDES else ()
     query = Query(type=kind_type, params=(whose, *narrow, ("_elements", ",".join(elements)), *include))
     cut = await source.search(query)

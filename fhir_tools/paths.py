@@ -165,12 +165,19 @@ def _leaves(value: Any, place: _Place) -> Iterator[Leaf]:
             yield place.leaf(*told)
         else:
             for name, inner in value.items():
-                yield from _leaves(inner, place.child(name))
+                if not (name == "text" and _is_repeated(value, inner)):
+                    yield from _leaves(inner, place.child(name))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _leaves(inner, place.item(index, len(value)))
     elif value is not None:
         yield place.leaf(value if isinstance(value, str) else json.dumps(value))
+
+
+def _is_repeated(concept: Mapping[str, Any], text: Any) -> bool:
+    """Whether the text of a CodeableConcept is what one of its codings says as well."""
+    codings = concept.get("coding")
+    return isinstance(codings, list) and any(isinstance(c, Mapping) and c.get("display") == text for c in codings)
 
 
 def _told(value: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -124,7 +124,7 @@ async def _searched(source: Source, patient: Reference, as_of: date, offered: Co
 async def _type(source: Source, patient: Reference, name: str) -> tuple[tuple[Fact, ...], Search]:
     """The facts of one type and how they were read; a fault is told and the rest is read."""
     try:
-        part = await read_type(source, patient, name, more=LASTING.get(name, ()))
+        part = await read_type(source, patient, name, also=LASTING.get(name, ()))
     except ChartlineError as fault:
         query = str(Query(type=name, params=(("patient", str(patient)),)))
         return (), Search(query=query, found=0, complete=False, error=str(fault) or type(fault).__name__)
@@ -152,9 +152,10 @@ def _columns(
         else:
             kept.append(row)
     kept.sort(key=_began)
+    numbers = {old: new for new, old in enumerate(dict.fromkeys(row[0] for row in kept))}
     return Timeline(
-        concepts=tuple((kind, wording.unmarked(label)) for kind, label in concepts),
-        concept=[row[0] for row in kept],
+        concepts=tuple((concepts[old][0], wording.unmarked(concepts[old][1])) for old in numbers),
+        concept=[numbers[row[0]] for row in kept],
         when=[row[4] for row in kept],
         references=[row[1] for row in kept],
         until={at: row[5] for at, row in enumerate(kept) if row[5] is not None},

@@ -10,16 +10,17 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from agent.graph import open_threads
-from agent.service import asking, operations, problems
+from agent.service import asking, evidence, operations, problems, timeline
 from agent.service.callers import Gates, Local
 from agent.service.database import open_database
 from agent.service.desk import Desk
+from agent.service.images import Studies
 from agent.service.parts import Parts
 from agent.settings import Settings
 
 __all__ = ["ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router)
+ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router, evidence.router, timeline.router)
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
@@ -31,7 +32,10 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
             database = await stack.enter_async_context(open_database(settings))
             saver = await stack.enter_async_context(open_threads(settings.threads))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
-            app.state.parts = Parts(settings=settings, gates=Gates([Local()]), desk=desk, database=database)
+            studies = await stack.enter_async_context(Studies(desk))
+            app.state.parts = Parts(
+                settings=settings, gates=Gates([Local()]), desk=desk, database=database, studies=studies
+            )
             yield
 
     app = FastAPI(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.service.callers import Caller, Gates, caller_of
 from agent.service.desk import Desk
+from agent.service.images import Studies
 from agent.settings import Settings
 
 __all__ = ["Parts", "TheCaller", "TheParts", "parts_of"]
@@ -17,12 +18,13 @@ __all__ = ["Parts", "TheCaller", "TheParts", "parts_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The shared parts. `database` keeps what outlives a request; `desk` has the open charts."""
+    """The shared parts. `database` keeps what outlives a request; `desk` has the open charts, `studies` the images."""
 
     settings: Settings
     gates: Gates
     desk: Desk
     database: AsyncEngine
+    studies: Studies
 
 
 def parts_of(request: Request) -> Parts:
