@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from agent.service import asking, operations, problems, recording, summarising
+from agent.service import asking, evidence, operations, problems, recording, summarising, timeline
 from agent.service.access import launching, signing
 from agent.service.access.browsers import guard, headed
 from agent.service.access.entrance import open_entrance
@@ -22,6 +22,7 @@ from agent.service.database import open_database
 from agent.service.desk import Desk
 from agent.service.holders import Holder, holders_in
 from agent.service.identified import Identified
+from agent.service.images import Studies
 from agent.service.jobs.questions import ManyQuestions
 from agent.service.jobs.router import router as jobs_router
 from agent.service.jobs.types import Work
@@ -52,6 +53,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     completions.router,
     mcp_router,
     cds.router,
+    evidence.router,
+    timeline.router,
 )
 KINDS: tuple[Work, ...] = (ManyQuestions(),)
 
@@ -69,6 +72,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
             database = await stack.enter_async_context(open_database(settings))
             saver = await stack.enter_async_context(open_threads(settings))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
+            studies = await stack.enter_async_context(Studies(desk))
             holder = await stack.enter_async_context(Holder(database, holders_in(settings)))
             questions = await stack.enter_async_context(
                 Questions(database, holder, desk, saver, most=settings.service_questions)
@@ -81,6 +85,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
                 database=database,
                 questions=questions,
                 entrance=entrance,
+                studies=studies,
                 turns=turns,
                 ready=Readiness(database, desk),
                 counts=counts,
