@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     service_fresh: float = Field(
         default=60.0, gt=0, description="Seconds after which the service opens a chart anew, to see what is new in it."
     )
+    service_texts: Path | None = Field(
+        default=None, description="A folder with the page's texts in other languages: de.json, pt-BR.json, …"
+    )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
         default="rules",

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from agent.graph import open_threads
-from agent.service import asking, operations, problems
+from agent.service import asking, assets, operations, patients, problems
 from agent.service.callers import Gates, Local
 from agent.service.database import open_database
 from agent.service.desk import Desk
@@ -19,7 +19,12 @@ from agent.settings import Settings
 
 __all__ = ["ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    operations.router,
+    asking.router,
+    patients.router,
+    assets.router,
+)
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
