@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,10 @@ class _Candidate:
     entry: CatalogueEntry | None = None
     words: tuple[str, ...] = ()
 
+    def fits(self, said: Sequence[str]) -> bool:
+        """Whether each word that was typed begins one of these."""
+        return all(any(word.startswith(s) for word in self.words) for s in said)
+
     @property
     def course(self) -> bool:
         """Whether only numbers can answer it."""
@@ -78,29 +83,41 @@ async def suggestions(chart: Chart, text: str = "", limit: int = 8) -> list[str]
 
 
 def _completing(chart: Chart, said: Sequence[str], text: str) -> Iterable[_Candidate]:
-    """Those of whose words each typed one is the beginning; first those that begin as typed, then what is frequent."""
-    fitting = [c for c in _candidates(chart) if all(any(w.startswith(s) for w in c.words) for s in said)]
+    """Those of whose words each typed one is the beginning, and those about what the text names by another word.
+
+    First those that begin as typed, then those that begin with its first word, then what is recorded often.
+    """
+    meant = {key for target in understand(text, chart).targets for key in target.keys}
+    fitting = [c for c in _candidates(chart) if c.fits(said) or (c.entry and c.entry.key in meant)]
     begun = " ".join(text.lower().split())
-    return sorted(fitting, key=lambda c: (not c.text.lower().startswith(begun), -(c.entry.count if c.entry else 1e9)))
+
+    def rank(candidate: _Candidate) -> tuple[bool, bool, float]:
+        often = candidate.entry.count if candidate.entry else float("inf")
+        told = candidate.text.lower()
+        return not told.startswith(begun), not told.startswith(said[0]), -often
+
+    return sorted(fitting, key=rank)
 
 
 def _first(chart: Chart) -> Iterator[_Candidate]:
     """The most recorded concepts of each kind in turn, between them questions of whole kinds."""
     general = _general(chart)
-    for kind in _ABOUT:
-        entries = sorted(_usable(chart, kind), key=lambda e: (e.last or "", e.count), reverse=True)
-        for place, entry in enumerate(entries[:_EACH]):
-            # Not the same question of each concept.
-            about = [c for c in _about(chart, entry) if not c.course or entry.count >= _ENOUGH]
-            yield about[place % len(about)]
-        yield from (c for c in [next(general, None)] if c)
+    newest = {
+        kind: sorted(_usable(chart, kind), key=lambda e: (e.last or "", e.count), reverse=True) for kind in _ABOUT
+    }
+    for place in range(_EACH):
+        for entries in newest.values():
+            for entry in entries[place : place + 1]:
+                about = list(_about(chart, entry))
+                yield about[place % len(about)]  # not the same question of each concept
+            yield from itertools.islice(general, 1)
 
 
 def _candidates(chart: Chart) -> Iterator[_Candidate]:
     yield from _general(chart)
     for kind in _ABOUT:
         for entry in _usable(chart, kind):
-            yield from (c for c in _about(chart, entry) if not c.course or entry.count >= _ENOUGH)
+            yield from _about(chart, entry)
 
 
 def _general(chart: Chart) -> Iterator[_Candidate]:
@@ -118,7 +135,8 @@ def _about(chart: Chart, entry: CatalogueEntry) -> Iterator[_Candidate]:
     others = " ".join((*entry.labels, *(term for _, term in chart.matcher.classes_of(entry))))
     for template in _ABOUT[entry.kind]:
         text = template.format(name)
-        yield _Candidate(text=text, entry=entry, words=(*_words(text), *_words(others)))
+        if template not in _COURSE or entry.count >= _ENOUGH:
+            yield _Candidate(text=text, entry=entry, words=(*_words(text), *_words(others)))
 
 
 def _name(entry: CatalogueEntry) -> str:

@@ -36,10 +36,10 @@ function pageView() {
       ${historyView()}
       <main id="main" class="page">${VIEW[state.route.view]()}</main>
       ${panelView()}
-    </div>`}`;
+    </div>`}${endView()}`;
 }
 
-const bare = (content) => html`${topView()}<main id="main" class="page narrow">${content}</main>`;
+const bare = (content) => html`${topView()}<main id="main" class="page narrow">${content}</main>${state.me ? endView() : nothing}`;
 
 const VIEW = {
   questions: questionsView,
@@ -59,14 +59,18 @@ function topView() {
     ${me ? html`<span class="reasoner" title=${t("top.reasoner.title")}>${t("top.reasoner", { reasoner: me.reasoner })}</span>` : nothing}
     <span class="gap"></span>
     ${change ? html`<a class="plain" href=${href({ patient: null, thread: null, view: "questions" })}>${t("top.change")}</a>` : nothing}
-    <label class="theme"><span class="unseen">${t("theme.label")}</span>
-      <select @change=${(event) => useTheme(event.target.value)}>
-        ${Object.entries(THEMES).map(([name, key]) => html`<option value=${name} ?selected=${name === theme()}>${t(key)}</option>`)}
-      </select>
-    </label>
     ${me && me.via !== "local" ? html`<span class="muted user">${me.name}</span><button type="button" class="plain" @click=${signOut}>${t("top.sign_out")}</button>` : nothing}
   </header>`;
 }
+
+const endView = () => html`<footer class="end">
+  <label>${t("theme.label")}
+    <select @change=${(event) => useTheme(event.target.value)}>
+      ${Object.entries(THEMES).map(([name, key]) => html`<option value=${name} ?selected=${name === theme()}>${t(key)}</option>`)}
+    </select>
+  </label>
+  <span>${t("end.version", { version: state.me.version })}</span>
+</footer>`;
 
 const navView = () => html`<nav class="views" aria-label=${t("nav.label")}>
   ${Object.entries(VIEWS).map(
@@ -139,7 +143,10 @@ async function arrived() {
     closeEvidence();
     openThread();
   }
-  if (other || route.view !== before.view) opened(route.view);
+  if (other || route.view !== before.view) {
+    closeEvidence();
+    opened(route.view);
+  }
 }
 
 async function openPatient(moved) {
@@ -158,13 +165,24 @@ function opened(view) {
 }
 
 async function openTimeline() {
-  const container = document.getElementById("timeline");
-  const { showTimeline } = await import("./timeline.js");
+  const container = fresh(document.getElementById("timeline"));
   const onPick = (reference) => {
     const citation = { mark: "", reference, version: null, path: "", excerpt: reference, inputs: [], span: null };
     openEvidence(citation, [], document.activeElement);
   };
-  if (container?.isConnected) await showTimeline(container, { patient: state.route.patient, asOf: today(), onPick });
+  try {
+    const { showTimeline } = await import("./timeline.js");
+    if (container?.isConnected) await showTimeline(container, { patient: state.route.patient, asOf: today(), onPick });
+  } catch (problem) {
+    render(problemView(problem, openTimeline), fresh(container));
+  }
+}
+
+/** An empty element in a place whose content is not this module's. */
+function fresh(place) {
+  const inside = document.createElement("div");
+  place.replaceChildren(inside);
+  return inside;
 }
 
 async function start() {

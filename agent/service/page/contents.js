@@ -33,7 +33,7 @@ export function contentsView() {
     ${problem ? problemView(problem, openContents) : nothing}
     ${data || problem ? nothing : html`<p class="muted">${t("contents.loading")}</p>`}
     ${data && !data.complete ? html`<p class="bad">${t("contents.cut")}</p>` : nothing}
-    <div class="groups">${(data?.kinds ?? []).map((kind) => kindView(kind, filter.trim().toLowerCase()))}</div>
+    <div class="groups">${(data?.kinds ?? []).filter((one) => one.kind !== "patient").map((kind) => kindView(kind, filter.trim().toLowerCase()))}</div>
   </section>`;
 }
 
@@ -58,11 +58,8 @@ function kindView({ kind, label, concepts }, filter) {
 
 const conceptView = ({ label, count, first, last }) => html`<li>
   <button type="button" class="concept" @click=${() => askAbout(label)}>${label}</button>
-  <span class="muted small">${tn("contents.records", count)}</span>
-  <span class="muted small days">${span(first, last)}</span>
+  <span class="muted small">${tn("contents.records", count)}${last ? html`, <span class="date" title=${t("contents.first", { day: first })}>${last}</span>` : nothing}</span>
 </li>`;
-
-const span = (first, last) => (!last ? "" : first === last ? last : `${first} – ${last}`);
 
 function askAbout(label) {
   go({ view: "questions" });

@@ -1,6 +1,7 @@
 // The panel beside the answer. On a wide screen it stands in the page; on a narrow one it lies over it.
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { problemView } from "./problem.js";
 import { set, state, today } from "./store.js";
 import { t, tn } from "./texts.js";
 
@@ -43,9 +44,13 @@ function freshBody() {
 
 async function resource(body, citation) {
   render(html`<p class="muted">${t("evidence_panel.loading")}</p>`, body);
-  const { showEvidence } = await import("./evidence.js");
   const shown = document.createElement("div");
-  await showEvidence(shown, { patient: state.route.patient, asOf: today(), citation });
+  try {
+    const { showEvidence } = await import("./evidence.js");
+    await showEvidence(shown, { patient: state.route.patient, asOf: today(), citation });
+  } catch (problem) {
+    render(problemView(problem, () => resource(body, citation)), shown);
+  }
   body.replaceChildren(shown);
 }
 

@@ -3,6 +3,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { call, query } from "./api.js";
 import { problemView } from "./problem.js";
+import { words } from "./prose.js";
 import { go, href } from "./route.js";
 import { set, state, today } from "./store.js";
 import { t, tn } from "./texts.js";
@@ -107,7 +108,7 @@ function allergiesView({ state: known, items, complete }) {
     <h2>${t("allergies.title")}</h2>
     ${known === "listed" ? nothing : html`<p>${t(ALLERGIES[known])}</p>`}
     ${items.length
-      ? html`<ul>${items.map((item) => html`<li><strong>${item.text}</strong>${item.detail ? html` <span>${item.detail}</span>` : nothing}</li>`)}</ul>`
+      ? html`<ul>${items.map((item) => html`<li><strong>${item.text}</strong>${item.detail ? html` <span>${words(item.detail)}</span>` : nothing}</li>`)}</ul>`
       : nothing}
     ${known === "listed" && !complete ? html`<p class="bad">${t("allergies.cut")}</p>` : nothing}
   </div>`;

@@ -19,11 +19,16 @@ const REMEDIES = {
   429: "problem.do.429",
 };
 
+const KINDS = {
+  "unknown-patient": ["problem.title.patient", "problem.do.patient"],
+};
+
 /** `again` is what a button offers to do once more, where that can help. */
 export function problemView(problem, again = null) {
   if (problem instanceof Lost) {
     return shown(t("problem.lost.title"), t("problem.lost.do"), "", null, again);
   }
+  if (KINDS[problem.kind]) return shown(...KINDS[problem.kind].map((key) => t(key)), "", problem.request, null);
   const broken = problem.status >= 500 || !problem.status;
   const title = t(TITLES[problem.status] ?? (broken ? "problem.title.5xx" : "problem.title.4xx"));
   const remedy = problem.wait
@@ -32,7 +37,7 @@ export function problemView(problem, again = null) {
   return shown(title, remedy, problem.message, problem.request, again);
 }
 
-function shown(title, remedy, detail, request, again) {
+function shown(title, remedy, detail = "", request = null, again = null) {
   return html`<div class="problem" role="alert">
     <p class="problem-title">${title}</p>
     ${detail ? html`<p>${detail}</p>` : nothing}

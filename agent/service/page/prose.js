@@ -4,7 +4,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { t } from "./texts.js";
 
 const MARKS = /(\[[a-z]?\d+\])/;
-const FLAG = /(\((?:HH?|LL?|AA?)\))/;
+const SPECIAL = /(\((?:HH?|LL?|AA?)\)|\d{4}-\d{2}(?:-\d{2})?)/; // flags of results, and dates
 
 /** Lines of text; those that begin with a dash are a list. `cite(mark)` gives the citation, undefined if there is none. */
 export function prose(text, cite, open) {
@@ -29,11 +29,14 @@ function marked(line, cite, open) {
   return line.split(MARKS).map((part) => {
     const mark = MARKS.test(part) ? part.slice(1, -1) : null;
     const citation = mark && cite(mark);
-    return citation ? chip(citation, open) : part.split(FLAG).map(flagged);
+    return citation ? chip(citation, open) : words(part);
   });
 }
 
-const flagged = (part) => (FLAG.test(part) ? html`<span class="flag">${part}</span>` : part);
+/** Text with the flags of results marked, and dates that no line breaks. */
+export const words = (text) => text.split(SPECIAL).map((part, i) => (i % 2 ? special(part) : part));
+
+const special = (part) => html`<span class=${part.startsWith("(") ? "flag" : "date"}>${part}</span>`;
 
 /** A button with the mark on it. */
 export function chip(citation, open) {

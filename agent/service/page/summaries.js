@@ -5,7 +5,7 @@ import { call } from "./api.js";
 import { openEvidence } from "./evidence_panel.js";
 import { announce } from "./live.js";
 import { problemView } from "./problem.js";
-import { chip, sources } from "./prose.js";
+import { chip, sources, words } from "./prose.js";
 import { set, state } from "./store.js";
 import { searchedView } from "./turn.js";
 import { t, tn } from "./texts.js";
@@ -84,7 +84,7 @@ const citationOf = ({ mark, text, references, path, version }) => ({
 
 function sectionView(section, cited, open) {
   const told = [
-    ...section.notes.map((note) => html`<li class="muted">${note.text} ${chips(note.marks, cited, open)}</li>`),
+    ...section.notes.map((note) => html`<li class="muted"><span class="line">${words(note.text)} ${chips(note.marks, cited, open)}</span></li>`),
     ...(section.hidden ? [html`<li class="muted">${tn("summary.hidden", section.hidden)}</li>`] : []),
     ...section.removed.map((row) => html`<li class="removed">${t("summary.removed", { reason: row.reason })}</li>`),
   ];
@@ -93,8 +93,11 @@ function sectionView(section, cited, open) {
     <ul>
       ${section.lines.map(
         (line) => html`<li class=${line.flagged ? "flagged" : ""}>
-          ${line.flagged ? html`<span class="unseen">${t("summary.flagged")}</span>` : nothing}${line.text}
-          ${chips(line.marks, cited, open)}${line.course ? courseView(line.course) : nothing}
+          <span class="line">
+            ${line.flagged ? html`<span class="unseen">${t("summary.flagged")}</span>` : nothing}${words(line.text)}
+            ${chips(line.marks, cited, open)}
+          </span>
+          ${line.course ? courseView(line.course) : nothing}
         </li>`,
       )}
       ${told}

@@ -5,7 +5,7 @@ import { fetchAgain } from "./conversation.js";
 import { openEvidence } from "./evidence_panel.js";
 import { announce } from "./live.js";
 import { problemView } from "./problem.js";
-import { prose, sources } from "./prose.js";
+import { prose, sources, words } from "./prose.js";
 import { moment, number, t, tn } from "./texts.js";
 
 const STATUS = {
@@ -32,7 +32,7 @@ function unfinished(turn) {
   if (turn.lost && !turn.working) return lostView(turn);
   return html`
     <p class="stage"><span class="pulse" aria-hidden="true"></span>${turn.stage || t("turn.working")}</p>
-    ${turn.claims.length ? html`<ul class="claims">${turn.claims.map((claim) => html`<li>${claim.text}</li>`)}</ul>` : nothing}
+    ${turn.claims.length ? html`<ul class="claims">${turn.claims.map((claim) => html`<li>${words(claim.text)}</li>`)}</ul>` : nothing}
   `;
 }
 
