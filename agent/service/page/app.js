@@ -168,7 +168,7 @@ async function openTimeline() {
   const container = fresh(document.getElementById("timeline"));
   const onPick = (reference) => {
     const citation = { mark: "", reference, version: null, path: "", excerpt: reference, inputs: [], span: null };
-    openEvidence(citation, [], document.activeElement);
+    openEvidence(citation, {}, document.activeElement);
   };
   try {
     const { showTimeline } = await import("./timeline.js");

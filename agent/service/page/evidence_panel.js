@@ -9,7 +9,7 @@ const NARROW = matchMedia("(max-width: 64rem)");
 let opener = null;
 
 export function panelView() {
-  const mark = state.evidence?.citation.mark ?? "";
+  const mark = state.evidence?.mark ?? "";
   return html`<dialog id="evidence" class="panel" aria-labelledby="evidence-title" @close=${closed} @keydown=${escaped}>
     <div class="panel-head">
       <h2 id="evidence-title" tabindex="-1">${t("evidence_panel.title", { mark })}</h2>
@@ -19,10 +19,10 @@ export function panelView() {
   </dialog>`;
 }
 
-/** Show what a citation points at; `from` gets the focus back. */
-export async function openEvidence(citation, searched, from) {
+/** Show what a citation of an answer (or of a summary) points at; `from` gets the focus back. */
+export async function openEvidence(citation, { searched = [], readings = [] }, from) {
   opener = from;
-  set({ evidence: { citation, searched } });
+  set({ evidence: citation });
   await Promise.resolve();
   const dialog = document.getElementById("evidence");
   if (!dialog.open) NARROW.matches ? dialog.showModal() : dialog.show();
@@ -31,7 +31,7 @@ export async function openEvidence(citation, searched, from) {
   document.body.classList.add("with-panel");
   document.getElementById("evidence-title").focus({ preventScroll: !NARROW.matches });
   const body = freshBody();
-  if (citation.reference || citation.inputs.length) await resource(body, citation);
+  if (citation.reference || citation.inputs.length) await resource(body, citation, readings);
   else render(searchView(citation, searched), body);
 }
 
@@ -42,14 +42,17 @@ function freshBody() {
   return body;
 }
 
-async function resource(body, citation) {
-  render(html`<p class="muted">${t("evidence_panel.loading")}</p>`, body);
+async function resource(body, citation, readings) {
+  const note = document.createElement("p");
+  note.className = "muted";
+  note.textContent = t("evidence_panel.loading");
+  body.replaceChildren(note);
   const shown = document.createElement("div");
   try {
     const { showEvidence } = await import("./evidence.js");
-    await showEvidence(shown, { patient: state.route.patient, asOf: today(), citation });
+    await showEvidence(shown, { patient: state.route.patient, asOf: today(), citation, readings });
   } catch (problem) {
-    render(problemView(problem, () => resource(body, citation)), shown);
+    render(problemView(problem, () => resource(body, citation, readings)), shown);
   }
   body.replaceChildren(shown);
 }

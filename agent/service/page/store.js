@@ -14,7 +14,7 @@ export const state = {
   turns: [],
   threadProblem: null,
   box: { text: "", open: false, options: [], active: -1 },
-  evidence: null, // { citation, searched } that is open beside the answer
+  evidence: null, // the citation that is open beside the answer
   summary: { kind: null, data: null, problem: null, working: false },
   contents: { data: null, problem: null, filter: "", whole: [] },
 };

@@ -57,7 +57,7 @@ export function summariesView() {
 
 function summaryView(data) {
   const cited = new Map(data.citations.map((one) => [one.mark, citationOf(one)]));
-  const open = (citation, from) => openEvidence(citation, data.searched, from);
+  const open = (citation, from) => openEvidence(citation, data, from);
   return html`<article class="summary" aria-labelledby="summary-name">
     <h3 id="summary-name">${data.title}</h3>
     ${data.warnings.length ? html`<ul class="warnings">${data.warnings.map((text) => html`<li>${text}</li>`)}</ul>` : nothing}

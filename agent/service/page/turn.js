@@ -48,7 +48,7 @@ function answerView(answer) {
   const meant = MEANT.exec(answer.text);
   const text = meant ? answer.text.slice(meant[0].length) : answer.text;
   const cite = (mark) => answer.citations.find((citation) => citation.mark === mark);
-  const open = (citation, from) => openEvidence(citation, answer.searched, from);
+  const open = (citation, from) => openEvidence(citation, answer, from);
   return html`
     <div class="answer" data-status=${answer.status}>
       ${STATUS[answer.status] ? html`<p class="status">${t(STATUS[answer.status])}</p>` : nothing}

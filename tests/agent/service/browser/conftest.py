@@ -24,6 +24,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from agent.service.app import create_app
 from tests.agent.service.browser.standins import complete
 from tests.agent.service.conftest import FOLDER, settings_in
+from tools.peers import make_axe
 
 SCREENS = Path(__file__).resolve().parents[4] / "out" / "screens"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -128,3 +129,24 @@ def look() -> Look:
         return path
 
     return look
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core's script; the test is skipped where `make peers` has not brought it."""
+    script = make_axe.FOLDER / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        pytest.skip("needs axe-core: make peers")
+    return script.read_text("utf-8")
+
+
+@pytest.fixture
+def accessible(axe: str) -> Callable[[Page], Awaitable[list[str]]]:
+    """What axe-core finds against WCAG 2.2 A and AA, and its best practices, in the tab as it is now."""
+
+    async def accessible(page: Page) -> list[str]:
+        await page.evaluate(axe)
+        found = await page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
+        return [f"{v['id']}: {n['html'][:160]} {n['failureSummary'][:300]}" for v in found for n in v["nodes"]]
+
+    return accessible
