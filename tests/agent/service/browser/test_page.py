@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, expect
 
 from tests.agent.service.browser.conftest import Look, Tab
 from tests.agent.service.conftest import MARIA
@@ -54,21 +54,33 @@ async def test_the_banner_tells_allergies_apart(tab: Tab) -> None:
 
 
 async def test_an_answer_streams(tab: Tab) -> None:
-    """Stages in words, then claims, then the whole: from events that come one by one."""
+    """Stages in words, then the claims, then the whole: each is on the screen before the next."""
     page = await maria(tab)
-    claim = '{"text": "Potassium was 4.9 mmol/L.", "marks": ["1"], "support": "direct"}'
-    events = 'event: progress\ndata: {"stage": "reason", "text": "reading the cards"}\n\n' f"event: claim\ndata: {claim}\n\n"
-    kept: list[Route] = []
+    await page.evaluate("""() => {
+      window.seen = [];
+      new MutationObserver(() => {
+        const of = (selector) => document.querySelector(`.turn ${selector}`)?.textContent.trim();
+        window.seen.push([of(".stage"), of(".claims"), of(".answer .prose")]);
+      }).observe(document.getElementById("app"), { subtree: true, childList: true, characterData: true });
+    }""")
+    asked = page.expect_request("**/v1/ask")
+    async with asked as request:
+        await ask(page, "trend of potassium")
+    assert (await request.value).headers["accept"] == "text/event-stream"
+    stages, claims, answers = zip(*(await page.evaluate("window.seen")), strict=True)
+    assert len(set(filter(None, stages))) > 1
+    first = [next(i for i, told in enumerate(column) if told) for column in (stages, claims, answers)]
+    assert first == sorted(first)
+    assert first[1] < first[2]
 
-    async def part(route: Route) -> None:
-        kept.append(route)
-        await route.fulfill(content_type="text/event-stream", body=events)
 
-    await page.route("**/v1/ask", part)
+async def test_a_stream_that_breaks_off_is_told(tab: Tab) -> None:
+    page = await maria(tab)
+    events = 'event: progress\ndata: {"stage": "reason", "text": "reading"}\n\n'
+    await page.route("**/v1/ask", lambda route: route.fulfill(content_type="text/event-stream", body=events))
     await page.fill(BOX, "last potassium?")
     await page.press(BOX, "Enter")
     await expect(page.locator(".problem-title")).to_contain_text("ended before the answer")
-    assert kept[0].request.headers["accept"] == "text/event-stream"
     await page.unroute("**/v1/ask")
     await page.click("text=Fetch the answer")
     await expect(page.locator(f"{TURN} .prose")).to_contain_text("Potassium was")
@@ -169,7 +181,7 @@ async def test_a_value_is_copied(tab: Tab) -> None:
 async def test_the_contents_lead_to_a_question(tab: Tab, look: Look) -> None:
     page = await maria(tab, "&view=contents")
     await expect(page.locator(".groups section").first).to_contain_text("Results and vital signs", ignore_case=True)
-    await page.fill("#contents-filter", "ferr")
+    await page.fill("#contents-filter", "ferritin")
     await expect(page.locator(".concept")).to_have_count(0)
     await page.fill("#contents-filter", "potassium")
     await look(page, "contents")
