@@ -25,21 +25,26 @@ const VIEWS = {
 const THEMES = { auto: "theme.auto", light: "theme.light", dark: "theme.dark" };
 
 function pageView() {
-  if (state.trouble) return bare(problemView(state.trouble, start));
+  if (state.trouble) return bare(troubleView(state.trouble, start));
   if (state.signIn) return bare(signInView(start));
   if (!state.me) return bare(html`<p class="muted loading">${t("page.loading")}</p>`);
   if (!state.route.patient) return bare(chooserView());
-  return html`<a class="skip" href="#question" @click=${skip}>${t("skip")}</a>
+  if (state.bannerProblem) return bare(troubleView(state.bannerProblem, openBanner));
+  return html`<a class="skip" href="#main" @click=${skip}>${t("skip")}</a>
     ${topView()}${printHead()}
-    ${bannerView()}${state.bannerProblem ? nothing : html`${navView()}
+    ${bannerView()}
+    ${navView()}
     <div class="shell">
       ${historyView()}
-      <main id="main" class="page">${VIEW[state.route.view]()}</main>
+      <main id="main" class="page" tabindex="-1">${VIEW[state.route.view]()}</main>
       ${panelView()}
-    </div>`}${endView()}`;
+    </div>
+    ${endView()}`;
 }
 
 const bare = (content) => html`${topView()}<main id="main" class="page narrow">${content}</main>${state.me ? endView() : nothing}`;
+
+const troubleView = (problem, again) => html`<h1 class="unseen">${t("page.title")}</h1>${problemView(problem, again)}`;
 
 const VIEW = {
   questions: questionsView,

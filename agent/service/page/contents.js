@@ -62,6 +62,6 @@ const conceptView = ({ label, count, first, last }) => html`<li>
 </li>`;
 
 function askAbout(label) {
+  addEventListener("hashchange", () => requestAnimationFrame(() => fill(label)), { once: true }); // the box is there then
   go({ view: "questions" });
-  fill(label);
 }

@@ -72,8 +72,7 @@ export async function openBanner() {
 }
 
 export function bannerView() {
-  const { banner, bannerProblem } = state;
-  if (bannerProblem) return html`<div class="banner">${problemView(bannerProblem, openBanner)}</div>`;
+  const { banner } = state;
   if (!banner) return html`<div class="banner" aria-busy="true"><p class="muted">${t("banner.loading")}</p></div>`;
   return html`<section class="banner" aria-label=${t("banner.title")}>
     <div class="who">
