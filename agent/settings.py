@@ -193,6 +193,9 @@ class Settings(BaseSettings):
     cds_launch: bool = Field(
         default=False, description="Whether cards link to chartline as a SMART app instead of a page."
     )
+    service_texts: Path | None = Field(
+        default=None, description="A folder with the page's texts in other languages: de.json, pt-BR.json, …"
+    )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
         default="rules",

@@ -121,9 +121,13 @@ class Agent:
         async for event in stream(graph, given, thread):
             yield event
 
-    async def chart(self) -> Chart:
-        """The open chart, for what works on it beside questions (summaries). Raises UserError, SourceError."""
-        return await self._charts.whole(self.patient, self.as_of)
+    async def chart(self, *, whole: bool = True) -> Chart:
+        """The open chart, for what works on it beside questions (summaries). Raises UserError, SourceError.
+
+        What is not `whole` may hold the Patient alone, where the source is not asked for more than questions need.
+        """
+        opened = self._charts.whole if whole else self._charts.open
+        return await opened(self.patient, self.as_of)
 
     async def evidence(self, question: str) -> tuple[Ask, Evidence]:
         """What a model would be given: the question understood, and the evidence in the token budget."""

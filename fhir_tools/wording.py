@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fhir_tools import dates, units
-from fhir_tools.types import Components, Concept, Fact, Interval, Missing, Quantity, Value
+from fhir_tools.types import Components, Concept, Fact, Interval, Kind, Missing, Quantity, Value
 
 __all__ = [
+    "KIND_WORDS",
     "SYSTEMS",
     "day_text",
     "describe",
@@ -29,6 +30,15 @@ SYSTEMS: Mapping[str | None, str] = {
     "http://loinc.org": "LOINC",
 }
 """What a reader calls the code systems that most charts use."""
+KIND_WORDS: Mapping[Kind, str] = {
+    "measurement": "results and vital signs", "social": "social history", "condition": "conditions",
+    "medication": "medications", "allergy": "allergies", "immunization": "immunizations", "procedure": "procedures",
+    "imaging": "imaging studies", "report": "reports", "document": "notes", "encounter": "encounters",
+    "family": "family history", "order": "orders", "careplan": "care plans", "goal": "goals", "device": "devices",
+    "patient": "the patient's own record",
+}  # fmt: skip
+"""What the records of a kind are called, many together."""
+
 _SYSTOLIC = frozenset(("8480-6", "8459-0", "8460-8", "8461-6"))
 _DIASTOLIC = frozenset(("8462-4", "8453-3", "8454-1", "8455-8"))
 """LOINC codes of the two parts of a blood pressure: in general, sitting, standing, supine."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from agent.service import asking, evidence, operations, problems, recording, summarising, timeline
+from agent.service import asking, assets, evidence, operations, patients, problems, recording, summarising, timeline
 from agent.service.access import launching, signing
 from agent.service.access.browsers import guard, headed
 from agent.service.access.entrance import open_entrance
@@ -55,6 +55,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     cds.router,
     evidence.router,
     timeline.router,
+    patients.router,
+    assets.router,
 )
 KINDS: tuple[Work, ...] = (ManyQuestions(),)
 

@@ -44,6 +44,7 @@ class PatientRow:
     name: str
     birth_date: str | None
     resources: int
+    sex: str | None = None
 
 
 class LocalStore:
@@ -420,5 +421,5 @@ def _patient_row(id_: str, resource: Resource, count: int) -> PatientRow:
     first = names[0] if isinstance(names, list) and names and isinstance(names[0], dict) else {}
     parts = {k: first.get(k) for k in ("given", "family")}
     name = first.get("text") or " ".join(strings(parts))
-    born = resource.get("birthDate")
-    return PatientRow(id=id_, name=str(name), birth_date=born if isinstance(born, str) else None, resources=count)
+    born, sex = (x if isinstance(x, str) else None for x in (resource.get("birthDate"), resource.get("gender")))
+    return PatientRow(id=id_, name=str(name), birth_date=born, resources=count, sex=sex)
