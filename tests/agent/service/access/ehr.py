@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -214,25 +216,38 @@ class Ehr:
 
     async def fhir(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The FHIR server: what a token's scopes and patient allow, and nothing without one."""
-        request = Request(scope)
+        request = Request(scope, receive)
+        body = await request.body()
         told = request.headers.get("authorization", "").removeprefix("Bearer ")
         below = scope["path"].removeprefix("/fhir").strip("/")
         kind = below.partition("/")[0]
+        urls = (
+            [row["request"]["url"] for row in json.loads(body)["entry"]] if not kind and body else [_url(scope, body)]
+        )
         granted, patient, ends = self.tokens.get(told, ("", None, 0.0))
         if kind != "metadata" and ends <= time.monotonic():
             await Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})(scope, receive, send)
             return
-        self.asked.append(f"{told} {below}?{scope['query_string'].decode()}")
-        if kind != "metadata" and not self._allowed(kind, granted, patient, request, below):
+        self.asked += [f"{told} {url}" for url in urls]
+        if kind != "metadata" and not all(self._allowed(url, granted, patient) for url in urls):
             await JSONResponse({"resourceType": "OperationOutcome", "issue": []}, 403)(scope, receive, send)
             return
-        await self._fhir(scope, receive, send)
 
-    def _allowed(self, kind: str, granted: str, patient: str | None, request: Request, below: str) -> bool:
+        async def again() -> dict[str, Any]:
+            return {"type": "http.request", "body": body}
+
+        await self._fhir(scope, again, send)
+
+    def _allowed(self, url: str, granted: str, patient: str | None) -> bool:
+        kind = re.split("[/?]", url)[0]
         if not any(word.split(".")[0].endswith((f"/{kind}", "/*")) for word in granted.split() if "/" in word):
             return False
-        others = [id_ for id_ in demo.patients() if id_ != patient]
-        return patient is None or not any(id_ in f"{below}?{request.url.query}" for id_ in others)
+        return patient is None or not any(id_ in url for id_ in demo.patients() if id_ != patient)
+
+
+def _url(scope: Scope, body: bytes) -> str:
+    """A request as one line, the form of a POST search with it."""
+    return f"{scope['path'].removeprefix('/fhir').strip('/')}?{scope['query_string'].decode()}&{body.decode()}"
 
 
 @asynccontextmanager
