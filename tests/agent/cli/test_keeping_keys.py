@@ -19,9 +19,10 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def main(arguments: list[str]) -> object:
     """The exit code of a command."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["chartline", *arguments])
-        cli.main()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
     return ended.value.code
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
@@ -145,6 +147,15 @@ async def test_an_answer_is_good_once(ehr: Ehr, launching: Launching) -> None:
         assert (await client.get(there)).status_code == 303
         client.cookies.update(kept)
         assert (await client.get(there)).status_code == 403
+
+
+@pytest.mark.parametrize(("after", "status"), [(590.0, 303), (601.0, 403)])
+async def test_a_launch_is_over_in_ten_minutes(ehr: Ehr, launching: Launching, after: float, status: int) -> None:
+    ehr.patient = MARIA
+    async with launching() as client:
+        begun = await client.get("/launch/standalone", params={"iss": ehr.iss})
+        client._transport.app.state.parts.entrance.attempts._clock = lambda: time.time() + after
+        assert (await through(client, begun)).status_code == status
 
 
 @pytest.mark.parametrize("state", ["", "x" * 43, "é"])

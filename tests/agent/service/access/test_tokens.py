@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from joserfc.jwk import ECKey, RSAKey
 
 from agent.errors import SettingsError
@@ -107,6 +109,11 @@ def with_public_key_as_secret(claims: dict[str, Any]) -> str:
     return compact({"alg": "HS256", "kid": "one"}, claims, lambda text: hmac.digest(secret, text, hashlib.sha256))
 
 
+def by_key(text: bytes) -> bytes:
+    """The issuer's own signature, RS256."""
+    return KEY.raw_value.sign(text, padding.PKCS1v15(), hashes.SHA256())
+
+
 def good(ehr: Ehr, **changes: Any) -> dict[str, Any]:
     now = int(time.time())
     claims = {
@@ -136,7 +143,8 @@ BAD: dict[str, Callable[[Ehr], str]] = {
     "another's key under this id": lambda e: signed(STRANGER, good(e)),
     "unknown key": lambda e: signed(RSAKey.generate_key(2048, {"kid": "nobody"}), good(e)),
     "identity token": lambda e: signed(KEY, good(e), typ="id+jwt"),
-    "critical header": lambda e: compact({"alg": "RS256", "kid": "one", "crit": ["x"], "x": 1}, good(e), b"x"),
+    "critical header": lambda e: compact({"alg": "RS256", "kid": "one", "crit": ["x"], "x": 1}, good(e), by_key),
+    "critical header, empty": lambda e: compact({"alg": "RS256", "kid": "one", "crit": []}, good(e), by_key),
     "key id is a list": lambda e: compact({"alg": "RS256", "kid": ["one"]}, good(e), b"x"),
     "changed": lambda e: signed(KEY, good(e)).replace(".", ".e30", 1),
     "bound to a key": lambda e: signed(KEY, good(e, cnf={"jkt": "x"})),
