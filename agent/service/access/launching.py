@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -136,7 +137,7 @@ async def _start(parts: Parts, server: Registration, granted: Granted) -> str:
         name=_name(granted, server),
         credential=server.iss,
         patient=patient,
-        grant=kept(granted.token, context),
+        grant=kept(replace(granted.token, patient=patient), context),
     )
 
 

@@ -181,6 +181,15 @@ async def test_what_a_proxy_passes_on_is_not_of_this_machine(opened: Opened, nam
         assert (await client.get("/v1/me", headers={name: "203.0.113.9"})).status_code == 401
 
 
+async def test_a_cookie_that_was_left_over_locks_nobody_out(opened: Opened) -> None:
+    """Browsers keep one jar for all ports of a host, so the cookie may be another service's."""
+    async with opened() as client:
+        client.cookies.set(SESSION, TOKEN)
+        me = (await client.get("/v1/me")).json()
+        assert (me["via"], me["csrf"]) == ("local", OWN["X-CSRF-Token"])
+        assert (await client.post("/v1/sign-out", headers=OWN)).status_code == 204
+
+
 # Headers of answers.
 
 

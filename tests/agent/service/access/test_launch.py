@@ -57,6 +57,21 @@ async def test_a_user_alone_chooses_among_those_that_the_server_shows(ehr: Ehr, 
         assert (await ask(client, "last A1c?", patient="nobody")).status_code == 404
 
 
+async def test_a_patient_may_be_named_as_a_reference(ehr: Ehr, launching: Launching) -> None:
+    ehr.changes = {"patient": f"Patient/{MARIA}"}
+    async with launching() as client:
+        await launch(client, ehr, MARIA)
+        assert (await client.get("/v1/me")).json()["patient"] == MARIA
+        assert (await ask(client, "last A1c?")).json()["status"] == "answered"
+
+
+async def test_a_patient_that_is_no_id_signs_nobody_in(ehr: Ehr, launching: Launching) -> None:
+    ehr.changes = {"patient": "Group/1"}
+    async with launching() as client:
+        assert (await launch(client, ehr, MARIA)).status_code == 502
+        assert (await client.get("/v1/me")).status_code == 401
+
+
 async def test_patient_scopes_need_a_patient(ehr: Ehr, launching: Launching) -> None:
     async with launching() as client:
         response = await through(client, await client.get("/launch/standalone", params={"iss": ehr.iss}))
