@@ -224,6 +224,7 @@ async def test_a_person_is_told_on_a_page(launching: Launching) -> None:
         response = await client.get("/launch/standalone", params=asked, headers={"Accept": "text/html"})
     assert response.headers["content-type"].startswith("text/html")
     assert "<b>" not in response.text
+    assert response.url.join(response.text.partition('href="')[2].partition('"')[0]).path == "/"
     assert response.status_code == 403
 
 
