@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +19,8 @@ __all__ = ["PREFIX", "Settings", "export", "read"]
 
 PREFIX = "CHARTLINE_"
 _DATA = platformdirs.user_data_path("chartline")
+_KUBERNETES = re.compile(PREFIX + r"(?:SERVICE_HOST|(?:SERVICE_)?PORT)(?:_\w+)?")
+"""What Kubernetes tells each container of a Service that is named chartline."""
 
 
 class Settings(BaseSettings):
@@ -333,7 +336,7 @@ def _refuse_near_misses() -> None:
     """A misspelt variable would be passed over silently; one that is like none of ours belongs to somebody else."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     for name in os.environ:
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and name not in known and not _KUBERNETES.fullmatch(name):
             like = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
             if like:
                 raise SettingsError(f"{name} is no setting; did you mean {like[0]}?")

@@ -43,10 +43,13 @@ class SmartConfiguration:
     tells_issuer: bool = False
 
     def refuses(self, *, method: str, algorithm: str | None, grant: str) -> str | None:
-        """Why the server's own words exclude a client; None where they do not."""
+        """Why the server's own words exclude a client; None where they do not.
+
+        SMART 2.2 has no word for refreshing among `grant_types_supported`: who gave a refresh token takes it.
+        """
         asked = (
             ("client authentication", self.methods, method),
-            ("grant", self.grants, grant),
+            ("grant", self.grants, None if grant == "refresh_token" else grant),
             ("signing algorithm", self.algorithms, algorithm),
         )
         for what, offered, wanted in asked:

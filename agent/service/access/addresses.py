@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import Request
-from starlette.datastructures import URL
 
 from agent.service.access.ways import is_loopback
 from agent.service.problems import Problem
@@ -32,7 +31,7 @@ def is_https(settings: Settings, scheme: str) -> bool:
     return (settings.service_url or f"{scheme}://").startswith("https://")
 
 
-def origins_of(url: URL, settings: Settings) -> set[tuple[str, str, int | None]]:
-    """The origins that are the service itself, for a request to `url`."""
-    own = {origin_of(str(url))}
+def origins_of(url: str, settings: Settings) -> set[tuple[str, str, int | None]]:
+    """The origins that are the service itself, for a request to `url`. Raises ValueError for a port that is none."""
+    own = {origin_of(url)}
     return own | {origin_of(settings.service_url)} if settings.service_url else own

@@ -79,7 +79,6 @@ class SessionGate:
             return None
         caller = self._keyed(session) if session.via == "key" else self._launched(session)
         request.state.session = session if caller else None
-        request.state.session_token = token if caller else None
         return caller
 
     def _keyed(self, session: Session) -> Caller | None:

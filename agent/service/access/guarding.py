@@ -52,13 +52,10 @@ class Guard:
         await (response(problem, request) if problem else self._app)(scope, receive, send)
 
     def _fault(self, request: Request) -> Problem | None:
-        try:
-            url, named = request.url, len(request.headers.getlist("host")) == 1
-        except (ValueError, KeyError):
-            named = False
-        if not named:
-            return Problem(400, "host", "the request does not say which host it is for, in one way")
-        if self._local and not is_loopback(url.netloc):
+        hosts = request.headers.getlist("host")
+        if len(hosts) != 1:
+            return Problem(400, "host", "the request does not say, once, which host it is for")
+        if self._local and not is_loopback(hosts[0]):
             return Problem(421, "host", "this service answers under this machine's own names alone, such as localhost")
         # No page sends it elsewhere unasked: browsers ask first (CORS). They send Basic by themselves.
         if request.headers.get("authorization", "").lower().startswith("bearer "):
@@ -80,11 +77,10 @@ class Guard:
         if origin is None:
             return site is None
         try:
-            sent = origin_of(origin)
-        except ValueError:
+            own = set() if site else origins_of(f"{request.scope['scheme']}://{headers['host']}", self._settings)
+            return origin_of(origin) in own | self._allowed
+        except ValueError:  # no number where a port should be
             return False
-        own = set() if site else origins_of(request.url, self._settings)
-        return sent in own | self._allowed
 
     def _forged(self, request: Request) -> Problem | None:
         session = cookie_of(request.headers, SESSION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -136,7 +137,7 @@ async def _start(parts: Parts, server: Registration, granted: Granted) -> str:
         name=_name(granted, server),
         credential=server.iss,
         patient=patient,
-        grant=kept(granted.token, context),
+        grant=kept(replace(granted.token, patient=patient), context),
     )
 
 
@@ -169,7 +170,8 @@ async def _told(request: Request, work: Any) -> Response:
         problem = _problem(error)
         if "text/html" not in request.headers.get("accept", ""):
             return response(problem, request)
-        return HTMLResponse(_PAGE.format(html.escape(problem.detail)), problem.status)
+        home = "./" if request.url.path.endswith("/launch") else "../"
+        return HTMLResponse(_PAGE.format(html.escape(problem.detail), home), problem.status)
 
 
 def _problem(error: ChartlineError | Problem) -> Problem:
@@ -184,5 +186,5 @@ def _problem(error: ChartlineError | Problem) -> Problem:
 
 _PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not signed in: chartline</title></head>'
-    '<body><main><h1>Not signed in</h1><p>{}</p><p><a href="./">To chartline</a></p></main></body></html>'
+    '<body><main><h1>Not signed in</h1><p>{}</p><p><a href="{}">To chartline</a></p></main></body></html>'
 )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.service.access.addresses import address_of
 from agent.service.access.challenges import METADATA
-from agent.service.access.cookies import SESSION, set_cookie
+from agent.service.access.cookies import SESSION, set_cookie, token_of
 from agent.service.access.gates import caller_of_key
 from agent.service.access.guarding import csrf_of
 from agent.service.access.sessions import Session
@@ -60,8 +60,8 @@ class SignIn(BaseModel):
 @router.get("/v1/me", summary="Who am I?")
 async def me(request: Request, caller: TheCaller, parts: TheParts) -> MeOut:
     """The caller of this request, and what a page needs to know at its start."""
-    session: Session | None = getattr(request.state, "session", None)
-    return _me(parts, caller, getattr(request.state, "session_token", None), session)
+    # The token goes with the cookie, also with one whose session has ended: the guard asks for it all the same.
+    return _me(parts, caller, token_of(request.headers), getattr(request.state, "session", None))
 
 
 @router.post("/v1/sign-in", summary="Sign in with an API key", responses={401: {"description": "No such key."}})

@@ -35,8 +35,8 @@ def ways(settings: Settings) -> Ways:
 
 def check_reachable(settings: Settings, host: str) -> None:
     """Whether the service may listen on an address. Raises UserError where others could ask without signing in."""
-    public = urlsplit(settings.service_url or "").hostname
-    seen = next((name for name in (host, public) if name and not is_loopback(name)), None)
+    names = [host, *filter(None, [urlsplit(settings.service_url or "").hostname])]
+    seen = next((name for name in names if not is_loopback(name)), None)  # an empty host is every address
     if seen is None:
         return
     open_ = ways(settings)
