@@ -9,6 +9,7 @@ from fhir_tools.types import Card, Fact
 
 __all__ = ["draft", "notes", "standings"]
 
+
 def draft(ask: Ask, evidence: Evidence) -> Draft | None:
     """`not_found` with what was searched, or `incomplete` where the search or the records cannot show it."""
     if not evidence.absent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -82,7 +82,7 @@ def _threads(request: Request) -> dict[str, Any]:
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat()
+    return datetime.now(UTC).isoformat()
 
 
 @router.post("/v1/threads", status_code=201)
@@ -101,13 +101,13 @@ async def some(request: Request, patient: str) -> dict[str, Any]:
 
 
 @router.get("/v1/threads/{id}")
-async def one(id: str, request: Request) -> Any:
+async def one(id: str, request: Request) -> Any:  # noqa: A002
     found = _threads(request).get(id)
     return found or JSONResponse({"status": 404, "type": "x:not-there", "detail": "no such conversation"}, 404)
 
 
 @router.delete("/v1/threads/{id}", status_code=204)
-async def delete(id: str, request: Request) -> None:
+async def delete(id: str, request: Request) -> None:  # noqa: A002
     _threads(request).pop(id, None)
 
 

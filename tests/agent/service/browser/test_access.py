@@ -246,7 +246,7 @@ async def test_without_sign_in_the_ways_in_are_shown(tab: Tab, accessible: Acces
 
 async def test_too_many_questions_says_when_to_try_again(tab: Tab, look: Look) -> None:
     page = await maria(tab, expected=("429",))
-    body = '{"type": "urn:chartline:problem:busy", "status": 429, "detail": "16 questions are at work", "request": "cd"}'
+    body = '{"type": "urn:chartline:problem:busy", "status": 429, "detail": "16 are at work", "request": "cd"}'
     headers = {"Retry-After": "3"}
     await page.route(
         "**/v1/ask",
@@ -258,5 +258,5 @@ async def test_too_many_questions_says_when_to_try_again(tab: Tab, look: Look) -
     await expect(page.locator(".problem code")).to_have_text("cd")
     await look(page, "too-many")
     await page.unroute("**/v1/ask")
-    await page.click("button:has-text(\"Try again\")")
+    await page.click('button:has-text("Try again")')
     await expect(page.locator(f"{TURN} .prose")).to_contain_text("Hemoglobin A1c")
