@@ -11,7 +11,7 @@ import { bannerView, chooserView, findPatients, openBanner } from "./patients.js
 import { problemView } from "./problem.js";
 import { href, read, stay } from "./route.js";
 import { signInView, signOut } from "./sign_in.js";
-import { onChange, set, state, today } from "./store.js";
+import { onChange, set, state, still, today } from "./store.js";
 import { summariesView } from "./summaries.js";
 import { loadTexts, now, t } from "./texts.js";
 import { turnView } from "./turn.js";
@@ -155,13 +155,16 @@ async function arrived() {
 }
 
 async function openPatient(moved) {
+  const { route } = state;
+  if (moved) set({ box: { text: "", open: false, options: [], active: -1 } });
   set({ examples: [], threads: { list: [], complete: true, problem: null }, summary: { ...state.summary, kind: null, data: null } });
   await openBanner();
-  if (state.bannerProblem) return;
+  if (!state.banner || !still(route)) return;
   document.title = `${state.banner.name} · ${t("page.title")}`;
   if (moved) requestAnimationFrame(() => document.getElementById("question")?.focus({ preventScroll: true }));
   listThreads();
-  set({ examples: await suggested("").catch(() => []) });
+  const examples = await suggested("").catch(() => []); // the box serves without them
+  if (still(route)) set({ examples });
 }
 
 function opened(view) {

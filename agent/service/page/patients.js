@@ -5,7 +5,7 @@ import { call, query } from "./api.js";
 import { problemView } from "./problem.js";
 import { words } from "./prose.js";
 import { go, href } from "./route.js";
-import { set, state, today } from "./store.js";
+import { set, state, still, today } from "./store.js";
 import { t, tn } from "./texts.js";
 
 const PAUSE = 200;
@@ -63,12 +63,13 @@ const sexText = (sex) => (SEX[sex] ? t(SEX[sex]) : sex);
 export async function openBanner() {
   const { patient, asOf } = state.route;
   set({ banner: null, bannerProblem: null });
+  let found;
   try {
-    const banner = await call(`v1/patients/${encodeURIComponent(patient)}?${query({ as_of: asOf })}`);
-    if (state.route.patient === patient) set({ banner });
+    found = { banner: await call(`v1/patients/${encodeURIComponent(patient)}?${query({ as_of: asOf })}`) };
   } catch (problem) {
-    if (state.route.patient === patient) set({ bannerProblem: problem });
+    found = { bannerProblem: problem };
   }
+  if (still({ patient, asOf })) set(found);
 }
 
 export function bannerView() {

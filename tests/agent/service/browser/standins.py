@@ -1,4 +1,4 @@
-"""What the page asks for and this tree does not have yet, small and in memory: each serves only where the app lacks it."""
+"""What the page asks for and the app does not have yet, small and in memory; nothing once the app has it."""
 
 from __future__ import annotations
 
