@@ -7,7 +7,7 @@ import { contentsView, openContents } from "./contents.js";
 import { listThreads, openThread } from "./conversation.js";
 import { closeEvidence, openEvidence, panelView } from "./evidence_panel.js";
 import { historyView } from "./history.js";
-import { bannerView, chooserView, findPatients, openBanner } from "./patients.js";
+import { bannerView, chooserView, findPatients, openBanner, shortBannerView } from "./patients.js";
 import { problemView } from "./problem.js";
 import { href, read, stay } from "./route.js";
 import { signInView, signOut } from "./sign_in.js";
@@ -77,11 +77,14 @@ const endView = () => html`<footer class="end">
   <span>${t("end.version", { version: state.me.version })}</span>
 </footer>`;
 
-const navView = () => html`<nav class="views" aria-label=${t("nav.label")}>
-  ${Object.entries(VIEWS).map(
-    ([view, key]) => html`<a href=${href({ view })} aria-current=${view === state.route.view ? "page" : nothing}>${t(key)}</a>`,
-  )}
-</nav>`;
+const navView = () => html`<div class="bar">
+  <nav class="views" aria-label=${t("nav.label")}>
+    ${Object.entries(VIEWS).map(
+      ([view, key]) => html`<a href=${href({ view })} aria-current=${view === state.route.view ? "page" : nothing}>${t(key)}</a>`,
+    )}
+  </nav>
+  ${state.banner ? shortBannerView(state.banner) : nothing}
+</div>`;
 
 function questionsView() {
   const { turns, threadProblem } = state;
@@ -160,6 +163,8 @@ async function openPatient(moved) {
   set({ examples: [], threads: { list: [], complete: true, problem: null }, summary: { ...state.summary, kind: null, data: null } });
   await openBanner();
   if (!state.banner || !still(route)) return;
+  banner.disconnect();
+  requestAnimationFrame(() => document.querySelectorAll(".banner").forEach((one) => banner.observe(one)));
   document.title = `${state.banner.name} · ${t("page.title")}`;
   if (moved) requestAnimationFrame(() => document.getElementById("question")?.focus({ preventScroll: true }));
   listThreads();
@@ -207,6 +212,9 @@ async function start() {
 }
 
 onUnknown((problem) => set({ me: null, signIn: problem.signIn ?? { key: true, smart: [] } }));
+// Whose chart it is stays on the screen: in few words, once the banner is out of it.
+const banner = new IntersectionObserver(([seen]) => document.body.classList.toggle("scrolled", !seen.isIntersecting));
+
 addEventListener("hashchange", () => state.me && arrived());
 addEventListener("beforeprint", () => {
   const printed = document.getElementById("printed");

@@ -92,6 +92,12 @@ export function bannerView() {
   </section>`;
 }
 
+/** The same in one line, for when the banner is scrolled away. A screen reader has the banner. */
+export const shortBannerView = ({ name, id, age, allergies }) => html`<p class="who-short" aria-hidden="true">
+  <strong>${name || id}</strong> ${age}
+  <span class="who-allergies" data-state=${allergies.state}>${allergies.items.map((item) => item.text).join(", ") || t(ALLERGIES_SHORT[allergies.state])}</span>
+</p>`;
+
 const fact = (key, value) => pair(t(key), value);
 const pair = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
 
@@ -102,6 +108,8 @@ const ALLERGIES = {
   not_recorded: "allergies.not_recorded",
   not_read: "allergies.not_read",
 };
+
+const ALLERGIES_SHORT = { ...ALLERGIES, not_recorded: "allergies.short.not_recorded", not_read: "allergies.short.not_read" };
 
 function allergiesView({ state: known, items, complete }) {
   return html`<div class="allergies" data-state=${known}>
