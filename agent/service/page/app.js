@@ -36,10 +36,9 @@ function pageView() {
     ${navView()}
     <div class="shell">
       ${historyView()}
-      <main id="main" class="page" tabindex="-1">${VIEW[state.route.view]()}</main>
+      <main id="main" class="page" tabindex="-1">${VIEW[state.route.view]()}${endView()}</main>
       ${panelView()}
-    </div>
-    ${endView()}`;
+    </div>`;
 }
 
 const bare = (content) => html`${topView()}<main id="main" class="page narrow">${content}</main>${state.me ? endView() : nothing}`;
