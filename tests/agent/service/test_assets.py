@@ -67,6 +67,12 @@ async def test_the_reader_gets_a_translation_with_english_where_it_lacks(opened:
         assert '<html lang="de">' in page.text
 
 
+async def test_a_folder_of_texts_that_is_not_there_is_told(opened: Opened, tmp_path: Path) -> None:
+    async with opened(service_texts=tmp_path / "none") as client:
+        response = await client.get("/")
+    assert (response.status_code, response.json()["type"]) == (500, "urn:chartline:problem:settings")
+
+
 def test_a_translation_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "xx.json").write_text("[]", "utf-8")
     with pytest.raises(SettingsError, match="CHARTLINE_SERVICE_TEXTS"):

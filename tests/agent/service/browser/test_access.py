@@ -129,7 +129,13 @@ async def test_by_keyboard_alone(page: Page, look: Look) -> None:
     await expect(page.locator(BOX)).to_be_focused()
     await tab_to(page, ".history li button.icon", "Shift+Tab")
     await page.keyboard.press("Enter")
-    await tab_to(page, ".confirm .danger")
+    await expect(page.locator(".confirm .plain")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".history li button.icon").first).to_be_focused()
+    await page.keyboard.press("Enter")
+    await tab_to(page, ".confirm .danger", "Shift+Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".history-head a")).to_be_focused()
 
 
 async def test_the_skip_link_leads_to_the_question(tab: Tab) -> None:
