@@ -100,6 +100,8 @@ def texts_of(language: str, folder: Path | None) -> Mapping[str, str]:
 
 
 def _texts(request: Request, folder: Path | None) -> tuple[str, Mapping[str, str]]:
+    if folder and not folder.is_dir():
+        raise SettingsError(f"CHARTLINE_SERVICE_TEXTS ({str(folder)!r}) is no folder")
     offered = {ENGLISH, *(p.stem for p in folder.glob("*.json"))} if folder else {ENGLISH}
     language = _preferred(request.headers.get("accept-language", ""), offered)
     return language, texts_of(language, folder)

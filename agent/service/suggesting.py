@@ -87,7 +87,8 @@ def _completing(chart: Chart, said: Sequence[str], text: str) -> Iterable[_Candi
 
     First those that begin as typed, then those that begin with its first word, then what is recorded often.
     """
-    meant = {key for target in understand(text, chart).targets for key in target.keys}
+    ask = understand(text, chart)
+    meant = {key for target in ask.targets for key in target.keys} if not ask.unknown else set()
     fitting = [c for c in _candidates(chart) if c.fits(said) or (c.entry and c.entry.key in meant)]
     begun = " ".join(text.lower().split())
 

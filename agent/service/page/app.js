@@ -7,11 +7,11 @@ import { contentsView, openContents } from "./contents.js";
 import { listThreads, openThread } from "./conversation.js";
 import { closeEvidence, openEvidence, panelView } from "./evidence_panel.js";
 import { historyView } from "./history.js";
-import { bannerView, chooserView, findPatients, openBanner } from "./patients.js";
+import { bannerView, chooserView, findPatients, openBanner, shortBannerView } from "./patients.js";
 import { problemView } from "./problem.js";
 import { href, read, stay } from "./route.js";
 import { signInView, signOut } from "./sign_in.js";
-import { onChange, set, state, today } from "./store.js";
+import { onChange, set, state, still, today } from "./store.js";
 import { summariesView } from "./summaries.js";
 import { loadTexts, now, t } from "./texts.js";
 import { turnView } from "./turn.js";
@@ -36,10 +36,9 @@ function pageView() {
     ${navView()}
     <div class="shell">
       ${historyView()}
-      <main id="main" class="page" tabindex="-1">${VIEW[state.route.view]()}</main>
+      <main id="main" class="page" tabindex="-1">${VIEW[state.route.view]()}${endView()}</main>
       ${panelView()}
-    </div>
-    ${endView()}`;
+    </div>`;
 }
 
 const bare = (content) => html`${topView()}<main id="main" class="page narrow">${content}</main>${state.me ? endView() : nothing}`;
@@ -77,11 +76,14 @@ const endView = () => html`<footer class="end">
   <span>${t("end.version", { version: state.me.version })}</span>
 </footer>`;
 
-const navView = () => html`<nav class="views" aria-label=${t("nav.label")}>
-  ${Object.entries(VIEWS).map(
-    ([view, key]) => html`<a href=${href({ view })} aria-current=${view === state.route.view ? "page" : nothing}>${t(key)}</a>`,
-  )}
-</nav>`;
+const navView = () => html`<div class="bar">
+  <nav class="views" aria-label=${t("nav.label")}>
+    ${Object.entries(VIEWS).map(
+      ([view, key]) => html`<a href=${href({ view })} aria-current=${view === state.route.view ? "page" : nothing}>${t(key)}</a>`,
+    )}
+  </nav>
+  ${state.banner ? shortBannerView(state.banner) : nothing}
+</div>`;
 
 function questionsView() {
   const { turns, threadProblem } = state;
@@ -155,13 +157,18 @@ async function arrived() {
 }
 
 async function openPatient(moved) {
+  const { route } = state;
+  if (moved) set({ box: { text: "", open: false, options: [], active: -1 } });
   set({ examples: [], threads: { list: [], complete: true, problem: null }, summary: { ...state.summary, kind: null, data: null } });
   await openBanner();
-  if (state.bannerProblem) return;
+  if (!state.banner || !still(route)) return;
+  banner.disconnect();
+  requestAnimationFrame(() => document.querySelectorAll(".banner").forEach((one) => banner.observe(one)));
   document.title = `${state.banner.name} · ${t("page.title")}`;
   if (moved) requestAnimationFrame(() => document.getElementById("question")?.focus({ preventScroll: true }));
   listThreads();
-  set({ examples: await suggested("").catch(() => []) });
+  const examples = await suggested("").catch(() => []); // the box serves without them
+  if (still(route)) set({ examples });
 }
 
 function opened(view) {
@@ -204,6 +211,9 @@ async function start() {
 }
 
 onUnknown((problem) => set({ me: null, signIn: problem.signIn ?? { key: true, smart: [] } }));
+// Whose chart it is stays on the screen: in few words, once the banner is out of it.
+const banner = new IntersectionObserver(([seen]) => document.body.classList.toggle("scrolled", !seen.isIntersecting));
+
 addEventListener("hashchange", () => state.me && arrived());
 addEventListener("beforeprint", () => {
   const printed = document.getElementById("printed");

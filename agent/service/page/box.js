@@ -99,6 +99,11 @@ function submitted(event) {
   choose(open && active >= 0 ? options[active] : text);
 }
 
+/** A turn that begins low on the screen is brought to the top of it: its answer takes room. */
+function bringUp(turn) {
+  if (turn && turn.getBoundingClientRect().top > innerHeight / 2) turn.scrollIntoView({ block: "start" });
+}
+
 export function choose(question) {
   if (!question.trim() || state.turns.some((turn) => turn.working)) return;
   clearTimeout(timer);
@@ -106,5 +111,5 @@ export function choose(question) {
   set({ box: { text: "", open: false, options: [], active: -1 } });
   ask(question.trim());
   document.getElementById("question")?.focus();
-  requestAnimationFrame(() => document.querySelector(".turn:last-of-type")?.scrollIntoView({ block: "start" }));
+  requestAnimationFrame(() => bringUp(document.querySelector(".turn:last-of-type")));
 }

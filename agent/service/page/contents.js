@@ -5,7 +5,7 @@ import { fill } from "./box.js";
 import { call, query } from "./api.js";
 import { problemView } from "./problem.js";
 import { go } from "./route.js";
-import { set, state } from "./store.js";
+import { set, state, still } from "./store.js";
 import { t, tn } from "./texts.js";
 
 const SHOWN = 40; // rows of a kind before a button tells that there are more
@@ -13,12 +13,13 @@ const SHOWN = 40; // rows of a kind before a button tells that there are more
 export async function openContents() {
   const { patient, asOf } = state.route;
   set({ contents: { data: null, problem: null, filter: "", whole: [] } });
+  let found;
   try {
-    const data = await call(`v1/patients/${encodeURIComponent(patient)}/catalogue?${query({ as_of: asOf })}`);
-    if (state.route.patient === patient) set({ contents: { ...state.contents, data } });
+    found = { data: await call(`v1/patients/${encodeURIComponent(patient)}/catalogue?${query({ as_of: asOf })}`) };
   } catch (problem) {
-    if (state.route.patient === patient) set({ contents: { ...state.contents, problem } });
+    found = { problem };
   }
+  if (still({ patient, asOf })) change(found);
 }
 
 export function contentsView() {

@@ -11,13 +11,14 @@ let asking = null;
 
 export async function listThreads() {
   const patient = state.route.patient;
+  let threads;
   try {
     const found = await call(`v1/threads?${query({ patient, limit: MOST })}`);
-    if (patient !== state.route.patient) return;
-    set({ threads: { list: found.threads, complete: found.complete, problem: null } });
+    threads = { list: found.threads, complete: found.complete, problem: null };
   } catch (problem) {
-    set({ threads: { list: [], complete: false, problem } });
+    threads = { list: [], complete: true, problem };
   }
+  if (patient === state.route.patient) set({ threads });
 }
 
 /** Show the turns of the thread in the fragment; none is a new conversation. */
@@ -73,12 +74,16 @@ export async function ask(question) {
   set({ turns: [...state.turns, turn] });
   announce(t("turn.working"));
   await attempt(turn, async (signal) => {
-    if (!state.route.thread) stay({ thread: await begun() });
-    const { patient, asOf, thread } = state.route;
-    const body = { question, patient, thread, ...(asOf ? { as_of: asOf } : {}) };
-    await follow(turn, events("v1/ask", { method: "POST", body, headers: { "Idempotency-Key": turn.key }, signal }));
+    await send(turn, signal);
   });
   if (first || !state.threads.list.some((thread) => thread.id === state.route.thread)) listThreads();
+}
+
+async function send(turn, signal) {
+  if (!state.route.thread) stay({ thread: await begun() });
+  const { patient, asOf, thread } = state.route;
+  const body = { question: turn.question, patient, thread, ...(asOf ? { as_of: asOf } : {}) };
+  await follow(turn, events("v1/ask", { method: "POST", body, headers: { "Idempotency-Key": turn.key }, signal }));
 }
 
 async function begun() {
@@ -103,18 +108,15 @@ function finish(turn, answer) {
   announce(t("turn.answer", { text: answer.text.replace(/\s*\[[a-z]?\d+\]/g, "") }));
 }
 
-/** The same question under the same key: the server tells the answer that it has, or goes on with it. */
+/** The same question under the same key: the server tells the answer that it has, or goes on with it. One that ended
+ * in a problem is asked anew. */
 export async function fetchAgain(turn) {
+  if (turn.problem) change(turn, { key: newKey(), id: null });
   change(turn, { working: true, lost: false, stopped: false, problem: null, claims: [] });
   announce(t("turn.working"));
   await attempt(turn, async (signal) => {
-    if (turn.id) {
-      await follow(turn, events(`v1/questions/${encodeURIComponent(turn.id)}`, { signal }));
-      return;
-    }
-    const { patient, asOf, thread } = state.route;
-    const body = { question: turn.question, patient, thread, ...(asOf ? { as_of: asOf } : {}) };
-    await follow(turn, events("v1/ask", { method: "POST", body, headers: { "Idempotency-Key": turn.key }, signal }));
+    if (turn.id) await follow(turn, events(`v1/questions/${encodeURIComponent(turn.id)}`, { signal }));
+    else await send(turn, signal);
   });
 }
 

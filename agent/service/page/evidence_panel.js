@@ -15,7 +15,7 @@ export function panelView() {
       <h2 id="evidence-title" tabindex="-1">${t("evidence_panel.title", { mark })}</h2>
       <button type="button" class="plain" @click=${closeEvidence}>${t("evidence_panel.close")}</button>
     </div>
-    <div id="evidence-body" class="panel-body"></div>
+    <section id="evidence-body" class="panel-body" aria-labelledby="evidence-title"></section>
   </dialog>`;
 }
 

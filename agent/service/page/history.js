@@ -32,9 +32,27 @@ function threadView(thread) {
       <time class="muted small" datetime=${thread.updated}>${moment(thread.updated)}</time>
     </a>
     <button type="button" class="icon" aria-label=${t("history.delete", { title })} title=${t("history.delete.short")}
-      @click=${() => set({ deleting: thread.id })}>×</button>
+      data-thread=${thread.id} @click=${() => sure(thread.id)}>×</button>
   </li>`;
 }
+
+// What was pressed is gone from the screen then: the focus goes on to what stands in its place.
+function sure(id) {
+  set({ deleting: id });
+  focusOn(".confirm .plain");
+}
+
+function keep(id) {
+  set({ deleting: null });
+  focusOn(`[data-thread="${CSS.escape(id)}"]`);
+}
+
+async function gone(id) {
+  await deleteThread(id);
+  focusOn(".history-head a");
+}
+
+const focusOn = (selector) => requestAnimationFrame(() => document.querySelector(selector)?.focus());
 
 /** A conversation goes on as of its own day. */
 const dayOf = (thread) => (thread.as_of === state.me.today ? null : (thread.as_of ?? null));
@@ -42,7 +60,7 @@ const dayOf = (thread) => (thread.as_of === state.me.today ? null : (thread.as_o
 function confirmView(thread, title) {
   return html`<li class="confirm">
     <p>${t("history.delete.sure", { title })}</p>
-    <button type="button" class="danger" @click=${() => deleteThread(thread.id)}>${t("history.delete.yes")}</button>
-    <button type="button" class="plain" @click=${() => set({ deleting: null })}>${t("history.delete.no")}</button>
+    <button type="button" class="danger" @click=${() => gone(thread.id)}>${t("history.delete.yes")}</button>
+    <button type="button" class="plain" @click=${() => keep(thread.id)}>${t("history.delete.no")}</button>
   </li>`;
 }

@@ -5,7 +5,7 @@ import { call, query } from "./api.js";
 import { problemView } from "./problem.js";
 import { words } from "./prose.js";
 import { go, href } from "./route.js";
-import { set, state, today } from "./store.js";
+import { set, state, still, today } from "./store.js";
 import { t, tn } from "./texts.js";
 
 const PAUSE = 200;
@@ -63,12 +63,13 @@ const sexText = (sex) => (SEX[sex] ? t(SEX[sex]) : sex);
 export async function openBanner() {
   const { patient, asOf } = state.route;
   set({ banner: null, bannerProblem: null });
+  let found;
   try {
-    const banner = await call(`v1/patients/${encodeURIComponent(patient)}?${query({ as_of: asOf })}`);
-    if (state.route.patient === patient) set({ banner });
+    found = { banner: await call(`v1/patients/${encodeURIComponent(patient)}?${query({ as_of: asOf })}`) };
   } catch (problem) {
-    if (state.route.patient === patient) set({ bannerProblem: problem });
+    found = { bannerProblem: problem };
   }
+  if (still({ patient, asOf })) set(found);
 }
 
 export function bannerView() {
@@ -91,6 +92,12 @@ export function bannerView() {
   </section>`;
 }
 
+/** The same in one line, for when the banner is scrolled away. A screen reader has the banner. */
+export const shortBannerView = ({ name, id, age, allergies }) => html`<p class="who-short" aria-hidden="true">
+  <strong>${name || id}</strong> ${age}
+  <span class="who-allergies" data-state=${allergies.state}>${allergies.items.map((item) => item.text).join(", ") || t(ALLERGIES_SHORT[allergies.state])}</span>
+</p>`;
+
 const fact = (key, value) => pair(t(key), value);
 const pair = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
 
@@ -101,6 +108,8 @@ const ALLERGIES = {
   not_recorded: "allergies.not_recorded",
   not_read: "allergies.not_read",
 };
+
+const ALLERGIES_SHORT = { ...ALLERGIES, not_recorded: "allergies.short.not_recorded", not_read: "allergies.short.not_read" };
 
 function allergiesView({ state: known, items, complete }) {
   return html`<div class="allergies" data-state=${known}>

@@ -20,6 +20,7 @@ const REMEDIES = {
 };
 
 const KINDS = {
+  csrf: ["problem.title.csrf", "problem.do.csrf"],
   "unknown-patient": ["problem.title.patient", "problem.do.patient"],
 };
 

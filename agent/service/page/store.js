@@ -37,4 +37,7 @@ export function onChange(drawing) {
   draw = drawing;
 }
 
+/** Whether what was asked for at a place is still what the reader looks at. */
+export const still = ({ patient, asOf }) => state.route.patient === patient && state.route.asOf === asOf;
+
 export const today = () => state.route.asOf ?? state.banner?.as_of ?? state.me?.today ?? "";

@@ -6,7 +6,7 @@ import { openEvidence } from "./evidence_panel.js";
 import { announce } from "./live.js";
 import { problemView } from "./problem.js";
 import { chip, sources, words } from "./prose.js";
-import { set, state } from "./store.js";
+import { set, state, still } from "./store.js";
 import { searchedView } from "./turn.js";
 import { t, tn } from "./texts.js";
 
@@ -30,7 +30,7 @@ export async function openSummary(kind) {
   } catch (problem) {
     made = { kind, data: null, problem, working: false };
   }
-  if (state.route.patient !== patient || state.summary.kind !== kind) return;
+  if (!still({ patient, asOf }) || state.summary.kind !== kind) return;
   set({ summary: made });
   if (made.data) announce(t("summary.ready", { title: made.data.title }));
 }

@@ -28,7 +28,7 @@ SMALL = """() => [...document.querySelectorAll("button, a, input, select, summar
 async def seen(page: Page, view: str) -> None:
     """Bring a view of the chart to the screen, filled."""
     await page.locator(".views a", has_text=view).click()
-    waits = {"Summaries": ".kinds button", "Chart contents": ".concept", "Timeline": "#timeline > *", "Questions": BOX}
+    waits = {"Summaries": ".kinds button", "Contents": ".concept", "Timeline": "#timeline > *", "Questions": BOX}
     await expect(page.locator(waits[view]).first).to_be_visible()
     if view == "Summaries":
         await page.click("text=Snapshot")
@@ -63,7 +63,7 @@ async def test_axe_finds_nothing(tab: Tab, accessible: Accessible, look: Look, w
     await page.locator(".history li button").first.click()
     assert await accessible(page) == []
     await page.click(".confirm >> text=Keep")
-    for view in ("Summaries", "Timeline", "Chart contents"):
+    for view in ("Summaries", "Timeline", "Contents"):
         await seen(page, view)
         await look(page, f"{view.split()[-1].lower()}-{way}")
         assert await accessible(page) == [], view
@@ -129,7 +129,13 @@ async def test_by_keyboard_alone(page: Page, look: Look) -> None:
     await expect(page.locator(BOX)).to_be_focused()
     await tab_to(page, ".history li button.icon", "Shift+Tab")
     await page.keyboard.press("Enter")
-    await tab_to(page, ".confirm .danger")
+    await expect(page.locator(".confirm .plain")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".history li button.icon").first).to_be_focused()
+    await page.keyboard.press("Enter")
+    await tab_to(page, ".confirm .danger", "Shift+Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".history-head a")).to_be_focused()
 
 
 async def test_the_skip_link_leads_to_the_question(tab: Tab) -> None:
@@ -145,7 +151,7 @@ async def test_on_a_phone_nothing_runs_off_the_screen(tab: Tab, look: Look) -> N
     await expect(page.locator(".examples button").first).to_be_visible()
     await look(page, "phone")
     await ask(page, "trend of creatinine")
-    for view in ("Questions", "Summaries", "Timeline", "Chart contents"):
+    for view in ("Questions", "Summaries", "Timeline", "Contents"):
         await seen(page, view)
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360, view
         assert await page.evaluate(SMALL) == [], view
@@ -155,7 +161,7 @@ async def test_targets_are_large_enough(tab: Tab) -> None:
     page = await maria(tab)
     await ask(page, "trend of creatinine")
     await page.click("text=5 sources")
-    for view in ("Questions", "Summaries", "Chart contents"):
+    for view in ("Questions", "Summaries", "Contents"):
         await seen(page, view)
         assert await page.evaluate(SMALL) == [], view
 
@@ -205,7 +211,7 @@ async def test_on_paper(tab: Tab, look: Look, what: str) -> None:
     for word in ("Maria Elena Santos, born 1958-04-17, D-10031. As of 2026-06-15.", "Printed ", "Penicillin V"):
         assert word in told
     assert "Observation/santos-a1c-2026-04-06" in told
-    for control in ("Change patient", "Conversations", "System colours", "Copy value", "Questions Timeline"):
+    for control in ("Conversations", "System colours", "Copy value", "Questions Timeline"):
         assert control not in told
     await page.emulate_media(media="print")
     await look(page, f"print-{what}", whole=True)
@@ -246,9 +252,7 @@ async def test_without_sign_in_the_ways_in_are_shown(tab: Tab, accessible: Acces
 
 async def test_too_many_questions_says_when_to_try_again(tab: Tab, look: Look) -> None:
     page = await maria(tab, expected=("429",))
-    body = (
-        '{"type": "urn:chartline:problem:busy", "status": 429, "detail": "16 questions are at work", "request": "cd"}'
-    )
+    body = '{"type": "urn:chartline:problem:busy", "status": 429, "detail": "16 are at work", "request": "cd"}'
     headers = {"Retry-After": "3"}
     await page.route(
         "**/v1/ask",

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
+from agent.types import Answer, Citation, ClaimOut, Reading, Removed, SearchedOut
 from tests.agent.service.browser.conftest import Look, Tab
 from tests.agent.service.conftest import MARIA
 
@@ -196,3 +197,46 @@ async def test_the_day_that_counts_as_today_can_be_another(tab: Tab) -> None:
     await page.locator("#as-of").blur()
     await expect(page.locator(".facts")).to_contain_text("61 years")
     assert "as_of=2020-01-01" in page.url
+
+
+TOLD = Answer(
+    question="any nodule?",
+    patient=f"Patient/{MARIA}",
+    as_of="2026-06-15",
+    status="incomplete",
+    text='Taken to mean "last chest x-ray": Chest X-ray, 2 views was taken on 2023-12-20 [1].',
+    claims=[ClaimOut(text="Chest X-ray, 2 views was taken on 2023-12-20.", marks=["1"], support="direct")],
+    citations=[
+        Citation(mark="1", reference="ImagingStudy/x", path="ImagingStudy.started", excerpt="2023-12-20 Chest X-ray")
+    ],
+    searched=[SearchedOut(query="Binary?x", found=0, complete=False, error="the server answered 503")],
+    readings=[Reading(text="<b>No nodule</b> is seen.", image="1", model="medgemma-4b-it")],
+    removed=[Removed(kind="value", reason="the number is in no cited record")],
+    warnings=["2 records are of this patient; they are read as one chart"],
+    reasoner="medgemma-27b-it",
+)
+
+
+async def test_all_that_a_reader_needs_to_judge_an_answer_is_shown(tab: Tab, look: Look) -> None:
+    """An answer with everything in it, as a model gives it over a chart that was not all read."""
+    page = await maria(tab)
+    events = f"event: answer\ndata: {TOLD.model_dump_json()}\n\n"
+    await page.route("**/v1/ask", lambda route: route.fulfill(content_type="text/event-stream", body=events))
+    await ask(page, "any nodule?")
+    shown = page.locator(f"{TURN} .answer")
+    await look(page, "everything")
+    for text in (
+        "Incomplete: not everything could be read",
+        "Taken to mean: last chest x-ray",
+        "Read from pixels by medgemma-4b-it, not checked",
+        "<b>No nodule</b> is seen.",
+        "1 statement was removed because the chart does not back it",
+        "the number is in no cited record",
+        "1 search was not finished",
+        "the server answered 503",
+        "2 records are of this patient",
+        "Answered by medgemma-27b-it",
+    ):
+        await expect(shown).to_contain_text(text)
+        await expect(shown.get_by_text(text).first).to_be_visible()
+    await expect(shown.locator(".prose").first).not_to_contain_text("No nodule")
