@@ -16,7 +16,7 @@ from typing import Any
 from fhir_tools import wording
 from fhir_tools.facts.elements import quantity_of
 
-__all__ = ["Leaf", "at", "is_below", "leaves", "text_at"]
+__all__ = ["Leaf", "at", "is_below", "leaves", "text_at", "without_indexes"]
 
 _STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[(\d{1,6})\])?")
 _TYPES = (
@@ -38,6 +38,7 @@ _HIDDEN = frozenset({"resourceType", "id", "meta", "text", "contained"})
 _QUANTITY = frozenset({"value", "comparator", "unit", "system", "code"})
 _PLAIN = ("coding", "extension", "text")
 """Steps that a label leaves out: what they hold is what the element above them says."""
+_HL7 = ("http://terminology.hl7.org/", "http://hl7.org/fhir/")
 _LONG = 240
 _DEEP = 40
 
@@ -75,6 +76,11 @@ def at(resource: Mapping[str, Any], path: str) -> tuple[tuple[str, Any], ...]:
 def is_below(path: str, whole: str) -> bool:
     """Whether a path is that of an element or of a part of it."""
     return path == whole or path.startswith((f"{whole}.", f"{whole}["))
+
+
+def without_indexes(path: str) -> str:
+    """The path of an element wherever it stands in its lists."""
+    return re.sub(r"\[\d+\]", "", path)
 
 
 def text_at(value: Any) -> str:
@@ -132,7 +138,7 @@ class _Place:
 
     def child(self, name: str) -> _Place:
         short = self.short if name == "coding" and self.short else f"{self.short}.{name}".lstrip(".")
-        words = self.words if name in _PLAIN and self.words else (*self.words, _words(name))
+        words = self.words if name in _PLAIN else (*self.words, _words(name))
         return _Place(path=f"{self.path}.{name}", short=short, words=words, depth=self.depth + 1)
 
     def item(self, index: int, of: int) -> _Place:
@@ -174,6 +180,11 @@ def _leaves(value: Any, place: _Place) -> Iterator[Leaf]:
         yield place.leaf(value if isinstance(value, str) else json.dumps(value))
 
 
+def _system(uri: str) -> str:
+    """A code system as a reader calls it; HL7's own by the end of its address, any other by all of it."""
+    return wording.SYSTEMS.get(uri) or (uri.rpartition("/")[2] if uri.startswith(_HL7) else uri)
+
+
 def _is_repeated(concept: Mapping[str, Any], text: Any) -> bool:
     """Whether the text of a CodeableConcept is what one of its codings says as well."""
     codings = concept.get("coding")
@@ -184,7 +195,7 @@ def _told(value: Mapping[str, Any]) -> tuple[str, str] | None:
     """A datatype that reads better as a whole, with the reference that it is; None for any other."""
     keys = value.keys()
     if "code" in keys and keys <= {"system", "version", "code", "display", "userSelected"}:
-        system = wording.SYSTEMS.get(str(value.get("system")), value.get("system"))
+        system = _system(str(value.get("system") or ""))
         return " · ".join(str(part) for part in (value.get("display"), value["code"], system) if part), ""
     if "value" in keys and keys <= _QUANTITY and (quantity := quantity_of(value)):
         return wording.quantity_text(quantity), ""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from agent.cited.resource import Cited, Edition
 from agent.cited.series import Course, Limits, Point
-from fhir_tools import paths
+from fhir_tools import paths, wording
 from fhir_tools.documents import Document
 
 __all__ = ["EvidenceOut", "ImageOut", "ItemOut", "ItemsOut", "evidence_out"]
@@ -163,10 +163,13 @@ def evidence_out(
 
 
 def _element(cited: Cited) -> ElementOut | None:
-    """The cited element; several (the components of a panel) as one, by the path of the first."""
+    """The cited element in the words of its fact; several (the components of a panel) by the path of the first."""
     if not cited.elements:
         return None
-    return ElementOut(path=cited.elements[0][0], text="; ".join(paths.text_at(value) for _, value in cited.elements))
+    told = wording.value_text(cited.fact) if cited.fact and cited.is_value else ""
+    return ElementOut(
+        path=cited.elements[0][0], text=told or "; ".join(paths.text_at(value) for _, value in cited.elements)
+    )
 
 
 def _row(cited: Cited, leaf: paths.Leaf) -> RowOut:

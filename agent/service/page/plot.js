@@ -7,6 +7,7 @@ const HEIGHT = 220;
 const SHAPES = { "": circle, high: up, low: down };
 const NAMES = ["ink", "muted", "line", "accent", "warn", "mark", "good", "paper"];
 const FEW = 60; // points that are drawn as such, and not only as a line
+const MANY = 8; // cited points, above which each is marked more lightly
 
 /**
  * One plot for each unit: courses that share it (systolic, diastolic) lie in one. `cited` are references to be marked
@@ -74,8 +75,9 @@ const parts = (when) => {
 function words(point, several) {
   const flag = point.flag && `(${point.flag})`;
   const outside = point.outside && t(`evidence.plot.${point.outside}`);
-  const told = [point.when, several && point.label, point.text, flag, outside, point.cited && t("evidence.plot.cited")];
-  return safe(told.filter(Boolean).join(" "));
+  const value = [point.text, flag].filter(Boolean).join(" ");
+  const told = [point.when, several && point.label, value, outside, point.cited && t("evidence.plot.cited")];
+  return safe(told.filter(Boolean).join(" · "));
 }
 
 function tableOf(points, group, onPick) {
@@ -141,7 +143,7 @@ function options(chart, group, points, state) {
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { range: (_, from, to) => widened(from, to) }, y: { range: () => [low, high] } },
-    axes: [{ ...axis, space: 70 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
+    axes: [{ ...axis, space: 70, size: 30 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
     series: [{}, ...group.map((_, at) => ({ stroke: () => state.hue.accent, width: 1.5, dash: at ? [6, 3] : [], spanGaps: true, points: { show: false } }))],
     hooks: { drawClear: [(plot) => band(plot, points, state)], draw: [(plot) => marks(plot, points, state)] },
     padding: [14, 12, 0, 0],
@@ -198,21 +200,22 @@ const same = (one, other) => one.low === other.low && one.high === other.high;
 function marks(plot, points, { at, hue }) {
   const { ctx } = plot;
   const px = devicePixelRatio;
+  const many = points.filter((point) => point.cited).length > MANY;
   ctx.save();
   points.forEach((point, number) => {
     const current = number === at;
     if (points.length > FEW && !point.cited && !current && !point.outside) return;
     const x = plot.valToPos(point.x, "x", true);
     const y = plot.valToPos(point.value, "y", true);
-    if (point.cited) upright(ctx, plot, x, hue, px);
+    if (point.cited && !many) upright(ctx, plot, x, hue, px);
     ctx.lineWidth = 1.5 * px;
     ctx.strokeStyle = point.outside ? hue.warn : hue.accent;
     ctx.fillStyle = point.comparator ? hue.paper : ctx.strokeStyle;
     ctx.beginPath();
-    SHAPES[point.outside ?? ""](ctx, x, y, (point.cited ? 5.5 : 3.5) * px);
+    SHAPES[point.outside ?? ""](ctx, x, y, (point.cited && !many ? 5.5 : 3.5) * px);
     ctx.fill();
     ctx.stroke();
-    if (point.cited) ring(ctx, x, y, 10 * px, hue.ink, 2 * px);
+    if (point.cited) ring(ctx, x, y, (many ? 6.5 : 10) * px, hue.ink, (many ? 1 : 2) * px);
     if (current) ring(ctx, x, y, 13 * px, hue.accent, 1 * px);
   });
   ctx.restore();
