@@ -18,7 +18,8 @@ from fhir_tools.facts.elements import quantity_of
 
 __all__ = ["Leaf", "at", "is_below", "leaves", "text_at", "without_indexes"]
 
-_STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[(\d{1,6})\])?")
+_STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)((?:\[\d{1,6}\]){0,8})")
+_INDEX = re.compile(r"\d+")
 _TYPES = (
     "Address", "Age", "Annotation", "Attachment", "Base64Binary", "Boolean", "Canonical", "Code", "CodeableConcept",
     "Coding", "ContactPoint", "Count", "Date", "DateTime", "Decimal", "Distance", "Duration", "HumanName", "Id",
@@ -65,7 +66,7 @@ def at(resource: Mapping[str, Any], path: str) -> tuple[tuple[str, Any], ...]:
     Raises ValueError for what is no path.
     """
     head, *steps = _parsed(path)
-    if head[0] != resource.get("resourceType") or head[1] is not None:
+    if head[0] != resource.get("resourceType") or head[1]:
         return ()
     found: list[tuple[str, Any]] = [(str(head[0]), resource)]
     for name, index in steps:
@@ -97,26 +98,31 @@ def leaves(resource: Mapping[str, Any]) -> Iterator[Leaf]:
 # Paths.
 
 
-def _parsed(path: str) -> list[tuple[str, int | None]]:
+def _parsed(path: str) -> list[tuple[str, tuple[int, ...]]]:
+    """The names of a path, each with its indexes: one, or none; several where JSON nests lists, which FHIR does not."""
     steps = [_STEP.fullmatch(step) for step in path.split(".")]
-    if not all(steps) or len(steps) > _DEEP:
+    if not all(steps) or len(steps) > _DEEP + 2:
         raise ValueError("no path of an element, as in Observation.component[0].valueQuantity")
-    return [(step[1], int(step[2]) if step[2] else None) for step in steps if step]
+    return [(step[1], tuple(map(int, _INDEX.findall(step[2])))) for step in steps if step]
 
 
-def _step(where: str, value: Any, name: str, index: int | None) -> Iterator[tuple[str, Any]]:
+def _step(where: str, value: Any, name: str, indexes: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
     if not isinstance(value, Mapping):
         return
     own = name if name in value else next((key for key in value if _named(key, name)), None)
-    if own is None:
-        return
-    inner = value[own]
-    items = list(enumerate(inner)) if isinstance(inner, list) else None
-    if items is None:
-        if not index:
-            yield f"{where}.{own}", inner
-        return
-    yield from ((f"{where}.{own}[{n}]", item) for n, item in items if index in (None, n))
+    if own is not None:
+        yield from _items(f"{where}.{own}", value[own], indexes)
+
+
+def _items(where: str, value: Any, indexes: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+    """The item at an index, every item without one; what is no list is its own first item."""
+    if isinstance(value, list):
+        wanted = indexes[:1]
+        for number, item in enumerate(value):
+            if not wanted or wanted[0] == number:
+                yield from _items(f"{where}[{number}]", item, indexes[1:])
+    elif not any(indexes):
+        yield where, value
 
 
 def _named(key: str, choice: str) -> bool:
