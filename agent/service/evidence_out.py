@@ -213,7 +213,7 @@ def _point(cited: Cited, point: Point, usual: Limits | None) -> PointOut:
         text=point.text,
         comparator=point.comparator or None,
         flag=point.flag or None,
-        outside=(limits.outside(point.value) or None) if limits else None,
+        outside=(limits.outside(point.value, point.comparator) or None) if limits else None,
         cited=own and (not cited.elements or cited.is_cited(fact.path) or _covers(cited, fact.path)),
         range=_range(limits) if limits != usual else None,
     )

@@ -95,7 +95,8 @@ function tell(near, text) {
 // A resource.
 
 function resourceView(found, { span, readings, follow }) {
-  const note = found.note && showNote(found.note, span ? [span] : []);
+  // A picture holds no text to be read, and is shown itself.
+  const note = found.note && (found.note.text || !found.images.length) && showNote(found.note, span ? [span] : []);
   const plots = showPlots(found.series, { onPick: follow });
   const images = found.images.map((image) => showImage(image, boxesOf(image, found.images, readings)));
   return [

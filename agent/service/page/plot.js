@@ -143,7 +143,7 @@ function options(chart, group, points, state) {
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { range: (_, from, to) => widened(from, to) }, y: { range: () => [low, high] } },
-    axes: [{ ...axis, space: 70, size: 30 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
+    axes: [{ ...axis, space: 70, size: 40 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
     series: [{}, ...group.map((_, at) => ({ stroke: () => state.hue.accent, width: 1.5, dash: at ? [6, 3] : [], spanGaps: true, points: { show: false } }))],
     hooks: { drawClear: [(plot) => band(plot, points, state)], draw: [(plot) => marks(plot, points, state)] },
     padding: [14, 12, 0, 0],

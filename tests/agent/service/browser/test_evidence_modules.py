@@ -123,7 +123,7 @@ async def test_the_curve_is_really_drawn(demo: str) -> None:
                 const canvas = document.querySelector(".plot-chart canvas");
                 const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
                 const seen = new Set();
-                for (let at = 0; at < data.length; at += 4) 
+                for (let at = 0; at < data.length; at += 4)
                     if (data[at + 3] > 20) seen.add([data[at], data[at + 1], data[at + 2]].join());
                 return seen.size;
             }""")
