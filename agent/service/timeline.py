@@ -52,7 +52,7 @@ async def timeline(
 ) -> Response:
     """Every dated fact up to the day, oldest first, in columns that are small enough for tens of thousands."""
     async with parts.desk.agent(caller, id, as_of) as agent:
-        chart = await agent.chart()
+        chart = await agent.opened()
         read = await read_timeline(chart.source, chart.patient, chart.as_of)
         if not read.when and not read.complete:
             raise SourceError(next((s.error for s in read.searched if s.error), "the chart could not be read"))

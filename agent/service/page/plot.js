@@ -102,7 +102,7 @@ function tableOf(points, group, onPick) {
 
 async function draw(chart, told, group, points, onPick) {
   if (!points.length) return;
-  const { default: UPlot } = await import("./vendor/uplot/uPlot.esm.js");
+  const { default: UPlot } = await import("./vendor/uplot/dist/uPlot.esm.js");
   const xs = [...new Set(points.map((point) => point.x))];
   const state = { at: Math.max(0, points.findLastIndex((point) => point.cited)), hue: colours(chart, NAMES) };
   const data = [xs, ...group.map((_, course) => column(xs, points, course))];

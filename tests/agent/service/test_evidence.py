@@ -276,3 +276,22 @@ async def test_the_timeline_is_in_columns(client: httpx.AsyncClient) -> None:
 async def test_the_timeline_is_of_a_patient_who_is_there(client: httpx.AsyncClient) -> None:
     response = await client.get("/v1/patients/nobody/timeline")
     assert response.json()["type"] == "urn:chartline:problem:unknown-patient"
+
+
+async def test_references_name_their_server_as_answers_do(tmp_path: Path) -> None:
+    """With several servers, what the timeline, an answer and a course say can be asked for as it is."""
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.json").write_bytes(bundle(*CHART))
+    places = (str(tmp_path / "one.json"), str(tmp_path / "two.json"))
+    async with client_of(create_app(settings_in(tmp_path), fhir=places), params={"patient": "p"}) as client:
+        answer = (await client.post("/v1/ask", json={"question": "last glucose?", "patient": "p"})).json()
+        chart = (await client.get("/v1/patients/p/timeline")).json()
+        cited = answer["citations"][0]["reference"]
+        assert cited in chart["reference"]
+        assert cited != "Observation/g5"
+        shown = await told(client, cited)
+        assert shown["reference"] == cited
+        assert [p["reference"] for s in shown["series"] for p in s["points"] if p["cited"]] == [cited]
+        photo = next(reference for reference in chart["reference"] if reference.endswith("photo"))
+        href = (await told(client, photo))["images"][0]["href"]
+        assert (await client.get(href.replace("{n}", "1"))).status_code == 200
