@@ -10,16 +10,21 @@ const FEW = 60; // points that are drawn as such, and not only as a line
 const MANY = 8; // cited points, above which each is marked more lightly
 
 /**
- * One plot for each unit: courses that share it (systolic, diastolic) lie in one. `cited` are references to be marked
- * beside those that the points themselves say. `onPick` is told the reference of a point that is opened.
+ * A plot for each course; two of one unit and size (systolic, diastolic) lie in one. `cited` are references to be marked
+ * beside those that the points themselves say, `own` is what is open already. `onPick` is told the reference of a point
+ * that is opened.
  */
-export function showPlots(series, { cited = new Set(), onPick = null } = {}) {
-  const groups = new Map();
-  for (const one of series) groups.set(one.unit, [...(groups.get(one.unit) ?? []), one]);
-  return [...groups.values()].map((group) => plotView(group, cited, onPick));
+export function showPlots(series, { cited = new Set(), own = "", onPick = null } = {}) {
+  const pick = onPick && ((reference) => reference !== own && onPick(reference));
+  return (areTwin(series) ? [series] : series.map((one) => [one])).map((group) => plotView(group, cited, own, pick));
 }
 
-function plotView(group, cited, onPick) {
+function areTwin(series) {
+  const [one, other] = series.map(({ points }) => Math.abs(points.at(-1)?.value ?? 0));
+  return series.length === 2 && series[0].unit === series[1].unit && one < 4 * other && other < 4 * one;
+}
+
+function plotView(group, cited, own, onPick) {
   const points = pointsOf(group, cited);
   const told = el("output", { class: "plot-told" });
   const chart = el("div", { class: "plot-chart", tabindex: "0", role: "group", "aria-roledescription": t("evidence.plot.role") });
@@ -39,7 +44,7 @@ function plotView(group, cited, onPick) {
     el("div", { class: "plot-readout" }, told),
     table,
   );
-  view.shown = () => draw(chart, told, group, points, onPick);
+  view.shown = () => draw(chart, told, group, points, own, onPick);
   return view;
 }
 
@@ -100,7 +105,7 @@ function tableOf(points, group, onPick) {
 
 // The drawing.
 
-async function draw(chart, told, group, points, onPick) {
+async function draw(chart, told, group, points, own, onPick) {
   if (!points.length) return;
   const { default: UPlot } = await import("./vendor/uplot/dist/uPlot.esm.js");
   const xs = [...new Set(points.map((point) => point.x))];
@@ -110,7 +115,7 @@ async function draw(chart, told, group, points, onPick) {
   chart.dataset.ready = "true";
   const tell = () => {
     told.replaceChildren(words(points[state.at], group.length > 1));
-    if (onPick) told.append(" ", button(t("evidence.plot.open"), () => onPick(points[state.at].reference), { kind: "link" }));
+    if (onPick && points[state.at].reference !== own) told.append(" ", button(t("evidence.plot.open"), () => onPick(points[state.at].reference), { kind: "link" }));
     plot.redraw(false);
   };
   tell();
@@ -145,7 +150,7 @@ function options(chart, group, points, state) {
     scales: { x: { range: (_, from, to) => widened(from, to) }, y: { range: () => [low, high] } },
     axes: [{ ...axis, space: 70, size: 40 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
     series: [{}, ...group.map((_, at) => ({ stroke: () => state.hue.accent, width: 1.5, dash: at ? [6, 3] : [], spanGaps: true, points: { show: false } }))],
-    hooks: { drawClear: [(plot) => band(plot, points, state)], draw: [(plot) => marks(plot, points, state)] },
+    hooks: { drawClear: [(plot) => band(plot, points, state)], draw: [(plot) => marks(plot, points, state), (plot) => names(plot, group, points, state)] },
     padding: [14, 12, 0, 0],
   };
 }
@@ -217,6 +222,21 @@ function marks(plot, points, { at, hue }) {
     ctx.stroke();
     if (point.cited) ring(ctx, x, y, (many ? 6.5 : 10) * px, hue.ink, (many ? 1 : 2) * px);
     if (current) ring(ctx, x, y, 13 * px, hue.accent, 1 * px);
+  });
+  ctx.restore();
+}
+
+/** What the curves are, above where each begins, where there are two. */
+function names(plot, group, points, { hue }) {
+  if (group.length < 2) return;
+  const { ctx } = plot;
+  ctx.save();
+  ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.fillStyle = hue.ink;
+  ctx.textBaseline = "bottom";
+  group.forEach((one, course) => {
+    const first = points.find((point) => point.course === course);
+    if (first) ctx.fillText(safe(one.label), plot.valToPos(first.x, "x", true) + 6, plot.valToPos(first.value, "y", true) - 8);
   });
   ctx.restore();
 }

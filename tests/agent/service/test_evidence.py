@@ -14,6 +14,7 @@ import pytest
 
 from agent.service.app import create_app
 from fhir_tools.local import LocalStore
+from fhir_tools.types import Reference
 from tests.agent.service.conftest import MARIA, client_of, settings_in
 
 pytestmark = pytest.mark.asyncio
@@ -220,7 +221,7 @@ async def test_an_element_that_is_not_there_is_none(small: httpx.AsyncClient) ->
 
 
 async def test_versions_say_what_they_are(tmp_path: Path) -> None:
-    """As cited and current, as cited and changed, and a version that nobody has."""
+    """As cited and changed since, as cited and current, a version that nobody has, and one that was deleted since."""
     path = tmp_path / "store.sqlite"
     store = LocalStore(path)
     store.put({"resourceType": "Patient", "id": "p"})
@@ -229,12 +230,19 @@ async def test_versions_say_what_they_are(tmp_path: Path) -> None:
     store.close()
     async with client_of(create_app(settings_in(tmp_path), fhir=(str(path),)), params={"patient": "p"}) as client:
         shown = [await told(client, "Observation/g", version=version) for version in ("1", "2", "3")]
+    store = LocalStore(path)
+    store.delete(Reference(type="Observation", id="g"))
+    store.close()
+    async with client_of(create_app(settings_in(tmp_path), fhir=(str(path),)), params={"patient": "p"}) as client:
+        shown.append(await told(client, "Observation/g", version="2"))
+        assert (await client.get("/v1/evidence/Observation/g")).status_code == 404
     assert [(s["edition"], s["version"], s["current_version"]) for s in shown] == [
         ("older", "1", "2"),
         ("current", "2", "2"),
         ("changed", "2", "2"),
+        ("gone", "2", None),
     ]
-    assert [s["resource"]["valueQuantity"]["value"] for s in shown] == [1, 2, 2]
+    assert [s["resource"]["valueQuantity"]["value"] for s in shown] == [1, 2, 2, 2]
 
 
 async def test_several_are_told_in_short(small: httpx.AsyncClient) -> None:

@@ -131,6 +131,26 @@ async def test_the_curve_is_really_drawn(demo: str) -> None:
             await look(page, f"evidence-plot-{name}")
 
 
+async def test_evidence_is_drawn_once_it_is_in_the_page(demo: str) -> None:
+    """The shell makes it apart from the page and puts it in when it is whole."""
+    async with tab(demo) as page:
+        given = {"patient": MARIA, "citation": asked(demo, "last blood pressure?")}
+        await page.evaluate(
+            """async (given) => {
+                const { showEvidence } = await import("./page/evidence.js");
+                const apart = document.createElement("div");
+                await showEvidence(apart, given);
+                await new Promise((done) => setTimeout(done, 200));
+                document.getElementById("shown").replaceChildren(apart);
+            }""",
+            given,
+        )
+        await page.wait_for_selector(".plot-chart[data-ready] canvas")
+        await page.wait_for_timeout(100)
+        assert await page.evaluate("document.querySelector('.plot-chart canvas').clientWidth") > 900
+        await look(page, "evidence-pressure")
+
+
 async def test_a_computation_shows_all_its_inputs(demo: str) -> None:
     citation = asked(demo, "mean A1c in 2025?")
     assert citation["reference"] == ""
