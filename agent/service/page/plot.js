@@ -44,6 +44,13 @@ function plotView(group, cited, own, onPick) {
     el("div", { class: "plot-readout" }, told),
     table,
   );
+  if (points.length < 2 && !points[0]?.range) {
+    // One number without a range is no course.
+    chart.remove();
+    toggle.remove();
+    if (points.length) told.append(words(points[0], false));
+    return view;
+  }
   view.shown = () => draw(chart, told, group, points, own, onPick);
   return view;
 }
@@ -207,6 +214,7 @@ function marks(plot, points, { at, hue }) {
   const px = devicePixelRatio;
   const many = points.filter((point) => point.cited).length > MANY;
   ctx.save();
+  ctx.setLineDash([]);
   points.forEach((point, number) => {
     const current = number === at;
     if (points.length > FEW && !point.cited && !current && !point.outside) return;
@@ -233,10 +241,11 @@ function names(plot, group, points, { hue }) {
   ctx.save();
   ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
   ctx.fillStyle = hue.ink;
+  ctx.textAlign = "left";
   ctx.textBaseline = "bottom";
   group.forEach((one, course) => {
     const first = points.find((point) => point.course === course);
-    if (first) ctx.fillText(safe(one.label), plot.valToPos(first.x, "x", true) + 6, plot.valToPos(first.value, "y", true) - 8);
+    if (first) ctx.fillText(safe(one.label), plot.valToPos(first.x, "x", true), plot.valToPos(first.value, "y", true) - 8);
   });
   ctx.restore();
 }
