@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fhir_tools import wording
@@ -98,12 +99,13 @@ def leaves(resource: Mapping[str, Any]) -> Iterator[Leaf]:
 # Paths.
 
 
-def _parsed(path: str) -> list[tuple[str, tuple[int, ...]]]:
+@lru_cache(maxsize=1024)
+def _parsed(path: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """The names of a path, each with its indexes: one, or none; several where JSON nests lists, which FHIR does not."""
     steps = [_STEP.fullmatch(step) for step in path.split(".")]
     if not all(steps) or len(steps) > _DEEP + 2:
         raise ValueError("no path of an element, as in Observation.component[0].valueQuantity")
-    return [(step[1], tuple(map(int, _INDEX.findall(step[2])))) for step in steps if step]
+    return tuple((step[1], tuple(map(int, _INDEX.findall(step[2])))) for step in steps if step)
 
 
 def _step(where: str, value: Any, name: str, indexes: tuple[int, ...]) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,6 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Response
-from fastapi.responses import JSONResponse
 
 from agent.chart import Chart
 from agent.cited.pictures import images_in
@@ -158,4 +157,4 @@ def _inside(chart: Chart, text: str) -> Reference:
 
 
 def _json(told: EvidenceOut | ItemsOut) -> Response:
-    return JSONResponse(told.model_dump(mode="json"), headers=_PRIVATE)
+    return Response(told.model_dump_json(), media_type="application/json", headers=_PRIVATE)
