@@ -129,6 +129,10 @@ class Agent:
         opened = self._charts.whole if whole else self._charts.open
         return await opened(self.patient, self.as_of)
 
+    async def opened(self) -> Chart:
+        """The open chart as far as it was read, for what asks its source itself. Raises UserError, SourceError."""
+        return await self._charts.open(self.patient, self.as_of)
+
     async def evidence(self, question: str) -> tuple[Ask, Evidence]:
         """What a model would be given: the question understood, and the evidence in the token budget."""
         chart = await self.chart()

@@ -11,14 +11,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fhir_tools import wording
 from fhir_tools.facts.elements import quantity_of
 
-__all__ = ["Leaf", "at", "is_below", "leaves", "text_at"]
+__all__ = ["Leaf", "at", "is_below", "leaves", "text_at", "without_indexes"]
 
-_STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[(\d{1,6})\])?")
+_STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)((?:\[\d{1,6}\]){0,8})")
+_INDEX = re.compile(r"\d+")
 _TYPES = (
     "Address", "Age", "Annotation", "Attachment", "Base64Binary", "Boolean", "Canonical", "Code", "CodeableConcept",
     "Coding", "ContactPoint", "Count", "Date", "DateTime", "Decimal", "Distance", "Duration", "HumanName", "Id",
@@ -38,6 +40,7 @@ _HIDDEN = frozenset({"resourceType", "id", "meta", "text", "contained"})
 _QUANTITY = frozenset({"value", "comparator", "unit", "system", "code"})
 _PLAIN = ("coding", "extension", "text")
 """Steps that a label leaves out: what they hold is what the element above them says."""
+_HL7 = ("http://terminology.hl7.org/", "http://hl7.org/fhir/")
 _LONG = 240
 _DEEP = 40
 
@@ -64,7 +67,7 @@ def at(resource: Mapping[str, Any], path: str) -> tuple[tuple[str, Any], ...]:
     Raises ValueError for what is no path.
     """
     head, *steps = _parsed(path)
-    if head[0] != resource.get("resourceType") or head[1] is not None:
+    if head[0] != resource.get("resourceType") or head[1]:
         return ()
     found: list[tuple[str, Any]] = [(str(head[0]), resource)]
     for name, index in steps:
@@ -75,6 +78,11 @@ def at(resource: Mapping[str, Any], path: str) -> tuple[tuple[str, Any], ...]:
 def is_below(path: str, whole: str) -> bool:
     """Whether a path is that of an element or of a part of it."""
     return path == whole or path.startswith((f"{whole}.", f"{whole}["))
+
+
+def without_indexes(path: str) -> str:
+    """The path of an element wherever it stands in its lists."""
+    return re.sub(r"\[\d+\]", "", path)
 
 
 def text_at(value: Any) -> str:
@@ -91,26 +99,32 @@ def leaves(resource: Mapping[str, Any]) -> Iterator[Leaf]:
 # Paths.
 
 
-def _parsed(path: str) -> list[tuple[str, int | None]]:
+@lru_cache(maxsize=1024)
+def _parsed(path: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """The names of a path, each with its indexes: one, or none; several where JSON nests lists, which FHIR does not."""
     steps = [_STEP.fullmatch(step) for step in path.split(".")]
-    if not all(steps) or len(steps) > _DEEP:
+    if not all(steps) or len(steps) > _DEEP + 2:
         raise ValueError("no path of an element, as in Observation.component[0].valueQuantity")
-    return [(step[1], int(step[2]) if step[2] else None) for step in steps if step]
+    return tuple((step[1], tuple(map(int, _INDEX.findall(step[2])))) for step in steps if step)
 
 
-def _step(where: str, value: Any, name: str, index: int | None) -> Iterator[tuple[str, Any]]:
+def _step(where: str, value: Any, name: str, indexes: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
     if not isinstance(value, Mapping):
         return
     own = name if name in value else next((key for key in value if _named(key, name)), None)
-    if own is None:
-        return
-    inner = value[own]
-    items = list(enumerate(inner)) if isinstance(inner, list) else None
-    if items is None:
-        if not index:
-            yield f"{where}.{own}", inner
-        return
-    yield from ((f"{where}.{own}[{n}]", item) for n, item in items if index in (None, n))
+    if own is not None:
+        yield from _items(f"{where}.{own}", value[own], indexes)
+
+
+def _items(where: str, value: Any, indexes: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+    """The item at an index, every item without one; what is no list is its own first item."""
+    if isinstance(value, list):
+        wanted = indexes[:1]
+        for number, item in enumerate(value):
+            if not wanted or wanted[0] == number:
+                yield from _items(f"{where}[{number}]", item, indexes[1:])
+    elif not any(indexes):
+        yield where, value
 
 
 def _named(key: str, choice: str) -> bool:
@@ -132,7 +146,7 @@ class _Place:
 
     def child(self, name: str) -> _Place:
         short = self.short if name == "coding" and self.short else f"{self.short}.{name}".lstrip(".")
-        words = self.words if name in _PLAIN and self.words else (*self.words, _words(name))
+        words = self.words if name in _PLAIN else (*self.words, _words(name))
         return _Place(path=f"{self.path}.{name}", short=short, words=words, depth=self.depth + 1)
 
     def item(self, index: int, of: int) -> _Place:
@@ -174,6 +188,11 @@ def _leaves(value: Any, place: _Place) -> Iterator[Leaf]:
         yield place.leaf(value if isinstance(value, str) else json.dumps(value))
 
 
+def _system(uri: str) -> str:
+    """A code system as a reader calls it; HL7's own by the end of its address, any other by all of it."""
+    return wording.SYSTEMS.get(uri) or (uri.rpartition("/")[2] if uri.startswith(_HL7) else uri)
+
+
 def _is_repeated(concept: Mapping[str, Any], text: Any) -> bool:
     """Whether the text of a CodeableConcept is what one of its codings says as well."""
     codings = concept.get("coding")
@@ -184,7 +203,7 @@ def _told(value: Mapping[str, Any]) -> tuple[str, str] | None:
     """A datatype that reads better as a whole, with the reference that it is; None for any other."""
     keys = value.keys()
     if "code" in keys and keys <= {"system", "version", "code", "display", "userSelected"}:
-        system = wording.SYSTEMS.get(str(value.get("system")), value.get("system"))
+        system = _system(str(value.get("system") or ""))
         return " · ".join(str(part) for part in (value.get("display"), value["code"], system) if part), ""
     if "value" in keys and keys <= _QUANTITY and (quantity := quantity_of(value)):
         return wording.quantity_text(quantity), ""

@@ -48,6 +48,13 @@ LIBRARIES = (
         licence="BSD-3-Clause",
         use="templates: chart text is always text, never markup",
     ),
+    Library(
+        name="uplot",
+        version="1.6.32",
+        files=("LICENSE", "dist/uPlot.esm.js", "dist/uPlot.min.css"),
+        licence="MIT",
+        use="plots: axes in time, resizing, what a canvas needs",
+    ),
 )
 
 

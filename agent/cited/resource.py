@@ -46,6 +46,14 @@ class Cited:
         return next(meant, self.facts[0] if self.facts else None)
 
     @property
+    def is_value(self) -> bool:
+        """Whether what is cited is the value of its fact, and not something else that it says."""
+        fact = self.fact
+        return fact is not None and all(
+            paths.without_indexes(p) == paths.without_indexes(fact.path) for p, _ in self.elements
+        )
+
+    @property
     def title(self) -> str:
         """What it is about, in the chart's words; the type where it states nothing."""
         return wording.label(self.facts[0].concept) if self.facts else self.reference.type

@@ -30,11 +30,13 @@ class Limits:
     high: float | None
     text: str
 
-    def outside(self, value: float) -> Literal["low", "high", ""]:
-        """On which side of the range a value lies; empty within it."""
-        if self.low is not None and value < self.low:
-            return "low"
-        return "high" if self.high is not None and value > self.high else ""
+    def outside(self, value: float, comparator: str = "") -> Literal["low", "high", ""]:
+        """On which side of the range a value lies; empty within it, and where a bound (`<60`) leaves that open."""
+        if self.low is not None and (value < self.low or (comparator == "<" and value == self.low)):
+            return "" if comparator.startswith(">") else "low"
+        if self.high is not None and (value > self.high or (comparator == ">" and value == self.high)):
+            return "" if comparator.startswith("<") else "high"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

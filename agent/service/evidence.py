@@ -8,7 +8,6 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Response
-from fastapi.responses import JSONResponse
 
 from agent.chart import Chart
 from agent.cited.pictures import images_in
@@ -57,7 +56,7 @@ async def items(
 ) -> Response:
     """For the inputs of a computation. One that cannot be read has an `error`, and the others stand."""
     async with parts.desk.agent(caller, patient, as_of) as agent:
-        chart = await agent.chart()
+        chart = await agent.opened()
         told = await asyncio.gather(*(_item(chart, one) for one in reference))
     return _json(ItemsOut(items=list(told), complete=not any(item.error for item in told)))
 
@@ -116,7 +115,7 @@ async def evidence(
     element; the text of a note; the course of a measurement; where the frames of an image are.
     """
     async with parts.desk.agent(caller, patient, as_of) as agent:
-        chart = await agent.chart()
+        chart = await agent.opened()
         own = _inside(chart, reference)
         try:
             cited = await read_cited(chart, own, version=version, path=path)
@@ -131,7 +130,7 @@ async def evidence(
         )
         for image in images_in(cited.resource)
     ]  # fmt: skip
-    return _json(evidence_out(chart.locate(cited.reference), cited, note, told, images))
+    return _json(evidence_out(cited, note, told, images, chart.locate))
 
 
 def _href(reference: str, path: str, patient: str | None, as_of: date | None) -> str:
@@ -158,4 +157,4 @@ def _inside(chart: Chart, text: str) -> Reference:
 
 
 def _json(told: EvidenceOut | ItemsOut) -> Response:
-    return JSONResponse(told.model_dump(mode="json"), headers=_PRIVATE)
+    return Response(told.model_dump_json(), media_type="application/json", headers=_PRIVATE)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from agent.cited.resource import Cited, Edition
 from agent.cited.series import Course, Limits, Point
-from fhir_tools import paths
+from fhir_tools import paths, wording
 from fhir_tools.documents import Document
+from fhir_tools.types import Reference
 
 __all__ = ["EvidenceOut", "ImageOut", "ItemOut", "ItemsOut", "evidence_out"]
+
+Locate = Callable[[Reference], str]
 
 _LONG = 100_000
 """Characters of one string of a raw resource: what is longer is a file, which has no use as text."""
@@ -140,12 +143,12 @@ class ItemsOut(BaseModel):
 
 
 def evidence_out(
-    reference: str, cited: Cited, note: Document | None, told: Sequence[Course], images: list[ImageOut]
+    cited: Cited, note: Document | None, told: Sequence[Course], images: list[ImageOut], locate: Locate
 ) -> EvidenceOut:
-    """All that is shown of a citation."""
+    """All that is shown of a citation; `locate` writes references as answers do."""
     resource, whole = _shortened(cited.resource)
     return EvidenceOut(
-        reference=reference,
+        reference=locate(cited.reference),
         version=cited.version,
         current_version=cited.current,
         edition=cited.edition,
@@ -158,15 +161,18 @@ def evidence_out(
         resource_complete=whole,
         note=_note(cited, note) if note else None,
         images=images,
-        series=[_series(cited, course) for course in told],
+        series=[_series(cited, course, locate) for course in told],
     )
 
 
 def _element(cited: Cited) -> ElementOut | None:
-    """The cited element; several (the components of a panel) as one, by the path of the first."""
+    """The cited element in the words of its fact; several (the components of a panel) by the path of the first."""
     if not cited.elements:
         return None
-    return ElementOut(path=cited.elements[0][0], text="; ".join(paths.text_at(value) for _, value in cited.elements))
+    told = wording.value_text(cited.fact) if cited.fact and cited.is_value else ""
+    return ElementOut(
+        path=cited.elements[0][0], text=told or "; ".join(paths.text_at(value) for _, value in cited.elements)
+    )
 
 
 def _row(cited: Cited, leaf: paths.Leaf) -> RowOut:
@@ -187,30 +193,30 @@ def _note(cited: Cited, note: Document) -> NoteOut:
     )
 
 
-def _series(cited: Cited, course: Course) -> SeriesOut:
+def _series(cited: Cited, course: Course, locate: Locate) -> SeriesOut:
     counts = Counter(p.limits for p in course.points if p.limits)
     usual = counts.most_common(1)[0][0] if counts else None
     return SeriesOut(
         label=course.label,
         unit=course.unit,
-        points=[_point(cited, point, usual) for point in course.points],
+        points=[_point(cited, point, usual, locate) for point in course.points],
         range=_range(usual),
         complete=course.complete,
     )
 
 
-def _point(cited: Cited, point: Point, usual: Limits | None) -> PointOut:
+def _point(cited: Cited, point: Point, usual: Limits | None, locate: Locate) -> PointOut:
     fact, limits = point.fact, point.limits
     own = fact.reference == cited.reference
     return PointOut(
-        reference=str(fact.reference),
+        reference=locate(fact.reference),
         path=fact.path,
         when=fact.when.text if fact.when else "",
         value=point.value,
         text=point.text,
         comparator=point.comparator or None,
         flag=point.flag or None,
-        outside=(limits.outside(point.value) or None) if limits else None,
+        outside=(limits.outside(point.value, point.comparator) or None) if limits else None,
         cited=own and (not cited.elements or cited.is_cited(fact.path) or _covers(cited, fact.path)),
         range=_range(limits) if limits != usual else None,
     )

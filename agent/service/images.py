@@ -53,6 +53,6 @@ class Studies:
     @asynccontextmanager
     async def _opened(self, wanted: Wanted) -> AsyncIterator[Study]:
         async with self._desk.agent(wanted.caller, wanted.patient, wanted.as_of) as agent:
-            chart = await agent.chart()
+            chart = await agent.opened()
             async with open_study(chart, chart.inside(wanted.reference), wanted.path, agent.looking.access) as study:
                 yield study

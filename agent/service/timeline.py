@@ -52,11 +52,14 @@ async def timeline(
 ) -> Response:
     """Every dated fact up to the day, oldest first, in columns that are small enough for tens of thousands."""
     async with parts.desk.agent(caller, id, as_of) as agent:
-        chart = await agent.chart()
+        chart = await agent.opened()
         read = await read_timeline(chart.source, chart.patient, chart.as_of)
         if not read.when and not read.complete:
             raise SourceError(next((s.error for s in read.searched if s.error), "the chart could not be read"))
-        told = _told(agent.patient.id, chart.as_of, read, [chart.locate(chart.inside(r)) for r in read.references])
+        named = list(read.references)
+        if chart.locate is not str:  # several servers: each reference says which
+            named = [chart.locate(chart.inside(reference)) for reference in named]
+        told = _told(agent.patient.id, chart.as_of, read, named)
     body = told.model_dump_json()
     return Response(body, media_type="application/json", headers={"Cache-Control": "private, no-store"})
 

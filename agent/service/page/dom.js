@@ -55,6 +55,12 @@ export function onTheme(changed) {
   };
 }
 
+/** Calls back once the element is in the page: only then it has a size and colours. */
+export function whenShown(element, ready, frames = 600) {
+  if (element.isConnected) ready();
+  else if (frames) requestAnimationFrame(() => whenShown(element, ready, frames - 1));
+}
+
 /** Calls back with the width when it changes, until the element is gone. */
 export function onWidth(element, changed) {
   const watch = new ResizeObserver(([entry]) => {

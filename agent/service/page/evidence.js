@@ -1,7 +1,7 @@
 // What a citation rests on: the resource in words, the cited element, its course, its text, its images, and as it is.
 
 import { call } from "./api.js";
-import { button, el, quoted, safe } from "./dom.js";
+import { button, el, quoted, safe, whenShown } from "./dom.js";
 import { showImage } from "./image.js";
 import { showNote } from "./note.js";
 import { showPlots } from "./plot.js";
@@ -70,7 +70,7 @@ class Place {
 
   show(parts) {
     this.container.replaceChildren(...parts.filter(Boolean));
-    for (const part of parts) part?.shown?.();
+    whenShown(this.container, () => parts.forEach((part) => part?.shown?.()));
   }
 
   get(path, more) {
@@ -95,8 +95,9 @@ function tell(near, text) {
 // A resource.
 
 function resourceView(found, { span, readings, follow }) {
-  const note = found.note && showNote(found.note, span ? [span] : []);
-  const plots = showPlots(found.series, { onPick: follow });
+  // A picture holds no text to be read, and is shown itself.
+  const note = found.note && (found.note.text || !found.images.length) && showNote(found.note, span ? [span] : []);
+  const plots = showPlots(found.series, { own: found.reference, onPick: follow });
   const images = found.images.map((image) => showImage(image, boxesOf(image, found.images, readings)));
   return [
     heading(found),

@@ -7,18 +7,24 @@ const HEIGHT = 220;
 const SHAPES = { "": circle, high: up, low: down };
 const NAMES = ["ink", "muted", "line", "accent", "warn", "mark", "good", "paper"];
 const FEW = 60; // points that are drawn as such, and not only as a line
+const MANY = 8; // cited points, above which each is marked more lightly
 
 /**
- * One plot for each unit: courses that share it (systolic, diastolic) lie in one. `cited` are references to be marked
- * beside those that the points themselves say. `onPick` is told the reference of a point that is opened.
+ * A plot for each course; two of one unit and size (systolic, diastolic) lie in one. `cited` are references to be marked
+ * beside those that the points themselves say, `own` is what is open already. `onPick` is told the reference of a point
+ * that is opened.
  */
-export function showPlots(series, { cited = new Set(), onPick = null } = {}) {
-  const groups = new Map();
-  for (const one of series) groups.set(one.unit, [...(groups.get(one.unit) ?? []), one]);
-  return [...groups.values()].map((group) => plotView(group, cited, onPick));
+export function showPlots(series, { cited = new Set(), own = "", onPick = null } = {}) {
+  const pick = onPick && ((reference) => reference !== own && onPick(reference));
+  return (areTwin(series) ? [series] : series.map((one) => [one])).map((group) => plotView(group, cited, own, pick));
 }
 
-function plotView(group, cited, onPick) {
+function areTwin(series) {
+  const [one, other] = series.map(({ points }) => Math.abs(points.at(-1)?.value ?? 0));
+  return series.length === 2 && series[0].unit === series[1].unit && one < 4 * other && other < 4 * one;
+}
+
+function plotView(group, cited, own, onPick) {
   const points = pointsOf(group, cited);
   const told = el("output", { class: "plot-told" });
   const chart = el("div", { class: "plot-chart", tabindex: "0", role: "group", "aria-roledescription": t("evidence.plot.role") });
@@ -38,7 +44,14 @@ function plotView(group, cited, onPick) {
     el("div", { class: "plot-readout" }, told),
     table,
   );
-  view.shown = () => draw(chart, told, group, points, onPick);
+  if (points.length < 2 && !points[0]?.range) {
+    // One number without a range is no course.
+    chart.remove();
+    toggle.remove();
+    if (points.length) told.append(words(points[0], false));
+    return view;
+  }
+  view.shown = () => draw(chart, told, group, points, own, onPick);
   return view;
 }
 
@@ -74,8 +87,9 @@ const parts = (when) => {
 function words(point, several) {
   const flag = point.flag && `(${point.flag})`;
   const outside = point.outside && t(`evidence.plot.${point.outside}`);
-  const told = [point.when, several && point.label, point.text, flag, outside, point.cited && t("evidence.plot.cited")];
-  return safe(told.filter(Boolean).join(" "));
+  const value = [point.text, flag].filter(Boolean).join(" ");
+  const told = [point.when, several && point.label, value, outside, point.cited && t("evidence.plot.cited")];
+  return safe(told.filter(Boolean).join(" · "));
 }
 
 function tableOf(points, group, onPick) {
@@ -98,9 +112,9 @@ function tableOf(points, group, onPick) {
 
 // The drawing.
 
-async function draw(chart, told, group, points, onPick) {
+async function draw(chart, told, group, points, own, onPick) {
   if (!points.length) return;
-  const { default: UPlot } = await import("./vendor/uplot/uPlot.esm.js");
+  const { default: UPlot } = await import("./vendor/uplot/dist/uPlot.esm.js");
   const xs = [...new Set(points.map((point) => point.x))];
   const state = { at: Math.max(0, points.findLastIndex((point) => point.cited)), hue: colours(chart, NAMES) };
   const data = [xs, ...group.map((_, course) => column(xs, points, course))];
@@ -108,7 +122,7 @@ async function draw(chart, told, group, points, onPick) {
   chart.dataset.ready = "true";
   const tell = () => {
     told.replaceChildren(words(points[state.at], group.length > 1));
-    if (onPick) told.append(" ", button(t("evidence.plot.open"), () => onPick(points[state.at].reference), { kind: "link" }));
+    if (onPick && points[state.at].reference !== own) told.append(" ", button(t("evidence.plot.open"), () => onPick(points[state.at].reference), { kind: "link" }));
     plot.redraw(false);
   };
   tell();
@@ -141,9 +155,9 @@ function options(chart, group, points, state) {
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { range: (_, from, to) => widened(from, to) }, y: { range: () => [low, high] } },
-    axes: [{ ...axis, space: 70 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
+    axes: [{ ...axis, space: 70, size: 40 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
     series: [{}, ...group.map((_, at) => ({ stroke: () => state.hue.accent, width: 1.5, dash: at ? [6, 3] : [], spanGaps: true, points: { show: false } }))],
-    hooks: { drawClear: [(plot) => band(plot, points, state)], draw: [(plot) => marks(plot, points, state)] },
+    hooks: { drawClear: [(plot) => band(plot, points, state)], draw: [(plot) => marks(plot, points, state), (plot) => names(plot, group, points, state)] },
     padding: [14, 12, 0, 0],
   };
 }
@@ -198,22 +212,40 @@ const same = (one, other) => one.low === other.low && one.high === other.high;
 function marks(plot, points, { at, hue }) {
   const { ctx } = plot;
   const px = devicePixelRatio;
+  const many = points.filter((point) => point.cited).length > MANY;
   ctx.save();
+  ctx.setLineDash([]);
   points.forEach((point, number) => {
     const current = number === at;
     if (points.length > FEW && !point.cited && !current && !point.outside) return;
     const x = plot.valToPos(point.x, "x", true);
     const y = plot.valToPos(point.value, "y", true);
-    if (point.cited) upright(ctx, plot, x, hue, px);
+    if (point.cited && !many) upright(ctx, plot, x, hue, px);
     ctx.lineWidth = 1.5 * px;
     ctx.strokeStyle = point.outside ? hue.warn : hue.accent;
     ctx.fillStyle = point.comparator ? hue.paper : ctx.strokeStyle;
     ctx.beginPath();
-    SHAPES[point.outside ?? ""](ctx, x, y, (point.cited ? 5.5 : 3.5) * px);
+    SHAPES[point.outside ?? ""](ctx, x, y, (point.cited && !many ? 5.5 : 3.5) * px);
     ctx.fill();
     ctx.stroke();
-    if (point.cited) ring(ctx, x, y, 10 * px, hue.ink, 2 * px);
+    if (point.cited) ring(ctx, x, y, (many ? 6.5 : 10) * px, hue.ink, (many ? 1 : 2) * px);
     if (current) ring(ctx, x, y, 13 * px, hue.accent, 1 * px);
+  });
+  ctx.restore();
+}
+
+/** What the curves are, above where each begins, where there are two. */
+function names(plot, group, points, { hue }) {
+  if (group.length < 2) return;
+  const { ctx } = plot;
+  ctx.save();
+  ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.fillStyle = hue.ink;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "bottom";
+  group.forEach((one, course) => {
+    const first = points.find((point) => point.course === course);
+    if (first) ctx.fillText(safe(one.label), plot.valToPos(first.x, "x", true), plot.valToPos(first.value, "y", true) - 8);
   });
   ctx.restore();
 }

@@ -98,10 +98,14 @@ class View {
 
   /** A fact in words. */
   line(at) {
+    return safe(`${this.when(at)} · ${t(`timeline.kind.${this.facts.kind(at)}`)} · ${this.facts.label(at)}`);
+  }
+
+  when(at) {
     const { told } = this.facts;
-    const until = told.until[at];
-    const when = until === undefined ? told.when[at] : until === "" ? t("timeline.since", { when: told.when[at] }) : t("timeline.from_to", { from: told.when[at], to: until });
-    return safe(`${when} · ${t(`timeline.kind.${this.facts.kind(at)}`)} · ${this.facts.label(at)}`);
+    const [from, to] = [told.when[at], told.until[at]];
+    if (to === undefined) return from;
+    return to === "" ? t("timeline.since", { when: from }) : t("timeline.from_to", { from, to });
   }
 
   pick(at) {
@@ -126,7 +130,7 @@ class View {
     this.page = Math.min(Math.max(0, this.page), pages - 1);
     const end = shown.length - this.page * PAGE;
     const rows = [...shown.slice(Math.max(0, end - PAGE), end)].reverse().map((at) => this.rowOf(at));
-    const heads = ["timeline.when", "timeline.until", "timeline.kind", "timeline.what"].map((key) => el("th", { scope: "col" }, t(key)));
+    const heads = ["timeline.when", "timeline.what"].map((key) => el("th", { scope: "col" }, t(key)));
     const table = el("table", {}, el("caption", { class: "unseen" }, t("timeline.list")), el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows));
     this.list.replaceChildren(this.pager(pages), el("div", { class: "evidence-scroll", tabindex: "0", role: "region", "aria-label": t("timeline.list") }, table));
   }
@@ -148,15 +152,8 @@ class View {
   }
 
   rowOf(at) {
-    const { told } = this.facts;
-    const until = told.until[at];
-    return el(
-      "tr",
-      {},
-      el("td", { class: "timeline-date" }, told.when[at]),
-      el("td", { class: "timeline-date" }, until === undefined ? "" : until || t("timeline.goes_on")),
-      el("td", {}, t(`timeline.kind.${this.facts.kind(at)}`)),
-      el("th", { scope: "row" }, button(quoted(this.facts.label(at)), () => this.pick(at), { kind: "link" })),
-    );
+    const label = button(quoted(this.facts.label(at)), () => this.pick(at), { kind: "link" });
+    const kind = el("span", { class: "muted" }, t(`timeline.kind.${this.facts.kind(at)}`));
+    return el("tr", {}, el("td", { class: "timeline-date" }, this.when(at)), el("th", { scope: "row" }, label, kind));
   }
 }

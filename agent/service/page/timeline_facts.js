@@ -1,6 +1,7 @@
 // The facts of a timeline in columns: where each lies in time, in which lane and row, and which are wanted.
 
 const ROWS = 6; // of a lane at most
+const BARS = 12; // of a lane of what lasts
 const DAY = 86400000;
 
 /** What the service tells as columns, made ready for drawing: all of it once, so that a frame only looks up. */
@@ -45,17 +46,17 @@ export class Facts {
   /** Give each fact a row of its lane: the same thing always has the same one, so that a course reads as a line. */
   stack() {
     const rowOf = new Map();
-    const counts = this.lanes.map(() => 0);
+    const most = this.lanes.map(() => ROWS);
+    for (let at = 0; at < this.start.length; at += 1) if (this.lasts[at] === 1 && this.end[at] - this.start[at] > 30 * DAY) most[this.lane[at]] = BARS;
+    const free = this.lanes.map(() => []); // when each row is free again
     for (let at = 0; at < this.start.length; at += 1) {
       const label = this.told.label[at];
-      const lane = this.lane[at];
-      if (!rowOf.has(label)) {
-        rowOf.set(label, counts[lane] % ROWS);
-        counts[lane] += 1;
-      }
+      const own = free[this.lane[at]];
+      if (!rowOf.has(label)) rowOf.set(label, freeRow(own, this.start[at], most[this.lane[at]]));
       this.row[at] = rowOf.get(label);
+      own[this.row[at]] = Math.max(own[this.row[at]] ?? 0, this.end[at]);
     }
-    this.lanes.forEach((lane) => (lane.rows = Math.max(1, Math.min(ROWS, counts[lane.number]))));
+    this.lanes.forEach((lane) => (lane.rows = Math.max(1, free[lane.number].length)));
   }
 
   /** Keep those of some kinds whose label has all the words. */
@@ -91,6 +92,14 @@ export class Facts {
   kind(at) {
     return this.told.kinds[this.lane[at]];
   }
+}
+
+/** A row for what begins: a new one, one where nothing goes on any more, else the one that is free first. */
+function freeRow(free, start, most) {
+  const idle = free.findIndex((end) => end < start);
+  if (most === BARS && idle >= 0) return idle;
+  if (free.length < most) return free.length;
+  return free.indexOf(Math.min(...free));
 }
 
 /** The first moment of a FHIR date of any precision, in UTC. */
