@@ -40,7 +40,19 @@ _HIDDEN = frozenset({"resourceType", "id", "meta", "text", "contained"})
 _QUANTITY = frozenset({"value", "comparator", "unit", "system", "code"})
 _PLAIN = ("coding", "extension", "text")
 """Steps that a label leaves out: what they hold is what the element above them says."""
-_HL7 = ("http://terminology.hl7.org/", "http://hl7.org/fhir/")
+_IDENTIFIER = frozenset({"use", "system", "value"})
+_RARER = {
+    "http://dicom.nema.org/resources/ontology/DCM": "DICOM",
+    "urn:dicom:uid": "DICOM UID",
+    "http://unitsofmeasure.org": "UCUM",
+    "http://hl7.org/fhir/sid/icd-10": "ICD-10",
+    "http://www.cms.gov/Medicare/Coding/ICD10": "ICD-10-PCS",
+    "http://www.ama-assn.org/go/cpt": "CPT",
+    "http://hl7.org/fhir/sid/ndc": "NDC",
+    "http://www.whocc.no/atc": "ATC",
+    "http://hl7.org/fhir/sid/us-npi": "NPI",
+}
+"""What a reader calls further systems, by their URIs (HL7 Terminology, "Code Systems - External")."""
 _LONG = 240
 _DEEP = 40
 
@@ -189,8 +201,9 @@ def _leaves(value: Any, place: _Place) -> Iterator[Leaf]:
 
 
 def _system(uri: str) -> str:
-    """A code system as a reader calls it; HL7's own by the end of its address, any other by all of it."""
-    return wording.SYSTEMS.get(uri) or (uri.rpartition("/")[2] if uri.startswith(_HL7) else uri)
+    """A system of codes or identifiers as a reader calls it; what has no usual name by the end of its address."""
+    named = wording.SYSTEMS.get(uri) or _RARER.get(uri)
+    return named or (uri.rstrip("/").rpartition("/")[2] if uri.startswith(("http://", "https://")) else uri)
 
 
 def _is_repeated(concept: Mapping[str, Any], text: Any) -> bool:
@@ -205,6 +218,9 @@ def _told(value: Mapping[str, Any]) -> tuple[str, str] | None:
     if "code" in keys and keys <= {"system", "version", "code", "display", "userSelected"}:
         system = _system(str(value.get("system") or ""))
         return " · ".join(str(part) for part in (value.get("display"), value["code"], system) if part), ""
+    if isinstance(value.get("value"), str) and "system" in keys and keys <= _IDENTIFIER:
+        parts = (value["value"], _system(str(value["system"] or "")), value.get("use"))
+        return " · ".join(str(part) for part in parts if part), ""
     if "value" in keys and keys <= _QUANTITY and (quantity := quantity_of(value)):
         return wording.quantity_text(quantity), ""
     if keys and keys <= {"start", "end"} and all(isinstance(value[key], str) for key in keys):

@@ -29,6 +29,7 @@ from agent.service.jobs.types import Work
 from agent.service.jobs.work import Jobs
 from agent.service.mcp_server.http import open_mcp
 from agent.service.mcp_server.http import router as mcp_router
+from agent.service.packing import Packed
 from agent.service.parts import Parts
 from agent.service.questions.router import router as questions_router
 from agent.service.questions.work import Questions
@@ -106,6 +107,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
         redoc_url=None,
     )
     problems.install(app)
+    app.add_middleware(Packed)
     # The last one stands outermost: a request is named before it can be refused, and refused before it takes a turn.
     app.add_middleware(Queued, turns=turns)
     app.add_middleware(Bounded, size=settings.service_body, seconds=settings.service_seconds)

@@ -18,6 +18,7 @@ from agent.service.callers import Caller
 from agent.service.fhir_forms import asked_by
 from agent.service.kept import kept
 from agent.service.parts import Parts, TheCaller, TheParts
+from agent.service.permission import allow
 from agent.service.problems import Problem, ProblemOut
 from agent.sources import credentials_for, is_url, open_writer
 from agent.wire import patient_reference
@@ -30,7 +31,6 @@ __all__ = ["RecordIn", "RecordOut", "router"]
 
 router = APIRouter(tags=["writing"])
 
-_TYPES = {"document": "DocumentReference", "communication": "Communication"}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     201: {"model": None, "description": "Written"},
     **{status: {"model": ProblemOut} for status in (401, 403, 404, 422, 502)},
@@ -62,7 +62,7 @@ class RecordOut(BaseModel):
 )
 async def record_answer(id: str, said: RecordIn, request: Request, caller: TheCaller, parts: TheParts) -> Response:  # noqa: A002
     """A DocumentReference (or Communication) of the stored answer, and its Provenance, once."""
-    _refuse(request, caller, parts)
+    allow(request, caller, parts)
     answer, made = await stored.stored_answer(parts, caller, id)
     patient = parts.desk.patient(caller, answer.patient)
     output = answer_output(answer, asked_by(caller, parts, answer.patient, key=f"question/{id}", made=made))
@@ -74,30 +74,12 @@ async def record_answer(id: str, said: RecordIn, request: Request, caller: TheCa
 )
 async def record_summary(id: str, said: RecordIn, request: Request, caller: TheCaller, parts: TheParts) -> Response:  # noqa: A002
     """As for an answer, of a summary that was made here within the settings' `service_summary_seconds`."""
-    _refuse(request, caller, parts)
+    allow(request, caller, parts)
     found = await kept(parts, caller, id)
     if found is None:
         raise Problem(404, "unknown-summary", "no summary of that id is kept for you; make it anew")
     patient, transaction = found
     return await _record(transaction, parts.desk.patient(caller, patient), caller, parts)
-
-
-def _refuse(request: Request, caller: Caller, parts: Parts) -> None:
-    """Raises Problem (403) where the settings, the way in or the grant does not allow writing."""
-    settings = parts.settings
-    if not settings.service_write_back:
-        raise Problem(403, "write-back-off", "nothing is written here: CHARTLINE_SERVICE_WRITE_BACK is off")
-    program = caller.via == "cds" or "authorization" in request.headers
-    if program and not settings.service_write_programs:
-        raise Problem(403, "needs-a-person", "a person is to confirm what is written, signed in at the page")
-    granted = caller.scopes or (caller.access.auth.granted if caller.access else None)
-    if granted is None:
-        if caller.access:
-            raise Problem(403, "scope", "the grant does not say that it may write; sign in with a scope that does")
-        return
-    for type_ in (_TYPES[settings.service_write_as], "Provenance"):
-        if not granted.allows(type_, "c"):
-            raise Problem(403, "scope", f"the grant lacks {granted.missing(type_, 'c')}")
 
 
 async def _record(transaction: Mapping[str, Any], patient: str, caller: Caller, parts: Parts) -> Response:

@@ -112,3 +112,15 @@ def test_long_and_deep_values_are_cut() -> None:
 def test_references_are_links() -> None:
     (leaf,) = paths.leaves({"resourceType": "Basic", "subject": {"reference": "Patient/p", "display": "Ann"}})
     assert (leaf.text, leaf.link) == ("Ann (Patient/p)", "Patient/p")
+
+
+def test_systems_are_told_by_their_names_and_never_by_their_addresses() -> None:
+    resource = {
+        "resourceType": "ImagingStudy",
+        "identifier": [{"system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}, {"value": "A 7"}],
+        "modality": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "US"}],
+        "reasonCode": [{"coding": [{"system": "https://ehr.example/codes/local/", "code": "x"}]}],
+    }
+    assert [leaf.text for leaf in paths.leaves(resource)] == [
+        "urn:oid:1.2.3 · DICOM UID", "A 7", "US · DICOM", "x · local",
+    ]  # fmt: skip

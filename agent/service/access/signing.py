@@ -17,12 +17,12 @@ from agent.service.access.sessions import Session
 from agent.service.access.tokens import SCOPES
 from agent.service.callers import Caller
 from agent.service.parts import Parts, TheCaller, TheParts
+from agent.service.permission import WritingOut, writing
 from agent.service.problems import Problem
 
 __all__ = ["LaunchOut", "MeOut", "SignIn", "router"]
 
 router = APIRouter(tags=["sign-in"])
-_WRITTEN = ("Communication", "DocumentReference", "Composition")
 
 
 class LaunchOut(BaseModel):
@@ -46,6 +46,7 @@ class MeOut(BaseModel):
     reasoner: str = Field(examples=["rules"])
     features: dict[str, bool] = Field(examples=[{"write_back": False}])
     version: str
+    writing: WritingOut | None = Field(default=None, description="What may be written to the chart, and where.")
     launch: LaunchOut | None = None
 
 
@@ -61,7 +62,7 @@ class SignIn(BaseModel):
 async def me(request: Request, caller: TheCaller, parts: TheParts) -> MeOut:
     """The caller of this request, and what a page needs to know at its start."""
     # The token goes with the cookie, also with one whose session has ended: the guard asks for it all the same.
-    return _me(parts, caller, token_of(request.headers), getattr(request.state, "session", None))
+    return _me(request, parts, caller, token_of(request.headers), getattr(request.state, "session", None))
 
 
 @router.post("/v1/sign-in", summary="Sign in with an API key", responses={401: {"description": "No such key."}})
@@ -76,7 +77,7 @@ async def sign_in(asked: SignIn, request: Request, response: Response, parts: Th
         via="key", caller=caller.id, name=caller.name, credential=key.id, patient=key.patient
     )
     _set(response, request, parts, token, parts.settings.service_session)
-    return _me(parts, caller, token, None)
+    return _me(request, parts, caller, token, None)
 
 
 @router.post("/v1/sign-out", status_code=204, summary="Sign out")
@@ -104,7 +105,8 @@ async def protected_resource(request: Request, parts: TheParts) -> dict[str, Any
     }
 
 
-def _me(parts: Parts, caller: Caller, token: str | None, session: Session | None) -> MeOut:
+def _me(request: Request, parts: Parts, caller: Caller, token: str | None, session: Session | None) -> MeOut:
+    may_write = writing(request, caller, parts)
     return MeOut(
         name=caller.name,
         via=caller.via,
@@ -112,16 +114,11 @@ def _me(parts: Parts, caller: Caller, token: str | None, session: Session | None
         csrf=csrf_of(token) if token else None,
         today=parts.desk.today().isoformat(),
         reasoner=parts.desk.reasoner.name,
-        features={"write_back": _may_write(caller)},
+        features={"write_back": may_write is not None},
         version=version("chartline"),
+        writing=may_write,
         launch=_launch(parts, session) if session and session.via == "launch" else None,
     )
-
-
-def _may_write(caller: Caller) -> bool:
-    """Whether the caller's own token lets an answer be written into the chart."""
-    scopes = caller.scopes if caller.access else None
-    return scopes is not None and any(scopes.allows(type_, "c") for type_ in _WRITTEN)
 
 
 def _launch(parts: Parts, session: Session) -> LaunchOut:

@@ -1,117 +1,50 @@
-"""The page's modules of evidence and timeline by themselves, in Debian's Chromium, over the app on a free port.
-
-A policy like that of the service holds, so that markup made of chart text could do nothing even if there were any.
-"""
+"""The page's modules of evidence and timeline by themselves: loaded from the page, into an emptied tab of it."""
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import socket
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-import orjson
-import pytest
-import uvicorn
-from fastapi import FastAPI, Request, Response
-from fastapi.staticfiles import StaticFiles
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, expect
 
-import agent.service
+from tests.agent.service.browser.chromium import chromium, watched
 
-HERE = Path(__file__).parent
-FILES = Path(agent.service.__file__).parent / "page"
-SCREENS = HERE.parents[3] / "out" / "screens"
-AXE = HERE.parents[3] / ".venv" / "peers" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'"
-)
-_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-def with_modules(app: FastAPI) -> FastAPI:
-    """The app with a page at /try/ that loads the modules."""
-
-    @app.middleware("http")
-    async def guarded(request: Request, call_next: Any) -> Response:
-        response: Response = await call_next(request)
-        response.headers["Content-Security-Policy"] = CSP
-        return response
-
-    @app.get("/try/assets/texts.json")
-    async def texts() -> dict[str, Any]:
-        return {"language": "en", "texts": orjson.loads((FILES / "texts" / "en.json").read_bytes())}
-
-    @app.get("/try/v1/{path:path}")
-    async def api(path: str, request: Request) -> Response:
-        return Response(status_code=307, headers={"Location": f"/v1/{path}?{request.url.query}"})
-
-    app.mount("/try/page", StaticFiles(directory=FILES))
-    app.mount("/try", StaticFiles(directory=HERE, html=True))
-    return app
-
-
-@contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """Serve an app from a thread; gives its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
+_EMPTIED = """async () => {
+  const from = document.querySelector("script[type=module]").src;
+  const load = (name) => import(new URL(name, from));
+  const [evidence, image, note, plot, timeline] = await Promise.all(
+    ["evidence.js", "image.js", "note.js", "plot.js", "timeline.js"].map(load));
+  const made = (tag, id, text) => Object.assign(document.createElement(tag), { id, textContent: text });
+  const main = made("main", "main", "");
+  const shown = made("div", "shown", "");
+  main.className = "page";
+  main.append(made("h1", "", "Evidence"), made("h2", "", "Shown"), shown);
+  document.body.replaceChildren(main);
+  const fresh = () => shown.appendChild((shown.replaceChildren(), made("div", "", "")));
+  const put = (view) => {
+    const place = fresh();
+    place.className = "evidence";
+    place.append(view);
+    view.shown?.();
+  };
+  const onPick = (reference) => window.picked.push(reference);
+  window.picked = [];
+  window.apart = evidence.showEvidence;
+  window.evidence = (given) => evidence.showEvidence(fresh(), given);
+  window.timeline = (given) => timeline.showTimeline(fresh(), { onPick, ...given });
+  window.note = (text, spans) => put(note.showNote(text, spans));
+  window.image = (one, readings) => put(image.showImage(one, readings));
+  window.plots = (series) => put(plot.showPlots(series, { onPick })[0]);
+}"""
 
 
 @asynccontextmanager
-async def tab(address: str, *, expected: tuple[str, ...] = (), **options: Any) -> AsyncIterator[Page]:
-    """A tab with the modules loaded. An error that the page logs fails the test when the tab is closed.
-
-    `expected` are pieces of those that are meant to come.
-    """
-    if _CHROMIUM is None:
-        pytest.skip("needs Chromium: sudo apt install chromium")
-    faults: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        context = await browser.new_context(**{"viewport": {"width": 1000, "height": 900}, **options})
-        page = await context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda told: faults.append(told.text) if told.type == "error" else None)
-        page.on("dialog", lambda dialog: faults.append(f"dialog {dialog.message}"))
-        await page.goto(f"{address}/try/modules.html")
-        await page.wait_for_selector("html[data-loaded]", state="attached", timeout=10_000)
-        try:
-            yield page
-        finally:
-            await browser.close()
-    assert [fault for fault in faults if not any(part in fault for part in expected)] == []
-
-
-async def look(page: Page, name: str) -> None:
-    """Keep a picture of the page for the eye."""
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    # To hide the caret, an inline style would be needed.
-    await page.screenshot(path=SCREENS / f"{name}.png", full_page=True, caret="initial")
-
-
-BY_AXE = "Applying inline style"
-"""What a tab logs when axe-core tries to add styles of its own."""
-
-
-async def violations(page: Page) -> list[str]:
-    """What axe-core finds against WCAG 2.2 AA; skips where it is not installed."""
-    if not AXE.exists():
-        pytest.skip("needs axe-core: npm install --prefix .venv/peers/axe axe-core")
-    await page.evaluate(AXE.read_text())
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = await page.evaluate("tags => axe.run(document, {runOnly: tags})", tags)
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found["violations"]]
+async def emptied(address: str, **options: Any) -> AsyncIterator[Page]:
+    """A tab that shows nothing but what its functions `evidence`, `timeline`, `note`, `image` and `plots` put there."""
+    options.setdefault("viewport", {"width": 1000, "height": 900})
+    async with chromium() as browser, watched(browser, address, **options) as page:
+        await page.goto(address)
+        await expect(page.locator(".people")).to_have_count(1)
+        await page.evaluate(_EMPTIED)
+        yield page

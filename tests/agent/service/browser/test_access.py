@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.agent.service.browser.conftest import SCREENS, Look, Tab
+from tests.agent.service.browser.chromium import PHONE, SCREENS, look, violations
+from tests.agent.service.browser.conftest import Tab
 from tests.agent.service.browser.test_page import BOX, TURN, ask, maria
 from tests.agent.service.conftest import MARIA
 
 pytestmark = [pytest.mark.slow, pytest.mark.loopback]
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "has_touch": True}
-Accessible = Callable[[Page], Awaitable[list[str]]]
 
 SMALL = """() => [...document.querySelectorAll("button, a, input, select, summary, [role=option]")]
   .filter((one) => one.checkVisibility() && !one.closest("[inert]"))
@@ -36,44 +33,44 @@ async def seen(page: Page, view: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["light", "dark", "phone"])
-async def test_axe_finds_nothing(tab: Tab, accessible: Accessible, look: Look, way: str) -> None:
+async def test_axe_finds_nothing(tab: Tab, way: str) -> None:
     options = PHONE if way == "phone" else {"color_scheme": way}
     page = await tab(**options)
     await expect(page.locator(".people a").first).to_be_visible()
-    assert await accessible(page) == []
+    assert await violations(page) == []
     page = await maria(tab, **options)
     await expect(page.locator(".examples button").first).to_be_visible()
-    assert await accessible(page) == []
+    assert await violations(page) == []
     await page.locator(BOX).press_sequentially("last")
     await expect(page.locator("[role=option]").first).to_be_visible()
     await page.press(BOX, "ArrowDown")
-    assert await accessible(page) == []
+    assert await violations(page) == []
     await page.press(BOX, "Escape")
     for question in ("trend of creatinine", "Has she ever had gout?", "Should she be referred for dialysis?"):
         await ask(page, question)
     await page.click("text=5 sources")
     await page.click("text=3 searches")
     await look(page, f"answers-{way}")
-    assert await accessible(page) == []
+    assert await violations(page) == []
     await page.locator(".prose .chip").first.click()
     await expect(page.locator("#evidence")).to_contain_text("0.84")
     await look(page, f"evidence-{way}")
-    assert await accessible(page) == []
+    assert await violations(page) == []
     await page.keyboard.press("Escape")
     await page.locator(".history li button").first.click()
-    assert await accessible(page) == []
+    assert await violations(page) == []
     await page.click(".confirm >> text=Keep")
     for view in ("Summaries", "Timeline", "Contents"):
         await seen(page, view)
         await look(page, f"{view.split()[-1].lower()}-{way}")
-        assert await accessible(page) == [], view
+        assert await violations(page) == [], view
 
 
-async def test_axe_finds_nothing_in_errors(tab: Tab, accessible: Accessible, look: Look) -> None:
+async def test_axe_finds_nothing_in_errors(tab: Tab) -> None:
     page = await tab("#patient=nobody", expected=("404",))
     await expect(page.locator(".problem")).to_contain_text("No such patient")
     await look(page, "unknown-patient")
-    assert await accessible(page) == []
+    assert await violations(page) == []
 
 
 async def tab_to(page: Page, selector: str, key: str = "Tab") -> None:
@@ -85,7 +82,7 @@ async def tab_to(page: Page, selector: str, key: str = "Tab") -> None:
     raise AssertionError(f"{selector} cannot be reached by {key}")
 
 
-async def test_by_keyboard_alone(page: Page, look: Look) -> None:
+async def test_by_keyboard_alone(page: Page) -> None:
     """Patient, question, suggestion, source and back, follow-up, a summary, its source, the contents, the history."""
     await expect(page.locator(".people a").first).to_be_visible()
     await tab_to(page, "#patient-search")
@@ -146,7 +143,7 @@ async def test_the_skip_link_leads_to_the_question(tab: Tab) -> None:
     await expect(page.locator(BOX)).to_be_focused()
 
 
-async def test_on_a_phone_nothing_runs_off_the_screen(tab: Tab, look: Look) -> None:
+async def test_on_a_phone_nothing_runs_off_the_screen(tab: Tab) -> None:
     page = await maria(tab, **PHONE)
     await expect(page.locator(".examples button").first).to_be_visible()
     await look(page, "phone")
@@ -197,7 +194,7 @@ def text_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("what", ["answers", "summary"])
-async def test_on_paper(tab: Tab, look: Look, what: str) -> None:
+async def test_on_paper(tab: Tab, what: str) -> None:
     page = await maria(tab, color_scheme="dark")
     if what == "answers":
         await ask(page, "last A1c?")
@@ -217,7 +214,7 @@ async def test_on_paper(tab: Tab, look: Look, what: str) -> None:
     await look(page, f"print-{what}", whole=True)
 
 
-async def test_without_sign_in_the_ways_in_are_shown(tab: Tab, accessible: Accessible, look: Look) -> None:
+async def test_without_sign_in_the_ways_in_are_shown(tab: Tab) -> None:
     page = await tab(expected=("401",))
     await expect(page.locator(".people a").first).to_be_visible()
     problem = """{"type": "urn:chartline:problem:sign-in", "status": 401, "detail": "sign in first", "request": "ab",
@@ -230,7 +227,7 @@ async def test_without_sign_in_the_ways_in_are_shown(tab: Tab, accessible: Acces
     href = await page.locator(".sign-in a").get_attribute("href")
     assert href == "launch/standalone?iss=https%3A%2F%2Fehr.example%2Fr4"
     await look(page, "sign-in")
-    assert await accessible(page) == []
+    assert await violations(page) == []
     await page.route("**/v1/sign-in", lambda route: route.fulfill(status=401, content_type=media, body=problem))
     await page.fill("#api-key", "wrong")
     await page.press("#api-key", "Enter")
@@ -250,7 +247,7 @@ async def test_without_sign_in_the_ways_in_are_shown(tab: Tab, accessible: Acces
     assert sent == ['{"key":"right"}']
 
 
-async def test_too_many_questions_says_when_to_try_again(tab: Tab, look: Look) -> None:
+async def test_too_many_questions_says_when_to_try_again(tab: Tab) -> None:
     page = await maria(tab, expected=("429",))
     body = '{"type": "urn:chartline:problem:busy", "status": 429, "detail": "16 are at work", "request": "cd"}'
     headers = {"Retry-After": "3"}

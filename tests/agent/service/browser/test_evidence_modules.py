@@ -12,13 +12,13 @@ from playwright.async_api import Page, expect
 from pydicom.data import get_testdata_file
 
 from agent.service.app import create_app
-from tests.agent.service.browser.modules import BY_AXE, look, serving, tab, violations, with_modules
+from tests.agent.service.browser.chromium import PHONE, look, serving, violations
+from tests.agent.service.browser.modules import emptied
 from tests.agent.service.conftest import FOLDER, MARIA, settings_in
 from tests.agent.service.test_evidence import CHART, attached, bundle
 
 pytestmark = [pytest.mark.slow, pytest.mark.loopback]
 
-PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "device_scale_factor": 2}
 HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>\u202egnp.exe\u2066'
 READINGS = [
     {"text": "Dense structure", "image": "1", "region": [30, 40, 70, 90], "frame": 1, "model": "tiny-eyes"},
@@ -54,9 +54,9 @@ def chart() -> bytes:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service over the demo charts, with the page of the modules."""
+    """The service over the demo charts."""
     app = create_app(settings_in(tmp_path_factory.mktemp("demo")), fhir=(str(FOLDER),))
-    with serving(with_modules(app)) as address:
+    with serving(app) as address:
         yield address
 
 
@@ -66,19 +66,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("small")
     (folder / "chart.json").write_bytes(chart())
     app = create_app(settings_in(folder), fhir=(str(folder / "chart.json"),))
-    with serving(with_modules(app)) as address:
+    with serving(app) as address:
         yield address
 
 
 def asked(address: str, question: str) -> Any:
     """The first citation of an answer about the demo patient."""
-    answer = httpx.post(f"{address}/v1/ask", json={"question": question, "patient": MARIA}, timeout=30).json()
+    answer = httpx.post(f"{address}v1/ask", json={"question": question, "patient": MARIA}, timeout=30).json()
     return answer["citations"][0]
 
 
 def note_of(address: str, reference: str) -> Any:
     """The text of a document as the service tells it."""
-    return httpx.get(f"{address}/v1/evidence/{reference}", params={"patient": "p"}, timeout=30).json()["note"]
+    return httpx.get(f"{address}v1/evidence/{reference}", params={"patient": "p"}, timeout=30).json()["note"]
 
 
 async def show(page: Page, patient: str, citation: Any, readings: Any = ()) -> None:
@@ -91,7 +91,7 @@ def cite(reference: str, **more: Any) -> Any:
 
 
 async def test_a_result_is_plotted_with_its_range_and_the_cited_point(demo: str) -> None:
-    async with tab(demo) as page:
+    async with emptied(demo) as page:
         await show(page, MARIA, asked(demo, "last A1c?"))
         await page.wait_for_selector(".plot-chart[data-ready] canvas")
         await expect(page.locator(".evidence-cited")).to_contain_text("7.2 %")
@@ -115,7 +115,7 @@ async def test_a_result_is_plotted_with_its_range_and_the_cited_point(demo: str)
 async def test_the_curve_is_really_drawn(demo: str) -> None:
     """Pixels of the band's colour and of the curve's are on the canvas, in light and in dark."""
     for name, scheme in (("light", "light"), ("dark", "dark")):
-        async with tab(demo, color_scheme=scheme) as page:
+        async with emptied(demo, color_scheme=scheme) as page:
             await show(page, MARIA, asked(demo, "last A1c?"))
             await page.wait_for_selector(".plot-chart[data-ready] canvas")
             await page.wait_for_timeout(100)
@@ -133,15 +133,14 @@ async def test_the_curve_is_really_drawn(demo: str) -> None:
 
 async def test_evidence_is_drawn_once_it_is_in_the_page(demo: str) -> None:
     """The shell makes it apart from the page and puts it in when it is whole."""
-    async with tab(demo) as page:
+    async with emptied(demo) as page:
         given = {"patient": MARIA, "citation": asked(demo, "last blood pressure?")}
         await page.evaluate(
             """async (given) => {
-                const { showEvidence } = await import("./page/evidence.js");
-                const apart = document.createElement("div");
-                await showEvidence(apart, given);
+                const place = document.createElement("div");
+                await window.apart(place, given);
                 await new Promise((done) => setTimeout(done, 200));
-                document.getElementById("shown").replaceChildren(apart);
+                document.getElementById("shown").replaceChildren(place);
             }""",
             given,
         )
@@ -154,7 +153,7 @@ async def test_evidence_is_drawn_once_it_is_in_the_page(demo: str) -> None:
 async def test_a_computation_shows_all_its_inputs(demo: str) -> None:
     citation = asked(demo, "mean A1c in 2025?")
     assert citation["reference"] == ""
-    async with tab(demo) as page:
+    async with emptied(demo) as page:
         await show(page, MARIA, citation)
         await page.wait_for_selector(".plot-chart[data-ready]")
         await expect(page.get_by_role("heading", name="Worked out from 4 records")).to_be_visible()
@@ -167,7 +166,7 @@ async def test_a_computation_shows_all_its_inputs(demo: str) -> None:
 
 async def test_a_quote_is_marked_in_its_note(demo: str) -> None:
     citation = asked(demo, "what do the notes say about pneumonia?")
-    async with tab(demo) as page:
+    async with emptied(demo) as page:
         await show(page, MARIA, citation)
         await expect(page.locator(".note mark")).to_have_text(citation["span"]["quote"])
         await look(page, "evidence-note")
@@ -177,7 +176,7 @@ async def test_a_passage_deep_in_a_long_note_comes_into_view(small: str) -> None
     note = note_of(small, "DocumentReference/long")
     start = note["text"].index("Line 3700:")
     quote = note["text"][start : start + 20]
-    async with tab(small) as page:
+    async with emptied(small) as page:
         began = await page.evaluate("performance.now()")
         await show(page, "p", cite("DocumentReference/long", span={"start": start, "end": start + 20, "quote": quote}))
         await page.wait_for_timeout(100)
@@ -198,7 +197,7 @@ async def test_several_passages_are_walked(small: str) -> None:
     text = "One. \U0001f600 Two is here. Three overlaps four."
     spans = [(text.index(q), q) for q in ("Two is here.", "Three overlaps", "overlaps four", "One.")]
     given = [{"start": at, "end": at + len(q), "quote": q} for at, q in spans]
-    async with tab(small) as page:
+    async with emptied(small) as page:
         await page.evaluate("([text, spans]) => note({ text, complete: true }, spans)", [text, given])
         assert await page.locator(".note mark").all_text_contents() == [
             "One.", "Two is here.", "Three ", "overlaps", " four",
@@ -212,7 +211,7 @@ async def test_several_passages_are_walked(small: str) -> None:
 
 
 async def test_a_dicom_image_has_boxes_that_say_who_drew_them(small: str) -> None:
-    async with tab(small) as page:
+    async with emptied(small) as page:
         await show(page, "p", cite("DocumentReference/ct"), READINGS)
         await page.wait_for_selector(".image[data-ready]")
         await expect(page.locator(".image-unchecked")).to_have_text("Read by tiny-eyes from the pixels, not checked:")
@@ -264,7 +263,7 @@ async def boxes(page: Page) -> dict[str, Any]:
 
 
 async def test_frames_are_turned(small: str) -> None:
-    async with tab(small) as page:
+    async with emptied(small) as page:
         await show(page, "p", cite("DocumentReference/mr"))
         await page.wait_for_selector(".image[data-ready='1']")
         await expect(page.locator(".image-pages output")).to_have_text("1 of 10")
@@ -278,13 +277,13 @@ async def test_frames_are_turned(small: str) -> None:
 
 
 async def test_an_image_that_cannot_be_read_says_why(small: str) -> None:
-    async with tab(small, expected=("422",)) as page:
+    async with emptied(small, expected=("422",)) as page:
         await show(page, "p", cite("DocumentReference/junk"))
         await expect(page.locator(".image-status")).to_contain_text("The image cannot be shown:")
 
 
 async def test_hostile_text_is_text(small: str) -> None:
-    async with tab(small) as page:
+    async with emptied(small) as page:
         await show(page, "p", cite("Condition/hostile", path="Condition.code"))
         await expect(page.locator("h3")).to_contain_text("<img src=x onerror=")
         assert await page.locator("#shown img, #shown script").count() == 0
@@ -305,7 +304,7 @@ async def test_hostile_text_is_text(small: str) -> None:
 
 
 async def test_the_raw_record_is_folded_and_copied(demo: str) -> None:
-    async with tab(demo) as page:
+    async with emptied(demo) as page:
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         await show(page, MARIA, asked(demo, "last A1c?"))
         await page.locator(".evidence-raw > summary").click()
@@ -324,7 +323,7 @@ async def test_evidence_is_accessible(small: str, demo: str) -> None:
     places += [(small, "p", cite("DocumentReference/ct")), (small, "p", cite("DocumentReference/mr"))]
     for options in ({}, {"color_scheme": "dark"}, PHONE):
         for address, patient, citation in places:
-            async with tab(address, expected=(BY_AXE,), **options) as page:
+            async with emptied(address, **options) as page:
                 await show(page, patient, citation, READINGS if citation["reference"].endswith("/ct") else ())
                 await page.wait_for_selector(".plot-chart[data-ready], .note mark, .image[data-ready]")
                 if citation["reference"]:
@@ -334,7 +333,7 @@ async def test_evidence_is_accessible(small: str, demo: str) -> None:
 
 
 async def test_a_picture_of_each_kind_for_the_eye(small: str) -> None:
-    async with tab(small, **PHONE) as page:
+    async with emptied(small, **PHONE) as page:
         for name, citation, readings in (
             ("image", cite("DocumentReference/ct"), READINGS),
             ("units", cite("Observation/g1", path="Observation.valueQuantity"), ()),

@@ -11,19 +11,18 @@ from agent.service.app import create_app
 from benchmarks.bench_page import frames, usable
 from benchmarks.charts import PATIENT, fill
 from fhir_tools.local import LocalStore
-from tests.agent.service.browser.modules import BY_AXE, look, serving, tab, violations, with_modules
+from tests.agent.service.browser.chromium import PHONE, look, serving, violations
+from tests.agent.service.browser.modules import emptied
 from tests.agent.service.conftest import FOLDER, MARIA, settings_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.loopback]
-
-PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "device_scale_factor": 2}
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The service over the demo charts, with the page of the modules."""
     app = create_app(settings_in(tmp_path_factory.mktemp("demo")), fhir=(str(FOLDER),))
-    with serving(with_modules(app)) as address:
+    with serving(app) as address:
         yield address
 
 
@@ -35,7 +34,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     fill(store, 20_000)
     store.close()
     app = create_app(settings_in(folder), fhir=(str(folder / "store.sqlite"),))
-    with serving(with_modules(app)) as address:
+    with serving(app) as address:
         yield address
 
 
@@ -46,7 +45,7 @@ async def open_timeline(page: Page, patient: str = MARIA) -> None:
 
 
 async def test_a_fact_is_found_by_keys_and_opened(demo: str) -> None:
-    async with tab(demo) as page:
+    async with emptied(demo) as page:
         await open_timeline(page)
         told = page.locator(".timeline-told")
         await page.locator("canvas").focus()
@@ -66,7 +65,7 @@ async def test_a_fact_is_found_by_keys_and_opened(demo: str) -> None:
 
 
 async def test_kinds_and_words_narrow_it(demo: str) -> None:
-    async with tab(demo) as page:
+    async with emptied(demo) as page:
         await open_timeline(page)
         count = page.locator(".timeline-count")
         await expect(count).to_have_text("1,129 facts")
@@ -80,7 +79,7 @@ async def test_kinds_and_words_narrow_it(demo: str) -> None:
 
 
 async def test_the_mouse_points_zooms_and_drags(demo: str) -> None:
-    async with tab(demo) as page:
+    async with emptied(demo) as page:
         await open_timeline(page)
         await page.get_by_role("button", name="Results and vital signs").click()
         box = await page.locator("canvas").bounding_box()
@@ -103,7 +102,7 @@ async def test_the_mouse_points_zooms_and_drags(demo: str) -> None:
 
 
 async def test_the_list_says_the_same(demo: str) -> None:
-    async with tab(demo) as page:
+    async with emptied(demo) as page:
         await open_timeline(page)
         await page.get_by_role("button", name="List").click()
         rows = page.locator(".timeline-list tbody tr")
@@ -120,7 +119,7 @@ async def test_the_list_says_the_same(demo: str) -> None:
 
 async def test_it_is_accessible(demo: str) -> None:
     for name, options in (("light", {}), ("dark", {"color_scheme": "dark"}), ("phone", PHONE)):
-        async with tab(demo, expected=(BY_AXE,), **options) as page:
+        async with emptied(demo, **options) as page:
             await open_timeline(page)
             assert await violations(page) == []
             await look(page, f"timeline-{name}")
@@ -131,7 +130,7 @@ async def test_it_is_accessible(demo: str) -> None:
 
 
 async def test_a_phone_pinches_and_drags(demo: str) -> None:
-    async with tab(demo, **PHONE) as page:
+    async with emptied(demo, **PHONE) as page:
         await open_timeline(page)
         axis = """() => {
             const canvas = document.querySelector("canvas");
@@ -161,7 +160,7 @@ async def test_a_phone_pinches_and_drags(demo: str) -> None:
 
 async def test_a_large_chart_is_soon_usable_and_stays_smooth(large: str) -> None:
     """Bounds with room for a machine that has other work; `benchmarks.bench_page` has the figures."""
-    async with tab(large) as page:
+    async with emptied(large) as page:
         assert await usable(page, PATIENT) < 2.0
         await look(page, "timeline-large")
         moved = await frames(page)

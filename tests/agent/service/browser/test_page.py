@@ -8,7 +8,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from agent.types import Answer, Citation, ClaimOut, Reading, Removed, SearchedOut
-from tests.agent.service.browser.conftest import Look, Tab
+from tests.agent.service.browser.chromium import look
+from tests.agent.service.browser.conftest import Tab
 from tests.agent.service.conftest import MARIA
 
 pytestmark = [pytest.mark.slow, pytest.mark.loopback]
@@ -32,7 +33,7 @@ async def maria(tab: Tab, more: str = "", **options: object) -> Page:
     return page
 
 
-async def test_a_patient_is_found_and_asked_about(page: Page, look: Look) -> None:
+async def test_a_patient_is_found_and_asked_about(page: Page) -> None:
     await page.fill("#patient-search", "santos")
     await expect(page.locator(".people a")).to_have_count(1)
     await look(page, "patients")
@@ -87,7 +88,7 @@ async def test_a_stream_that_breaks_off_is_told(tab: Tab) -> None:
     await expect(page.locator(f"{TURN} .prose")).to_contain_text("Potassium was")
 
 
-async def test_a_lost_connection_is_told_and_the_answer_fetched(tab: Tab, look: Look) -> None:
+async def test_a_lost_connection_is_told_and_the_answer_fetched(tab: Tab) -> None:
     page = await maria(tab, expected=("ERR_FAILED", "Failed to load"))
     await page.route("**/v1/ask", lambda route: route.abort())
     await page.fill(BOX, "last A1c?")
@@ -100,7 +101,7 @@ async def test_a_lost_connection_is_told_and_the_answer_fetched(tab: Tab, look: 
     await expect(page.locator(f"{TURN} .prose")).to_contain_text("Hemoglobin A1c")
 
 
-async def test_a_chip_opens_the_evidence_and_gives_the_focus_back(tab: Tab, look: Look) -> None:
+async def test_a_chip_opens_the_evidence_and_gives_the_focus_back(tab: Tab) -> None:
     page = await maria(tab)
     await ask(page, "trend of creatinine")
     chip = page.locator(".prose .chip").first
@@ -115,7 +116,7 @@ async def test_a_chip_opens_the_evidence_and_gives_the_focus_back(tab: Tab, look
     await expect(chip).to_be_focused()
 
 
-async def test_what_was_searched_can_be_opened(tab: Tab, look: Look) -> None:
+async def test_what_was_searched_can_be_opened(tab: Tab) -> None:
     page = await maria(tab)
     await ask(page, "Has she ever had gout?")
     await expect(page.locator(".status")).to_have_text("Not found in the chart")
@@ -126,7 +127,7 @@ async def test_what_was_searched_can_be_opened(tab: Tab, look: Look) -> None:
     await look(page, "not-found")
 
 
-async def test_a_follow_up_keeps_its_subject_and_the_history_reopens_it(tab: Tab, look: Look) -> None:
+async def test_a_follow_up_keeps_its_subject_and_the_history_reopens_it(tab: Tab) -> None:
     page = await maria(tab)
     await ask(page, "last A1c?")
     await ask(page, "and the one before?")
@@ -153,7 +154,7 @@ async def test_the_fragment_alone_holds_patient_and_thread(tab: Tab) -> None:
     assert await page.evaluate("location.search + location.pathname") == "/"
 
 
-async def test_suggestions_by_keyboard(tab: Tab, look: Look) -> None:
+async def test_suggestions_by_keyboard(tab: Tab) -> None:
     page = await maria(tab)
     await page.locator(BOX).press_sequentially("trend of crea")
     options = page.locator("[role=option]")
@@ -179,7 +180,7 @@ async def test_a_value_is_copied(tab: Tab) -> None:
     await expect(page.locator("#live")).to_have_text("Copied: 7.2 %")
 
 
-async def test_the_contents_lead_to_a_question(tab: Tab, look: Look) -> None:
+async def test_the_contents_lead_to_a_question(tab: Tab) -> None:
     page = await maria(tab, "&view=contents")
     await expect(page.locator(".groups section").first).to_contain_text("Results and vital signs", ignore_case=True)
     await page.fill("#contents-filter", "ferritin")
@@ -217,7 +218,7 @@ TOLD = Answer(
 )
 
 
-async def test_all_that_a_reader_needs_to_judge_an_answer_is_shown(tab: Tab, look: Look) -> None:
+async def test_all_that_a_reader_needs_to_judge_an_answer_is_shown(tab: Tab) -> None:
     """An answer with everything in it, as a model gives it over a chart that was not all read."""
     page = await maria(tab)
     events = f"event: answer\ndata: {TOLD.model_dump_json()}\n\n"

@@ -12,8 +12,8 @@ from agent.service.app import create_app
 from benchmarks import charts
 from fhir_tools import demo
 from fhir_tools.local import LocalStore
-from tests.agent.service.browser.conftest import Tab, serving
-from tests.agent.service.browser.standins import complete
+from tests.agent.service.browser.chromium import serving
+from tests.agent.service.browser.conftest import Tab
 from tests.agent.service.conftest import settings_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.loopback]
@@ -48,7 +48,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     asyncio.run(fill())
     app = create_app(settings_in(folder, as_of=demo.AS_OF), fhir=(str(folder / "large.sqlite"),))
-    yield from serving(complete(app))
+    with serving(app) as address:
+        yield address
 
 
 async def took(page: Page, doing: str, ready: str) -> float:
