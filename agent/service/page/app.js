@@ -2,7 +2,7 @@
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { call, onUnknown, useToken } from "./api.js";
-import { boxView, choose, suggested } from "./box.js";
+import { boxView, choose } from "./box.js";
 import { contentsView, openContents } from "./contents.js";
 import { listThreads, openThread } from "./conversation.js";
 import { closeEvidence, openEvidence, panelView } from "./evidence_panel.js";
@@ -11,7 +11,9 @@ import { bannerView, chooserView, findPatients, openBanner, shortBannerView } fr
 import { problemView } from "./problem.js";
 import { href, read, stay } from "./route.js";
 import { signInView, signOut } from "./sign_in.js";
+import { recordView } from "./record.js";
 import { onChange, set, state, still, today } from "./store.js";
+import { offersView, suggested } from "./suggestions.js";
 import { summariesView } from "./summaries.js";
 import { loadTexts, now, t } from "./texts.js";
 import { turnView } from "./turn.js";
@@ -22,6 +24,7 @@ const VIEWS = {
   summaries: "nav.summaries",
   contents: "nav.contents",
 };
+const EMPTY = { text: "", open: false, options: [], active: -1 }; // the question box
 const THEMES = { auto: "theme.auto", light: "theme.light", dark: "theme.dark" };
 
 function pageView() {
@@ -34,11 +37,12 @@ function pageView() {
     ${topView()}${printHead()}
     ${bannerView()}
     ${navView()}
-    <div class="shell">
-      ${historyView()}
+    <div class=${state.route.view === "questions" ? "shell" : "shell whole"}>
+      ${state.route.view === "questions" ? historyView() : nothing}
       <main id="main" class="page" tabindex="-1">${VIEW[state.route.view]()}${endView()}</main>
       ${panelView()}
-    </div>`;
+    </div>
+    ${recordView()}`;
 }
 
 const bare = (content) => html`${topView()}<main id="main" class="page narrow">${content}</main>${state.me ? endView() : nothing}`;
@@ -48,7 +52,7 @@ const troubleView = (problem, again) => html`<h1 class="unseen">${t("page.title"
 const VIEW = {
   questions: questionsView,
   timeline: () => html`<section aria-labelledby="timeline-title">
-    <div class="view-head"><h2 id="timeline-title">${t("nav.timeline")}</h2></div>
+    <h2 id="timeline-title" class="unseen">${t("nav.timeline")}</h2>
     <div id="timeline"></div>
   </section>`,
   summaries: summariesView,
@@ -93,15 +97,11 @@ function questionsView() {
       ${turns.length ? html`<button type="button" class="plain" @click=${() => print()}>${t("print")}</button>` : nothing}
     </div>
     ${threadProblem ? problemView(threadProblem, openThread) : nothing}
-    ${turns.length || threadProblem || state.route.thread ? nothing : examplesView()}
+    ${turns.length || threadProblem || state.route.thread ? nothing : offersView(state.examples, choose)}
     <div class="turns">${turns.map(turnView)}</div>
     ${boxView()}
   </section>`;
 }
-
-const examplesView = () => html`<ul class="examples" aria-label=${t("box.options")}>
-  ${state.examples.map((question) => html`<li><button type="button" @click=${() => choose(question)}>${question}</button></li>`)}
-</ul>`;
 
 function printHead() {
   const { banner } = state;
@@ -136,15 +136,16 @@ async function arrived() {
   const before = state.route;
   const route = read();
   if (state.me?.patient && !route.patient) route.patient = state.me.patient;
-  set({ route, deleting: null });
+  set({ route, deleting: null, wrongDay: false });
   const other = route.patient !== before.patient || route.asOf !== before.asOf;
   if (!route.patient) {
     closeEvidence();
-    set({ banner: null, turns: [], search: { ...state.search, people: null } });
+    set({ banner: null, turns: [], box: EMPTY, search: { ...state.search, people: null } });
     document.title = t("page.title");
     await findPatients();
     return;
   }
+  if (before.patient && route.patient !== before.patient) set({ box: EMPTY });
   if (other) openPatient(route.patient !== before.patient);
   if (other || route.thread !== before.thread) {
     closeEvidence();
@@ -158,7 +159,6 @@ async function arrived() {
 
 async function openPatient(moved) {
   const { route } = state;
-  if (moved) set({ box: { text: "", open: false, options: [], active: -1 } });
   set({ examples: [], threads: { list: [], complete: true, problem: null }, summary: { ...state.summary, kind: null, data: null } });
   await openBanner();
   if (!state.banner || !still(route)) return;
@@ -197,11 +197,14 @@ function fresh(place) {
   return inside;
 }
 
+const whose = ({ name, via, patient }) => [via, name, patient].join(" ");
+
 async function start() {
   try {
     const me = await call("v1/me");
+    if (state.ended && state.ended !== whose(me)) return location.reload(); // nothing that another was shown stays
     useToken(me.csrf);
-    set({ me, signIn: null, trouble: null });
+    set({ me, signIn: null, ended: null, trouble: null });
     if (me.patient && read().patient !== me.patient) stay({ patient: me.patient, thread: null });
     state.route = { patient: null, thread: null, view: null, asOf: null };
     await arrived();
@@ -210,9 +213,9 @@ async function start() {
   }
 }
 
-onUnknown((problem) => set({ me: null, signIn: problem.signIn ?? { key: true, smart: [] } }));
+onUnknown((problem) => set({ me: null, ended: state.me ? whose(state.me) : state.ended, signIn: problem.signIn ?? { key: true, smart: [] } }));
 // Whose chart it is stays on the screen: in few words, once the banner is out of it.
-const banner = new IntersectionObserver(([seen]) => document.body.classList.toggle("scrolled", !seen.isIntersecting));
+const banner = new IntersectionObserver((seen) => document.body.classList.toggle("scrolled", !seen.at(-1).isIntersecting));
 
 addEventListener("hashchange", () => state.me && arrived());
 addEventListener("beforeprint", () => {

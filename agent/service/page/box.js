@@ -3,9 +3,9 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { live } from "./vendor/lit-html/directives/live.js";
-import { call, query } from "./api.js";
 import { ask, stop } from "./conversation.js";
 import { set, state } from "./store.js";
+import { suggested } from "./suggestions.js";
 import { t } from "./texts.js";
 
 const PAUSE = 120; // ms without a key before suggestions are asked for
@@ -71,12 +71,6 @@ async function look() {
   } catch {
     change({ options: [], open: false }); // a question can be asked without suggestions
   }
-}
-
-export async function suggested(text, signal) {
-  const { patient, asOf } = state.route;
-  const asked = query({ text, as_of: asOf });
-  return (await call(`v1/patients/${encodeURIComponent(patient)}/suggestions?${asked}`, { signal })).suggestions;
 }
 
 function pressed(event) {

@@ -4,6 +4,7 @@ import { call, events, Lost, Problem, query } from "./api.js";
 import { announce, murmur } from "./live.js";
 import { stay } from "./route.js";
 import { set, state } from "./store.js";
+import { suggested } from "./suggestions.js";
 import { t } from "./texts.js";
 
 const MOST = 50;
@@ -105,7 +106,14 @@ async function follow(turn, told) {
 
 function finish(turn, answer) {
   change(turn, { answer });
+  if (answer.status === "refused") offer(turn);
   announce(t("turn.answer", { text: answer.text.replace(/\s*\[[a-z]?\d+\]/g, "") }));
+}
+
+/** What could be asked in its place. */
+async function offer(turn) {
+  const offers = await suggested(turn.question).catch(() => []);
+  change(turn, { offers });
 }
 
 /** The same question under the same key: the server tells the answer that it has, or goes on with it. One that ended
@@ -134,11 +142,17 @@ async function attempt(turn, doing) {
     else if (error instanceof Lost) {
       change(turn, { lost: true });
       announce(t("turn.lost"));
-    } else change(turn, { problem: error });
+    } else failed(turn, error);
   } finally {
     change(turn, { working: false });
     if (asking === mine) asking = null;
   }
+}
+
+/** A question that found nobody signed in is asked again from the box, where it is not lost meanwhile. */
+function failed(turn, error) {
+  if (error.status === 401) set({ box: { ...state.box, text: turn.question } });
+  change(turn, { problem: error });
 }
 
 function change(turn, patch) {

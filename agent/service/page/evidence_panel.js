@@ -25,14 +25,23 @@ export async function openEvidence(citation, { searched = [], readings = [] }, f
   set({ evidence: citation });
   await Promise.resolve();
   const dialog = document.getElementById("evidence");
-  if (!dialog.open) NARROW.matches ? dialog.showModal() : dialog.show();
+  inPlace(from, () => {
+    if (!dialog.open) NARROW.matches ? dialog.showModal() : dialog.show();
+    document.body.classList.add("with-panel");
+    document.getElementById("evidence-title").focus({ preventScroll: !NARROW.matches });
+  });
   document.querySelectorAll(".chip[aria-current]").forEach((chip) => chip.removeAttribute("aria-current"));
   from?.setAttribute("aria-current", "true");
-  document.body.classList.add("with-panel");
-  document.getElementById("evidence-title").focus({ preventScroll: !NARROW.matches });
   const body = freshBody();
   if (citation.reference || citation.inputs.length) await resource(body, citation, readings);
   else render(searchView(citation, searched), body);
+}
+
+/** Change the page's widths without moving what the reader looks at. */
+function inPlace(element, change) {
+  const before = element?.getBoundingClientRect().top;
+  change();
+  if (element?.isConnected && !NARROW.matches) scrollBy({ top: element.getBoundingClientRect().top - before, behavior: "instant" });
 }
 
 /** An element of its own for each opening: what a slower, earlier one brings is not shown in it. */
@@ -71,9 +80,9 @@ export function closeEvidence() {
 }
 
 function closed() {
-  document.body.classList.remove("with-panel");
+  inPlace(opener, () => document.body.classList.remove("with-panel"));
   opener?.removeAttribute("aria-current");
-  if (opener?.isConnected) opener.focus();
+  if (opener?.isConnected) opener.focus({ preventScroll: true });
   opener = null;
   set({ evidence: null });
 }

@@ -4,7 +4,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { call, query } from "./api.js";
 import { problemView } from "./problem.js";
 import { words } from "./prose.js";
-import { go, href } from "./route.js";
+import { go, href, isDay } from "./route.js";
 import { set, state, still, today } from "./store.js";
 import { t, tn } from "./texts.js";
 
@@ -72,8 +72,15 @@ export async function openBanner() {
   if (still({ patient, asOf })) set(found);
 }
 
+/** An EHR that shows the patient itself asks for no second banner (SMART 2.2, need_patient_banner). */
+const isShownAround = () => state.me.launch?.banner === false;
+
 export function bannerView() {
   const { banner } = state;
+  if (isShownAround()) return html`<section class="banner around" aria-label=${t("banner.title")}>
+    <h1 id="patient-name" class="unseen" tabindex="-1">${banner?.name ?? ""}</h1>
+    ${dayView()}
+  </section>`;
   if (!banner) return html`<div class="banner" aria-busy="true"><p class="muted">${t("banner.loading")}</p></div>`;
   return html`<section class="banner" aria-label=${t("banner.title")}>
     <div class="who">
@@ -93,7 +100,7 @@ export function bannerView() {
 }
 
 /** The same in one line, for when the banner is scrolled away. A screen reader has the banner. */
-export const shortBannerView = ({ name, id, age, allergies }) => html`<p class="who-short" aria-hidden="true">
+export const shortBannerView = ({ name, id, age, allergies }) => isShownAround() ? nothing : html`<p class="who-short" aria-hidden="true">
   <strong>${name || id}</strong> ${age}
   <span class="who-allergies" data-state=${allergies.state}>${allergies.items.map((item) => item.text).join(", ") || t(ALLERGIES_SHORT[allergies.state])}</span>
 </p>`;
@@ -125,7 +132,17 @@ function allergiesView({ state: known, items, complete }) {
 function dayView() {
   return html`<div class="day">
     <label for="as-of">${t("banner.as_of")}</label>
-    <input id="as-of" type="date" .value=${today()} @change=${(event) => go({ asOf: event.target.value || null, thread: null })}>
+    <input id="as-of" type="text" inputmode="numeric" size="10" maxlength="10" autocomplete="off" placeholder=${t("banner.as_of.shape")}
+      aria-describedby="as-of-wrong" aria-invalid=${state.wrongDay ? "true" : "false"} .value=${today()} @change=${dayChosen}>
+    <span id="as-of-wrong" class="bad small" role="alert">${state.wrongDay ? t("banner.as_of.wrong") : nothing}</span>
+    ${today() === state.me.today ? nothing : html`<a href=${href({ asOf: null, thread: null })}>${t("banner.as_of.now")}</a>`}
   </div>`;
+}
+
+/** A text, since a date field writes days in the browser's own way, and charts as ISO 8601 does. */
+function dayChosen({ target }) {
+  const day = target.value.trim();
+  set({ wrongDay: Boolean(day) && !isDay(day) });
+  if (!state.wrongDay) go({ asOf: day || null, thread: null });
 }
 

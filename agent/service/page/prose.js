@@ -3,7 +3,8 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { t } from "./texts.js";
 
-const MARKS = /(\[[a-z]?\d+\])/;
+const MARK = /\[([a-z]?\d+)\]/;
+const JOINED = /((?:\S{1,24}\s+)?\[[a-z]?\d+\][.,;:)]*)/; // a mark with the word before it and the stop behind
 const SPECIAL = /(\((?:HH?|LL?|AA?)\)|\d{4}-\d{2}(?:-\d{2})?)/; // flags of results, and dates
 
 /** Lines of text; those that begin with a dash are a list. `cite(mark)` gives the citation, undefined if there is none. */
@@ -25,12 +26,15 @@ export function prose(text, cite, open) {
   );
 }
 
-function marked(line, cite, open) {
-  return line.split(MARKS).map((part) => {
-    const mark = MARKS.test(part) ? part.slice(1, -1) : null;
-    const citation = mark && cite(mark);
-    return citation ? chip(citation, open) : words(part);
-  });
+/** A line with its marks as chips, which never begin a line of their own: they stay with their word. */
+export function marked(line, cite, open) {
+  return line.split(JOINED).map((part, i) => (i % 2 ? html`<span class="joined">${joined(part, cite, open)}</span>` : words(part)));
+}
+
+function joined(part, cite, open) {
+  const [before, mark, after] = part.split(MARK);
+  const citation = cite(mark);
+  return citation ? [words(before), chip(citation, open), after] : words(part);
 }
 
 /** Text with the flags of results marked, and dates that no line breaks. */

@@ -12,8 +12,14 @@ export function read() {
     patient: given.get("patient") || null,
     thread: given.get("thread") || null,
     view: VIEWS.includes(view) ? view : "questions",
-    asOf: /^\d{4}-\d{2}-\d{2}$/.test(day ?? "") ? day : null,
+    asOf: isDay(day) ? day : null,
   };
+}
+
+/** Whether a text is a day of the calendar, as ISO 8601 writes it. */
+export function isDay(text) {
+  const time = /^\d{4}-\d{2}-\d{2}$/.test(text ?? "") ? new Date(`${text}T00:00:00Z`) : null;
+  return Boolean(time && !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text));
 }
 
 /** The fragment of a place, told as what differs from the present one. */

@@ -13,6 +13,7 @@ export function signInView(entered) {
   const { key, smart } = state.signIn;
   return html`<section class="sign-in" aria-labelledby="sign-in-title">
     <h1 id="sign-in-title" tabindex="-1">${t("sign_in.title")}</h1>
+    ${state.ended ? html`<p role="status">${t("sign_in.ended")}</p>` : nothing}
     ${problem ? problemView(problem) : nothing}
     ${smart.map(
       ({ iss, name }) => html`<p><a class="main wide" href="launch/standalone?iss=${encodeURIComponent(iss)}">${t("sign_in.smart", { name })}</a></p>`,

@@ -3,13 +3,17 @@
 export const state = {
   me: null, // GET v1/me
   signIn: null, // the ways in, when the server asks who this is
+  ended: null, // whose session has ended
   trouble: null, // a problem that keeps the whole page from working
   route: { patient: null, thread: null, view: "questions", asOf: null },
   search: { text: "", people: null, complete: true, problem: null },
   banner: null,
   bannerProblem: null,
+  wrongDay: false, // whether what was typed as the day is none
   examples: [], // suggested questions for an empty conversation
   threads: { list: [], complete: true, problem: null },
+  record: null, // what is to be written into the chart, while that is asked
+  recorded: {}, // what was written, by the path of what it was made of
   deleting: null, // the thread that waits for a yes
   turns: [],
   threadProblem: null,

@@ -5,7 +5,8 @@ import { call } from "./api.js";
 import { openEvidence } from "./evidence_panel.js";
 import { announce } from "./live.js";
 import { problemView } from "./problem.js";
-import { chip, sources, words } from "./prose.js";
+import { marked, sources } from "./prose.js";
+import { recordButton } from "./record.js";
 import { set, state, still } from "./store.js";
 import { searchedView } from "./turn.js";
 import { t, tn } from "./texts.js";
@@ -66,6 +67,7 @@ function summaryView(data) {
     <footer class="more">
       <details><summary>${tn("answer.sources", data.citations.length)}</summary>${sources([...cited.values()], open)}</details>
       ${searchedView(data.searched)}
+      ${recordButton(data.id && `v1/summaries/${data.id}`, "summary", data.title)}
     </footer>
     <section class="print-only"><h4>${t("summary.sources")}</h4>${sources([...cited.values()])}</section>
   </article>`;
@@ -84,7 +86,7 @@ const citationOf = ({ mark, text, references, path, version }) => ({
 
 function sectionView(section, cited, open) {
   const told = [
-    ...section.notes.map((note) => html`<li class="muted"><span class="line">${words(note.text)} ${chips(note.marks, cited, open)}</span></li>`),
+    ...section.notes.map((note) => html`<li class="muted"><span class="line">${lineView(note, cited, open)}</span></li>`),
     ...(section.hidden ? [html`<li class="muted">${tn("summary.hidden", section.hidden)}</li>`] : []),
     ...section.removed.map((row) => html`<li class="removed">${t("summary.removed", { reason: row.reason })}</li>`),
   ];
@@ -94,8 +96,7 @@ function sectionView(section, cited, open) {
       ${section.lines.map(
         (line) => html`<li class=${line.flagged ? "flagged" : ""}>
           <span class="line">
-            ${line.flagged ? html`<span class="unseen">${t("summary.flagged")}</span>` : nothing}${words(line.text)}
-            ${chips(line.marks, cited, open)}
+            ${line.flagged ? html`<span class="unseen">${t("summary.flagged")}</span>` : nothing}${lineView(line, cited, open)}
           </span>
           ${line.course ? courseView(line.course) : nothing}
         </li>`,
@@ -105,7 +106,7 @@ function sectionView(section, cited, open) {
   </section>`;
 }
 
-const chips = (marks, cited, open) => marks.filter((mark) => cited.has(mark)).map((mark) => chip(cited.get(mark), open));
+const lineView = ({ text, marks }, cited, open) => marked([text, ...marks.map((mark) => `[${mark}]`)].join(" "), (mark) => cited.get(mark), open);
 
 const WIDE = 120;
 const HIGH = 24;

@@ -32,7 +32,7 @@ class View {
   }
 
   show() {
-    this.container.replaceChildren(...[this.tools(), this.kinds(), this.count, this.told, this.drawn, this.list, ...this.rest()].filter(Boolean));
+    this.container.replaceChildren(...[this.tools(), this.told, this.drawn, this.list, ...this.rest()].filter(Boolean));
     this.counted();
     this.tell(null);
     if (this.facts.count) this.chart.start();
@@ -52,20 +52,31 @@ class View {
       button(t("timeline.fit"), () => this.chart.fit()),
     ];
     this.zooms = el("span", { class: "timeline-zooms" }, zooms);
-    return el("div", { class: "timeline-tools", role: "group", "aria-label": t("timeline.tools") }, words, this.zooms, list);
+    return el("div", { class: "timeline-tools", role: "group", "aria-label": t("timeline.tools") }, words, this.kinds(), this.zooms, list, this.count);
   }
 
+  /** Which kinds are shown: folded away, since there are up to seventeen. */
   kinds() {
     const counts = this.facts.counts();
-    const made = this.facts.lanes.map(({ kind, number: lane }) => {
-      const one = button(`${t(`timeline.kind.${kind}`)} ${number(counts[lane])}`, () => {
-        if (!this.hidden.delete(kind)) this.hidden.add(kind);
-        one.setAttribute("aria-pressed", String(!this.hidden.has(kind)));
-        this.filter();
-      }, { pressed: true });
-      return one;
-    });
-    return el("div", { class: "timeline-kinds", role: "group", "aria-label": t("timeline.kinds") }, made);
+    const summary = el("summary", { class: "plain" });
+    const boxes = this.facts.lanes.map(({ kind }) => el("input", { type: "checkbox", name: kind, checked: true }));
+    const rows = this.facts.lanes.map(({ kind, number: lane }, at) =>
+      el("label", {}, boxes[at], el("span", {}, t(`timeline.kind.${kind}`)), el("span", { class: "muted" }, number(counts[lane]))),
+    );
+    const changed = () => {
+      this.hidden = new Set(boxes.filter((box) => !box.checked).map((box) => box.name));
+      const shown = boxes.length - this.hidden.size;
+      summary.textContent = this.hidden.size ? t("timeline.kinds.some", { shown: number(shown), all: number(boxes.length) }) : t("timeline.kinds.all");
+      if (this.container.childElementCount) this.filter();
+    };
+    const every = (checked) => () => {
+      for (const box of boxes) box.checked = checked;
+      changed();
+    };
+    const both = el("p", {}, button(t("timeline.kinds.all"), every(true)), button(t("timeline.kinds.none"), every(false)));
+    const panel = el("div", { class: "timeline-choice", role: "group", "aria-label": t("timeline.kinds"), tabindex: "-1", onchange: changed }, both, rows);
+    changed();
+    return folding(el("details", { class: "timeline-kinds" }, summary, panel));
   }
 
   /** What is not on the timeline, and what could not be read. */
@@ -156,4 +167,18 @@ class View {
     const kind = el("span", { class: "muted" }, t(`timeline.kind.${this.facts.kind(at)}`));
     return el("tr", {}, el("td", { class: "timeline-date" }, this.when(at)), el("th", { scope: "row" }, label, kind));
   }
+}
+
+/** A `details` that lies over the page: it closes by Escape, and when the focus leaves it. */
+function folding(details) {
+  details.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !details.open) return;
+    event.preventDefault();
+    details.open = false;
+    details.firstChild.focus();
+  });
+  details.addEventListener("focusout", ({ relatedTarget }) => {
+    if (!details.contains(relatedTarget)) details.open = false;
+  });
+  return details;
 }

@@ -1,17 +1,12 @@
-// The timeline drawn: lanes by kind, marks where there is room for them, density where there is not.
+// What a timeline shows of a chart: which stretch of time, which lanes, which fact is where, and which one the reader is at.
 
 import { colours, el, onTheme, onWidth } from "./dom.js";
-import { t, tn } from "./texts.js";
+import { t } from "./texts.js";
+import { DAY, draw, HEAD, HUES, ROW, TITLE } from "./timeline_drawing.js";
+import { listen } from "./timeline_hands.js";
 
-const HEAD = 26; // pixels of the axis
-const ROW = 9;
-const TITLE = 17; // of a lane
-const REACH = 7; // how near a pointer has to be
-const CROWDED = 0.5; // facts a pixel of width, above which a lane tells its density
-const DAY = 86400000;
+const REACH = 7; // pixels: how near a pointer has to be
 const SHORTEST = DAY; // of what can be seen at once
-const STEPS = [DAY, 7 * DAY, 30.44 * DAY, 91.3 * DAY, 365.25 * DAY, 2 * 365.25 * DAY, 5 * 365.25 * DAY, 10 * 365.25 * DAY, 20 * 365.25 * DAY];
-const HUES = ["ink", "muted", "line", "accent", "warn", "mark", "paper"];
 
 export class Chart {
   /** `tell` is told the fact under the pointer or the keys (null for none), `pick` the one that is opened. */
@@ -20,9 +15,9 @@ export class Chart {
     this.canvas = el("canvas", { tabindex: "0", role: "application", "aria-roledescription": t("timeline.role"), "aria-label": t("timeline.keys") });
     this.at = -1; // the fact that the keys are on
     this.hover = -1;
-    this.touches = new Map();
+    this.bins = []; // by lane, of the last drawing: how many facts begin at each pixel of a crowded one
     this.span();
-    this.listen();
+    listen(this);
   }
 
   /** Begin to draw, once the canvas is in the page. */
@@ -34,7 +29,7 @@ export class Chart {
       this.refresh();
     });
     this.resize(this.canvas.parentElement.clientWidth);
-    this.draw();
+    draw(this);
     onWidth(this.canvas.parentElement, (width) => width !== this.width && this.resize(width));
   }
 
@@ -80,7 +75,7 @@ export class Chart {
   refresh() {
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = null;
-      this.draw();
+      draw(this);
     });
   }
 
@@ -124,139 +119,6 @@ export class Chart {
     this.refresh();
   }
 
-  // Drawing.
-
-  draw() {
-    const ctx = this.canvas.getContext("2d");
-    ctx.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    ctx.clearRect(0, 0, this.width, this.height);
-    ctx.font = "12px system-ui, sans-serif";
-    ctx.textBaseline = "middle";
-    this.axis(ctx);
-    const counts = this.countLanes();
-    this.crowded = new Map([...this.tops.keys()].map((lane) => [lane, counts[lane] > this.width * CROWDED]));
-    this.density(ctx);
-    this.marks(ctx);
-    this.titles(ctx, counts);
-    this.rings(ctx);
-  }
-
-  /** The facts shown that may be in sight: those that begin before the right edge, and may not have ended. */
-  range() {
-    return [this.facts.from(this.low - this.facts.longest), this.facts.from(this.high)];
-  }
-
-  countLanes() {
-    const { facts } = this;
-    const counts = new Uint32Array(facts.lanes.length);
-    const [from, to] = this.range();
-    for (let n = from; n < to; n += 1) {
-      const at = facts.shown[n];
-      if (facts.end[at] >= this.low) counts[facts.lane[at]] += 1;
-    }
-    return counts;
-  }
-
-  axis(ctx) {
-    const pixel = (this.high - this.low) / this.width;
-    const step = STEPS.find((one) => one / pixel >= 64) ?? STEPS.at(-1);
-    ctx.fillStyle = this.hue.muted;
-    ctx.strokeStyle = this.hue.line;
-    ctx.lineWidth = 1;
-    for (const [time, text] of ticks(this.low, this.high, step)) {
-      const x = Math.round(this.x(time)) + 0.5;
-      line(ctx, x, HEAD - 4, x, this.height);
-      ctx.fillText(text, x + 4, HEAD / 2);
-    }
-    const now = Math.round(this.x(this.facts.now)) + 0.5;
-    ctx.strokeStyle = this.hue.warn;
-    ctx.setLineDash([4, 3]);
-    line(ctx, now, HEAD - 4, now, this.height);
-    ctx.setLineDash([]);
-  }
-
-  titles(ctx, counts) {
-    ctx.textAlign = "left";
-    for (const [number, top] of this.tops) {
-      const { kind } = this.facts.lanes[number];
-      const text = `${t(`timeline.kind.${kind}`)}  ${counts[number]}`;
-      ctx.globalAlpha = 0.85;
-      ctx.fillStyle = this.hue.paper;
-      ctx.fillRect(0, top, ctx.measureText(text).width + 14, TITLE);
-      ctx.globalAlpha = 1;
-      ctx.fillStyle = this.hue.muted;
-      ctx.fillText(text, 6, top + TITLE / 2);
-      ctx.strokeStyle = this.hue.line;
-      line(ctx, 0, top - 2.5, this.width, top - 2.5);
-    }
-  }
-
-  /** Crowded lanes: a column a pixel, as high as the root of how many there are. */
-  density(ctx) {
-    const { facts } = this;
-    const wide = Math.ceil(this.width);
-    const bins = new Map();
-    for (const [lane, crowded] of this.crowded) if (crowded) bins.set(lane, new Uint16Array(wide));
-    if (bins.size) {
-      const [from, to] = [facts.from(this.low), facts.from(this.high)];
-      for (let n = from; n < to; n += 1) {
-        const at = facts.shown[n];
-        const own = bins.get(facts.lane[at]);
-        if (own) own[Math.min(wide - 1, Math.max(0, Math.floor(this.x(facts.start[at]))))] += 1;
-      }
-    }
-    ctx.fillStyle = this.hue.accent;
-    for (const [lane, own] of bins) {
-      const most = Math.sqrt(own.reduce((a, b) => Math.max(a, b), 1));
-      const tall = facts.lanes[lane].rows * ROW;
-      const bottom = this.tops.get(lane) + TITLE + tall;
-      for (let x = 0; x < wide; x += 1) {
-        if (!own[x]) continue;
-        const height = Math.max(2, (Math.sqrt(own[x]) / most) * tall);
-        ctx.fillRect(x, bottom - height, 1, height);
-      }
-    }
-    this.bins = bins;
-  }
-
-  marks(ctx) {
-    const { facts, hue } = this;
-    const [from, to] = this.range();
-    for (let n = from; n < to; n += 1) {
-      const at = facts.shown[n];
-      if (this.crowded.get(facts.lane[at]) || facts.end[at] < this.low) continue;
-      const y = this.y(at);
-      const x = this.x(facts.start[at]);
-      if (facts.lasts[at]) this.bar(ctx, at, x, y);
-      else {
-        ctx.fillStyle = hue.accent;
-        ctx.fillRect(x - 1.5, y + 1, 4, ROW - 2);
-      }
-    }
-  }
-
-  /** What lasts as a bar with its edge, a partial date as where it may lie. */
-  bar(ctx, at, x, y) {
-    const wide = Math.max(4, this.x(this.facts.end[at]) - x);
-    const partial = this.facts.lasts[at] === 2;
-    ctx.globalAlpha = partial ? 0.35 : 0.55;
-    ctx.fillStyle = this.hue.accent;
-    ctx.fillRect(x, y + (partial ? 3 : 1), wide, ROW - (partial ? 6 : 2));
-    ctx.globalAlpha = 1;
-    if (!partial) ctx.fillRect(x, y + 1, 2, ROW - 2);
-  }
-
-  rings(ctx) {
-    for (const [at, colour] of [[this.hover, this.hue.ink], [this.at, this.hue.warn]]) {
-      if (at < 0 || !this.tops.has(this.facts.lane[at])) continue;
-      const x = this.x(this.facts.start[at]);
-      const wide = this.facts.lasts[at] ? Math.max(4, this.x(this.facts.end[at]) - x) : 3;
-      ctx.strokeStyle = colour;
-      ctx.lineWidth = 2;
-      ctx.strokeRect(x - 4, this.y(at) - 2, wide + 8, ROW + 4);
-    }
-  }
-
   y(at) {
     return this.tops.get(this.facts.lane[at]) + TITLE + this.facts.row[at] * ROW;
   }
@@ -270,7 +132,7 @@ export class Chart {
     let least = REACH + 1;
     for (let n = from; n < to; n += 1) {
       const at = facts.shown[n];
-      if (this.crowded.get(facts.lane[at])) continue;
+      if (this.bins[facts.lane[at]]) continue;
       const left = this.x(facts.start[at]);
       const right = facts.lasts[at] ? Math.max(left + 4, this.x(facts.end[at])) : left;
       const across = Math.max(left - x, 0, x - right);
@@ -284,104 +146,12 @@ export class Chart {
   crowd(x, y) {
     for (const [lane, top] of this.tops) {
       const bottom = top + TITLE + this.facts.lanes[lane].rows * ROW;
-      const bins = this.bins.get(lane);
+      const bins = this.bins[lane];
       if (!bins || y < top || y > bottom) continue;
       const near = bins.subarray(Math.max(0, Math.floor(x - REACH)), Math.floor(x + REACH) + 1);
       return { lane, count: near.reduce((a, b) => a + b, 0) };
     }
     return null;
-  }
-
-  // Hands.
-
-  listen() {
-    const { canvas } = this;
-    canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    canvas.addEventListener("keydown", (event) => this.key(event));
-    canvas.addEventListener("pointerdown", (event) => this.press(event));
-    canvas.addEventListener("pointermove", (event) => this.move(event));
-    canvas.addEventListener("pointerup", (event) => this.release(event));
-    canvas.addEventListener("pointercancel", (event) => this.touches.delete(event.pointerId));
-    canvas.addEventListener("pointerleave", () => this.point(-1));
-    canvas.addEventListener("focus", () => this.at < 0 && this.walkTo(this.nearMiddle()));
-  }
-
-  wheel(event) {
-    event.preventDefault();
-    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) this.pan(event.deltaX || event.deltaY);
-    else this.zoom(1.0015 ** -event.deltaY, event.offsetX);
-  }
-
-  press(event) {
-    this.canvas.setPointerCapture(event.pointerId);
-    this.touches.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
-    this.moved = 0;
-  }
-
-  move(event) {
-    const before = this.touches.get(event.pointerId);
-    const now = { x: event.offsetX, y: event.offsetY };
-    if (!before) return this.look(now);
-    const other = [...this.touches].find(([id]) => id !== event.pointerId)?.[1];
-    this.touches.set(event.pointerId, now);
-    this.moved += Math.abs(now.x - before.x);
-    if (other) this.zoom(Math.abs(now.x - other.x) / Math.max(1, Math.abs(before.x - other.x)), (now.x + other.x) / 2);
-    else this.pan(before.x - now.x);
-  }
-
-  release(event) {
-    this.touches.delete(event.pointerId);
-    if (this.moved > 4) return;
-    const at = this.under(event.offsetX, event.offsetY);
-    const crowd = at < 0 && this.crowd(event.offsetX, event.offsetY);
-    if (crowd?.count) return this.zoom(4, event.offsetX);
-    if (at < 0) return;
-    this.at = at;
-    this.refresh();
-    this.tell(at);
-    this.pick(at);
-  }
-
-  look({ x, y }) {
-    const at = this.under(x, y);
-    this.point(at);
-    this.canvas.style.cursor = at < 0 ? "grab" : "pointer";
-    const crowd = at < 0 ? this.crowd(x, y) : null;
-    if (crowd?.count) this.tell(null, t("timeline.crowd", { facts: tn("timeline.facts", crowd.count), kind: t(`timeline.kind.${this.facts.lanes[crowd.lane].kind}`), when: day(this.time(x)) }));
-  }
-
-  point(at) {
-    if (at === this.hover) return;
-    this.hover = at;
-    this.refresh();
-    this.tell(at < 0 ? (this.at < 0 ? null : this.at) : at);
-  }
-
-  key(event) {
-    const keys = {
-      ArrowRight: () => this.step(1),
-      ArrowLeft: () => this.step(-1),
-      ArrowDown: () => this.change(1),
-      ArrowUp: () => this.change(-1),
-      PageDown: () => this.pan(this.width / 2),
-      PageUp: () => this.pan(-this.width / 2),
-      Home: () => this.walkTo(this.facts.shown[0] ?? -1),
-      End: () => this.walkTo(this.facts.shown.at(-1) ?? -1),
-      "+": () => this.zoom(1.5, this.focus()),
-      "=": () => this.zoom(1.5, this.focus()),
-      "-": () => this.zoom(1 / 1.5, this.focus()),
-      0: () => this.fit(),
-      Enter: () => this.at >= 0 && this.pick(this.at),
-      " ": () => this.at >= 0 && this.pick(this.at),
-    };
-    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    keys[event.key]();
-  }
-
-  focus() {
-    const x = this.at < 0 ? -1 : this.x(this.facts.start[this.at]);
-    return x >= 0 && x <= this.width ? x : this.width / 2;
   }
 
   /** To the next or the previous fact of the lane. */
@@ -421,33 +191,5 @@ export class Chart {
     if (x < 20 || x > this.width - 20) this.pan(x - this.width / 2);
     this.refresh();
     this.tell(at);
-  }
-}
-
-function line(ctx, x, y, right, bottom) {
-  ctx.beginPath();
-  ctx.moveTo(x, y);
-  ctx.lineTo(right, bottom);
-  ctx.stroke();
-}
-
-const day = (time) => new Date(time).toISOString().slice(0, 10);
-
-/** The beginnings of years, months or days between two times, with what is written at each. */
-function* ticks(low, high, step) {
-  const years = Math.round(step / (365.25 * DAY));
-  const months = years ? 0 : Math.round(step / (30.44 * DAY));
-  const date = new Date(low);
-  date.setUTCHours(0, 0, 0, 0);
-  if (years) date.setUTCMonth(0, 1);
-  else if (months) date.setUTCDate(1);
-  if (years) date.setUTCFullYear(Math.floor(date.getUTCFullYear() / years) * years);
-  else if (months) date.setUTCMonth(Math.floor(date.getUTCMonth() / months) * months);
-  while (date.getTime() <= high) {
-    const text = day(date.getTime());
-    if (date.getTime() >= low) yield [date.getTime(), years ? text.slice(0, 4) : months ? text.slice(0, 7) : text];
-    if (years) date.setUTCFullYear(date.getUTCFullYear() + years);
-    else if (months) date.setUTCMonth(date.getUTCMonth() + months);
-    else date.setUTCDate(date.getUTCDate() + Math.max(1, Math.round(step / DAY)));
   }
 }

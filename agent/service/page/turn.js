@@ -1,11 +1,15 @@
 // One question and its answer, with everything that a reader needs to judge it.
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { choose } from "./box.js";
 import { fetchAgain } from "./conversation.js";
 import { openEvidence } from "./evidence_panel.js";
 import { announce } from "./live.js";
 import { problemView } from "./problem.js";
 import { prose, sources, words } from "./prose.js";
+import { recordButton } from "./record.js";
+import { state } from "./store.js";
+import { offersView } from "./suggestions.js";
 import { moment, number, t, tn } from "./texts.js";
 
 const STATUS = {
@@ -14,16 +18,19 @@ const STATUS = {
   refused: "status.refused",
   failed: "status.failed",
 };
+const OFFERED = 4;
 const MEANT = /^Taken to mean "([^"]*)": /;
 
 export function turnView(turn, place) {
   const heading = `turn-${place}`;
-  return html`<article class="turn" aria-labelledby=${heading} aria-busy=${turn.working ? "true" : "false"}>
+  const last = place === state.turns.length - 1;
+  return html`<article class="turn" data-status=${turn.answer?.status ?? nothing} aria-labelledby=${heading} aria-busy=${turn.working ? "true" : "false"}>
     <header class="turn-head">
       <h3 id=${heading}>${turn.question}</h3>
       <time class="muted small" datetime=${turn.asked}>${moment(turn.asked)}</time>
     </header>
-    ${turn.answer ? answerView(turn.answer) : unfinished(turn)}
+    ${turn.answer ? answerView(turn.answer, turn) : unfinished(turn)}
+    ${last && turn.answer?.status === "refused" ? offered(turn) : nothing}
   </article>`;
 }
 
@@ -44,13 +51,20 @@ function lostView(turn) {
   </div>`;
 }
 
-function answerView(answer) {
+/** Where a question was refused: others, as near to it as there are. */
+function offered({ offers }) {
+  const questions = offers?.length ? offers : state.examples;
+  if (!questions.length) return nothing;
+  return html`<div class="offers"><p class="muted">${t("turn.offers")}</p>${offersView(questions.slice(0, OFFERED), choose)}</div>`;
+}
+
+function answerView(answer, turn) {
   const meant = MEANT.exec(answer.text);
   const text = meant ? answer.text.slice(meant[0].length) : answer.text;
   const cite = (mark) => answer.citations.find((citation) => citation.mark === mark);
   const open = (citation, from) => openEvidence(citation, answer, from);
   return html`
-    <div class="answer" data-status=${answer.status}>
+    <div class="answer">
       ${STATUS[answer.status] ? html`<p class="status">${t(STATUS[answer.status])}</p>` : nothing}
       ${meant ? html`<p class="meant"><strong>${t("answer.meant")}</strong> ${meant[1]}</p>` : nothing}
       <div class="prose">${prose(text, cite, open)}</div>
@@ -58,7 +72,7 @@ function answerView(answer) {
       ${answer.warnings.length ? warnings(answer.warnings) : nothing}
       ${answer.removed.length ? removed(answer.removed) : nothing}
       ${unread(answer.searched)}
-      ${foot(answer, open)}
+      ${foot(answer, turn, open)}
       <section class="print-only">${sources(answer.citations)}</section>
     </div>
   `;
@@ -94,7 +108,7 @@ function unread(searched) {
   </section>`;
 }
 
-function foot(answer, open) {
+function foot(answer, turn, open) {
   const { usage } = answer;
   return html`<footer class="answer-foot">
     <p class="by">
@@ -109,6 +123,7 @@ function foot(answer, open) {
         : nothing}
       ${answer.searched.length ? searchedView(answer.searched) : nothing}
       ${answer.value ? copyButton(answer.value) : nothing}
+      ${answer.claims.length ? recordButton(turn.id && `v1/questions/${turn.id}`, "answer", turn.question) : nothing}
     </div>
   </footer>`;
 }

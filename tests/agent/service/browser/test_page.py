@@ -194,10 +194,18 @@ async def test_the_contents_lead_to_a_question(tab: Tab) -> None:
 async def test_the_day_that_counts_as_today_can_be_another(tab: Tab) -> None:
     page = await maria(tab, "&as_of=2015-01-01")
     await expect(page.locator(".facts")).to_contain_text("56 years")
+    await page.fill("#as-of", "2020-02-30")
+    await page.press("#as-of", "Enter")
+    await expect(page.locator(".day .bad")).to_have_text("Not a day. Write it as YYYY-MM-DD.")
+    await expect(page.locator(".facts")).to_contain_text("56 years")
     await page.fill("#as-of", "2020-01-01")
-    await page.locator("#as-of").blur()
+    await page.press("#as-of", "Enter")
+    await expect(page.locator(".day .bad")).to_have_text("")
     await expect(page.locator(".facts")).to_contain_text("61 years")
     assert "as_of=2020-01-01" in page.url
+    await page.click("text=Back to today")
+    await expect(page.locator("#as-of")).to_have_value("2026-06-15")
+    assert "as_of" not in page.url
 
 
 TOLD = Answer(
