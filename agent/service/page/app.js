@@ -6,6 +6,7 @@ import { boxView, choose } from "./box.js";
 import { contentsView, openContents } from "./contents.js";
 import { listThreads, openThread } from "./conversation.js";
 import { closeEvidence, openEvidence, panelView } from "./evidence_panel.js";
+import { safe } from "./dom.js";
 import { historyView } from "./history.js";
 import { bannerView, chooserView, findPatients, openBanner, shortBannerView } from "./patients.js";
 import { problemView } from "./problem.js";
@@ -93,7 +94,7 @@ function questionsView() {
   const { turns, threadProblem } = state;
   return html`<section class="questions" aria-labelledby="questions-title">
     <div class="view-head">
-      <h2 id="questions-title">${turns.length ? t("questions.title") : t("questions.ask", { name: state.banner?.name ?? "" })}</h2>
+      <h2 id="questions-title">${turns.length ? t("questions.title") : t("questions.ask", { name: safe(state.banner?.name ?? "") })}</h2>
       ${turns.length ? html`<button type="button" class="plain" @click=${() => print()}>${t("print")}</button>` : nothing}
     </div>
     ${threadProblem ? problemView(threadProblem, openThread) : nothing}
@@ -108,7 +109,7 @@ function printHead() {
   if (!banner) return nothing;
   const numbers = banner.identifiers.map((one) => one.value).join(", ");
   return html`<p class="print-only print-head">
-    ${t("print.head", { name: banner.name, born: banner.birth_date ?? "", numbers, day: today() })}
+    ${t("print.head", { name: safe(banner.name), born: banner.birth_date ?? "", numbers, day: today() })}
     <span id="printed"></span>
   </p>`;
 }
@@ -164,7 +165,7 @@ async function openPatient(moved) {
   if (!state.banner || !still(route)) return;
   banner.disconnect();
   requestAnimationFrame(() => document.querySelectorAll(".banner").forEach((one) => banner.observe(one)));
-  document.title = `${state.banner.name} · ${t("page.title")}`;
+  document.title = `${safe(state.banner.name)} · ${t("page.title")}`;
   if (moved) requestAnimationFrame(() => document.getElementById("question")?.focus({ preventScroll: true }));
   listThreads();
   const examples = await suggested("").catch(() => []); // the box serves without them
@@ -213,7 +214,10 @@ async function start() {
   }
 }
 
-onUnknown((problem) => set({ me: null, ended: state.me ? whose(state.me) : state.ended, signIn: problem.signIn ?? { key: true, smart: [] } }));
+onUnknown((problem) => {
+  set({ me: null, ended: state.me ? whose(state.me) : state.ended, signIn: problem.signIn ?? { key: true, smart: [] } });
+  requestAnimationFrame(() => (document.getElementById("api-key") ?? document.getElementById("sign-in-title"))?.focus());
+});
 // Whose chart it is stays on the screen: in few words, once the banner is out of it.
 const banner = new IntersectionObserver((seen) => document.body.classList.toggle("scrolled", !seen.at(-1).isIntersecting));
 

@@ -3,6 +3,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { fill } from "./box.js";
 import { call, query } from "./api.js";
+import { safe } from "./dom.js";
 import { problemView } from "./problem.js";
 import { go } from "./route.js";
 import { set, state, still } from "./store.js";
@@ -58,7 +59,7 @@ function kindView({ kind, label, concepts }, filter) {
 }
 
 const conceptView = ({ label, count, first, last }) => html`<li>
-  <button type="button" class="concept" @click=${() => askAbout(label)}>${label}</button>
+  <button type="button" class="concept" @click=${() => askAbout(label)}>${safe(label)}</button>
   <span class="muted small">${tn("contents.records", count)}${last ? html`, <span class="date" title=${t("contents.first", { day: first })}>${last}</span>` : nothing}</span>
 </li>`;
 

@@ -3,6 +3,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { call, query } from "./api.js";
 import { problemView } from "./problem.js";
+import { safe } from "./dom.js";
 import { words } from "./prose.js";
 import { go, href, isDay } from "./route.js";
 import { set, state, still, today } from "./store.js";
@@ -48,7 +49,7 @@ export function chooserView() {
 
 const personView = (person) => html`<li>
   <a href=${href({ patient: person.id, thread: null, view: "questions" })}>
-    <span class="person-name">${person.name || person.id}</span>
+    <span class="person-name">${safe(person.name || person.id)}</span>
     <span class="person-facts">
       ${person.birth_date ? html`<span>${t("banner.born", { day: person.birth_date })}</span>` : nothing}
       ${person.sex ? html`<span>${sexText(person.sex)}</span>` : nothing}
@@ -78,18 +79,18 @@ const isShownAround = () => state.me.launch?.banner === false;
 export function bannerView() {
   const { banner } = state;
   if (isShownAround()) return html`<section class="banner around" aria-label=${t("banner.title")}>
-    <h1 id="patient-name" class="unseen" tabindex="-1">${banner?.name ?? ""}</h1>
+    <h1 id="patient-name" class="unseen" tabindex="-1">${safe(banner?.name || banner?.id || "")}</h1>
     ${dayView()}
   </section>`;
   if (!banner) return html`<div class="banner" aria-busy="true"><p class="muted">${t("banner.loading")}</p></div>`;
   return html`<section class="banner" aria-label=${t("banner.title")}>
     <div class="who">
-      <h1 id="patient-name" tabindex="-1">${banner.name || banner.id}</h1>
+      <h1 id="patient-name" tabindex="-1">${safe(banner.name || banner.id)}</h1>
       <dl class="facts">
         ${banner.age ? fact("banner.age", banner.age) : nothing}
         ${banner.sex ? fact("banner.sex", sexText(banner.sex)) : nothing}
         ${banner.birth_date ? fact("banner.birth_date", banner.birth_date) : nothing}
-        ${banner.identifiers.map((one) => pair(one.label || t("banner.identifier"), one.value))}
+        ${banner.identifiers.map((one) => pair(one.label ? safe(one.label) : t("banner.identifier"), safe(one.value)))}
         ${banner.deceased ? html`<div class="bad"><dt>${t("banner.deceased")}</dt><dd>${banner.deceased === true ? t("value.yes") : banner.deceased}</dd></div>` : nothing}
       </dl>
     </div>
@@ -101,8 +102,8 @@ export function bannerView() {
 
 /** The same in one line, for when the banner is scrolled away. A screen reader has the banner. */
 export const shortBannerView = ({ name, id, age, allergies }) => isShownAround() ? nothing : html`<p class="who-short" aria-hidden="true">
-  <strong>${name || id}</strong> ${age}
-  <span class="who-allergies" data-state=${allergies.state}>${allergies.items.map((item) => item.text).join(", ") || t(ALLERGIES_SHORT[allergies.state])}</span>
+  <strong>${safe(name || id)}</strong> ${age}
+  <span class="who-allergies" data-state=${allergies.state}>${safe(allergies.items.map((item) => item.text).join(", ")) || t(ALLERGIES_SHORT[allergies.state])}</span>
 </p>`;
 
 const fact = (key, value) => pair(t(key), value);
@@ -123,7 +124,7 @@ function allergiesView({ state: known, items, complete }) {
     <h2>${t("allergies.title")}</h2>
     ${known === "listed" ? nothing : html`<p>${t(ALLERGIES[known])}</p>`}
     ${items.length
-      ? html`<ul>${items.map((item) => html`<li><strong>${item.text}</strong>${item.detail ? html` <span>${words(item.detail)}</span>` : nothing}</li>`)}</ul>`
+      ? html`<ul>${items.map((item) => html`<li><strong>${safe(item.text)}</strong>${item.detail ? html` <span>${words(item.detail)}</span>` : nothing}</li>`)}</ul>`
       : nothing}
     ${known === "listed" && !complete ? html`<p class="bad">${t("allergies.cut")}</p>` : nothing}
   </div>`;

@@ -1,6 +1,7 @@
 // Text of answers and summaries: its marks become chips that open the evidence.
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { safe } from "./dom.js";
 import { t } from "./texts.js";
 
 const MARK = /\[([a-z]?\d+)\]/;
@@ -37,15 +38,15 @@ function joined(part, cite, open) {
   return citation ? [words(before), chip(citation, open), after] : words(part);
 }
 
-/** Text with the flags of results marked, and dates that no line breaks. */
-export const words = (text) => text.split(SPECIAL).map((part, i) => (i % 2 ? special(part) : part));
+/** Text of a chart with the flags of results marked, and dates that no line breaks. */
+export const words = (text) => safe(text).split(SPECIAL).map((part, i) => (i % 2 ? special(part) : part));
 
 const special = (part) => html`<span class=${part.startsWith("(") ? "flag" : "date"}>${part}</span>`;
 
 /** A button with the mark on it. */
 export function chip(citation, open) {
-  const label = t("chip.label", { mark: citation.mark, excerpt: citation.excerpt });
-  return html`<button type="button" class="chip" aria-label=${label} title=${citation.excerpt}
+  const label = t("chip.label", { mark: citation.mark, excerpt: safe(citation.excerpt) });
+  return html`<button type="button" class="chip" aria-label=${label} title=${safe(citation.excerpt)}
     data-mark=${citation.mark} @click=${(event) => open(citation, event.currentTarget)}>${citation.mark}</button>`;
 }
 
@@ -56,7 +57,7 @@ export function sources(citations, open) {
     ${citations.map(
       (citation) => html`<li>
         <span class="source-mark">${open ? chip(citation, open) : `[${citation.mark}]`}</span>
-        <span>${citation.excerpt}${place(citation)}</span>
+        <span>${words(citation.excerpt)}${place(citation)}</span>
       </li>`,
     )}
   </ol>`;

@@ -2,6 +2,7 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { call } from "./api.js";
+import { safe } from "./dom.js";
 import { announce } from "./live.js";
 import { problemView } from "./problem.js";
 import { set, state } from "./store.js";
@@ -28,8 +29,9 @@ export function recordView() {
 
 function askedView({ what, title, working, problem }) {
   const { type, server } = state.me.writing;
-  const { name, id } = state.banner;
-  return html`<blockquote>${title}</blockquote>
+  const { id } = state.banner;
+  const name = safe(state.banner.name);
+  return html`<blockquote>${safe(title)}</blockquote>
     <p>${t(WHAT[what], { type })}</p>
     <p>${server ? t("record.where.server", { name, id, server }) : t("record.where.store", { name, id })}</p>
     <p class="muted">${t("record.stays")}</p>

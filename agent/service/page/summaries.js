@@ -5,7 +5,7 @@ import { call } from "./api.js";
 import { openEvidence } from "./evidence_panel.js";
 import { announce } from "./live.js";
 import { problemView } from "./problem.js";
-import { marked, sources } from "./prose.js";
+import { marked, sources, words } from "./prose.js";
 import { recordButton } from "./record.js";
 import { set, state, still } from "./store.js";
 import { searchedView } from "./turn.js";
@@ -60,7 +60,7 @@ function summaryView(data) {
   const cited = new Map(data.citations.map((one) => [one.mark, citationOf(one)]));
   const open = (citation, from) => openEvidence(citation, data, from);
   return html`<article class="summary" aria-labelledby="summary-name">
-    <h3 id="summary-name">${data.title}</h3>
+    <h3 id="summary-name">${words(data.title)}</h3>
     ${data.warnings.length ? html`<ul class="warnings">${data.warnings.map((text) => html`<li>${text}</li>`)}</ul>` : nothing}
     ${data.sections.map((section) => sectionView(section, cited, open))}
     ${data.closing ? html`<p class="closing">${data.closing}</p>` : nothing}

@@ -154,6 +154,12 @@ export class Chart {
     return null;
   }
 
+  /** Where the reader is: at the fact that the keys are on, where that is in sight. */
+  focus() {
+    const x = this.at < 0 ? -1 : this.x(this.facts.start[this.at]);
+    return x >= 0 && x <= this.width ? x : this.width / 2;
+  }
+
   /** To the next or the previous fact of the lane. */
   step(by) {
     const { shown, lane } = this.facts;

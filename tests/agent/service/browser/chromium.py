@@ -73,7 +73,8 @@ async def watched(
         yield page
     finally:
         await context.close()
-    assert [fault for fault in faults if not any(piece in fault for piece in expected)] == []
+    left = [fault for fault in faults if not any(piece in fault for piece in expected)]
+    assert not left, left
 
 
 async def look(page: Page, name: str, *, whole: bool = False) -> Path:

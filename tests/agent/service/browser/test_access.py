@@ -128,7 +128,7 @@ async def test_by_keyboard_alone(page: Page) -> None:
     await page.keyboard.press("Enter")
     await expect(page.locator(".confirm .plain")).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(page.locator(".history li button.icon").first).to_be_focused()
+    await expect(page.locator(".history li button.icon").last).to_be_focused()
     await page.keyboard.press("Enter")
     await tab_to(page, ".confirm .danger", "Shift+Tab")
     await page.keyboard.press("Enter")
