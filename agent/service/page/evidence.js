@@ -21,11 +21,6 @@ export async function showEvidence(container, { patient, asOf, citation, reading
   else await place.computation(citation);
 }
 
-/** The evidence of one resource by its reference, as a timeline picks it. */
-export async function showResource(container, { patient, asOf, reference }) {
-  await showEvidence(container, { patient, asOf, citation: { mark: "", reference, path: "", inputs: [] } });
-}
-
 /** Where evidence is shown: it follows references and comes back. */
 class Place {
   constructor(container, asked) {

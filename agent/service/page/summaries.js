@@ -20,7 +20,7 @@ const KINDS = {
   "for-patient": "summary.for-patient",
 };
 
-export async function openSummary(kind) {
+async function openSummary(kind) {
   const { patient, asOf } = state.route;
   set({ summary: { kind, data: null, problem: null, working: true } });
   announce(t("summary.working"));

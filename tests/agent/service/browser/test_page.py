@@ -116,6 +116,66 @@ async def test_a_chip_opens_the_evidence_and_gives_the_focus_back(tab: Tab) -> N
     await expect(chip).to_be_focused()
 
 
+async def test_a_chip_stays_with_its_word_and_the_reader_at_it(tab: Tab) -> None:
+    for width in (360, 620, 1280):
+        page = await maria(tab, viewport={"width": width, "height": 800})
+        await ask(page, "current medications")
+        lines = await page.locator(".joined").evaluate_all("all => all.map((one) => one.getClientRects().length)")
+        assert len(lines) == 6
+        assert set(lines) == {1}
+    await ask(page, "trend of creatinine")
+    chip = page.locator(".prose .chip").nth(3)
+    before = await chip.bounding_box()
+    await chip.click()
+    await expect(page.locator("#evidence .evidence-rows")).to_be_visible()
+    during = await chip.bounding_box()
+    await page.keyboard.press("Escape")
+    after = await chip.bounding_box()
+    assert before and during and after
+    assert during["x"] < before["x"]
+    assert during["y"] == pytest.approx(before["y"], abs=2)
+    assert after["y"] == pytest.approx(before["y"], abs=2)
+
+
+async def test_text_that_turns_its_direction_is_told_as_a_box(tab: Tab) -> None:
+    name = "Maria \u202egro.live\u202c"
+    page = await tab()
+    people = {"patients": [{"id": MARIA, "name": name, "birth_date": None, "sex": None, "resources": 1}]}
+    await page.route("**/v1/patients?*", lambda route: route.fulfill(json={**people, "complete": True}))
+    await page.fill("#patient-search", "m")
+    await expect(page.locator(".person-name")).to_have_text("Maria \u25a1gro.live\u25a1")
+    told = TOLD.model_copy(update={"status": "answered", "text": "Seen \u202e[1] once \U000e0041."})
+    events = f"event: answer\ndata: {told.model_dump_json()}\n\n"
+    await page.route("**/v1/ask", lambda route: route.fulfill(content_type="text/event-stream", body=events))
+    await page.click(".people a")
+    await ask(page, "any nodule?")
+    shown = await page.locator(f"{TURN} .prose").first.inner_text()
+    assert not set(shown) & set("\u202e\u202c\U000e0041")
+    assert "\u25a1" in shown
+
+
+async def test_the_timeline_is_in_sight_on_a_laptop(tab: Tab) -> None:
+    page = await maria(tab, "&view=timeline", viewport={"width": 1280, "height": 800})
+    canvas = page.locator(".timeline canvas")
+    await expect(canvas).to_be_visible()
+    box = await canvas.bounding_box()
+    assert box
+    assert box["y"] < 300
+    assert box["width"] > 1200
+    await page.mouse.move(600, 600)
+    await page.mouse.wheel(0, 200)
+    await page.wait_for_function("() => scrollY > 100")
+    await page.mouse.wheel(0, -400)
+    await page.wait_for_function("() => scrollY === 0")
+    await page.click(".timeline-kinds summary")
+    await page.get_by_role("button", name="None").click()
+    await page.get_by_role("checkbox", name="Conditions").check()
+    await expect(page.locator(".timeline-count")).to_have_text("11 of 1,129 facts")
+    await expect(page.locator(".timeline-kinds summary")).to_have_text("Kinds: 1 of 14")
+    await page.mouse.click(900, 700)
+    await expect(page.locator(".timeline-choice")).to_be_hidden()
+
+
 async def test_what_was_searched_can_be_opened(tab: Tab) -> None:
     page = await maria(tab)
     await ask(page, "Has she ever had gout?")
