@@ -12,7 +12,7 @@ export function panelView() {
   const mark = state.evidence?.mark ?? "";
   return html`<dialog id="evidence" class="panel" aria-labelledby="evidence-title" @close=${closed} @keydown=${escaped}>
     <div class="panel-head">
-      <h2 id="evidence-title" tabindex="-1">${t("evidence_panel.title", { mark })}</h2>
+      <h2 id="evidence-title" tabindex="-1">${mark ? t("evidence_panel.title", { mark }) : t("evidence_panel.record")}</h2>
       <button type="button" class="plain" @click=${closeEvidence}>${t("evidence_panel.close")}</button>
     </div>
     <section id="evidence-body" class="panel-body" aria-labelledby="evidence-title"></section>

@@ -103,7 +103,7 @@ export function bannerView() {
 /** The same in one line, for when the banner is scrolled away. A screen reader has the banner. */
 export const shortBannerView = ({ name, id, age, allergies }) => isShownAround() ? nothing : html`<p class="who-short" aria-hidden="true">
   <strong>${safe(name || id)}</strong> ${age}
-  <span class="who-allergies" data-state=${allergies.state}>${safe(allergies.items.map((item) => item.text).join(", ")) || t(ALLERGIES_SHORT[allergies.state])}</span>
+  <span class="who-allergies" data-state=${allergies.state}>${safe(bySubstance(allergies.items).map((one) => one.text).join(", ")) || t(ALLERGIES_SHORT[allergies.state])}</span>
 </p>`;
 
 const fact = (key, value) => pair(t(key), value);
@@ -119,12 +119,28 @@ const ALLERGIES = {
 
 const ALLERGIES_SHORT = { ...ALLERGIES, not_recorded: "allergies.short.not_recorded", not_read: "allergies.short.not_read" };
 
+/** Entries about one substance as one: each is told once, what differs behind it. */
+function bySubstance(items) {
+  const found = new Map();
+  for (const { text, detail } of items) {
+    const details = found.get(text) ?? new Set();
+    if (detail) details.add(detail);
+    found.set(text, details);
+  }
+  return [...found].map(([text, details]) => ({ text, details: [...details] }));
+}
+
+const substanceView = ({ text, details: [first, ...more] }) => html`<li><strong>${safe(text)}</strong>
+  ${first ? html`<span>${words(first)}</span>` : nothing}
+  ${more.length ? html`<details><summary>${tn("allergies.more", more.length)}</summary><ul>${more.map((one) => html`<li><span>${words(one)}</span></li>`)}</ul></details>` : nothing}
+</li>`;
+
 function allergiesView({ state: known, items, complete }) {
   return html`<div class="allergies" data-state=${known}>
     <h2>${t("allergies.title")}</h2>
     ${known === "listed" ? nothing : html`<p>${t(ALLERGIES[known])}</p>`}
     ${items.length
-      ? html`<ul>${items.map((item) => html`<li><strong>${safe(item.text)}</strong>${item.detail ? html` <span>${words(item.detail)}</span>` : nothing}</li>`)}</ul>`
+      ? html`<ul>${bySubstance(items).map(substanceView)}</ul>`
       : nothing}
     ${known === "listed" && !complete ? html`<p class="bad">${t("allergies.cut")}</p>` : nothing}
   </div>`;

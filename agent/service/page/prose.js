@@ -5,7 +5,7 @@ import { safe } from "./dom.js";
 import { t } from "./texts.js";
 
 const MARK = /\[([a-z]?\d+)\]/;
-const JOINED = /((?:\S{1,24}\s+)?\[[a-z]?\d+\][.,;:)]*)/; // a mark with the word before it and the stop behind
+const JOINED = /((?:\S{1,24}\s+)?(?:\[[a-z]?\d+\] ?){1,3}[.,;:)]*)/; // marks with the word before and the stop behind
 const SPECIAL = /(\((?:HH?|LL?|AA?)\)|\d{4}-\d{2}(?:-\d{2})?)/; // flags of results, and dates
 
 /** Lines of text; those that begin with a dash are a list. `cite(mark)` gives the citation, undefined if there is none. */
@@ -33,9 +33,10 @@ export function marked(line, cite, open) {
 }
 
 function joined(part, cite, open) {
-  const [before, mark, after] = part.split(MARK);
-  const citation = cite(mark);
-  return citation ? [words(before), chip(citation, open), after] : words(part);
+  return part.split(MARK).map((piece, i) => {
+    const citation = i % 2 ? cite(piece) : null;
+    return citation ? chip(citation, open) : words(i % 2 ? `[${piece}]` : piece);
+  });
 }
 
 /** Text of a chart with the flags of results marked, and dates that no line breaks. */

@@ -23,12 +23,19 @@ export function tn(key, count, values = {}) {
 
 export const number = (value) => new Intl.NumberFormat(language).format(value);
 
-/** A moment as the reader's own calendar and clock have it. */
+/** A moment as the reader's own clock has it; the day where it was another. */
 export function moment(iso) {
   const time = new Date(iso);
   const today = time.toDateString() === new Date().toDateString();
-  const shape = today ? { timeStyle: "short" } : { dateStyle: "medium" };
-  return new Intl.DateTimeFormat(language, shape).format(time);
+  return today ? clock(time) : day(time);
 }
 
-export const now = () => new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" }).format(new Date());
+export function now() {
+  const time = new Date();
+  return `${day(time)}, ${clock(time)}`;
+}
+
+const clock = (time) => new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(time);
+
+/** The day in the reader's own time zone, as ISO 8601 writes it: so do charts. */
+const day = (time) => [time.getFullYear(), time.getMonth() + 1, time.getDate()].map((part) => String(part).padStart(2, "0")).join("-");

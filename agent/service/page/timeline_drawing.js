@@ -1,6 +1,6 @@
 // The timeline drawn: lanes by kind, a mark for each fact where there is room, how many there are where there is not.
 
-import { t } from "./texts.js";
+import { number, t } from "./texts.js";
 
 export const DAY = 86400000;
 export const HEAD = 26; // pixels of the axis
@@ -76,10 +76,10 @@ function density({ facts, low, high, width }, counts) {
 /** Crowded lanes: a column a pixel, as high as the root of how many there are; a shape for each lane. */
 function columns(ctx, { facts, bins, tops, hue }) {
   ctx.fillStyle = hue.accent;
-  for (const [number, top] of tops) {
-    const own = bins[number];
+  for (const [lane, top] of tops) {
+    const own = bins[lane];
     if (!own) continue;
-    const tall = facts.lanes[number].rows * ROW;
+    const tall = facts.lanes[lane].rows * ROW;
     const bottom = top + TITLE + tall;
     const scale = tall / Math.sqrt(own.reduce((a, b) => Math.max(a, b), 1));
     for (let x = 0; x < own.length; x += 1) {
@@ -92,7 +92,7 @@ function columns(ctx, { facts, bins, tops, hue }) {
 function marks(ctx, chart) {
   const { facts, bins, low, high } = chart;
   const { shown, start, end, lane, lasts } = facts;
-  if (facts.lanes.every((_, number) => bins[number] || !chart.tops.has(number))) return;
+  if ([...chart.tops.keys()].every((one) => bins[one])) return;
   ctx.fillStyle = chart.hue.accent;
   const to = facts.from(high);
   for (let n = facts.from(low - facts.longest); n < to; n += 1) {
@@ -121,8 +121,8 @@ function titles(ctx, chart, counts) {
   const { facts, hue, tops, width } = chart;
   ctx.textAlign = "left";
   ctx.strokeStyle = hue.line;
-  for (const [number, top] of tops) {
-    const text = `${t(`timeline.kind.${facts.lanes[number].kind}`)}  ${counts[number]}`;
+  for (const [lane, top] of tops) {
+    const text = `${t(`timeline.kind.${facts.lanes[lane].kind}`)}  ${number(counts[lane])}`;
     ctx.globalAlpha = 0.85;
     ctx.fillStyle = hue.paper;
     ctx.fillRect(0, top, ctx.measureText(text).width + 14, TITLE);
