@@ -35,12 +35,18 @@ export function contentsView() {
     ${problem ? problemView(problem, openContents) : nothing}
     ${data || problem ? nothing : html`<p class="muted">${t("contents.loading")}</p>`}
     ${data && !data.complete ? html`<p class="bad">${t("contents.cut")}</p>` : nothing}
-    <div class="groups">${(data?.kinds ?? []).filter((one) => one.kind !== "patient").map((kind) => kindView(kind, filter.trim().toLowerCase()))}</div>
+    ${data ? groupsView(data.kinds.filter((one) => one.kind !== "patient"), filter.trim().toLowerCase()) : nothing}
   </section>`;
 }
 
 function change(patch) {
   set({ contents: { ...state.contents, ...patch } });
+}
+
+function groupsView(kinds, filter) {
+  const groups = kinds.map((kind) => kindView(kind, filter));
+  if (groups.every((group) => group === nothing)) return html`<p class="muted" role="status">${kinds.length ? t("contents.none") : t("contents.empty")}</p>`;
+  return html`<div class="groups">${groups}</div>`;
 }
 
 function kindView({ kind, label, concepts }, filter) {

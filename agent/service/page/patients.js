@@ -39,7 +39,7 @@ export function chooserView() {
       <input id="patient-search" type="search" .value=${text} @input=${typed} autocomplete="off" spellcheck="false">
     </form>
     ${problem ? problemView(problem, findPatients) : nothing}
-    <p class="muted small" role="status">${people ? tn("patients.found", people.length) : problem ? nothing : t("patients.searching")}
+    <p class="muted small" role="status">${people ? (people.length ? tn("patients.found", people.length) : t("patients.none")) : problem ? nothing : t("patients.searching")}
       ${people && !complete ? t("patients.more") : nothing}</p>
     <ul class="people">
       ${(people ?? []).map(personView)}

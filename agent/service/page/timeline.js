@@ -36,6 +36,7 @@ class View {
     this.counted();
     this.tell(null);
     if (this.facts.count) this.chart.start();
+    else this.container.replaceChildren(el("p", { class: "muted" }, t("timeline.empty")), ...this.rest().filter(Boolean));
   }
 
   tools() {
