@@ -90,6 +90,7 @@ function sectionView(section, cited, open) {
     ...(section.hidden ? [html`<li class="muted">${tn("summary.hidden", section.hidden)}</li>`] : []),
     ...section.removed.map((row) => html`<li class="removed">${t("summary.removed", { reason: row.reason })}</li>`),
   ];
+  if (!section.lines.length && !told.length) return nothing;
   return html`<section>
     <h4>${section.title}</h4>
     <ul>
