@@ -10,7 +10,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from agent.graph import open_threads
-from agent.service import asking, operations, problems
+from agent.service import asking, openapi, operations, problems
 from agent.service.callers import Gates, Local
 from agent.service.chat import completions
 from agent.service.database import open_database
@@ -50,6 +50,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
     app.middleware("http")(_identified)
     for router in ROUTERS:
         app.include_router(router)
+    openapi.describe(app, settings)
     return app
 
 

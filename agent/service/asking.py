@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.service.callers import Caller
 from agent.service.desk import Desk
 from agent.service.events import Event, sse, wants_events
+from agent.service.examples import ANSWERED
 from agent.service.parts import TheCaller, TheParts
 from agent.types import Answer
 
@@ -31,7 +32,7 @@ class AskIn(BaseModel):
     as_of: Annotated[date | None, Field(default=None, description="The day that counts as today.")]
 
 
-@router.post("/v1/ask", response_model=Answer, summary="Ask a question about a patient's chart")
+@router.post("/v1/ask", response_model=Answer, summary="Ask a question about a patient's chart", responses=ANSWERED)
 async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts) -> Response:
     """The answer as JSON; with `Accept: text/event-stream` as events `progress`, `claim`, and at the end `answer`."""
     told = events(parts.desk, caller, asked)
