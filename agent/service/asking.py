@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.service.bound import Day
 from agent.service.callers import Caller
 from agent.service.desk import Desk
 from agent.service.events import Event, sse, wants_events
@@ -29,7 +29,7 @@ class AskIn(BaseModel):
 
     question: Annotated[str, Field(min_length=1, max_length=4000, examples=["last A1c?"])]
     patient: Annotated[str | None, Field(default=None, max_length=80, examples=["demo-maria-santos"])]
-    as_of: Annotated[date | None, Field(default=None, description="The day that counts as today.")]
+    as_of: Annotated[Day | None, Field(default=None, description="The day that counts as today.")]
 
 
 @router.post("/v1/ask", response_model=Answer, summary="Ask a question about a patient's chart", responses=ANSWERED)

@@ -121,8 +121,8 @@ def _complete(operation: Document) -> None:
         del responses["422"]
     for status in _met(operation, tags):
         _add(responses.setdefault(str(status), {"description": HTTPStatus(status).phrase}))
-    for status, response in responses.items():
-        if status[0] in "45" and _refers(response, ("ProblemOut",)):
+    for code, response in responses.items():
+        if code[0] in "45" and _refers(response, ("ProblemOut",)):
             response["content"] = {MEDIA: response["content"].pop("application/json"), **response["content"]}
     operation["responses"] = dict(sorted(responses.items()))
     if tags & _PUBLIC:
