@@ -55,6 +55,8 @@ MCP is spoken at `/mcp` (streamable HTTP), which OpenAPI cannot describe.
 """
 _ANYWHERE = (401, 403, 429, 500, 503, 504)
 _WITH_BODY = (400, 413)
+_OF_CHARTS = (404, 501, 502)
+"""Errors of reading a chart (`agent.service.problems`): of any route that is told which."""
 _UNASKED = frozenset((401, 403))
 _PUBLIC = frozenset(("operations",))
 _BY_400 = frozenset(("chat",))
@@ -134,8 +136,8 @@ def _met(operation: Document, tags: frozenset[str]) -> Iterator[int]:
     yield from (status for status in _ANYWHERE if not (tags & _PUBLIC and status in _UNASKED))
     if "requestBody" in operation:
         yield from _WITH_BODY
-    if ("requestBody" in operation or "parameters" in operation) and not tags & _BY_400:
-        yield 422
+    if "requestBody" in operation or "parameters" in operation:
+        yield from _OF_CHARTS if tags & _BY_400 else (422, *_OF_CHARTS)
 
 
 def _refers(response: Document, names: tuple[str, ...]) -> bool:

@@ -14,12 +14,12 @@ from fastapi.sse import format_sse_event
 from agent.graph import Progress
 from agent.service.chat.faults import error_of
 from agent.service.chat.shapes import (
+    ChatErrorOut,
     ChoiceOut,
     Chunk,
     ChunkChoice,
     Completion,
     Delta,
-    ErrorOut,
     MessageOut,
     Tokens,
 )
@@ -80,7 +80,7 @@ def _parts(head: Head, event: Progress | Answer, *, usage: bool) -> Iterator[Chu
 def line(event: Event) -> bytes:
     """`data: …` for a chunk or an error, `data: [DONE]` for the end."""
     _, data = event
-    told = data.told() if isinstance(data, Chunk) else data.model_dump() if isinstance(data, ErrorOut) else None
+    told = data.told() if isinstance(data, Chunk) else data.model_dump() if isinstance(data, ChatErrorOut) else None
     return format_sse_event(data_str=orjson.dumps(told).decode() if told else "[DONE]")
 
 
