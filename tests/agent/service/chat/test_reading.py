@@ -15,12 +15,9 @@ from agent.service.problems import Problem
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 TEXTS = st.text(max_size=30)
-PARTS = st.lists(
-    st.fixed_dictionaries(
-        {"type": st.sampled_from(["text", "image_url", "", 3])}, optional={"text": TEXTS | st.none()}
-    ),
-    max_size=3,
-)
+KINDS = st.sampled_from(["text", "image_url", "", 3])
+PARTS = st.lists(st.fixed_dictionaries({"type": KINDS}, optional={"text": TEXTS | st.none()}), max_size=3)
+MESSAGE = st.fixed_dictionaries({"role": st.sampled_from(ROLES), "content": TEXTS | PARTS | st.none()})
 
 
 def chat(*messages: dict[str, Any], **more: Any) -> ChatIn:
