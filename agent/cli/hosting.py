@@ -46,7 +46,7 @@ def mcp(patient: str | None, fhir: Sequence[str], as_of: date | None) -> None:
 
 def _missing(command: str, missing: ModuleNotFoundError) -> Exception:
     """What to say of a package that is not there: one of the extra, or else chartline's own fault."""
-    return MissingExtra(command, "service") if missing.name in _EXTRA else missing
+    return MissingExtra(command, "service") if (missing.name or "").partition(".")[0] in _EXTRA else missing
 
 
 async def _serve(settings: Settings, fhir: tuple[str, ...], host: str, port: int) -> None:
