@@ -27,6 +27,7 @@ peers: $(STAMP)  ## Install the servers and the MCP client that are not ours, fo
 	$(BIN)/python -m tools.peers.make_medplum
 	$(BIN)/python -m tools.peers.make_vllm
 	$(BIN)/python -m tools.peers.make_inspector
+	$(BIN)/python -m tools.peers.make_axe
 
 # The demo needs the core alone, which is small; where everything is installed already, that serves it.
 $(CORE): pyproject.toml tools/make_venv.py

@@ -12,7 +12,7 @@ from agent import auditing, reasoning
 from agent import settings as settings_module
 from agent.chart import Chart
 from agent.errors import UserError
-from agent.graph import Given, Graph, Progress, Saver, Stages, build, open_threads, stream, untraced
+from agent.graph import Given, Graph, Progress, Saver, Stages, build, stream, untraced
 from agent.images import open_access
 from agent.models.base import ChatModel
 from agent.open import grown, open_chart
@@ -23,6 +23,7 @@ from agent.retrieve import retrieve
 from agent.settings import Settings
 from agent.sources import open_source
 from agent.supply import supply
+from agent.threads import open_threads
 from agent.trace import Trace, Tracer
 from agent.types import Answer, Ask, Evidence
 from agent.understand import focus_of, reworded, subject_of, understand, wanted
@@ -106,22 +107,27 @@ class Agent:
         return answer
 
     async def stream(
-        self, question: str, thread: str | None = None, *, earlier: Sequence[str] = ()
+        self, question: str, thread: str | None = None, *, run: str = "", earlier: Sequence[str] = ()
     ) -> AsyncIterator[Progress | Answer]:
         """Progress as it comes, then the answer; raises what `ask` raises.
 
+        A run that is named and whose answer the thread has already ends with that (see `agent.graph.Given`).
         `earlier` are questions asked before, oldest first, where no thread keeps them.
         """
         graph = await self._with_threads() if thread else self._graph
-        given = Given(question=question, patient=str(self.patient), as_of=self.as_of.isoformat())
+        given = Given(question=question, patient=str(self.patient), as_of=self.as_of.isoformat(), run=run)
         if earlier and not thread:
             given["earlier"] = list(earlier)
         async for event in stream(graph, given, thread):
             yield event
 
-    async def chart(self) -> Chart:
-        """The open chart, for what works on it beside questions (summaries). Raises UserError, SourceError."""
-        return await self._charts.whole(self.patient, self.as_of)
+    async def chart(self, *, whole: bool = True) -> Chart:
+        """The open chart, for what works on it beside questions (summaries). Raises UserError, SourceError.
+
+        What is not `whole` may hold the Patient alone, where the source is not asked for more than questions need.
+        """
+        opened = self._charts.whole if whole else self._charts.open
+        return await opened(self.patient, self.as_of)
 
     async def evidence(self, question: str) -> tuple[Ask, Evidence]:
         """What a model would be given: the question understood, and the evidence in the token budget."""
@@ -132,7 +138,7 @@ class Agent:
     async def _with_threads(self) -> Graph:
         async with self._lock:
             if self._threads is None:
-                saver = await self._open.enter_async_context(open_threads(self.settings.threads))
+                saver = await self._open.enter_async_context(open_threads(self.settings))
                 self._threads = build(self._stages, saver)
             return self._threads
 

@@ -344,6 +344,7 @@ def _names(entry: CatalogueEntry) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n for t in texts for n in names_of(t)))
 
 
+@lru_cache(maxsize=20_000)
 def names_of(label: str) -> tuple[str, ...]:
     """A label as a question writes it: its normalised words, with and without a bracketed tail."""
     both = (label, re.sub(r"\s*\([^()]*\)$", "", label))

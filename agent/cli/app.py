@@ -14,6 +14,7 @@ from agent.cli.eval_app import evals
 from agent.cli.images_app import images
 from agent.cli.model_app import models
 from agent.cli.options import AsOf, Fhir, Json, Patient, Thread, Verbose, day
+from agent.cli.service_app import service
 from agent.cli.trials_app import trials
 
 __all__ = ["app"]
@@ -33,6 +34,7 @@ app.add_typer(adapt, name="adapt")
 app.add_typer(models, name="model")
 app.add_typer(images, name="images")
 app.add_typer(trials, name="trials")
+app.add_typer(service, name="service")
 
 
 class Kind(StrEnum):
@@ -60,6 +62,15 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     HTML = "html"
     JSON = "json"
+    FHIR = "fhir"
+
+
+class AnswerFormat(StrEnum):
+    """How an answer is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    FHIR = "fhir"
 
 
 def _version(wanted: bool) -> None:
@@ -86,6 +97,7 @@ def ask(
     as_of: AsOf = None,
     fhir: Fhir = None,
     thread: Thread = None,
+    format_: Annotated[AnswerFormat, typer.Option("--format", help="How it is written.")] = AnswerFormat.TEXT,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -95,8 +107,8 @@ def ask(
     """
     from agent.cli import asking
 
-    said = " ".join(question)
-    raise typer.Exit(asking.ask(said, patient, day(as_of), fhir or (), thread, as_json=json, verbose=verbose))
+    said, form = " ".join(question), "json" if json else format_.value
+    raise typer.Exit(asking.ask(said, patient, day(as_of), fhir or (), thread, form, verbose=verbose))
 
 
 @app.command()
@@ -205,20 +217,25 @@ def serve(
     fhir: Fhir = None,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that answer side by side.")] = 1,
+    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="The certificate chain (PEM), for HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its private key (PEM).")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     as_of: AsOf = None,
 ) -> None:
     """Serve questions over HTTP, until Ctrl-C: the clinician's page, REST, CDS Hooks and MCP."""
     from agent.cli import hosting
 
-    raise typer.Exit(hosting.serve(fhir or (), host, port, day(as_of)))
+    serving = hosting.Serving(host=host, port=port, workers=workers, certificate=tls_cert, key=tls_key, browse=open_)
+    raise typer.Exit(hosting.serve(fhir or (), serving, day(as_of)))
 
 
 @app.command()
 def mcp(patient: Patient = None, fhir: Fhir = None, as_of: AsOf = None) -> None:
     """Serve one patient's chart to an MCP client over standard input and output; `serve` does so over HTTP, at /mcp."""
-    from agent.cli import hosting
+    from agent.cli import connecting
 
-    hosting.mcp(patient, fhir or (), day(as_of))
+    connecting.mcp(patient, fhir or (), day(as_of))
 
 
 @app.command("serve-fhir")
@@ -267,8 +284,13 @@ def doctor(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    page: Annotated[bool, typer.Option("--page", help="Open the clinician's page on the demo charts instead.")] = False,
+    browse: Annotated[bool, typer.Option("--open/--no-open", help="With --page: open a browser.")] = True,
+) -> None:
     """Load the demo charts into a temporary store, ask questions of different kinds, and print a summary."""
     from agent.cli import demonstrating
 
+    if page:
+        raise typer.Exit(demonstrating.page(browse=browse))
     demonstrating.demo()

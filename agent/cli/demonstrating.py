@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -16,13 +17,13 @@ from rich.text import Text
 
 from agent import settings
 from agent.cli.asking import asked
-from agent.cli.output import answer_view, clean, console, emit, plain_table
+from agent.cli.output import answer_view, clean, console, emit, plain_table, tell_note
 from agent.settings import Settings
 from fhir_tools import demo as charts
 from fhir_tools.load import load
 from fhir_tools.local import LocalStore
 
-__all__ = ["QUESTIONS", "demo", "next_steps"]
+__all__ = ["QUESTIONS", "demo", "next_steps", "page"]
 
 QUESTIONS = {
     "demo-maria-santos": (
@@ -44,6 +45,29 @@ _SUMMARY_OF = "demo-robert-keller"
 def demo() -> None:
     """Run the demo. Everything it makes is gone when it ends."""
     asyncio.run(_demo())
+
+
+def page(*, browse: bool) -> int:
+    """Serve the clinician's page on the demo charts until Ctrl-C; all that it kept is gone then. Raises MissingExtra.
+
+    The settings of the environment hold, but for those that say whose charts, and where things are kept.
+    """
+    from agent.cli import hosting
+
+    with tempfile.TemporaryDirectory(prefix="chartline-demo-") as name:
+        folder = Path(name)
+        with closing(LocalStore(folder / "demo.sqlite")) as store:
+            load(charts.paths(), store)
+        kept = {
+            "store": folder / "demo.sqlite",
+            "threads": folder / "threads.sqlite",
+            "service_state": folder / "service.sqlite",
+            "audit": str(folder / "audit.jsonl"),
+        }
+        plain = {"fhir": (), "database": None, "service_url": None, "service_log": False, "as_of": charts.AS_OF}
+        settings_ = settings.read().model_copy(update={**kept, **plain})
+        tell_note("Three invented patients are in a temporary store; nothing leaves this machine.")
+        return hosting.run(settings_, (), hosting.Serving(port=0, browse=browse))
 
 
 async def _demo() -> None:

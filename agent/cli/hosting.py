@@ -1,62 +1,199 @@
-"""`chartline serve`: the service on this machine, until Ctrl-C. `chartline mcp`: one chart to one client."""
+"""`chartline serve`: the service on this machine, in one process or several, until Ctrl-C."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
+import tempfile
+import webbrowser
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
+from socket import socket
+from typing import TYPE_CHECKING, Any
 
 from agent import settings as settings_module
 from agent.cli.output import tell_note
-from agent.cli.serving import OPTIONS, is_loopback, listening, url_of
+from agent.cli.serving import OPTIONS, listening, url_of
 from agent.errors import EXIT_OK, MissingExtra, UserError
 from agent.settings import Settings
+from agent.sources import places
 
-__all__ = ["mcp", "serve"]
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
-_EXTRA = ("uvicorn", "fastapi", "starlette", "sqlalchemy", "mcp", "mcp_types", "prometheus_client")
+__all__ = ["Loop", "Serving", "application", "run", "serve"]
+
+_EXTRA = ("uvicorn", "fastapi", "starlette", "sqlalchemy", "mcp", "prometheus_client")
 
 
-def serve(fhir: Sequence[str], host: str, port: int, as_of: date | None) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How the service is put on the network. `certificate` and `key` are PEM files, both or none."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    certificate: Path | None = None
+    key: Path | None = None
+    browse: bool = False
+
+
+def serve(fhir: Sequence[str], serving: Serving, as_of: date | None) -> int:
     """Serve until Ctrl-C. Raises UserError where others could reach it unasked; MissingExtra."""
-    if not is_loopback(host):
-        raise UserError(f"{host!r} can be reached from other machines, and nobody would be asked who they are")
     settings = settings_module.read()
-    settings = settings.model_copy(update={"as_of": as_of or settings.as_of})
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(settings, tuple(fhir), host, port))
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return run(settings.model_copy(update={"as_of": as_of or settings.as_of}), tuple(fhir), serving)
+
+
+def run(settings: Settings, fhir: tuple[str, ...], serving: Serving) -> int:
+    """Serve with these settings until Ctrl-C. Raises what `serve` raises, and what opening the service raises."""
+    _require_extra()
+    _check(settings, serving)
+    with listening(serving.host.strip("[]"), serving.port) as listener, _stoppable():
+        if serving.workers == 1:
+            asyncio.run(_alone(settings, fhir, serving, listener))
+        else:
+            _together(settings, fhir, serving, listener)
     return EXIT_OK
 
 
-def mcp(patient: str | None, fhir: Sequence[str], as_of: date | None) -> None:
-    """Serve one patient's chart over standard input and output. Raises UserError for an unknown one; MissingExtra."""
+def _check(settings: Settings, serving: Serving) -> None:
+    from agent.service.access.ways import check_reachable
+
+    check_reachable(settings, serving.host)
+    if bool(serving.certificate) != bool(serving.key):
+        raise UserError("--tls-cert and --tls-key go together: give both, or none and let a proxy do TLS")
+    for path in filter(None, (serving.certificate, serving.key)):
+        if not path.is_file():
+            raise UserError(f"{str(path)!r} is no file; --tls-cert and --tls-key take PEM files")
+    weights = settings.reasoner != "rules" and not settings.model_url
+    if serving.workers > 1 and (weights or (settings.vision_named and not settings.vision_url)):
+        raise UserError(
+            f"--workers {serving.workers}: each process would load the model's weights for itself; "
+            "put the model behind a server (CHARTLINE_MODEL_URL), or serve with one worker"
+        )
+
+
+def _require_extra() -> None:
     try:
-        from agent.service.mcp_server.stdio import serve_stdio
+        import uvicorn  # noqa: F401
+
+        import agent.service.callers
+        import agent.service.database  # noqa: F401
     except ModuleNotFoundError as missing:
-        raise _missing("mcp", missing) from missing
-    with suppress(KeyboardInterrupt):
-        asyncio.run(serve_stdio(settings_module.read(), fhir, patient, as_of))
+        if missing.name not in _EXTRA:
+            raise
+        raise MissingExtra("serve", "service") from missing
 
 
-def _missing(command: str, missing: ModuleNotFoundError) -> Exception:
-    """What to say of a package that is not there: one of the extra, or else chartline's own fault."""
-    return MissingExtra(command, "service") if (missing.name or "").partition(".")[0] in _EXTRA else missing
-
-
-async def _serve(settings: Settings, fhir: tuple[str, ...], host: str, port: int) -> None:
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Both ways to stop unwind, so that what is open is closed: uvicorn ends its work, then raises the signal again."""
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        import uvicorn
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
-        from agent.service.app import create_app
-    except ModuleNotFoundError as missing:
-        raise _missing("serve", missing) from missing
-    app = create_app(settings, fhir=fhir)
-    with listening(host.strip("[]"), port) as listener:
-        tell_note(f"chartline at {url_of(listener)}; Ctrl-C stops it")
-        await uvicorn.Server(uvicorn.Config(app, **OPTIONS)).serve(sockets=[listener])
+
+def _options(settings: Settings, serving: Serving) -> dict[str, Any]:
+    return {
+        **OPTIONS,
+        "http": "auto",
+        "timeout_graceful_shutdown": settings.service_grace,
+        "workers": serving.workers,
+        "ssl_certfile": serving.certificate,
+        "ssl_keyfile": serving.key,
+    }
+
+
+async def _alone(settings: Settings, fhir: tuple[str, ...], serving: Serving, listener: socket) -> None:
+    """One process. The app is started here and not by uvicorn, so that what it cannot open is told as our own error."""
+    import uvicorn
+
+    app = application(settings, fhir)
+    async with app.router.lifespan_context(app):
+        _introduce(app, fhir, serving, listener)
+        server = uvicorn.Server(uvicorn.Config(app, **_options(settings, serving), lifespan="off"))
+        await server.serve(sockets=[listener])
+
+
+def _together(settings: Settings, fhir: tuple[str, ...], serving: Serving, listener: socket) -> None:
+    """Several processes that take turns at one socket; one that dies is replaced."""
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    asyncio.run(_tried(settings, fhir, serving, listener))
+    with tempfile.TemporaryDirectory(prefix="chartline-counts-") as folder:
+        make = _Worker(settings=settings, fhir=fhir, counts=Path(folder))
+        config = uvicorn.Config(make, **_options(settings, serving), factory=True, loop=f"{__name__}:Loop")
+        Multiprocess(config, sockets=[listener]).run()
+
+
+async def _tried(settings: Settings, fhir: tuple[str, ...], serving: Serving, listener: socket) -> None:
+    """Start the app once, so that what every worker would fail at is told once, as our own error."""
+    app = application(settings, fhir)
+    async with app.router.lifespan_context(app):
+        _introduce(app, fhir, serving, listener)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """Takes one connection at a time, and leaves the next to whichever process is idle.
+
+    asyncio takes all that wait, so that one process of several would get every connection of a browser or a pool.
+    """
+
+    def _accept_connection(
+        self, make: Any, listener: socket, tls: Any = None, server: Any = None, backlog: int = 1, *rest: Any
+    ) -> None:
+        super()._accept_connection(make, listener, tls, server, min(backlog, 1), *rest)  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Worker:
+    """Makes the app in a process of its own."""
+
+    settings: Settings
+    fhir: tuple[str, ...]
+    counts: Path
+
+    def __call__(self) -> FastAPI:
+        settings_module.export("PROMETHEUS_MULTIPROC_DIR", str(self.counts))  # before prometheus_client is imported
+        from agent.service import metrics
+
+        metrics.clear(self.counts)
+        return application(self.settings, self.fhir, self.counts)
+
+
+def application(settings: Settings, fhir: tuple[str, ...], counts: Path | None = None) -> FastAPI:
+    """The app of the settings, with its log on standard error."""
+    from agent.service.app import create_app
+
+    if settings.service_log:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        access = logging.getLogger("chartline.access")
+        access.handlers, access.propagate = [handler], False
+        access.setLevel(logging.INFO)
+    return create_app(settings, fhir=fhir, counts=counts)
+
+
+def _introduce(app: FastAPI, fhir: tuple[str, ...], serving: Serving, listener: socket) -> None:
+    """Say where it is, what it serves and who answers."""
+    parts = app.state.parts
+    url = url_of(listener)
+    url = url.replace("http:", "https:", 1) if serving.certificate else url
+    told = f"chartline at {parts.settings.service_url or url}"
+    if serving.workers > 1:
+        told += f", {serving.workers} processes"
+    tell_note(f"{told}; Ctrl-C stops it")
+    asked, by = ", ".join(places(fhir, parts.settings)), parts.desk.reasoner.name
+    tell_note(f"  charts from {asked}; answers by {by}; today is {parts.desk.today()}")
+    if serving.browse:
+        webbrowser.open(parts.settings.service_url or url)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
-__all__ = ["ChatModel", "Completion", "Message", "ModelCard", "OnText", "Picture", "Request", "Used"]
+__all__ = ["ChatModel", "Completion", "Message", "ModelCard", "OnText", "Picture", "Request", "Served", "Used"]
 
 OnText = Callable[[str], None]
 """Told each new piece of the answer's text as it is decoded; never of the thinking."""
@@ -114,4 +114,13 @@ class ChatModel(Protocol):
         Cancelling the call stops the work. Raises ModelError: server down, out of memory, time-out, a prompt that is
         longer than the context, an answer that could not be brought under the schema.
         """
+        ...
+
+
+@runtime_checkable
+class Served(Protocol):
+    """A chat model behind a server, which can be away."""
+
+    async def alive(self, seconds: float) -> None:
+        """Ask it for a sign of life. Raises ModelError where none comes in that time."""
         ...

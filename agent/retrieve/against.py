@@ -17,7 +17,7 @@ from agent.untrusted import gives_orders
 from fhir_tools import compute, medications
 from fhir_tools.documents import Document, Found, find
 from fhir_tools.documents.lacking import agrees, day_of, is_near
-from fhir_tools.documents.statements import Statement, is_stopped, is_told, statements
+from fhir_tools.documents.statements import Statement, is_stopped, is_told
 from fhir_tools.types import Card, Fact
 
 __all__ = ["against"]
@@ -117,7 +117,7 @@ def _value(gather: Gather, target: Target, facts: Sequence[Fact], documents: Seq
     told = [
         s
         for document in documents
-        for s in statements(document)
+        for s in gather.chart.statements(document)
         if s.sort == "measurement" and s.assertion == "affirmed" and wanted & {(e.kind, e.id) for e in s.entries}
     ]
     return [_as_found(s) for s in told if _differs(s, latest, facts)][-1:]

@@ -163,7 +163,7 @@ class Gather:
         queries = [self.query("Observation", p) for p in narrow] or [self.query("Observation")]
         results = await asyncio.gather(*map(self.search, queries))
         self.rest_on("measurement")
-        facts = [f for result in results for r in result.matches for f in facts_of(r)]
+        facts = [f for result in results for stated in self.chart.stated(result) for f in stated]
         return compute.in_order(tuple(f for f in facts if f.kind == "measurement" and not self.later(f)))
 
     async def facts(self, kind: Kind, keys: Sequence[str] = ()) -> tuple[Fact, ...]:
@@ -173,7 +173,7 @@ class Gather:
         types = [t for t in KIND_TYPES[kind] if any(t in e.types for e in entries)]
         queries = [q for t in types for q in self._queries(t, [e for e in entries if t in e.types], bool(keys))]
         results = await asyncio.gather(*map(self.search, queries))
-        found = await self._named(_once(results, kind), [r for result in results for r in result.included])
+        found = await self._named(self._once(results, kind), [r for result in results for r in result.included])
         wanted = tuple(f for f in found if (not keys or f.concept.key in keys) and not self.later(f))
         return compute.in_order(await self._completed(wanted))
 
@@ -228,13 +228,16 @@ class Gather:
         """The first fact of each resource that is referred to, where the chart has it: many asked for at once."""
         queries = [self.query(name, ids) for name, ids in by_ids(links)]
         results = await asyncio.gather(*map(self.search, queries))
-        return {f.reference: f for result in results for r in result.matches for f in facts_of(r)[:1]}
+        return {f.reference: f for result in results for stated in self.chart.stated(result) for f in stated[:1]}
 
-
-def _once(results: Iterable[SearchResult], kind: Kind) -> list[Fact]:
-    """The facts of a kind from several searches, each resource once."""
-    found = {(r.get("resourceType"), r.get("id")): r for result in results for r in result.matches}
-    return [f for r in found.values() for f in facts_of(r) if f.kind == kind]
+    def _once(self, results: Iterable[SearchResult], kind: Kind) -> list[Fact]:
+        """The facts of a kind from several searches, each resource once."""
+        found = {
+            (r.get("resourceType"), r.get("id")): stated
+            for result in results
+            for r, stated in zip(result.matches, self.chart.stated(result), strict=True)
+        }
+        return [f for stated in found.values() for f in stated if f.kind == kind]
 
 
 def _catalogue_line(chart: Chart) -> str:

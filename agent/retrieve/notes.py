@@ -14,7 +14,7 @@ from fhir_tools import compute, wording
 from fhir_tools.dates import Window
 from fhir_tools.documents import Document, Found, find_words, sections, sentences
 from fhir_tools.documents.times import times
-from fhir_tools.facts import KIND_TYPES, facts_of
+from fhir_tools.facts import KIND_TYPES
 from fhir_tools.records import usable, within
 from fhir_tools.types import Card, Kind, Query, Span
 
@@ -155,8 +155,8 @@ async def notes_of(gather: Gather, window: Window | None = None) -> list[Documen
     wanted = [
         (resource, fact)
         for result in results
-        for resource in result.matches
-        for fact in within(usable(f for f in facts_of(resource)[:1] if not gather.later(f)), window)
+        for resource, stated in zip(result.matches, gather.chart.stated(result), strict=True)
+        for fact in within(usable(f for f in stated[:1] if not gather.later(f)), window)
     ]
     documents = await asyncio.gather(*(gather.chart.document(r, f) for r, f in wanted))
     ordered = sorted(documents, key=lambda d: (compute.when_key(d.fact), d.fact.kind == "document"))

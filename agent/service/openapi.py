@@ -125,7 +125,7 @@ def _complete(operation: Document) -> None:
         _add(responses.setdefault(str(status), {"description": HTTPStatus(status).phrase}))
     for code, response in responses.items():
         if code[0] in "45" and _refers(response, ("ProblemOut",)):
-            response["content"] = {MEDIA: response["content"].pop("application/json"), **response["content"]}
+            response["content"] = {MEDIA: {"schema": _PROBLEM}}
     operation["responses"] = dict(sorted(responses.items()))
     if tags & _PUBLIC:
         operation["security"] = []
@@ -141,9 +141,9 @@ def _met(operation: Document, tags: frozenset[str]) -> Iterator[int]:
 
 
 def _refers(response: Document, names: tuple[str, ...]) -> bool:
-    """Whether the JSON of a response is one of these schemas."""
-    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
-    return str(schema.get("$ref", "")).rpartition("/")[2] in names
+    """Whether all that a response can be is one of these schemas, under whatever media type FastAPI put it."""
+    schemas = [media.get("schema", {}) for media in response.get("content", {}).values()]
+    return bool(schemas) and all(str(schema.get("$ref", "")).rpartition("/")[2] in names for schema in schemas)
 
 
 def _add(response: Document) -> None:

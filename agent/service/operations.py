@@ -1,15 +1,33 @@
-"""For those who run the service: is it alive, and can it answer."""
+"""For those who run the service: is it alive, can it answer, and how is it doing."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import ipaddress
+import secrets
+from typing import Annotated
 
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, Field
+
+from agent.service import metrics
 from agent.service.parts import TheParts
-from agent.service.problems import Problem
+from agent.service.problems import Problem, ProblemOut
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["operations"])
+
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+"""Headers of proxies: who asks through one is not known to be on this machine."""
+
+
+class ReadyOut(BaseModel):
+    """What the service needs, and whether each of them answers."""
+
+    status: Annotated[str, Field(examples=["ready"])]
+    checks: Annotated[dict[str, str], Field(examples=[{"database": "ready", "fhir": "ready", "model": "ready"}])]
 
 
 @router.get("/healthz", summary="Is the process alive?")
@@ -18,12 +36,38 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="Can questions be answered?")
-async def readyz(parts: TheParts) -> dict[str, str]:
-    """`ready` where the database answers."""
+@router.get("/readyz", summary="Can questions be answered?", responses={503: {"model": ProblemOut}})
+async def readyz(parts: TheParts) -> ReadyOut:
+    """`ready` where the database, the FHIR servers and the model answer; what does not is named, with 503."""
+    checks = await parts.ready.checks()
+    away = ", ".join(f"{name} {told}" for name, told in checks.items() if told != "ready")
+    if parts.turns.closed:
+        away = "the service is being stopped"
+    if away:
+        raise Problem(503, "not-ready", away, more={"checks": dict(checks)})
+    return ReadyOut(status="ready", checks=dict(checks))
+
+
+@router.get(
+    "/metrics",
+    summary="Counts and times, for Prometheus",
+    response_class=PlainTextResponse,
+    responses={403: {"model": ProblemOut}},
+)
+async def counts(request: Request, parts: TheParts) -> Response:
+    """To this machine, or with the bearer token of CHARTLINE_SERVICE_METRICS_TOKEN."""
+    token = parts.settings.service_metrics_token
+    given = request.headers.get("authorization", "")
+    known = token is not None and secrets.compare_digest(given, f"Bearer {token.get_secret_value()}")
+    if not known and not _is_here(request):
+        raise Problem(403, "not-here", "only this machine reads /metrics, or who has CHARTLINE_SERVICE_METRICS_TOKEN")
+    return Response(metrics.exposition(parts.counts), media_type=CONTENT_TYPE_LATEST)
+
+
+def _is_here(request: Request) -> bool:
+    if request.client is None or any(name in request.headers for name in _FORWARDED):
+        return False
     try:
-        async with parts.database.connect() as connection:
-            await connection.exec_driver_sql("SELECT 1")
-    except Exception as error:
-        raise Problem(503, "not-ready", f"the database does not answer ({type(error).__name__})") from error
-    return {"status": "ready"}
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

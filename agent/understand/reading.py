@@ -90,6 +90,8 @@ def _times(
         start, end = words[m.first].start, words[m.last - 1].end
         masked[start:end] = "#" * (end - start)
     found = [_dated(t, birth) for t in phrases.find("".join(masked), as_of)]
+    if not found:
+        return []
     named = {
         w
         for e in matcher.catalogue.of("measurement")

@@ -341,7 +341,13 @@ def texts_of(item: object) -> Iterator[str]:
         yield f"{units.show_number(item.value)} {item.unit or item.code or ''}".strip()
 
 
-def _variants(concept: Concept) -> Iterator[str]:
+@lru_cache(maxsize=1 << 13)
+def _variants(concept: Concept) -> tuple[str, ...]:
+    """What a concept goes by: its label and displays, without their tags and brackets, and its codes."""
+    return tuple(_spelt(concept))
+
+
+def _spelt(concept: Concept) -> Iterator[str]:
     for text in dict.fromkeys((concept.label, *(c.display for c in concept.codings if c.display))):
         plain = _TAG.sub("", text)
         yield from dict.fromkeys((text, plain))

@@ -107,7 +107,7 @@ def _cut(text: str, whole: tuple[int, int], shown: tuple[int, int], term: tuple[
     return trimmed(text, a, b) or (a, b)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _pattern(terms: tuple[str, ...]) -> re.Pattern[str] | None:
     longest = sorted(filter(None, (_term(t) for t in terms)), key=len, reverse=True)
     return re.compile(rf"(?<![^\W_])(?:{'|'.join(longest)})(?![^\W_])", re.IGNORECASE) if longest else None

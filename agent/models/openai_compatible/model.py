@@ -112,6 +112,11 @@ class OpenAICompatible:
         checked afterwards, and with thinking under a schema, all at once when it has been accepted."""
         return await self._within(request.seconds, lambda deadline: self._completed(request, on_text, deadline))
 
+    async def alive(self, seconds: float) -> None:
+        """See `agent.models.base.Served`: the list of models, which every such server has."""
+        with quiet():
+            await self._line.look("models", seconds=seconds)
+
     async def probe(self) -> Trial:
         """All that `chartline doctor --model` wants to know; a dozen requests, a minute or two on a slow machine."""
         from agent.models.openai_compatible import trying

@@ -10,7 +10,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 
-from agent.cli import hosting
+from agent.cli import connecting
 from agent.errors import MissingExtra, UserError
 from tests.agent.service.conftest import FOLDER, MARIA
 
@@ -40,11 +40,11 @@ async def test_a_client_starts_it_and_asks(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize(("patient", "told"), [(None, "choose one with --patient"), ("Nobody", "no patient")])
 def test_it_begins_only_with_one_patient(patient: str | None, told: str) -> None:
     with pytest.raises(UserError, match=told):
-        hosting.mcp(patient, [str(FOLDER)], None)
+        connecting.mcp(patient, [str(FOLDER)], None)
 
 
 def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "agent.service.mcp_server.stdio", raising=False)
     monkeypatch.setitem(sys.modules, "mcp.server.stdio", None)
     with pytest.raises(MissingExtra, match=r"chartline\[service\]"):
-        hosting.mcp(MARIA, [str(FOLDER)], None)
+        connecting.mcp(MARIA, [str(FOLDER)], None)

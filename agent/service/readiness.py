@@ -1,0 +1,75 @@
+"""Whether questions can be answered now: do the database, the FHIR servers and the model answer?
+
+Asked of them at most every few seconds and for a bounded time, however often and by however many it is wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agent.errors import NotFound, SourceError
+from agent.models.base import Served
+from agent.service.desk import Desk
+from fhir_tools.types import Query
+
+__all__ = ["Readiness"]
+
+_FRESH = 5.0
+_PATIENCE = 2.0
+"""Seconds: how long what was found out holds, and how long each of them has to answer."""
+_NOBODY = Query(type="Patient", params=(("_id", "chartline-readiness"),))
+
+
+class Readiness:
+    """What the service needs, by name, with `ready` or why it is not; without patient data."""
+
+    def __init__(self, database: AsyncEngine, desk: Desk) -> None:
+        self._database, self._desk = database, desk
+        self._lock = asyncio.Lock()
+        self._at, self._found = float("-inf"), dict[str, str]()
+
+    async def checks(self) -> Mapping[str, str]:
+        """Name → `ready`, or the kind of failure."""
+        async with self._lock:
+            if monotonic() - self._at > _FRESH:
+                asked = {"database": self._database_answers, "fhir": self._fhir_answers, "model": self._model_answers}
+                told = await asyncio.gather(*map(_tried, asked.values()))
+                self._found, self._at = dict(zip(asked, told, strict=True)), monotonic()
+            return self._found
+
+    async def _database_answers(self) -> None:
+        async with self._database.connect() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+
+    async def _fhir_answers(self) -> None:
+        """A server that refuses the question answers as well: callers may bring grants of their own."""
+        try:
+            result = await self._desk.own.search(_NOBODY)
+        except NotFound:
+            return
+        except SourceError as error:
+            if error.status is None or error.status >= 500:
+                raise
+            return
+        if not result.complete:
+            raise SourceError("a server did not answer")
+
+    async def _model_answers(self) -> None:
+        """Only a model server can be away; weights in this process are read when they are needed."""
+        if isinstance(self._desk.model, Served):
+            await self._desk.model.alive(_PATIENCE)
+
+
+async def _tried(check: Callable[[], Awaitable[None]]) -> str:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await check()
+    except TimeoutError:
+        return f"did not answer within {_PATIENCE:g} s"
+    except Exception as error:  # noqa: BLE001  whatever it is, it does not answer
+        return f"failed ({type(error).__name__})"
+    return "ready"
