@@ -53,7 +53,7 @@ and the end. Silence is filled with comments.
 
 MCP is spoken at `/mcp` (streamable HTTP), which OpenAPI cannot describe.
 """
-_ANYWHERE = (401, 403, 429, 500, 503, 504)
+_ANYWHERE = (401, 403, 421, 429, 500, 503, 504)
 _WITH_BODY = (400, 408, 413, 415)
 _OF_CHARTS = (404, 501, 502)
 """Errors of reading a chart (`agent.service.problems`): of any route that is told which."""
