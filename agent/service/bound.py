@@ -26,6 +26,8 @@ AS_OF = "X-Chartline-As-Of"
 
 
 def _written(value: object) -> date:
+    if type(value) is date:  # one of the program's own: JSON has none
+        return value
     if isinstance(value, str) and len(value) == 10 and value.isascii():
         with suppress(ValueError):
             return date.fromisoformat(value)

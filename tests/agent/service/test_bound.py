@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -49,12 +49,13 @@ def test_a_day_is_written_in_one_way() -> None:
     assert day_of(Headers({AS_OF.lower(): " 2026-06-15 "})) == date(2026, 6, 15)
     days = TypeAdapter(Day)
     assert days.validate_python("2026-06-15") == date(2026, 6, 15)
+    assert days.validate_python(date(2026, 6, 15)) == date(2026, 6, 15)
     assert days.json_schema() == {"type": "string", "format": "date"}
     for wrong in ("", "2026-6-15", "20260615", "2026-02-30"):
         with pytest.raises(Problem):
             day_of(Headers({AS_OF.lower(): wrong}))
         with pytest.raises(ValidationError):
             days.validate_python(wrong)
-    for other in ("２０２６-06-15", 0, 1.5, True, None, date(2026, 6, 15)):
+    for other in ("２０２６-06-15", 0, 1.5, True, None, datetime(2026, 6, 15)):
         with pytest.raises(ValidationError):
             days.validate_python(other)
