@@ -37,10 +37,11 @@ HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Versio
 class ByName:
     """A gate that believes the header X-Who; `bound` are the patients of their tokens."""
 
-    challenge = 'Bearer resource_metadata="http://localhost/.well-known/oauth-protected-resource"'
-
     def __init__(self, **bound: str) -> None:
         self._bound = bound
+
+    def challenge(self, request: Request) -> str:
+        return f'Bearer resource_metadata="{request.base_url}.well-known/oauth-protected-resource/mcp"'
 
     async def caller(self, request: Request) -> Caller | None:
         name = request.headers.get("x-who")
@@ -138,9 +139,9 @@ async def test_the_walls(tmp_path: Path) -> None:
             ({"Origin": "https://evil.example"}, 403),
             ({"Origin": "http://localhost.evil.example"}, 403),
             ({"Origin": "null"}, 403),
-            ({"Origin": "http://localhost:3000"}, 200),
-            ({"Host": "charts.example"}, 200),
-            ({"Host": "charts.example", "Origin": "https://charts.example"}, 200),
+            ({"Origin": "http://localhost:3000"}, 403),
+            ({"Origin": base}, 200),
+            ({"Host": "charts.example"}, 421),  # without credentials this machine's own names are all there are
             ({PATIENT: "https://elsewhere/Patient/1"}, 422),
             ({AS_OF: "yesterday"}, 422),
         ):
