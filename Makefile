@@ -22,10 +22,11 @@ $(STAMP): pyproject.toml constraints.txt Makefile tools/make_venv.py
 		'.[adapt,cohort,dev,documents,images,medgemma,medsiglip,postgres,quantized,service,spark]' --constraint constraints.txt
 	@touch $(CORE) $@
 
-peers: $(STAMP)  ## Install the FHIR and model servers that are not ours, for the tests that ask them
+peers: $(STAMP)  ## Install the servers and the MCP client that are not ours, for the tests that need them
 	$(BIN)/python -m tools.peers.make_sekmet
 	$(BIN)/python -m tools.peers.make_medplum
 	$(BIN)/python -m tools.peers.make_vllm
+	$(BIN)/python -m tools.peers.make_inspector
 	$(BIN)/python -m tools.peers.make_axe
 
 # The demo needs the core alone, which is small; where everything is installed already, that serves it.

@@ -152,7 +152,7 @@ class Settings(BaseSettings):
     )
     mcp_sessions: bool = Field(
         default=True,
-        description="Whether MCP clients that know sessions get them; not possible where several processes serve.",
+        description="Whether MCP clients that know sessions get them; they do not where several processes serve.",
     )
     service_write_back: bool = Field(
         default=False, description="Whether a person may have an answer or a summary written to the chart it is of."

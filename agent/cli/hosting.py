@@ -130,6 +130,8 @@ def _together(settings: Settings, fhir: tuple[str, ...], serving: Serving, liste
     from uvicorn.supervisors import Multiprocess
 
     asyncio.run(_tried(settings, fhir, serving, listener))
+    # A session of MCP lives in one process, and the next request may come to another.
+    settings = settings.model_copy(update={"mcp_sessions": False})
     with tempfile.TemporaryDirectory(prefix="chartline-counts-") as folder:
         make = _Worker(settings=settings, fhir=fhir, counts=Path(folder))
         config = uvicorn.Config(make, **_options(settings, serving), factory=True, loop=f"{__name__}:Loop")

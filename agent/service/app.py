@@ -9,7 +9,18 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from agent.service import asking, assets, evidence, operations, patients, problems, recording, summarising, timeline
+from agent.service import (
+    asking,
+    assets,
+    evidence,
+    openapi,
+    operations,
+    patients,
+    problems,
+    recording,
+    summarising,
+    timeline,
+)
 from agent.service.access import launching, signing
 from agent.service.access.browsers import guard, headed
 from agent.service.access.entrance import open_entrance
@@ -106,6 +117,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
         redoc_url=None,
     )
     problems.install(app)
+    openapi.describe(app, settings)
     # The last one stands outermost: a request is named before it can be refused, and refused before it takes a turn.
     app.add_middleware(Queued, turns=turns)
     app.add_middleware(Bounded, size=settings.service_body, seconds=settings.service_seconds)

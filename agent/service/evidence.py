@@ -14,6 +14,7 @@ from agent.cited.pictures import images_in
 from agent.cited.resource import document_of, read_cited
 from agent.cited.series import courses
 from agent.errors import ChartlineError, ImageError
+from agent.service.bound import Day
 from agent.service.evidence_out import EvidenceOut, ImageOut, ItemOut, ItemsOut, evidence_out
 from agent.service.images import Wanted
 from agent.service.parts import TheCaller, TheParts
@@ -32,7 +33,7 @@ Patient = Annotated[
     str | None,
     Query(max_length=80, description="Needed where the credentials name none.", examples=["demo-maria-santos"]),
 ]
-AsOf = Annotated[date | None, Query(description="The day that counts as today.")]
+AsOf = Annotated[Day | None, Query(description="The day that counts as today.")]
 Element = Annotated[
     str, Query(max_length=300, description="The cited element.", examples=["Observation.component[0].valueQuantity"])
 ]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.patients import Person, listed, shown
 from agent.service.banner import BannerOut, banner
+from agent.service.bound import Day
 from agent.service.parts import TheCaller, TheParts
 from agent.service.suggesting import suggestions
 from fhir_tools import wording
@@ -23,7 +24,7 @@ __all__ = ["CatalogueOut", "ConceptOut", "KindOut", "PatientOut", "PatientsOut",
 router = APIRouter(prefix="/v1/patients", tags=["patients"])
 
 Id = Annotated[str, Path(max_length=80, examples=["demo-maria-santos"])]
-AsOf = Annotated[date | None, Query(description="The day that counts as today.")]
+AsOf = Annotated[Day | None, Query(description="The day that counts as today.")]
 
 
 class PatientOut(BaseModel):

@@ -258,6 +258,16 @@ async def test_a_thread_outlives_the_process_and_hands_its_turns_on(tmp_path: Pa
     assert path.stat().st_mode & 0o077 == 0
 
 
+async def test_earlier_questions_are_understood_in_order_and_not_answered() -> None:
+    house, earlier = House(), [f"q{n}" for n in range(TURNS + 2)]
+    given = Given(question="and then?", patient="p", earlier=earlier)
+    seen = [event async for event in stream(build(house.stages()), given)]
+    assert isinstance(seen[-1], Answer) and seen[-1].question == "and then?"
+    assert [turn.question for turn in house.histories[-1]] == earlier[-TURNS:]
+    assert [len(history) for history in house.histories] == list(range(TURNS + 1))
+    assert house.calls.count("reason") == 1 and {turn.text for turn in house.histories[-1]} == {""}
+
+
 async def test_a_run_whose_answer_is_kept_ends_with_it(tmp_path: Path) -> None:
     house = House()
     first = await ask(tmp_path / "t", house, "first?", run="r1")
