@@ -17,7 +17,7 @@ from agent.service.cds.feedback import shown
 from agent.service.cds.findings import Finding
 from agent.service.cds.gate import Admitted
 from agent.service.cds.kept import kept
-from agent.service.cds.prefetch import satisfied
+from agent.service.cds.prefetch import satisfied, strange
 from agent.service.cds.requests import Context, HookIn
 from agent.service.cds.responses import CardOut, CardsOut
 from agent.service.cds.rules import find, needs
@@ -53,7 +53,9 @@ class Call:
 
 async def decide(call: Call) -> CardsOut:
     """The cards. Raises Problem 412 where there is nothing to say for want of data, or data are missing and the site
-    wants it so; and those of `granted`."""
+    wants it so; 422 where a draft is of another patient; and those of `granted`."""
+    if any(strange(resource, call.context) for resource in call.context.drafts()):
+        raise Problem(422, "another-patient", "a draft order is for another patient than context.patientId")
     ordered, others = drafted(call.context)
     caller = granted(call.asked, call.context, call.admitted.client, call.admitted.caller)
     call = replace(call, admitted=replace(call.admitted, caller=caller))
