@@ -15,6 +15,7 @@ from agent.service.cds.facts import CURRENT, Drug, Facts
 from agent.service.cds.findings import Finding, dated, listed
 from agent.service.cds.markdown import escaped
 from fhir_tools import wording
+from fhir_tools.compute import when_key
 from fhir_tools.kidney import Estimate, RenalLimit, egfr_number, estimate, is_recent, renal_limits
 from fhir_tools.types import Fact, Quantity, Reference
 from fhir_tools.units import show_number
@@ -149,6 +150,8 @@ def _clearance(limit: RenalLimit) -> Iterator[str]:
 
 def _none(card: KidneyCard, facts: Facts, drug: Drug) -> Finding:
     months = card.recent_months
+    older = max((*facts.results("egfr"), *facts.results("creatinine")), key=when_key, default=None)
+    last = f"Last one found: {escaped(older.concept.label)}{dated(older, facts.as_of)}." if older else ""
     return Finding(
         card=card,
         indicator="info",
@@ -157,9 +160,10 @@ def _none(card: KidneyCard, facts: Facts, drug: Drug) -> Finding:
             _ordered(drug, facts.as_of),
             f"Searched: Observations by the LOINC codes of eGFR and creatinine, of the last {months} months before "
             f"{facts.as_of}. A result without such a code, or in a note, is not found so.",
+            *((last,) if last else ()),
             "By its label the dose depends on kidney function.",
         ),
-        evidence=() if drug.drafted else (drug.fact.reference,),
+        evidence=(*((older.reference,) if older else ()), *(() if drug.drafted else (drug.fact.reference,))),
         key=("kidney", *sorted(drug.made_of.ingredients)),
         question="last creatinine?",
     )
