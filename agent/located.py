@@ -68,10 +68,14 @@ def _remedy(fault: Any) -> str:
         case "missing":
             return "this is missing; add it"
         case "union_tag_invalid":
-            return f"{fault['ctx']['tag']!r} is no kind; there are {fault['ctx']['expected_tags']}"
+            return f"{_bare(fault['ctx']['discriminator'])} should be one of {fault['ctx']['expected_tags']}"
         case "union_tag_not_found":
-            return "its kind is missing; add it"
+            return f"{_bare(fault['ctx']['discriminator'])} is missing; add it"
     return message[:1].lower() + message[1:]
+
+
+def _bare(name: str) -> str:
+    return name.strip("'")
 
 
 def _line(node: Any, place: Sequence[Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -33,7 +34,11 @@ __all__ = ["Call", "decide", "grant_of"]
 
 def grant_of(desk: Desk, fhir: tuple[str, ...]) -> str:
     """Which charts answers were computed from: the places that this service reads by itself."""
-    return " ".join(places(fhir, desk.settings))
+    return " ".join(map(_place, places(fhir, desk.settings)))
+
+
+def _place(place: str) -> str:
+    return place.rstrip("/") if is_url(place) else Path(place).expanduser().resolve().as_uri()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

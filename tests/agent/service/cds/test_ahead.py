@@ -27,7 +27,7 @@ def app_of(ehr: Ehr) -> Any:
 @pytest.fixture
 def own(tmp_path: Path) -> str:
     """What names the service's own charts."""
-    return str(tmp_path / GRANT)
+    return (tmp_path / GRANT).resolve().as_uri()
 
 
 def answer(**changes: Any) -> Answer:
