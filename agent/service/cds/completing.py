@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +18,7 @@ from agent.sources import same_place
 from fhir_tools.auth import Bearer
 from fhir_tools.auth.base import is_safe
 from fhir_tools.errors import ChartlineError, NotFound
+from fhir_tools.facts.elements import reference_of
 from fhir_tools.scope import Scoped
 from fhir_tools.source import Source
 from fhir_tools.types import Query, Reference
@@ -47,8 +48,8 @@ def granted(asked: HookIn, context: Context, client: Client, caller: Caller) -> 
         auth = Bearer(asked.fhirServer, token, scope=grant.scope)
     except ChartlineError as error:
         raise Problem(422, "token", "fhirAuthorization.access_token cannot be used as a bearer token") from error
-    key = hashlib.sha256(f"{caller.id}\0{asked.fhirServer}\0{token}".encode()).hexdigest()
-    access = Access(base=asked.fhirServer, auth=auth, key=key)
+    # Of this call alone: what one call has opened and closes is no other's.
+    access = Access(base=asked.fhirServer, auth=auth, key=f"cds:{uuid.uuid4()}")
     return Caller(id=caller.id, name=caller.name, via="cds", patient=caller.patient, scopes=auth.granted, access=access)
 
 
@@ -66,7 +67,8 @@ async def completed(
 
     async def one(source: Source, key: str) -> None:
         try:
-            found[key] = await _read(source, request_of(key, context))
+            resources = await _read(source, request_of(key, context))
+            found[key] = (*resources, *await _drugs(source, resources))
         except ChartlineError as error:
             failed[key] = f"the FHIR server could not be asked ({type(error).__name__})"
 
@@ -84,6 +86,13 @@ async def completed(
     finally:
         await desk.forget(caller.access.key)
     return found, failed
+
+
+async def _drugs(source: Source, resources: Resources) -> Resources:
+    """The Medications that orders refer to; one that cannot be read leaves its order without a name, which is told."""
+    links = dict.fromkeys(link for r in resources if (link := reference_of(r.get("medicationReference"))))
+    read = await asyncio.gather(*(source.read(link) for link in links), return_exceptions=True)
+    return tuple(r for r in read if not isinstance(r, BaseException))
 
 
 async def _read(source: Source, asked: Query | Reference | None) -> Resources:

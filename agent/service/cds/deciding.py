@@ -32,6 +32,9 @@ from fhir_tools.types import Reference
 __all__ = ["Call", "decide", "grant_of"]
 
 
+_UNNAMED = "an active order names its drug by a reference that was not sent"
+
+
 def grant_of(desk: Desk, fhir: tuple[str, ...]) -> str:
     """Which charts answers were computed from: the places that this service reads by itself."""
     return " ".join(map(_place, places(fhir, desk.settings)))
@@ -68,14 +71,14 @@ async def decide(call: Call) -> CardsOut:
     facts, user = await _facts(call, _wanted(concerned, ordered), ordered, others)
     seen = tuple(c for c in concerned if sees(c.who, call.context, call.admitted, user))
     findings, missed = _found(seen, facts)
+    why = {key: facts.unread.get(key, _UNNAMED) for key in missed.values()}
     known = await _kept(call, seen)
     if missed and (call.cards.unread == "refuse" or not (known or _checked(seen, ordered, missed))):
-        raise _refusal(facts)
+        raise _refusal({**facts.unread, **why})
     findings += known
     out = [(f.card.name, compose(f, call.cards, _page(call))) for f in distinct(findings)]
-    if missed and call.cards.unread == "tell":
-        why = {key: facts.unread.get(key, "it was not sent") for key in missed.values()}
-        out.append(("not-checked", unread(why, missed, call.cards)))
+    if (missed or facts.strange) and call.cards.unread != "silent":
+        out.append(("not-checked", unread(why, missed, facts.strange, call.cards)))
     return await _sent(call, out)
 
 
@@ -114,12 +117,14 @@ async def _facts(
 
 
 def _found(cards: Iterable[Any], facts: Facts) -> tuple[list[Finding], dict[str, str]]:
-    """What the rules find, and for each card that could not be checked the key that it lacks."""
+    """What the rules find, and for each card that could not be wholly checked the key that it lacks."""
     findings: list[Finding] = []
     missed: dict[str, str] = {}
     for card in cards:
         try:
             findings += find(card, facts)
+            if facts.nameless and "medications" in needs(card, facts.ordered):
+                missed[card.name] = "medications"
         except Unread as error:
             missed[card.name] = error.key
     return findings, missed
@@ -130,10 +135,10 @@ def _checked(seen: tuple[Any, ...], ordered: tuple[Drug, ...], missed: Mapping[s
     return any(needs(card, ordered) and card.name not in missed for card in seen)
 
 
-def _refusal(facts: Facts) -> Problem:
+def _refusal(why: Mapping[str, str]) -> Problem:
     """412: what is needed could not be had (CDS Hooks 2.0.1, HTTP Status Codes)."""
-    lacking = sorted(key for key in facts.unread if key not in SOFT)
-    told = "; ".join(f"{key}: {facts.unread[key]}" for key in lacking)
+    lacking = sorted(key for key in why if key not in SOFT)
+    told = "; ".join(f"{key}: {why[key]}" for key in lacking)
     return Problem(412, "data", f"what is needed could not be had: {told}", more={"prefetch": lacking})
 
 

@@ -102,7 +102,7 @@ def _taken(value: Mapping[str, Any] | None, asked: Query | Reference | None, con
         return ("the client sent an OperationOutcome" if kind == "OperationOutcome" else "it is no Bundle"), ()
     resources = tuple(_resources(value))
     why = _unfit(value, resources, asked, context)
-    return why, tuple(r for r in resources if r.get("resourceType") == asked.type)
+    return why, tuple(r for r in resources if r.get("resourceType") in (asked.type, "Medication"))
 
 
 def _one(value: Mapping[str, Any] | None, asked: Reference, context: Context) -> Taken:

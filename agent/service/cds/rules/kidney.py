@@ -51,8 +51,7 @@ class _Function:
 
     @property
     def day(self) -> date:
-        assert self.fact.when and self.fact.when.day  # noqa: S101  results are dated (Facts.results)
-        return self.fact.when.day
+        return _day(self.fact)
 
     @property
     def evidence(self) -> tuple[Reference, ...]:
@@ -77,19 +76,25 @@ def find(card: KidneyCard, facts: Facts) -> Iterator[Finding]:
 
 
 def _last(card: KidneyCard, facts: Facts) -> _Function | None:
-    """The newest function that is recent enough; the reported eGFR where both are of one day."""
+    """The newest function that is recent enough; the reported eGFR, unless a creatinine is newer."""
     found: list[_Function] = []
     for fact in facts.results("egfr"):
         value = egfr_number(fact.value)
         if value and is_recent(fact, facts.as_of, card.recent_months):
             found.append(_Function(value=value, fact=fact))
-    person = facts.of("patient")
-    for fact in facts.results("creatinine"):
-        made = estimate(fact, person) if is_recent(fact, facts.as_of, card.recent_months) else None
+    reported = max((f.day for f in found), default=facts.as_of.min)
+    recent = (f for f in facts.results("creatinine") if is_recent(f, facts.as_of, card.recent_months))
+    for fact in recent:
+        made = estimate(fact, facts.of("patient")) if _day(fact) > reported else None
         if made:
             value = Quantity(value=made.value, unit="mL/min/1.73 m2")
             found.append(_Function(value=value, fact=fact, worked_out=made))
-    return max(found, key=lambda f: (f.day, f.worked_out is None), default=None)
+    return max(found, key=lambda f: f.day, default=None)
+
+
+def _day(fact: Fact) -> date:
+    assert fact.when and fact.when.day  # noqa: S101  results are dated (Facts.results)
+    return fact.when.day
 
 
 def _is_below(value: Quantity, limit: float) -> bool:

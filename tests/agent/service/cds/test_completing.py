@@ -152,6 +152,19 @@ async def test_a_search_that_fails_is_told_and_the_others_stand(client: Ehr, fhi
     assert topics(answer.json()["cards"]) == ["duplicate-order", "not-checked"]
 
 
+async def test_a_medication_that_an_order_refers_to_is_read(client: Ehr, fhir: Guarded, tmp_path: Path) -> None:
+    order = draft("active", "", MARIA, status="active", authoredOn="2026-06-01")
+    del order["medicationCodeableConcept"]
+    order["medicationReference"] = {"reference": "Medication/m"}
+    store = LocalStore(tmp_path / "served.sqlite")
+    store.put({"resourceType": "Medication", "id": "m", "code": {"text": "Ondansetron 8 MG"}})
+    store.put(order)
+    store.close()
+    orders = context(MARIA, [draft("d", "Ondansetron 4 MG", MARIA)])
+    answer = await client.call("order-sign", orders, None, **access(fhir))
+    assert topics(answer.json()["cards"]) == ["duplicate-order"]
+
+
 async def test_the_token_is_forgotten_after_the_call(client: Ehr, fhir: Guarded) -> None:
     await client.call("order-sign", ORDERS, None, **access(fhir))
     desk = client.client._transport.app.state.parts.desk  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.agent.service.cds.conftest import LEILA, MARIA, ROBERT, Ehr, context, topics
 from tests.agent.service.conftest import Opened
-from tools.cds_client import draft
+from tools.cds_client import bundle_of, draft
 
 
 def observation(
@@ -206,6 +206,40 @@ async def test_another_of_a_class_is_told_without_a_suggestion(ehr: Ehr) -> None
 async def test_two_drafts_of_one_drug_are_told_once(ehr: Ehr) -> None:
     cards = await ehr.orders("Ondansetron 4 MG", "Zofran 8 MG")
     assert topics(cards) == ["duplicate-order"] and "another draft" in cards[0]["summary"]
+
+
+async def test_a_renewal_is_no_duplicate_of_what_it_replaces(ehr: Ehr) -> None:
+    prior = {"priorPrescription": {"reference": "MedicationRequest/santos-rx-losartan-2026-01-12"}}
+    assert await ehr.orders("Losartan 100 MG", **prior) == []
+
+
+async def test_a_drug_that_is_not_known_is_told_to_be_unchecked(ehr: Ehr) -> None:
+    (card,) = await ehr.orders("Wibblezol <b>5</b> MG")
+    assert topics([card]) == ["not-checked"] and card["indicator"] == "info"
+    assert card["summary"] == "Not everything could be checked: not known here: Wibblezol <b>5</b> MG"
+    assert "Wibblezol \\<b\\>5\\</b\\> MG: no drug that is known here" in card["detail"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_an_active_order_that_only_refers_to_its_drug(ehr: Ehr, named: bool) -> None:
+    order = draft("active", "", MARIA, status="active", authoredOn="2026-06-01")
+    del order["medicationCodeableConcept"]
+    order["medicationReference"] = {"reference": "Medication/m"}
+    rows = [order, {"resourceType": "Medication", "id": "m", "code": {"text": "Ondansetron 8 MG"}}][: 2 if named else 1]
+    orders = context(MARIA, [draft("d", "Ondansetron 4 MG", MARIA)])
+    sent = {**await ehr.prefetch("order-sign", orders), "medications": bundle_of(rows)}
+    cards = (await ehr.call("order-sign", orders, sent)).json()["cards"]
+    assert topics(cards) == (["duplicate-order"] if named else ["not-checked"])
+    assert named or "names its drug by a reference" in cards[0]["detail"]
+
+
+async def test_the_patient_is_not_needed_where_the_egfr_is_newest(ehr: Ehr) -> None:
+    orders = context(MARIA, [draft("d", "Metformin 500 MG", MARIA)])
+    for result, told in ((egfr(20), ["kidney-function"]), (creatinine(2.5, "2026-06-12"), ["not-checked"])):
+        ehr.charts.put(result)
+        sent = await ehr.prefetch("order-sign", orders)
+        del sent["patient"]
+        assert topics((await ehr.call("order-sign", orders, sent)).json()["cards"]) == told
 
 
 async def test_an_inpatient_order_is_no_duplicate_of_a_home_drug(ehr: Ehr) -> None:
