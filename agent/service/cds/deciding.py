@@ -77,8 +77,9 @@ async def decide(call: Call) -> CardsOut:
         raise _refusal({**facts.unread, **why})
     findings += known
     out = [(f.card.name, compose(f, call.cards, _page(call))) for f in distinct(findings)]
-    if (missed or facts.strange) and call.cards.unread != "silent":
-        out.append(("not-checked", unread(why, missed, facts.strange, call.cards)))
+    unknown = facts.strange if seen else ()
+    if (missed or unknown) and call.cards.unread != "silent":
+        out.append(("not-checked", unread(why, missed, unknown, call.cards)))
     return await _sent(call, out)
 
 

@@ -38,7 +38,7 @@ class Unread(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drug:
-    """A drug that is ordered or is listed active, and what is in it; `replaces` is the order that it takes over from."""
+    """A drug that is ordered or listed active, and what is in it; `replaces` is the order that it takes over from."""
 
     fact: Fact
     made_of: Substance

@@ -220,6 +220,12 @@ async def test_a_drug_that_is_not_known_is_told_to_be_unchecked(ehr: Ehr) -> Non
     assert "Wibblezol \\<b\\>5\\</b\\> MG: no drug that is known here" in card["detail"]
 
 
+async def test_who_sees_no_card_is_not_told_what_was_not_checked(ehr: Ehr) -> None:
+    orders = {**context(MARIA, [draft("d", "Wibblezol 5 MG", MARIA)]), "userId": f"Patient/{MARIA}"}
+    for prefetch in ("all", None):
+        assert (await ehr.call("order-sign", orders, prefetch)).json() == {"cards": []}
+
+
 @pytest.mark.parametrize("named", [True, False])
 async def test_an_active_order_that_only_refers_to_its_drug(ehr: Ehr, named: bool) -> None:
     order = draft("active", "", MARIA, status="active", authoredOn="2026-06-01")
