@@ -76,9 +76,9 @@ async def completed(
         async with asyncio.timeout(desk.settings.cds_seconds), desk.source(caller) as whole:
             settings = desk.settings.model_copy(update={"user": caller.name})
             scoped = audited(desk.record, settings, patient, str, Scoped(whole, patient))
-            asker = audited(desk.record, settings, patient, str, whole)  # the user is in nobody's chart
+            open_ = audited(desk.record, settings, patient, str, whole)
             wanted = [key for key in keys if request_of(key, context)]
-            await asyncio.gather(*(one(asker if key == "user" else scoped, key) for key in wanted))
+            await asyncio.gather(*(one(open_ if _is_staff(key, context) else scoped, key) for key in wanted))
     except TimeoutError:
         failed |= {key: "the FHIR server did not answer in time" for key in keys if key not in found}
     except ChartlineError as error:
@@ -88,11 +88,23 @@ async def completed(
     return found, failed
 
 
+def _is_staff(key: str, context: Context) -> bool:
+    """Whether a key is the clinician who asks: in nobody's chart, and so not to be read within the patient's."""
+    return key == "user" and context.userId.startswith("Practitioner")
+
+
 async def _drugs(source: Source, resources: Resources) -> Resources:
     """The Medications that orders refer to; one that cannot be read leaves its order without a name, which is told."""
     links = dict.fromkeys(link for r in resources if (link := reference_of(r.get("medicationReference"))))
-    read = await asyncio.gather(*(source.read(link) for link in links), return_exceptions=True)
-    return tuple(r for r in read if not isinstance(r, BaseException))
+    read = await asyncio.gather(*(_drug(source, link) for link in links))
+    return tuple(r for found in read for r in found)
+
+
+async def _drug(source: Source, link: Reference) -> Resources:
+    try:
+        return (await source.read(link),)
+    except ChartlineError:
+        return ()
 
 
 async def _read(source: Source, asked: Query | Reference | None) -> Resources:

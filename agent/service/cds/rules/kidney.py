@@ -18,7 +18,6 @@ from fhir_tools import wording
 from fhir_tools.compute import when_key
 from fhir_tools.kidney import Estimate, RenalLimit, egfr_number, estimate, is_recent, renal_limits
 from fhir_tools.types import Fact, Quantity, Reference
-from fhir_tools.units import show_number
 
 __all__ = ["find", "needs"]
 
@@ -89,7 +88,7 @@ def _last(card: KidneyCard, facts: Facts) -> _Function | None:
         if made:
             value = Quantity(value=made.value, unit="mL/min/1.73 m2")
             found.append(_Function(value=value, fact=fact, worked_out=made))
-    return max(found, key=lambda f: f.day, default=None)
+    return max(found, key=lambda f: when_key(f.fact), default=None)
 
 
 def _day(fact: Fact) -> date:
@@ -103,11 +102,17 @@ def _is_below(value: Quantity, limit: float) -> bool:
         return False
     if value.comparator in ("<", "<="):
         return value.value <= limit
-    return round(value.value) < limit
+    return value.value < limit
+
+
+def _shown(value: Quantity, below: float) -> str:
+    """A whole number, with a decimal where rounding would lift it to the limit: 29.6 is below 30."""
+    digits = 0 if round(value.value) < below else 1
+    return f"{value.comparator or ''}{value.value:.{digits}f}"
 
 
 def _low(card: KidneyCard, facts: Facts, drug: Drug, limit: RenalLimit, last: _Function, below: float) -> Finding:
-    number = f"{last.value.comparator or ''}{round(last.value.value)}"
+    number = _shown(last.value, below)
     does = f"{_DOES[limit.action]} {below:g}"
     day = wording.day_text(last.fact.when)
     shipped = f"{drug.label}: eGFR {number} on {day}; by its label {does}"
@@ -143,7 +148,7 @@ def _told(last: _Function, today: date) -> Iterator[str]:
     creatinine = escaped(wording.quantity_text(made.creatinine.value))
     yield f"Creatinine: {creatinine}{dated(made.creatinine, today)}."
     yield (
-        f"eGFR {show_number(round(made.value))} mL/min/1.73 m2, worked out by CKD-EPI 2021 "
+        f"eGFR {made.value:.1f} mL/min/1.73 m2, worked out by CKD-EPI 2021 "
         f"for age {made.age}, {escaped(str(made.gender.value))}."
     )
 

@@ -131,7 +131,7 @@ async def test_creatinine_in_micromoles_is_converted(ehr: Ehr) -> None:
     ("result", "told"),
     [
         (egfr(30), []),
-        (egfr(29.6), []),
+        (egfr(29.96), ["kidney-function"]),
         (egfr(29.4), ["kidney-function"]),
         (egfr(60, comparator=">"), []),
         (egfr(15, comparator="<"), ["kidney-function"]),
@@ -141,6 +141,18 @@ async def test_creatinine_in_micromoles_is_converted(ehr: Ehr) -> None:
 async def test_limits_and_comparators(ehr: Ehr, result: Any, told: list[str]) -> None:
     ehr.charts.put(result)
     assert topics(await ehr.orders("Metformin 500 MG Oral Tablet")) == told
+
+
+async def test_a_value_is_not_rounded_up_to_its_limit(ehr: Ehr) -> None:
+    ehr.charts.put(egfr(29.6))
+    (card,) = await ehr.orders("Metformin 500 MG")
+    assert "eGFR 29.6 on" in card["summary"] and card["summary"].endswith("contraindicated below 30")
+
+
+async def test_of_one_day_the_latest_result_counts(ehr: Ehr) -> None:
+    ehr.charts.put({**egfr(20, "2026-06-10T06:00:00Z"), "id": "early"})
+    ehr.charts.put({**egfr(60, "2026-06-10T18:00:00Z"), "id": "late"})
+    assert await ehr.orders("Metformin 500 MG") == []
 
 
 async def test_a_limit_of_clearance_says_that_egfr_is_not_the_same(ehr: Ehr) -> None:
