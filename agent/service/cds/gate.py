@@ -147,7 +147,7 @@ class CdsGate:
             raise self._refusal("iat lies in the future; check the clocks")
         if ends - made > _LONGEST:
             raise self._refusal(f"the token lives longer than {_LONGEST} seconds")
-        if not isinstance(jti, str) or not 1 <= len(jti) <= 500:
+        if not isinstance(jti, str) or not 1 <= len(jti) <= 500 or "\0" in jti:
             raise self._refusal("jti is to be a string")
         audiences = claims.get("aud")
         named = audiences if isinstance(audiences, list) else [audiences]

@@ -62,6 +62,7 @@ async def test_cards_that_were_not_sent_have_no_feedback(ehr: Ehr) -> None:
         {"feedback": [{"card": "x", "outcome": "accepted", "outcomeTimestamp": WHEN}]},
         {"feedback": [{"card": "x", "outcome": "overridden"}]},
         {"feedback": [{"card": "x", "outcome": "overridden", "outcomeTimestamp": "2026-06-15T12:00:00"}]},
+        {"feedback": [{"card": "a\0b", "outcome": "overridden", "outcomeTimestamp": WHEN}]},
         {"feedback": [{"card": "", "outcome": "overridden", "outcomeTimestamp": WHEN}]},
         [],
         "x",

@@ -83,6 +83,7 @@ NOW = time.time()
         ({"exp": NOW + 90_000}, {}, "lives longer"),
         ({"jti": None}, {}, "jti"),
         ({"jti": 7}, {}, "jti"),
+        ({"jti": "a\0b"}, {}, "jti"),
         ({"iss": "https://evil.example"}, {}, "iss"),
         ({"iss": None}, {}, "iss"),
         ({}, {"typ": None}, "typ"),
