@@ -12,10 +12,12 @@ import httpx
 import orjson
 import pytest
 from joserfc.jwk import ECKey
+from pydantic import ValidationError
 
 from agent.errors import SettingsError, UserError
 from agent.service.app import create_app
 from agent.service.cds.clients import read_clients
+from agent.settings import Settings
 from tests.agent.service.cds.conftest import context
 from tests.agent.service.conftest import FOLDER, Opened, client_of, settings_in
 from tools.cds_client import Signer, request
@@ -151,6 +153,24 @@ async def test_a_proxy_on_this_machine_is_not_this_machine(opened: Opened) -> No
         assert (await client.post(PATH, json=BODY)).status_code == 200
         for name in ("X-Forwarded-For", "Forwarded", "Via"):
             assert (await client.post(PATH, json=BODY, headers={name: "203.0.113.7"})).status_code == 401
+
+
+async def test_a_web_page_is_no_program_on_this_machine(opened: Opened) -> None:
+    async with opened(cds_open=True, cds_origins=("https://sandbox.example",)) as client:
+        for headers, status in (
+            ({"Origin": "https://evil.example"}, 401),
+            ({"Host": "evil.example"}, 401),
+            ({"Origin": "https://sandbox.example"}, 200),
+            ({"Host": "127.0.0.1:8000"}, 200),
+            ({"Host": "[::1]:8000"}, 200),
+        ):
+            assert (await client.post(PATH, json=BODY, headers=headers)).status_code == status, headers
+
+
+@pytest.mark.parametrize("origin", ["*", "sandbox.example", "https://a.example/path"])
+def test_an_origin_is_written_as_one(origin: str) -> None:
+    with pytest.raises(ValidationError, match="is no origin"):
+        Settings(cds_origins=(origin,))
 
 
 async def test_another_machine_is_not_let_in_without_a_token(tmp_path: Path) -> None:

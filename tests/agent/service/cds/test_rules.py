@@ -50,6 +50,7 @@ async def test_a_cross_reacting_drug_is_told_with_the_allergy_as_evidence(ehr: E
         ("Augmentin 875", "warning"),
         ("Enalapril 5 MG", "warning"),
         ("Lisinopril / Hydrochlorothiazide 20-12.5", "critical"),
+        ("Penicillin", "critical"),  # the order names a class
         ("Cephalexin 500 MG", None),
         ("Azithromycin 250 MG", None),
         ("Wibblezol 5 MG", None),
