@@ -272,6 +272,14 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
 
+    @field_validator("cds_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin):
+                raise ValueError(f"{origin!r} is no origin; write https://host or https://host:port, without a path")
+        return value
+
     @property
     def vision_named(self) -> bool:
         """Whether a model that looks at images is named for itself."""
