@@ -15,6 +15,8 @@ from agent.service.callers import Gates, Local
 from agent.service.database import open_database
 from agent.service.desk import Desk
 from agent.service.parts import Parts
+from agent.service.trials import cohorts
+from agent.service.trials import routes as trials
 from agent.settings import Settings
 
 __all__ = ["ROUTERS", "create_app"]
@@ -24,6 +26,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     asking.router,
     summarising.router,
     recording.router,
+    trials.router,
+    cohorts.router,
 )
 
 
