@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from agent.fhir_out.bundles import Resource, bundle, device_entries, entry, identified, labels, origin
+from agent.fhir_out.bundles import Resource, authors, bundle, device_entries, entry, identified, labels, origin
 from agent.fhir_out.output import Output, Part, Request, Source, identity
 from agent.summaries.types import Cited, Kind, Section, Summary
 from fhir_tools.writing.elements import checked, concept, narrative, plain, urn, uuid_identifier
@@ -114,7 +114,7 @@ def _composition(output: Output, places: Mapping[str, str]) -> Resource:
             "type": output.kind,
             "subject": {"reference": places.get(output.patient, output.patient)},
             "date": output.made,
-            "author": [{"reference": e["fullUrl"]} for e in device_entries(output)],
+            "author": list(authors(output)),
             "title": output.title or "Summary",
             "event": [{"period": {"end": output.as_of}}],
             "section": sections,
