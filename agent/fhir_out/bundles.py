@@ -118,7 +118,7 @@ def _document(output: Output) -> Resource:
         "resourceType": "DocumentReference",
         "meta": labels(output),
         "text": output.narrative,
-        "masterIdentifier": uuid_identifier(output.id),
+        "identifier": [uuid_identifier(output.id)],
         "status": "current",
         "docStatus": "preliminary",
         "type": output.kind,

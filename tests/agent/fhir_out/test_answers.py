@@ -101,7 +101,7 @@ def test_what_is_cited_and_who_made_it() -> None:
     assert document["meta"]["security"][0]["code"] == "AIAST"
     assert document["meta"]["tag"][0]["code"] == "answered"
     assert document["context"] == {"period": {"end": "2026-06-15"}, "related": [{"reference": "Observation/a1"}]}
-    assert event["entity"][1]["what"]["identifier"]["value"] == document["masterIdentifier"]["value"]
+    assert event["entity"][1]["what"]["identifier"]["value"] == document["identifier"][0]["value"]
 
 
 def test_computations_quotes_and_searches_have_their_roles() -> None:
@@ -177,7 +177,7 @@ def test_a_transaction_creates_once_with_devices_inside(form: Form) -> None:
     bundle = recorded(answer_output(answered(reasoner="medgemma-27b-it"), request(key="q1")), form)
     check(bundle)
     made, origin = bundle["entry"]
-    named = made["resource"].get("masterIdentifier") or made["resource"]["identifier"][0]
+    [named] = made["resource"]["identifier"]
     assert made["request"]["ifNoneExist"] == f"identifier={named['system']}|{named['value']}"
     assert made["fullUrl"] != named["value"]
     assert origin["request"] == {"method": "POST", "url": "Provenance"}
