@@ -87,6 +87,8 @@ def summary_document(
     named by the Provenance alone. `base` is the URL of the server that the records are of, where it has one.
     """
     output = summary_output(summary, request)
+    if records is not None:
+        output = replace(output, parts=(*output.parts[:-1], *_left_out(output, records), output.parts[-1]))
     places = {name: _place(name, base) for name in records or {}}
     entries = [
         entry(output.url, _composition(output, places)),
@@ -95,6 +97,14 @@ def summary_document(
         entry(identified(output, "provenance"), origin(output)),
     ]
     return bundle("document", entries, output)
+
+
+def _left_out(output: Output, records: Mapping[str, Resource]) -> Iterator[Part]:
+    """That not all that is cited is in the document, where it is so."""
+    number = sum(literal not in records for literal in output.literals)
+    if number:
+        told = f"{number} of {len(output.literals)} cited resources are not in this document: see its Provenance."
+        yield Part(title="Not included", lines=(told,))
 
 
 def _place(reference: str, base: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Any
 
 import orjson
@@ -19,6 +18,7 @@ from agent.service.fhir_forms import FHIR, asked_by, fhir_response, page_respons
 from agent.service.kept import keep, new_id
 from agent.service.parts import Parts, TheCaller, TheParts
 from agent.service.problems import ProblemOut
+from agent.service.trials.forms import AsOf
 from agent.sources import is_url
 from agent.summaries import Summary, data_of, render, summarise
 from agent.summaries.types import Kind
@@ -38,7 +38,7 @@ class SummaryIn(BaseModel):
 
     patient: Annotated[str | None, Field(default=None, max_length=80, examples=["demo-maria-santos"])]
     kind: Kind = Field(default="snapshot", description="What it is about.")
-    as_of: Annotated[date | None, Field(default=None, description="The day that counts as today.")]
+    as_of: AsOf
 
 
 class PointOut(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agent.trials.types import Screened
 
 __all__ = [
+    "AsOf",
     "AskCohortIn",
     "AskCohortOut",
     "CompileIn",
@@ -31,7 +32,10 @@ _TEXT = """Inclusion Criteria:
 Exclusion Criteria:
 * History of stroke
 """
-AsOf = Annotated[date | None, Field(default=None, description="The day that counts as today.")]
+AsOf = Annotated[
+    date | None,
+    Field(default=None, ge=date(1900, 1, 1), le=date(2200, 1, 1), description="The day that counts as today."),
+]
 Patient = Annotated[str | None, Field(default=None, max_length=80, examples=["demo-maria-santos"])]
 Least = Annotated[int, Field(default=0, ge=0, le=1000, description="Counts of patients below this are masked.")]
 Names = Annotated[bool, Field(default=True, description="Whether patients are told by name as well.")]
@@ -44,7 +48,7 @@ class _In(BaseModel):
 class TrialIn(_In):
     """A protocol in one of four forms: its criteria as text, a study as JSON, its number, or an edited sheet."""
 
-    text: Annotated[str | None, Field(default=None, min_length=1, max_length=200_000, examples=[_TEXT])]
+    text: Annotated[str | None, Field(default=None, min_length=1, max_length=30_000, examples=[_TEXT])]
     study: dict[str, Any] | None = Field(
         default=None, description="ClinicalTrials.gov API v2, or FHIR ResearchStudy with its Groups contained."
     )
@@ -52,7 +56,7 @@ class TrialIn(_In):
         default=None, pattern=r"^NCT\d{8}$", description="Looked up only where the operator has set a registry."
     )
     sheet: Annotated[
-        str | None, Field(default=None, min_length=1, max_length=2_000_000, description="YAML, as `compile` gives it.")
+        str | None, Field(default=None, min_length=1, max_length=100_000, description="YAML, as `compile` gives it.")
     ]
     name: str = Field(default="protocol", min_length=1, max_length=120, description="What a text is called.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from agent.service.parts import Parts
@@ -19,15 +20,16 @@ from agent.trials.types import Criterion, Trial
 
 __all__ = ["compiled", "reads_with", "sheet_of", "sheets_of"]
 
+_MOST, _LONGEST = 30_000, 1_500
 _OPEN = ("reader", "no chart")
 
 
 async def sheet_of(trial: TrialIn, parts: Parts) -> Sheet:
     """The checks. Raises UserError for what holds no criteria, Problem (422) for a number that is not looked up."""
     if trial.sheet is not None:
-        return parse_sheet(trial.sheet, "sheet")
-    protocol = await _protocol(trial, parts)
-    criteria = compile_trial(protocol)
+        return await asyncio.to_thread(parse_sheet, trial.sheet, "sheet")
+    protocol = _bounded(await _protocol(trial, parts))
+    criteria = await asyncio.to_thread(compile_trial, protocol)
     if parts.desk.model is not None:
         criteria = await improved(criteria, parts.desk.model, seconds=parts.settings.model_seconds)
     return Sheet(trial=protocol.id, title=protocol.title, criteria=criteria)
@@ -43,6 +45,18 @@ async def _protocol(trial: TrialIn, parts: Parts) -> Trial:
             422, "no-registry", "numbers are not looked up here (CHARTLINE_TRIALS_URL is not set); send the study"
         )
     return await fetch_trial(trial.number or "", parts.settings)
+
+
+def _bounded(protocol: Trial) -> Trial:
+    """Raises Problem (422) for a protocol that would keep the service from its other work for seconds.
+
+    ClinicalTrials.gov takes 20,000 characters of criteria.
+    """
+    longest = max((len(s.text) for s in protocol.statements), default=0)
+    if len(protocol.source) > _MOST or longest > _LONGEST:
+        told = f"a protocol has at most {_MOST} characters here, and each statement {_LONGEST}; cut it into statements"
+        raise Problem(422, "too-long", told)
+    return protocol
 
 
 async def sheets_of(trials: Sequence[TrialIn], parts: Parts) -> list[Sheet]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -44,7 +45,7 @@ _FORMS: dict[int | str, dict[str, Any]] = {
 @router.post("/compile", responses=_FAULTS, summary="Read a protocol: its criteria as understood")
 async def compile_(said: CompileIn, caller: TheCaller, parts: TheParts) -> CompiledOut:
     """Each statement with the check that stands for it, and which statements no rule understands."""
-    return compiled(await sheet_of(said.trial, parts))
+    return await asyncio.to_thread(compiled, await sheet_of(said.trial, parts))
 
 
 @router.post("/match", responses=_FAULTS, summary="Hold a patient against a trial")

@@ -83,7 +83,8 @@ async def test_a_study_of_the_registry_and_of_fhir(client: httpx.AsyncClient) ->
         ({"sheet": "a: &x 1"}, "cannot-be-done"),
         ({"sheet": "trial: [\n"}, "cannot-be-done"),
         ({"number": "NCT00000001"}, "no-registry"),
-        ({"text": "x" * 200_001}, "invalid"),
+        ({"text": "x" * 30_001}, "invalid"),
+        ({"text": "Inclusion Criteria:\n* " + "word " * 400}, "too-long"),
     ],
 )
 async def test_what_is_no_protocol(client: httpx.AsyncClient, said: dict[str, Any], kind: str) -> None:
@@ -98,6 +99,14 @@ async def test_match_has_a_verdict_for_every_criterion(client: httpx.AsyncClient
     assert {n: v.verdict for n, v in verdicts.items()} == {1: "met", 2: "met", 3: "met", 4: "unknown", 5: "not_met"}
     assert verdicts[3].citations[0].reference.startswith("Observation/")
     assert found.outcome == "possibly eligible"
+
+
+@pytest.mark.parametrize("day", ["1900-01-01", "2200-01-01", "0001-01-01", "9999-12-31"])
+async def test_days_at_the_ends_of_time(client: httpx.AsyncClient, day: str) -> None:
+    asked = {"trial": trial(), "as_of": day}
+    one = await client.post("/v1/trials/match", json=asked | {"patient": MARIA})
+    few = await client.post("/v1/trials/screen", json=asked | {"patients": [MARIA]})
+    assert {one.status_code, few.status_code} == {200 if day in ("1900-01-01", "2200-01-01") else 422}
 
 
 async def test_find_ranks_the_trials(client: httpx.AsyncClient) -> None:
