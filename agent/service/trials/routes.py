@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from agent.service import stored
 from agent.service.accepting import chosen
 from agent.service.callers import Caller
 from agent.service.fhir_forms import FHIR, page_response
@@ -100,10 +99,11 @@ async def screen(said: ScreenIn, request: Request, caller: TheCaller, parts: The
 
 
 @router.get("/worklists/{job}", response_model=Worklist, responses=_FORMS, summary="The worklist of a finished job")
-async def job_worklist(job: str, request: Request, caller: TheCaller, parts: TheParts) -> Response:
+async def job_worklist(job: str, request: Request, caller: TheCaller) -> Response:
     """The result of a job of the kind trial-screening, as JSON, CSV, a page or FHIR by Accept."""
     unbound(caller)
-    result = await stored.stored_result(parts, caller, job)
+    jobs = request.app.state.jobs
+    result = await jobs.result(await jobs.rows.one(caller, job))
     try:
         work = Worklist.model_validate(result)
     except ValidationError as error:

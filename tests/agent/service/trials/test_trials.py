@@ -14,7 +14,6 @@ import httpx
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 
-from agent.service import stored
 from agent.service.app import create_app
 from agent.service.callers import Caller, Gates
 from agent.service.problems import Problem
@@ -204,20 +203,31 @@ async def test_a_job_of_nobody_is_an_empty_worklist() -> None:
     assert work.result(ScreenIn.model_validate({"trial": trial()}), {})["rows"] == []
 
 
-async def test_a_jobs_worklist_in_other_forms(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    results: dict[str, Any] = {
-        "j1": (await client.post("/v1/trials/screen", json={"trial": trial(), "patients": PATIENTS})).json(),
-        "j2": {"other": 1},
-    }
+class Finished:
+    """The jobs of the app, each of which is its own result; `rows` finds one for its owner."""
 
-    async def stored_result(*said: Any) -> Any:
-        return results[said[-1]]
+    def __init__(self, results: dict[str, Any]) -> None:
+        self.rows, self._results = self, results
 
-    missing = await client.get("/v1/trials/worklists/j1")
-    monkeypatch.setattr(stored, "stored_result", stored_result)
-    rows = await client.get("/v1/trials/worklists/j1", headers={"Accept": "text/csv"})
-    other = await client.get("/v1/trials/worklists/j2")
-    assert [r.status_code for r in (missing, rows, other)] == [404, 200, 422]
+    async def one(self, caller: Caller, job: str) -> Any:
+        if job not in self._results:
+            raise Problem(404, "no-job", "there is no such job of yours")
+        return self._results[job]
+
+    async def result(self, job: Any) -> Any:
+        return job
+
+
+async def test_a_jobs_worklist_in_other_forms(tmp_path: Path) -> None:
+    app = create_app(settings_in(tmp_path), fhir=(str(FOLDER),))
+    async with client_of(app) as client:
+        asked = {"trial": trial(), "patients": PATIENTS}
+        app.state.jobs = Finished(
+            {"j1": (await client.post("/v1/trials/screen", json=asked)).json(), "j2": {"other": 1}}
+        )
+        rows = await client.get("/v1/trials/worklists/j1", headers={"Accept": "text/csv"})
+        other, missing = [await client.get(f"/v1/trials/worklists/{job}") for job in ("j2", "j3")]
+    assert [r.status_code for r in (rows, other, missing)] == [200, 422, 404]
     assert rows.text.count("\n") == 4
 
 
