@@ -45,6 +45,9 @@ from agent.service.questions.router import router as questions_router
 from agent.service.questions.work import Questions
 from agent.service.readiness import Readiness
 from agent.service.threads.router import router as threads_router
+from agent.service.trials import cohorts
+from agent.service.trials import routes as trials
+from agent.service.trials.work import TrialScreening
 from agent.service.turns import Queued, Turns
 from agent.settings import Settings
 from agent.threads import open_threads
@@ -68,8 +71,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     timeline.router,
     patients.router,
     assets.router,
+    trials.router,
+    cohorts.router,
 )
-KINDS: tuple[Work, ...] = (ManyQuestions(),)
+KINDS: tuple[Work, ...] = (ManyQuestions(), TrialScreening())
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path | None = None) -> FastAPI:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.service import metrics
-from agent.service.bound import Day
+from agent.service.bound import AsOf
 from agent.service.bounds import within
 from agent.service.callers import Caller
 from agent.service.desk import Desk
@@ -35,7 +35,7 @@ class AskIn(BaseModel):
 
     question: Annotated[str, Field(min_length=1, max_length=4000, examples=["last A1c?"])]
     patient: Annotated[str | None, Field(default=None, max_length=80, examples=["demo-maria-santos"])]
-    as_of: Annotated[Day | None, Field(default=None, description="The day that counts as today.")]
+    as_of: AsOf
     thread: Annotated[str | None, Field(default=None, max_length=32, description="The conversation it belongs to.")]
 
 

@@ -11,13 +11,14 @@ from contextlib import suppress
 from datetime import date
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from fastapi import Query
+from pydantic import BeforeValidator, Field
 
 from agent.service.callers import Caller
 from agent.service.desk import Desk
 from agent.service.problems import Problem
 
-__all__ = ["AS_OF", "PATIENT", "Day", "day_of", "patient_of"]
+__all__ = ["AS_OF", "PATIENT", "AsOf", "AsOfQuery", "Day", "day_of", "patient_of"]
 
 PATIENT = "X-Chartline-Patient"
 """An id or `Patient/id`."""
@@ -34,8 +35,13 @@ def _written(value: object) -> date:
     raise ValueError("a day is written YYYY-MM-DD")
 
 
-Day = Annotated[date, BeforeValidator(_written)]
+Day = Annotated[date, BeforeValidator(_written), Field(ge=date(1900, 1, 1), le=date(2200, 1, 1))]
 """A day of a request, YYYY-MM-DD. A bare `date` takes a number for seconds since 1970."""
+_TODAY = "The day that counts as today."
+AsOf = Annotated[Day | None, Field(default=None, description=_TODAY)]
+"""A body's day."""
+AsOfQuery = Annotated[Day | None, Query(description=_TODAY)]
+"""The day of an address."""
 
 
 def patient_of(desk: Desk, caller: Caller, headers: Mapping[str, str]) -> str | None:

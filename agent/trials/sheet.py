@@ -118,19 +118,19 @@ def is_sheet(path: Path) -> bool:
 
 def read_sheet(path: Path) -> Sheet:
     """The sheet of a file. Raises UserError that names the file, the line and what to write instead."""
-    return _sheet(read_yaml(path, _File, tags=_TAGS))
+    return _sheet(read_yaml(path, _File, tags=_TAGS), str(path))
 
 
 def parse_sheet(text: str, name: str) -> Sheet:
     """The sheet of a text, which errors call by `name`. Raises UserError as `read_sheet`."""
-    return _sheet(parse_yaml(text, name, _File, tags=_TAGS))
+    return _sheet(parse_yaml(text, name, _File, tags=_TAGS), name)
 
 
-def _sheet(file: _File) -> Sheet:
+def _sheet(file: _File, name: str) -> Sheet:
     numbers = [row.number for row in file.criteria if row.number]
     twice = next((n for n in numbers if numbers.count(n) > 1), None)
     if twice is not None:
-        raise UserError(f"{path}: two criteria have the number {twice}; give each its own")
+        raise UserError(f"{name}: two criteria have the number {twice}; give each its own")
     return Sheet(trial=file.trial, title=file.title, criteria=tuple(map(_criterion, file.criteria)))
 
 
