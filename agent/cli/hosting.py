@@ -105,7 +105,6 @@ def _stoppable() -> Iterator[None]:
 def _options(settings: Settings, serving: Serving) -> dict[str, Any]:
     return {
         **OPTIONS,
-        "http": "auto",
         "timeout_graceful_shutdown": settings.service_grace,
         "workers": serving.workers,
         "ssl_certfile": serving.certificate,

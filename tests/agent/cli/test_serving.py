@@ -74,7 +74,7 @@ def test_a_folder_of_fhir_json_is_served_from_memory() -> None:
 
 @pytest.mark.loopback
 def test_answers_do_not_wait_for_acknowledgements() -> None:
-    with serving._listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as _:
+    with serving.listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as _:
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -89,7 +89,7 @@ def test_other_machines_are_not_served_unasked(path: Path, host: str) -> None:
 @pytest.mark.parametrize(("host", "local"), [("127.0.0.1", True), ("::1", True), ("[::1]", True), ("LOCALHOST", True),
     ("127.9.9.9", True), ("localhost.evil.test", False), ("10.0.0.1", False)])  # fmt: skip
 def test_which_addresses_are_of_this_machine(host: str, local: bool) -> None:
-    assert serving._is_loopback(host) is local
+    assert serving.is_loopback(host) is local
 
 
 @pytest.mark.loopback

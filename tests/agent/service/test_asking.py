@@ -63,6 +63,3 @@ async def test_what_was_sent_is_not_repeated(client: httpx.AsyncClient) -> None:
     assert "Jane Doe" not in response.text
 
 
-async def test_ready(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/healthz")).json() == {"status": "ok"}
-    assert (await client.get("/readyz")).json() == {"status": "ready"}
