@@ -34,11 +34,11 @@ async def test_an_id_that_could_harm_a_log_is_not_kept(client: httpx.AsyncClient
     assert re.fullmatch(r"[0-9a-f]{16}", response.headers["x-request-id"])
 
 
-async def test_the_log_names_the_route_and_no_patient(
-    client: httpx.AsyncClient, log: pytest.LogCaptureFixture
-) -> None:
+async def test_the_log_names_the_route_and_no_patient(client: httpx.AsyncClient, log: pytest.LogCaptureFixture) -> None:
     asked = {"question": "last A1c?", "patient": MARIA}
-    await client.post(f"/v1/ask?patient={MARIA}", json=asked, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
+    await client.post(
+        f"/v1/ask?patient={MARIA}", json=asked, headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+    )
     await client.get(f"/v1/nothing/{MARIA}")
     await client.get("/healthz")
     lines = [json.loads(record.getMessage()) for record in log.records if record.name == ACCESS.name]

@@ -27,7 +27,9 @@ from tests.agent.service.conftest import FOLDER, MARIA, Opened, client_of, setti
 def samples(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
     """Each sample's value by its name and the values of its labels, in the order of the labels' names."""
     families = text_string_to_metric_families(text)
-    return {(s.name, tuple(v for _, v in sorted(s.labels.items()))): s.value for family in families for s in family.samples}
+    return {
+        (s.name, tuple(v for _, v in sorted(s.labels.items()))): s.value for family in families for s in family.samples
+    }
 
 
 async def counted(client: httpx.AsyncClient) -> dict[tuple[str, tuple[str, ...]], float]:

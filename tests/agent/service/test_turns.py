@@ -96,7 +96,9 @@ async def test_nothing_new_begins_once_it_is_being_stopped() -> None:
     assert (await refused(turns, "ann")).kind == "stopping"
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3)), max_size=30), st.integers(1, 3), st.integers(1, 4))
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3)), max_size=30), st.integers(1, 3), st.integers(1, 4)
+)
 def test_turns_add_up(asked: Sequence[tuple[str, int]], each: int, total: int) -> None:
     """Whoever asks in whatever order: no limit is passed, and all turns come back."""
 
