@@ -191,7 +191,7 @@ async def walk(stages: Stages, given: Given) -> AsyncIterator[Progress | Answer]
     (decision 0025). Raises what `stream` raises; who stops listening stops the run.
     """
     told: asyncio.Queue[Progress | None] = asyncio.Queue()
-    run = asyncio.ensure_future(_walked(_Nodes(stages), {**given}, Runtime(stream_writer=told.put_nowait)))
+    run = asyncio.ensure_future(_walked(_Nodes(stages), given, Runtime(stream_writer=told.put_nowait)))
     run.add_done_callback(lambda _: told.put_nowait(None))
     try:
         while (progress := await told.get()) is not None:
@@ -202,8 +202,8 @@ async def walk(stages: Stages, given: Given) -> AsyncIterator[Progress | Answer]
         await asyncio.wait((run,))
 
 
-async def _walked(nodes: _Nodes, state: State, runtime: Runtime[None]) -> Mapping[str, Any]:
-    step = "open"
+async def _walked(nodes: _Nodes, given: Given, runtime: Runtime[None]) -> Mapping[str, Any]:
+    state, step = State(**given), "open"  # type: ignore[typeddict-item]  # the rest is what nodes return
     while True:
         state |= await getattr(nodes, step)(state, runtime)
         if step == "render":

@@ -81,8 +81,7 @@ def _require_extra() -> None:
     try:
         import uvicorn  # noqa: F401
 
-        import agent.service.callers
-        import agent.service.database  # noqa: F401
+        import agent.service.app  # noqa: F401
     except ModuleNotFoundError as missing:
         if missing.name not in _EXTRA:
             raise

@@ -60,8 +60,9 @@ class Readiness:
 
     async def _model_answers(self) -> None:
         """Only a model server can be away; weights in this process are read when they are needed."""
-        if isinstance(self._desk.model, Served):
-            await self._desk.model.alive(_PATIENCE)
+        model: object = self._desk.model
+        if isinstance(model, Served):
+            await model.alive(_PATIENCE)
 
 
 async def _tried(check: Callable[[], Awaitable[None]]) -> str:

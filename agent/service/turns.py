@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from fastapi import Request
-from starlette.routing import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.service import metrics
@@ -137,7 +136,7 @@ class Queued:
 
 
 def _is_costly(scope: Scope) -> bool:
-    path: str = get_route_path(scope)
+    path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
     return bool(_COSTLY.match(path)) and not (path.startswith("/mcp") and scope["method"] != "POST")
 
 
