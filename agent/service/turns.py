@@ -11,6 +11,7 @@ import asyncio
 import math
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -48,6 +49,7 @@ class Turns:
         self._running: Counter[str] = Counter()
         self._waiting: list[_Waiter] = []
         self._seconds = 0.0
+        self._idle = asyncio.Event()
         self.closed = False
 
     @property
@@ -88,6 +90,13 @@ class Turns:
         self._seconds += (seconds - self._seconds) * (_WEIGHT if self._seconds else 1.0)
         self._end(who)
 
+    async def close(self, seconds: float) -> None:
+        """Let no turn begin any more, and wait for those that run to end; not for longer than that."""
+        self.closed = True
+        if self.running:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), seconds)
+
     def _is_free(self, who: str) -> bool:
         return self.running < self._total and self._running[who] < self._each
 
@@ -100,6 +109,8 @@ class Turns:
             self._waiting.remove(waiter)
             self._running[waiter.who] += 1
             waiter.turn.set_result(None)
+        elif self.closed and not self.running:
+            self._idle.set()
 
     def _refusal(self, who: str) -> Problem:
         ahead = self._seconds * (1 + (self.running + self.waiting) / self._total)

@@ -92,8 +92,20 @@ async def test_a_turn_that_comes_as_the_wait_is_cancelled_is_not_lost() -> None:
 
 async def test_nothing_new_begins_once_it_is_being_stopped() -> None:
     turns = Turns(each=1, total=1, wait=5)
-    turns.closed = True
-    assert (await refused(turns, "ann")).kind == "stopping"
+    await turns.take("ann")
+    closing = asyncio.ensure_future(turns.close(60))
+    await asyncio.sleep(0)
+    problem = await refused(turns, "bob")
+    assert (problem.status, problem.kind) == (503, "stopping") and not closing.done()
+    turns.give("ann", 0.1)
+    await asyncio.wait_for(closing, 5)
+    await turns.close(60)
+
+
+async def test_a_turn_that_does_not_end_is_not_waited_for_for_ever() -> None:
+    turns = Turns(each=1, total=1, wait=5)
+    await turns.take("ann")
+    await asyncio.wait_for(turns.close(0.01), 5)
 
 
 @given(
