@@ -103,7 +103,7 @@ class Turns:
     def _end(self, who: str) -> None:
         self._running[who] -= 1
         self._running += Counter()  # forgets callers that have none
-        ready = [w for w in self._waiting if self._is_free(w.who)]
+        ready = [w for w in self._waiting if self._is_free(w.who) and not w.turn.done()]  # done: it gave up just now
         if ready:
             waiter = min(ready, key=lambda w: self._running[w.who])  # of equals the one who waits longest
             self._waiting.remove(waiter)

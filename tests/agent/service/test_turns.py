@@ -90,6 +90,17 @@ async def test_a_turn_that_comes_as_the_wait_is_cancelled_is_not_lost() -> None:
     await turns.take("ann")
 
 
+async def test_a_turn_goes_to_nobody_who_has_just_given_up() -> None:
+    turns = Turns(each=1, total=1, wait=5)
+    await turns.take("ann")
+    waiting = asyncio.ensure_future(turns.take("bob"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    turns.give("ann", 0.1)  # before bob runs again
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert (turns.running, turns.waiting) == (0, 0)
+
+
 async def test_nothing_new_begins_once_it_is_being_stopped() -> None:
     turns = Turns(each=1, total=1, wait=5)
     await turns.take("ann")
