@@ -27,6 +27,7 @@ peers: $(STAMP)  ## Install the FHIR and model servers that are not ours, for th
 	$(BIN)/python -m tools.peers.make_sekmet
 	$(BIN)/python -m tools.peers.make_medplum
 	$(BIN)/python -m tools.peers.make_vllm
+	$(BIN)/python -m tools.peers.make_axe
 
 # The demo needs the core alone, which is small; where everything is installed already, that serves it.
 $(CORE): pyproject.toml tools/make_venv.py

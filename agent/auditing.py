@@ -11,14 +11,14 @@ from agent.errors import UserError
 from agent.settings import Settings
 from agent.sources import check_place, credentials_for, is_url, same_place
 from agent.types import Answer
-from fhir_tools.audit import AnswerEntry, Audited, AuditLog, FhirLog, FhirServer, Record, Who, answer_record
+from fhir_tools.audit import AnswerEntry, Audited, AuditLog, Entry, FhirLog, FhirServer, Record, Who, answer_record
 from fhir_tools.source import Source
 from fhir_tools.types import Reference
 
 if TYPE_CHECKING:
     from fhir_tools.auth import FhirAuth
 
-__all__ = ["audited", "entry", "open_record", "who"]
+__all__ = ["audited", "cohort_entry", "entry", "keep", "open_record", "user", "who"]
 
 
 @asynccontextmanager
@@ -57,7 +57,12 @@ def _credentials(base: str, settings: Settings) -> FhirAuth | None:
 
 def who(settings: Settings, patient: Reference) -> Who:
     """Who asks: the user of the settings, else that of the operating system."""
-    return Who(agent=settings.user or _login(), patient=patient, purpose=settings.purpose)
+    return Who(agent=user(settings), patient=patient, purpose=settings.purpose)
+
+
+def user(settings: Settings) -> str:
+    """Who is at the keyboard, by the settings or the operating system."""
+    return settings.user or _login()
 
 
 def audited(
@@ -77,6 +82,24 @@ def entry(asker: Who, answer: Answer) -> AnswerEntry:
     return answer_record(
         asker, status=answer.status, reasoner=answer.reasoner, cited=cited.items(), seconds=answer.usage.seconds
     )
+
+
+def cohort_entry(settings: Settings, digest: str) -> AnswerEntry:
+    """The entry of a run over a cohort: who looked at which (a digest of what was loaded); nothing of what was found.
+
+    It is for health research unless the settings say what for.
+    """
+    known = "purpose" in settings.model_fields_set
+    purpose = settings if known else settings.model_copy(update={"purpose": "HRESCH"})
+    asker = who(purpose, Reference(type="Group", id=f"cohort-{digest}"))
+    return answer_record(asker, status="answered", reasoner="cohort")
+
+
+async def keep(record: Record | None, entry: Entry) -> None:
+    """Put an entry on record, where auditing is on. Raises OperatorError where it cannot be and that is strict."""
+    done = record(entry) if record else None
+    if done is not None:
+        await done
 
 
 def _login() -> str:

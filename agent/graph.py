@@ -6,18 +6,18 @@
 
 Every node calls one plain function of `Stages`. What a thread keeps (the question, its last turns, the answer)
 is plain JSON data in checkpointed channels; the chart, the evidence and the drafts are in channels that are
-never written to a checkpoint. The stages are bound when the graph is built, not handed in as run context,
-since LangGraph's own tools start runs over JSON and could not hand in functions.
+never written to a checkpoint, nor is the name of the run, which its turn bears. The stages are bound when the
+graph is built, not handed in as run context, since LangGraph's own tools start runs over JSON and could not hand
+in functions.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from langchain_core.runnables import RunnableConfig
@@ -45,7 +45,6 @@ __all__ = [
     "Stages",
     "State",
     "build",
-    "open_threads",
     "stream",
     "untraced",
     "walk",
@@ -56,15 +55,22 @@ TURNS = 8
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 Saver = BaseCheckpointSaver[Any]
-Step = Literal["retrieve", "reason", "verify", "render"]
+Step = Literal["retrieve", "reason", "verify", "render", "__end__"]
 
 
 class Given(TypedDict, total=False):
-    """A run's input. `patient` is an id or `Patient/id`; `as_of` is `YYYY-MM-DD`, the setting's where it is missing."""
+    """A run's input. `patient` is an id or `Patient/id`; `as_of` is `YYYY-MM-DD`, the setting's where it is missing.
+
+    `run` names the run. Where the thread's last turn is of that name, the run was cut off after its answer was kept:
+    it ends with that answer, and nothing is worked out or recorded again. `earlier` are the questions before this
+    one, oldest first, where no thread keeps them: it may lean on those.
+    """
 
     question: str
     patient: str
     as_of: str | None
+    run: Annotated[str, UntrackedValue]
+    earlier: list[str]
 
 
 class Progress(TypedDict):
@@ -155,7 +161,7 @@ def build(stages: Stages, checkpointer: Saver | None = None) -> Graph:
     graph.add_node("verify", nodes.verify)
     graph.add_node("render", nodes.render)
     graph.add_edge(START, "open")
-    graph.add_conditional_edges("open", _next, ["retrieve", "render"])
+    graph.add_conditional_edges("open", _next, ["retrieve", "render", END])
     graph.add_conditional_edges("retrieve", _next, ["reason", "render"])
     graph.add_conditional_edges("reason", _next, ["retrieve", "verify", "render"])
     graph.add_conditional_edges("verify", _next, ["reason", "render"])
@@ -216,28 +222,6 @@ def untraced() -> AbstractContextManager[None]:
     return tracing_context(enabled=False)
 
 
-@asynccontextmanager
-async def open_threads(path: Path) -> AsyncIterator[Saver]:
-    """The threads' database, made on first use and readable by its owner alone; `:memory:` keeps none.
-
-    Nothing but plain data is read back from it, so that who can write the file cannot run code here.
-    """
-    import aiosqlite
-    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-    if str(path) != ":memory:":
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # noqa: ASYNC240  once, on a local file
-        except OSError as error:
-            raise OperatorError(f"CHARTLINE_THREADS: cannot write {str(path)!r}: {error.strerror}") from error
-    async with aiosqlite.connect(path) as connection:
-        saver = AsyncSqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
-        await saver.setup()
-        yield saver
-
-
 async def _next(state: State) -> Step:
     """Where a node sends the run. Not waiting for anything: LangGraph runs a plain function in a thread of its own."""
     step: Step = state["work"].next
@@ -258,10 +242,14 @@ class _Nodes:
         work = Work(
             patient=patient, as_of=as_of, ask=Ask(question=question, op="find"), history=_history(state, patient)
         )
+        if _kept(state):
+            work.next = "__end__"
+            return {"work": work}
         _tell(runtime, "open", "opening the chart")
         with work.trace.stage("open") as row:
             try:
                 work.chart = await self._stages.open(patient, as_of)
+                await self._recall(state.get("earlier", []), work)
                 await self._understand(question, work)
             except (OperatorError, ScopeError) as error:
                 row["error"] = type(error).__name__
@@ -270,6 +258,13 @@ class _Nodes:
             work.trace.op = work.ask.op
             row["targets"] = len(work.ask.targets)
         return {"work": work}
+
+    async def _recall(self, questions: Sequence[str], work: Work) -> None:
+        """Understand earlier questions in their order, as far as the last turns go; nothing is answered again."""
+        for question in questions[-TURNS:]:
+            await self._understand(question, work)
+            subject = dict(self._stages.subject_of(work.ask))
+            work.history = (*work.history, Turn(question=question, text="", subject=subject, as_of=work.as_of))
 
     async def _understand(self, question: str, work: Work) -> None:
         """Understand the question, of as much of the chart as it needs."""
@@ -375,10 +370,10 @@ class _Nodes:
                 trace=work.trace.id,
             )
         answer = await self._stages.finish(work.trace, answer)
-        turns = [*state.get("turns", []), self._turn(work, answer)]
+        turns = [*state.get("turns", []), self._turn(work, answer, state.get("run", ""))]
         return {"answer": answer.model_dump(mode="json"), "turns": turns[-TURNS:]}
 
-    def _turn(self, work: Work, answer: Answer) -> dict[str, Any]:
+    def _turn(self, work: Work, answer: Answer, run: str) -> dict[str, Any]:
         subject = dict(self._stages.subject_of(work.ask)) if work.chart is not None else {}
         patient, day = str(work.patient), work.as_of.isoformat()
         return {
@@ -387,7 +382,14 @@ class _Nodes:
             "text": answer.text,
             "subject": subject,
             "as_of": day,
+            "run": run,
         }
+
+
+def _kept(state: State) -> bool:
+    """Whether the run's answer is in the thread already."""
+    run, turns = state.get("run"), state.get("turns", [])
+    return bool(run and turns) and turns[-1].get("run") == run
 
 
 def _history(state: State, patient: Reference) -> tuple[Turn, ...]:

@@ -16,7 +16,7 @@ from fhir_tools.search.elements import strings
 from fhir_tools.source import Launched, Source
 from fhir_tools.types import Query, Reference
 
-__all__ = ["Person", "choose", "listed"]
+__all__ = ["Person", "choose", "listed", "person_of", "shown"]
 
 _TOLD = 8
 _PAGE = 50
@@ -25,12 +25,16 @@ _EMPTY = "no patients are loaded; load charts with: chartline load PATH"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """One patient as a list shows it. `resources` counts the chart where the source can tell, else None."""
+    """One patient as a list shows it. `resources` counts the chart where the source can tell, else None.
+
+    `sex` is the administrative gender as the record has it.
+    """
 
     id: str
     name: str
     birth_date: str | None
     resources: int | None = None
+    sex: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +94,16 @@ async def listed(source: Source, search: str = "") -> tuple[list[Person], bool]:
         found = await _numbered(source, search)
         found = found if found.people else await _named(source, search)
     if not found.people and search and await _has(source, search):
-        return [_person(await source.read(_patient(search)))], not found.fault
+        return [person_of(await source.read(_patient(search)))], not found.fault
     if not found.people and found.fault:
         raise OperatorError(f"patients could not be searched: {found.fault}; check the base URL and the credentials")
     return found.people, not (found.fault or found.more)
+
+
+async def shown(source: Source, id_: str, search: str = "") -> list[Person]:
+    """The one patient of credentials that know no other, where the search means it. Raises SourceError."""
+    person = person_of(await source.read(_patient(id_)))
+    return [person] if not search or _matches(person, search) else []
 
 
 async def _only(source: Source) -> Reference:
@@ -138,20 +148,24 @@ async def _named(source: Source, search: str) -> _Found:
 async def _searched(source: Source, *params: tuple[str, str]) -> _Found:
     result = await source.search(Query(type="Patient", params=params))
     fault = "" if result.complete else result.error or "the search was cut short"
-    return _Found(people=[_person(r) for r in result.matches], fault=fault, more=result.next is not None)
+    return _Found(people=[person_of(r) for r in result.matches], fault=fault, more=result.next is not None)
 
 
 def _stored(store: LocalStore) -> list[Person]:
-    return [Person(id=r.id, name=r.name, birth_date=r.birth_date, resources=r.resources) for r in store.patients()]
+    return [
+        Person(id=r.id, name=r.name, birth_date=r.birth_date, resources=r.resources, sex=r.sex)
+        for r in store.patients()
+    ]
 
 
-def _person(resource: Mapping[str, Any]) -> Person:
+def person_of(resource: Mapping[str, Any]) -> Person:
+    """A Patient resource as a list shows it."""
     names = resource.get("name")
     first = names[0] if isinstance(names, list) and names and isinstance(names[0], dict) else {}
     written = first.get("text")
     name = written if isinstance(written, str) and written.strip() else " ".join(strings(_parts(first)))
-    born = resource.get("birthDate")
-    return Person(id=str(resource.get("id")), name=name, birth_date=born if isinstance(born, str) else None)
+    born, sex = (x if isinstance(x, str) else None for x in (resource.get("birthDate"), resource.get("gender")))
+    return Person(id=str(resource.get("id")), name=name, birth_date=born, sex=sex)
 
 
 def _parts(name: Mapping[str, Any]) -> dict[str, Any]:

@@ -195,7 +195,11 @@ def _absence(absence: Absence) -> str:
 
 
 def _turn(turn: Turn) -> str:
-    """An earlier question and its answer, cut short; the marks of that answer mean nothing any more, so they go."""
+    """An earlier question and its answer, cut short; the marks of that answer mean nothing any more, so they go.
+
+    Without a thread the answer is not known: what a caller says that it was is not told to a model.
+    """
     answer = escape(_MARKS.sub("", turn.text))
     cut = f"{answer[:_TURN_LETTERS].rsplit(' ', 1)[0]} …" if len(answer) > _TURN_LETTERS else answer
-    return f"Earlier: {escape(turn.question)[:_TURN_LETTERS]} Answer: {cut}"
+    asked = f"Earlier: {escape(turn.question)[:_TURN_LETTERS]}"
+    return f"{asked} Answer: {cut}" if cut else asked

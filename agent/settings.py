@@ -76,6 +76,51 @@ class Settings(BaseSettings):
     service_fresh: float = Field(
         default=60.0, gt=0, description="Seconds after which the service opens a chart anew, to see what is new in it."
     )
+    service_questions: int = Field(
+        default=64, ge=1, description="How many questions on record a process of the service works on at once."
+    )
+    service_jobs: int = Field(default=1, ge=1, description="How many jobs a process of the service works on at once.")
+    service_keep_days: float | None = Field(
+        default=None, gt=0, description="Days after which threads and jobs that nobody used are deleted; empty: never."
+    )
+    service_local: bool | None = Field(
+        default=None,
+        description="Whether who reaches the service on this machine may ask without signing in; empty is yes where no "
+        "other way in is set.",
+    )
+    service_keys: Path = Field(
+        default=_DATA / "service-keys.json", description="The service's API keys (chartline service key add)."
+    )
+    service_secret: Path = Field(
+        default=_DATA / "service.secret",
+        description="The key that seals what the service keeps of sign-ins; made at its first start.",
+    )
+    service_idle: float = Field(default=1800.0, gt=0, description="Seconds after which an unused sign-in ends.")
+    service_session: float = Field(default=43_200.0, gt=0, description="Seconds after which every sign-in ends.")
+    service_frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Origins whose pages may show the service in a frame, such as that of an EHR."
+    )
+    service_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Origins whose pages may call the service with a token (CORS); empty is none."
+    )
+    oauth_issuer: str | None = Field(default=None, description="Whose access tokens the service takes: its issuer URL.")
+    oauth_audience: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="What those tokens are for; empty is CHARTLINE_SERVICE_URL, and /mcp below it."
+    )
+    oauth_jwks: str | None = Field(
+        default=None, description="Where the issuer's keys are; empty asks the issuer's own metadata."
+    )
+    oauth_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="The algorithms that may sign them; empty is RS, PS and ES with 256, 384 and 512 bits."
+    )
+    oauth_leeway: float = Field(default=30.0, ge=0, le=300, description="Seconds that clocks may be apart.")
+    oauth_forward: bool = Field(
+        default=False,
+        description="Whether the FHIR server is asked with the caller's own token, instead of with the settings'.",
+    )
+    smart_servers: Path | None = Field(
+        default=None, description="The file of EHRs that may launch chartline, readable by its owner alone."
+    )
     service_body: int = Field(
         default=8_000_000, ge=1_000, description="The most bytes that a request to the service may have."
     )
@@ -101,6 +146,55 @@ class Settings(BaseSettings):
     )
     service_metrics_token: SecretStr | None = Field(
         default=None, description="The bearer token that reads /metrics from other machines; this one needs none."
+    )
+    mcp_sessions: bool = Field(
+        default=True,
+        description="Whether MCP clients that know sessions get them; not possible where several processes serve.",
+    )
+    service_write_back: bool = Field(
+        default=False, description="Whether a person may have an answer or a summary written to the chart it is of."
+    )
+    service_write_as: Literal["document", "communication"] = Field(
+        default="document", description="What is written: a DocumentReference, or a Communication that was not sent."
+    )
+    service_write_programs: bool = Field(
+        default=False, description="Whether programs (API keys, tokens) may have it written as well as persons."
+    )
+    service_write_store: bool = Field(
+        default=False, description="Whether it may be written to the embedded store, where that holds the charts."
+    )
+    service_summary_seconds: float = Field(
+        default=3600.0, gt=0, description="How long a summary can be written to the chart after it was made."
+    )
+    service_min_cell: int = Field(
+        default=0, ge=0, description="Counts of patients from 1 to below this are masked for every caller."
+    )
+    cds_cards: Path | None = Field(
+        default=None, description="The file of the cards that an EHR is sent (CDS Hooks); empty is the shipped one."
+    )
+    cds_clients: Path | None = Field(
+        default=None, description="The file of the EHRs that may call CDS Hooks, with their keys and FHIR servers."
+    )
+    cds_open: bool = Field(
+        default=False, description="Whether programs on this machine may call CDS Hooks without a token."
+    )
+    cds_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Origins of web pages that may call CDS Hooks, such as a sandbox: https://host."
+    )
+    cds_seconds: float = Field(
+        default=3.0, gt=0, le=60, description="The most seconds that reading what a prefetch lacks may take."
+    )
+    cds_kept_hours: float = Field(
+        default=24.0, gt=0, le=720, description="Hours after which an answer that was computed ahead is not shown."
+    )
+    cds_ahead_minutes: float = Field(
+        default=0.0, ge=0, description="Minutes between rounds of computing answers ahead in the service; 0 is never."
+    )
+    cds_launch: bool = Field(
+        default=False, description="Whether cards link to chartline as a SMART app instead of a page."
+    )
+    service_texts: Path | None = Field(
+        default=None, description="A folder with the page's texts in other languages: de.json, pt-BR.json, …"
     )
     as_of: date | None = Field(default=None, description="The day that counts as today; empty is today.")
     reasoner: Literal["rules", "llm", "auto"] = Field(
@@ -160,7 +254,17 @@ class Settings(BaseSettings):
     trace: Path | None = Field(default=None, description="A folder for traces; empty writes none.")
     trace_patient_data: bool = Field(default=False, description="Whether traces may hold patient data.")
 
-    @field_validator("fhir", "fhir_origins", "fhir_systems", mode="before")
+    @field_validator(
+        "fhir",
+        "fhir_origins",
+        "fhir_systems",
+        "service_frame_ancestors",
+        "service_origins",
+        "oauth_audience",
+        "oauth_algorithms",
+        "cds_origins",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
@@ -186,6 +290,11 @@ class Settings(BaseSettings):
         "store",
         "threads",
         "service_state",
+        "service_keys",
+        "service_secret",
+        "smart_servers",
+        "cds_cards",
+        "cds_clients",
         "trace",
         "fhir_ca",
         "fhir_auth",
@@ -215,7 +324,8 @@ def export(name: str, value: str) -> None:
 
 def _told(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0])
-    value = "(not shown)" if name.endswith(("token", "key")) else repr(os.environ.get(PREFIX + name.upper()))
+    secret = name.endswith(("token", "key", "database"))
+    value = "(not shown)" if secret else repr(os.environ.get(PREFIX + name.upper()))
     return f"{PREFIX}{name.upper()} is {value}: {message}. {Settings.model_fields[name].description}"
 
 

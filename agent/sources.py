@@ -18,7 +18,9 @@ from fhir_tools.source import Source
 
 if TYPE_CHECKING:
     from fhir_tools.auth import FhirAuth
+    from fhir_tools.http import Http
     from fhir_tools.remote import Remote
+    from fhir_tools.writing.writer import Writer
 
 __all__ = [
     "check_place",
@@ -27,6 +29,7 @@ __all__ = [
     "is_url",
     "open_granted",
     "open_source",
+    "open_writer",
     "places",
     "same_place",
 ]
@@ -79,18 +82,32 @@ def _remote(base: str, settings: Settings, *, alone: bool) -> Remote:
     return _server(base, credentials_for(base, settings, alone=alone), settings)
 
 
-def _server(base: str, auth: FhirAuth | None, settings: Settings) -> Remote:
-    from fhir_tools.http import Http, Limits
-    from fhir_tools.profiles import profile
-    from fhir_tools.remote import Remote
+@asynccontextmanager
+async def open_writer(base: str, auth: FhirAuth | None, settings: Settings) -> AsyncIterator[Writer]:
+    """What writes to a FHIR server. It is no source: nothing that reads charts can reach it."""
+    from fhir_tools.writing.writer import Writer, over_http
 
-    http = Http(
+    async with _http(base, auth, settings) as http:
+        yield Writer(over_http(http))
+
+
+def _http(base: str, auth: FhirAuth | None, settings: Settings) -> Http:
+    from fhir_tools.http import Http, Limits
+
+    return Http(
         base,
         auth=auth,
         origins=settings.fhir_origins,
         limits=Limits(total=settings.fhir_seconds, read=min(Limits().read, settings.fhir_seconds)),
         ca=str(settings.fhir_ca) if settings.fhir_ca else None,
     )
+
+
+def _server(base: str, auth: FhirAuth | None, settings: Settings) -> Remote:
+    from fhir_tools.profiles import profile
+    from fhir_tools.remote import Remote
+
+    http = _http(base, auth, settings)
     named = profile(settings.fhir_profile) if settings.fhir_profile else None
     granted = (lambda: auth.granted) if auth else None
     launched = (lambda: auth.patient) if auth else (lambda: None)  # asked anew: a token may tell it late

@@ -12,7 +12,7 @@ from agent import auditing, reasoning
 from agent import settings as settings_module
 from agent.chart import Chart
 from agent.errors import UserError
-from agent.graph import Given, Graph, Progress, Saver, Stages, build, open_threads, stream, untraced, walk
+from agent.graph import Given, Graph, Progress, Saver, Stages, build, stream, untraced, walk
 from agent.images import open_access
 from agent.models.base import ChatModel
 from agent.open import grown, open_chart
@@ -23,6 +23,7 @@ from agent.retrieve import retrieve
 from agent.settings import Settings
 from agent.sources import open_source
 from agent.supply import supply
+from agent.threads import open_threads
 from agent.trace import Trace, Tracer
 from agent.types import Answer, Ask, Evidence
 from agent.understand import focus_of, reworded, subject_of, understand, wanted
@@ -105,16 +106,28 @@ class Agent:
         assert answer is not None  # noqa: S101  the stream ends with the answer or raises
         return answer
 
-    async def stream(self, question: str, thread: str | None = None) -> AsyncIterator[Progress | Answer]:
-        """Progress as it comes, then the answer; raises what `ask` raises."""
-        given = Given(question=question, patient=str(self.patient), as_of=self.as_of.isoformat())
+    async def stream(
+        self, question: str, thread: str | None = None, *, run: str = "", earlier: Sequence[str] = ()
+    ) -> AsyncIterator[Progress | Answer]:
+        """Progress as it comes, then the answer; raises what `ask` raises.
+
+        A run that is named and whose answer the thread has already ends with that (see `agent.graph.Given`).
+        `earlier` are questions asked before, oldest first, where no thread keeps them.
+        """
+        given = Given(question=question, patient=str(self.patient), as_of=self.as_of.isoformat(), run=run)
+        if earlier and not thread:
+            given["earlier"] = list(earlier)
         told = stream(await self._with_threads(), given, thread) if thread else walk(self._stages, given)
         async for event in told:
             yield event
 
-    async def chart(self) -> Chart:
-        """The open chart, for what works on it beside questions (summaries). Raises UserError, SourceError."""
-        return await self._charts.whole(self.patient, self.as_of)
+    async def chart(self, *, whole: bool = True) -> Chart:
+        """The open chart, for what works on it beside questions (summaries). Raises UserError, SourceError.
+
+        What is not `whole` may hold the Patient alone, where the source is not asked for more than questions need.
+        """
+        opened = self._charts.whole if whole else self._charts.open
+        return await opened(self.patient, self.as_of)
 
     async def evidence(self, question: str) -> tuple[Ask, Evidence]:
         """What a model would be given: the question understood, and the evidence in the token budget."""
@@ -125,7 +138,7 @@ class Agent:
     async def _with_threads(self) -> Graph:
         async with self._lock:
             if self._threads is None:
-                opened = open_threads(self.settings.threads) if self._saver is None else nullcontext(self._saver)
+                opened = open_threads(self.settings) if self._saver is None else nullcontext(self._saver)
                 self._threads = build(self._stages, await self._open.enter_async_context(opened))
             return self._threads
 

@@ -29,11 +29,13 @@ __all__ = [
     "Catalogue",
     "CatalogueEntry",
     "Focused",
+    "Part",
     "group_rows",
     "joined",
     "of_person",
     "read_catalogue",
     "read_focused",
+    "read_type",
 ]
 
 _AT_ONCE = 50
@@ -125,7 +127,7 @@ async def read_catalogue(
     offered = capabilities.get("search") or {}
     wanted = dict.fromkeys(t for k, types in KIND_TYPES.items() if not kinds or k in kinds for t in types)
     types = [t for t in wanted if t != "Patient" and (not offered or t in offered)]
-    parts = await asyncio.gather(*(_read_type(source, patient, t) for t in types))
+    parts = await asyncio.gather(*(read_type(source, patient, t) for t in types))
     return from_rows(
         group_rows((f for p in parts for f in p.facts), as_of),
         tuple(p.search for p in parts),
@@ -179,7 +181,7 @@ async def read_focused(source: Source, patient: Reference, as_of: date, focus: F
     asked = focus.query(patient)
     own, rest, every, left = await asyncio.gather(
         source.search(asked),
-        _read_type(source, patient, "Observation", ("code:not", apart)),
+        read_type(source, patient, "Observation", ("code:not", apart)),
         source.search(Query(type="Observation", params=(whose, number))),
         source.search(Query(type="Observation", params=(whose, ("code", apart), number))),
     )
@@ -195,7 +197,7 @@ async def read_focused(source: Source, patient: Reference, as_of: date, focus: F
     return Focused(catalogue=from_rows(rows, searched, linked=frozenset()), own=own)
 
 
-def _are_apart(asked: Query, own: SearchResult, rest: _Part, focus: Focus) -> bool:
+def _are_apart(asked: Query, own: SearchResult, rest: Part, focus: Focus) -> bool:
     """Whether each of the two searches brought what it asks for."""
     meant = [tester(p) for p in check(asked)[0] if p.name == "combo-code"]
     named = ({f"{c.system}|{c.code}" for c in f.concept.codings} for f in rest.facts if ".component[" not in f.path)
@@ -209,7 +211,7 @@ def _row_of(result: SearchResult, found: int) -> Search:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class Part:
     """What one type of resource adds. `linked`: some of its records name their drug by reference."""
 
     facts: tuple[Fact, ...]
@@ -217,13 +219,16 @@ class _Part:
     linked: bool = False
 
 
-async def _read_type(source: Source, patient: Reference, kind_type: str, *narrow: tuple[str, str]) -> _Part:
-    """The facts of one type, from resources cut to what the catalogue needs; whole ones where that is too little."""
-    whose = ("patient", str(patient))
+async def read_type(
+    source: Source, patient: Reference, kind_type: str, *narrow: tuple[str, str], also: Sequence[str] = ()
+) -> Part:
+    """The facts of one type, from resources cut to what the catalogue needs; whole ones where that is too little.
+
+    `also` are elements that are wanted beside those.
+    """
+    whose, elements = ("patient", str(patient)), (*CATALOGUE_ELEMENTS[kind_type], *also)
     include = (INCLUDES[kind_type],) if kind_type in INCLUDES else ()
-    query = Query(
-        type=kind_type, params=(whose, *narrow, ("_elements", ",".join(CATALOGUE_ELEMENTS[kind_type])), *include)
-    )
+    query = Query(type=kind_type, params=(whose, *narrow, ("_elements", ",".join(elements)), *include))
     cut = await source.search(query)
     read = {str(r.get("id")): facts_of(r) for r in cut.matches}
     again = [id_ for id_, r in ((str(r.get("id")), r) for r in cut.matches) if not is_enough(r, read[id_])]
@@ -235,7 +240,7 @@ async def _read_type(source: Source, patient: Reference, kind_type: str, *narrow
     drugs = await read_drugs(source, facts, [r for result in (cut, *more) for r in result.included])
     faults = [result.error or "cut short" for result in (cut, *more) if not result.complete]
     error = next(iter(faults), drugs.error)
-    return _Part(
+    return Part(
         facts=tuple(named(f, drugs) for f in facts),
         search=Search(query=str(query), found=len(cut.matches), complete=error is None, error=error, limits=cut.limits),
         linked=any("medicationReference" in r for r in cut.matches),

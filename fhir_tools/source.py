@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 
-__all__ = ["CATALOGUE_OPERATION", "Launched", "Source"]
+__all__ = ["CATALOGUE_OPERATION", "OWN_OPERATIONS", "TIMELINE_OPERATION", "Launched", "Source"]
 
 CATALOGUE_OPERATION = "$chartline-catalogue"
 """`GET Patient/[id]/$chartline-catalogue?as_of=YYYY-MM-DD`: the concept index of one chart as JSON rows.
@@ -15,6 +15,15 @@ CATALOGUE_OPERATION = "$chartline-catalogue"
 A source whose capabilities name it (key `operations`) spares the open stage from reading the chart;
 rows are those of `fhir_tools.catalogue.group_rows`. Other sources are searched kind by kind.
 """
+
+TIMELINE_OPERATION = "$chartline-timeline"
+"""`GET Patient/[id]/$chartline-timeline`: every fact of one chart with its time, from the concept index.
+
+JSON: `concepts` are [kind, label], `rows` are those of `fhir_tools.timeline`. Other sources are searched type by type.
+"""
+
+OWN_OPERATIONS = frozenset((CATALOGUE_OPERATION, TIMELINE_OPERATION))
+"""Operations on one Patient that answer with chartline's own JSON about that patient, and not with resources."""
 
 
 @runtime_checkable

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fhir_tools import dates, units
-from fhir_tools.types import Components, Concept, Fact, Interval, Missing, Quantity, Value
+from fhir_tools.types import Components, Concept, Fact, Interval, Kind, Missing, Quantity, Value
 
 __all__ = [
+    "KIND_WORDS",
+    "SYSTEMS",
     "day_text",
     "describe",
     "is_blood_pressure",
@@ -14,8 +18,26 @@ __all__ = [
     "pressures",
     "quantity_text",
     "span_of",
+    "unmarked",
     "value_text",
 ]
+
+SYSTEMS: Mapping[str | None, str] = {
+    "http://snomed.info/sct": "SNOMED",
+    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
+    "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
+    "http://hl7.org/fhir/sid/cvx": "CVX",
+    "http://loinc.org": "LOINC",
+}
+"""What a reader calls the code systems that most charts use."""
+KIND_WORDS: Mapping[Kind, str] = {
+    "measurement": "results and vital signs", "social": "social history", "condition": "conditions",
+    "medication": "medications", "allergy": "allergies", "immunization": "immunizations", "procedure": "procedures",
+    "imaging": "imaging studies", "report": "reports", "document": "notes", "encounter": "encounters",
+    "family": "family history", "order": "orders", "careplan": "care plans", "goal": "goals", "device": "devices",
+    "patient": "the patient's own record",
+}  # fmt: skip
+"""What the records of a kind are called, many together."""
 
 _SYSTOLIC = frozenset(("8480-6", "8459-0", "8460-8", "8461-6"))
 _DIASTOLIC = frozenset(("8462-4", "8453-3", "8454-1", "8455-8"))
@@ -33,10 +55,15 @@ _SEMANTIC_TAGS = (
 
 def label(concept: Concept) -> str:
     """The chart's own label without SNOMED CT's semantic tag, which tells a reader nothing."""
-    text = concept.label
+    return unmarked(concept.label)
+
+
+def unmarked(label: str) -> str:
+    """A label without SNOMED CT's semantic tag."""
+    text = label
     for tag in _SEMANTIC_TAGS:
         text = text.removesuffix(tag)
-    return text.strip() or concept.label
+    return text.strip() or label
 
 
 def day_text(interval: Interval | None) -> str:

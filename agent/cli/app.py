@@ -14,6 +14,7 @@ from agent.cli.eval_app import evals
 from agent.cli.images_app import images
 from agent.cli.model_app import models
 from agent.cli.options import AsOf, Fhir, Json, Patient, Thread, Verbose, day
+from agent.cli.service_app import service
 from agent.cli.trials_app import trials
 
 __all__ = ["app"]
@@ -33,6 +34,7 @@ app.add_typer(adapt, name="adapt")
 app.add_typer(models, name="model")
 app.add_typer(images, name="images")
 app.add_typer(trials, name="trials")
+app.add_typer(service, name="service")
 
 
 class Kind(StrEnum):
@@ -60,6 +62,15 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     HTML = "html"
     JSON = "json"
+    FHIR = "fhir"
+
+
+class AnswerFormat(StrEnum):
+    """How an answer is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    FHIR = "fhir"
 
 
 def _version(wanted: bool) -> None:
@@ -86,6 +97,7 @@ def ask(
     as_of: AsOf = None,
     fhir: Fhir = None,
     thread: Thread = None,
+    format_: Annotated[AnswerFormat, typer.Option("--format", help="How it is written.")] = AnswerFormat.TEXT,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -95,8 +107,8 @@ def ask(
     """
     from agent.cli import asking
 
-    said = " ".join(question)
-    raise typer.Exit(asking.ask(said, patient, day(as_of), fhir or (), thread, as_json=json, verbose=verbose))
+    said, form = " ".join(question), "json" if json else format_.value
+    raise typer.Exit(asking.ask(said, patient, day(as_of), fhir or (), thread, form, verbose=verbose))
 
 
 @app.command()
@@ -216,6 +228,14 @@ def serve(
 
     serving = hosting.Serving(host=host, port=port, workers=workers, certificate=tls_cert, key=tls_key, browse=open_)
     raise typer.Exit(hosting.serve(fhir or (), serving, day(as_of)))
+
+
+@app.command()
+def mcp(patient: Patient = None, fhir: Fhir = None, as_of: AsOf = None) -> None:
+    """Serve one patient's chart to an MCP client over standard input and output; `serve` does so over HTTP, at /mcp."""
+    from agent.cli import connecting
+
+    connecting.mcp(patient, fhir or (), day(as_of))
 
 
 @app.command("serve-fhir")

@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from agent import auditing, settings
@@ -29,12 +29,12 @@ def ask(
     as_of: date | None,
     fhir: Sequence[str],
     thread: str | None,
+    format_: str,
     *,
-    as_json: bool,
     verbose: bool,
 ) -> int:
-    """Print the answer; the exit code is 3 when it failed for the operator to mend."""
-    return asyncio.run(_ask(question, patient, as_of, fhir, thread, as_json, verbose))
+    """Print the answer as `text`, `json` or `fhir`; the exit code is 3 when it failed for the operator to mend."""
+    return asyncio.run(_ask(question, patient, as_of, fhir, thread, format_, verbose))
 
 
 async def _ask(
@@ -43,14 +43,19 @@ async def _ask(
     as_of: date | None,
     fhir: Sequence[str],
     thread: str | None,
-    as_json: bool,
+    format_: str,
     verbose: bool,
 ) -> int:
     async with session(patient, as_of, fhir, settings.read()) as agent:
         answer = await asked(agent, question, thread, verbose=verbose)
+        who = auditing.who(agent.settings, agent.patient)
     out = console()
-    if as_json:
+    if format_ == "json":
         print(safe_json(answer.model_dump(mode="json")))
+    elif format_ == "fhir":
+        from agent.fhir_out import Request, answer_bundle
+
+        print(safe_json(answer_bundle(answer, Request(who=who, made=datetime.now(UTC)))))
     else:
         emit(out, answer_view(answer, out.width, verbose=verbose))
     return EXIT_OPERATOR if answer.status == "failed" else EXIT_OK

@@ -19,23 +19,20 @@ from agent.errors import UserError
 from agent.settings import Settings
 from agent.sources import credentials_for, is_url, open_source
 from agent.trials.asking import Question, understand
+from agent.trials.counting import WORDS, count, question_of, screened
 from agent.trials.matching import match
 from agent.trials.population import Place
-from agent.trials.prescreening import Compiler, Prescreen, column_of, prescreen
+from agent.trials.prescreening import prescreen
 from agent.trials.runs import read_run, write_run
 from agent.trials.sheet import Sheet
-from agent.trials.worklist import masked
-from fhir_tools.audit import answer_record
 from fhir_tools.cohort.loading import Loaded, load_cohort
 from fhir_tools.cohort.tables import Cohort, opened
 from fhir_tools.cohort.views import View, read_view
-from fhir_tools.cohort.words import Asked
 from fhir_tools.types import Reference
 
 __all__ = ["ask", "load", "screen"]
 
 _SHOWN = 40
-_WORDS = {1: "met", 0: "unknown", -1: "not_met"}
 _TOKENS = (1_200, 300)
 """Prompt and generated tokens of one statement that a model reads in one chart, about."""
 _BATCH = 50
@@ -127,52 +124,24 @@ def ask(
     given, question = settings.read(), understand(text)
     day = as_of or given.as_of or date.today()  # noqa: DTZ011  the reader's own calendar day is meant
     with opened(_home(folder, given), engine) as cohort:
-        compiler = Compiler(cohort, day)
-        if unheard := compiler.unheard(question.check):
-            raise UserError(
-                f"{', '.join(map(repr, unheard))}: no rule knows it, and nothing in the cohort is called so"
-            )
-        asked = Asked({"holds": compiler.node(question.check)}, compiler.cut)
-        expression = asked.expression(cohort.facts, cohort.people)
+        expression = question_of(question, cohort, day)
         if sql:
             print(_sql(cohort, expression))
             return
         _record(given, cohort.folder, cohort)
-        counts = _counted(cohort, expression, min_cell)
-        few = bool(min_cell) and isinstance(counts["met"], str)  # a list would show how many
-        rows = [] if (question.want == "count" and not out) or few else _people(cohort, expression, no_names=no_names)
-    if out is not None and not few:
-        _write(out, rows)
+        wanted = question.want == "list" or out is not None
+        found = count(cohort, expression, least=min_cell, listed=wanted, names=not no_names)
+    if out is not None and not found.few:
+        _write(out, found.rows)
     told = {
         "question": text, "understood": list(question.told), "as_of": day.isoformat(),
-        "patients": {_SAID[k]: v for k, v in counts.items()}, "listed": None if question.want == "count" else rows,
-        "engine": engine, "warnings": _warnings(few, min_cell),
+        "patients": found.patients, "listed": None if question.want == "count" else list(found.rows),
+        "engine": engine, "warnings": list(found.warnings),
     }  # fmt: skip
     if as_json:
         print(safe_json(told))
     else:
-        emit(console(), view_of(question, told, rows))
-
-
-_SAID = {"met": "hold", "not_met": "do not hold", "unknown": "cannot be told"}
-
-
-def _counted(cohort: Cohort, expression: Any, min_cell: int) -> dict[str, int | str]:
-    rows = cohort.rows(expression.group_by("holds").agg(n=expression.count()))
-    counts = dict.fromkeys(("met", "not_met", "unknown"), 0) | {_WORDS[r["holds"]]: r["n"] for r in rows}
-    return masked(counts, min_cell)
-
-
-def _warnings(few: bool, min_cell: int) -> list[str]:
-    return [f"fewer than {min_cell} patients, or a count next to such a one: nobody is listed"] if few else []
-
-
-def _people(cohort: Cohort, expression: Any, *, no_names: bool) -> list[dict[str, Any]]:
-    held = expression.filter(expression.holds == 1).select("patient")
-    if not no_names:
-        people = cohort.people.select(whose="patient", name="name")
-        held = held.left_join(people, held.patient == people.whose).select("patient", "name")
-    return cohort.rows(held.order_by("patient"))
+        emit(console(), view_of(question, told, found.rows))
 
 
 def view_of(question: Question, told: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Group:
@@ -212,9 +181,8 @@ def screen(
             print(_sql(cohort, asked.expression))
             return
         _record(given, cohort.folder, cohort)
-        table = _statements(cohort, asked, min_cell)
-        counts = masked(_outcomes(cohort, asked), min_cell)
-        rows = [] if isinstance(counts["pass"], str) else _passing(cohort, asked, day, no_names=no_names)
+        told = screened(cohort, asked, day, least=min_cell, names=not no_names)
+        table, counts, rows = told.criteria, told.patients, told.rows
     if out is not None:
         _write(out, rows)
     if as_json:
@@ -229,52 +197,9 @@ def screen(
         _read(sheet, rows, day, read, state, given, yes=yes)
 
 
-def _outcomes(cohort: Cohort, asked: Prescreen) -> dict[str, int]:
-    passing = asked.passing()
-    [both] = cohort.rows(passing.aggregate(n=passing.count()))
-    [every] = cohort.rows(asked.expression.aggregate(n=asked.expression.count()))
-    return {"pass": both["n"], "excluded": every["n"] - both["n"]}
-
-
-def _statements(cohort: Cohort, asked: Prescreen, min_cell: int) -> list[dict[str, Any]]:
-    e = asked.expression
-    sums = {f"{column_of(c)}_{w}": (e[column_of(c)] == n).sum() for c in asked.criteria for n, w in _WORDS.items()}
-    [row] = cohort.rows(e.aggregate(**sums))
-    return [
-        {
-            "number": c.statement.number, "section": c.statement.section, "text": c.statement.text,
-            **masked({w: int(row[f"{column_of(c)}_{w}"] or 0) for w in _WORDS.values()}, min_cell),
-        }
-        for c in asked.criteria
-    ]  # fmt: skip
-
-
-def _passing(cohort: Cohort, asked: Prescreen, day: date, *, no_names: bool) -> list[dict[str, Any]]:
-    """Who passes: the words, and the facts that each statement looked at."""
-    from fhir_tools.cohort.words import Cut
-
-    found = cohort.rows(asked.passing().order_by("patient"))
-    facts = asked.evidence(cohort, [r["patient"] for r in found], Cut(as_of=day)) if found else None
-    looked: dict[tuple[str, str], list[str]] = {}
-    for fact in cohort.rows(facts) if facts is not None else ():
-        looked.setdefault((fact["patient"], fact["criterion"]), []).append(f"{fact['type']}/{fact['id']}")
-    names = {} if no_names else {r["patient"]: r["name"] for r in cohort.rows(cohort.people.select("patient", "name"))}
-    return [
-        {
-            "patient": r["patient"],
-            **({} if no_names else {"name": names.get(r["patient"])}),
-            "criteria": {
-                name: {"verdict": _WORDS[r[name]], "facts": sorted(looked.get((r["patient"], name), ()))}
-                for name in map(column_of, asked.criteria)
-            },
-        }
-        for r in found
-    ]  # fmt: skip
-
-
 def _screened(sheet: Sheet, day: date, counts: Mapping[str, Any], table: Sequence[Mapping[str, Any]]) -> Group:
     rows = [
-        (str(t["number"] or ""), f"{t['section']}: {t['text']}", *(str(t[w]) for w in _WORDS.values())) for t in table
+        (str(t["number"] or ""), f"{t['section']}: {t['text']}", *(str(t[w]) for w in WORDS.values())) for t in table
     ]
     told = f"{counts['pass']} pass or cannot be told, {counts['excluded']} excluded"
     return Group(
@@ -337,13 +262,8 @@ def _record(given: Settings, folder: Path, cohort: Cohort | None = None) -> None
 
 
 async def _recorded(given: Settings, digest: str) -> None:
-    purpose = given if "purpose" in given.model_fields_set else given.model_copy(update={"purpose": "HRESCH"})
     async with auditing.open_record(given) as record:
-        if record is not None:
-            asker = auditing.who(purpose, Reference(type="Group", id=f"cohort-{digest}"))
-            done = record(answer_record(asker, status="answered", reasoner="cohort"))
-            if done is not None:
-                await done
+        await auditing.keep(record, auditing.cohort_entry(given, digest))
 
 
 @contextmanager

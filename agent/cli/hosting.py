@@ -17,7 +17,7 @@ from typing import Any
 
 from agent import settings as settings_module
 from agent.cli.output import tell_note
-from agent.cli.serving import OPTIONS, is_loopback, listening, url_of
+from agent.cli.serving import OPTIONS, listening, url_of
 from agent.errors import EXIT_OK, MissingExtra, UserError
 from agent.settings import Settings
 from agent.sources import places
@@ -47,8 +47,8 @@ def serve(fhir: Sequence[str], serving: Serving, as_of: date | None) -> int:
 
 def run(settings: Settings, fhir: tuple[str, ...], serving: Serving) -> int:
     """Serve with these settings until Ctrl-C. Raises what `serve` raises, and what opening the service raises."""
-    _check(settings, serving)
     _require_extra()
+    _check(settings, serving)
     with listening(serving.host.strip("[]"), serving.port) as listener, _stoppable():
         if serving.workers == 1:
             asyncio.run(_alone(settings, fhir, serving, listener))
@@ -58,9 +58,9 @@ def run(settings: Settings, fhir: tuple[str, ...], serving: Serving) -> int:
 
 
 def _check(settings: Settings, serving: Serving) -> None:
-    if not is_loopback(serving.host):
-        host = serving.host
-        raise UserError(f"{host!r} can be reached from other machines, and nobody would be asked who they are")
+    from agent.service.access.ways import check_reachable
+
+    check_reachable(settings, serving.host)
     if bool(serving.certificate) != bool(serving.key):
         raise UserError("--tls-cert and --tls-key go together: give both, or none and let a proxy do TLS")
     for path in filter(None, (serving.certificate, serving.key)):

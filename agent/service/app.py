@@ -9,21 +9,56 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from agent.graph import open_threads
-from agent.service import asking, operations, problems
+from agent.service import asking, assets, evidence, operations, patients, problems, recording, summarising, timeline
+from agent.service.access import launching, signing
+from agent.service.access.browsers import guard, headed
+from agent.service.access.entrance import open_entrance
 from agent.service.bounds import Bounded
-from agent.service.callers import Gates, Local
+from agent.service.cds import routes as cds
+from agent.service.cds.cors import CdsCors
+from agent.service.cds.room import open_room
+from agent.service.chat import completions
 from agent.service.database import open_database
 from agent.service.desk import Desk
+from agent.service.holders import Holder, holders_in
 from agent.service.identified import Identified
+from agent.service.images import Studies
+from agent.service.jobs.questions import ManyQuestions
+from agent.service.jobs.router import router as jobs_router
+from agent.service.jobs.types import Work
+from agent.service.jobs.work import Jobs
+from agent.service.mcp_server.http import open_mcp
+from agent.service.mcp_server.http import router as mcp_router
 from agent.service.parts import Parts
+from agent.service.questions.router import router as questions_router
+from agent.service.questions.work import Questions
 from agent.service.readiness import Readiness
+from agent.service.threads.router import router as threads_router
 from agent.service.turns import Queued, Turns
 from agent.settings import Settings
+from agent.threads import open_threads
 
-__all__ = ["ROUTERS", "create_app"]
+__all__ = ["KINDS", "ROUTERS", "create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (operations.router, asking.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    operations.router,
+    signing.router,
+    launching.router,
+    asking.router,
+    questions_router,
+    threads_router,
+    jobs_router,
+    summarising.router,
+    recording.router,
+    completions.router,
+    mcp_router,
+    cds.router,
+    evidence.router,
+    timeline.router,
+    patients.router,
+    assets.router,
+)
+KINDS: tuple[Work, ...] = (ManyQuestions(),)
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path | None = None) -> FastAPI:
@@ -37,17 +72,29 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(settings))
-            saver = await stack.enter_async_context(open_threads(settings.threads))
+            saver = await stack.enter_async_context(open_threads(settings))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
-            app.state.parts = Parts(
+            studies = await stack.enter_async_context(Studies(desk))
+            holder = await stack.enter_async_context(Holder(database, holders_in(settings)))
+            questions = await stack.enter_async_context(
+                Questions(database, holder, desk, saver, most=settings.service_questions)
+            )
+            entrance = await stack.enter_async_context(open_entrance(settings, database, desk.forget, fhir))
+            parts = app.state.parts = Parts(
                 settings=settings,
-                gates=Gates([Local()]),
+                gates=entrance.gates,
                 desk=desk,
                 database=database,
+                questions=questions,
+                entrance=entrance,
+                studies=studies,
                 turns=turns,
                 ready=Readiness(database, desk),
                 counts=counts,
             )
+            app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))
+            app.state.mcp = await stack.enter_async_context(open_mcp(parts))
+            app.state.cds = await stack.enter_async_context(open_room(settings, desk, database, fhir))
             yield
 
     app = FastAPI(
@@ -62,6 +109,10 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
     # The last one stands outermost: a request is named before it can be refused, and refused before it takes a turn.
     app.add_middleware(Queued, turns=turns)
     app.add_middleware(Bounded, size=settings.service_body, seconds=settings.service_seconds)
+    guard(app, settings)
+    if settings.cds_origins:
+        app.add_middleware(CdsCors, origins=settings.cds_origins)
+    headed(app, settings)
     app.add_middleware(Identified)
     for router in ROUTERS:
         app.include_router(router)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +15,11 @@ from agent.service.bounds import within
 from agent.service.callers import Caller
 from agent.service.desk import Desk
 from agent.service.events import Event, sse, wants_events
-from agent.service.parts import TheCaller, TheParts
+from agent.service.fhir_forms import answer_response, wants_fhir
+from agent.service.parts import Parts, TheCaller, TheParts
+from agent.service.problems import Problem
+from agent.service.questions.live import told
+from agent.service.questions.runs import Asked
 from agent.types import Answer
 
 __all__ = ["AskIn", "events", "router"]
@@ -24,34 +28,75 @@ router = APIRouter(tags=["questions"])
 
 
 class AskIn(BaseModel):
-    """A question. `patient` is an id or `Patient/id`, and needed where the credentials name none."""
+    """A question. `patient` is an id or `Patient/id`, needed where neither a thread nor the credentials name one."""
 
     model_config = ConfigDict(extra="forbid")
 
     question: Annotated[str, Field(min_length=1, max_length=4000, examples=["last A1c?"])]
     patient: Annotated[str | None, Field(default=None, max_length=80, examples=["demo-maria-santos"])]
     as_of: Annotated[date | None, Field(default=None, description="The day that counts as today.")]
+    thread: Annotated[str | None, Field(default=None, max_length=32, description="The conversation it belongs to.")]
+
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=255,
+        description="A word of the client's for this question: sent again with it, it is answered once.",
+    ),
+]
 
 
 @router.post("/v1/ask", response_model=Answer, summary="Ask a question about a patient's chart")
-async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts) -> Response:
-    """The answer as JSON; with `Accept: text/event-stream` as events `progress`, `claim`, and at the end `answer`."""
-    told = events(parts.desk, caller, asked)
+async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts, key: Key = None) -> Response:
+    """The answer as JSON, or as a FHIR Bundle (`Accept: application/fhir+json`).
+
+    With `Accept: text/event-stream` it comes as events `progress`, `claim`, and at the end `answer`. A question of a
+    thread, or with an Idempotency-Key, is on record before it is worked on, and is worked on whether or not the client
+    waits; `Content-Location` is where it is followed. Without either it ends when the client goes.
+    """
+    headers = {}
+    if asked.thread is None and key is None:
+        found = events(parts.desk, caller, asked)
+    else:
+        run = await parts.questions.ask(caller, await _asked(parts, caller, asked, key))
+        found, headers = parts.questions.watch(run.id), {"Content-Location": f"/v1/questions/{run.id}"}
     if wants_events(request):
-        return sse(told)
-    answer = [data async for _, data in told][-1]
+        response: Response = sse(found)
+        response.headers.update(headers)
+        return response
+    answer = [data async for _, data in found][-1]
     assert isinstance(answer, Answer)  # noqa: S101  the last event, or an error was raised
-    return Response(answer.model_dump_json(), media_type="application/json")
+    if wants_fhir(request):
+        response = answer_response(answer, caller, parts)
+        response.headers.update(headers)
+        return response
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
 
 
 async def events(desk: Desk, caller: Caller, asked: AskIn) -> AsyncIterator[Event]:
     """Progress by stages, then each claim once all are verified and on record, then the whole answer."""
     async with desk.agent(caller, asked.patient, asked.as_of) as agent:
-        told = metrics.watched(agent.stream(asked.question))
-        async for event in within(desk.settings.service_seconds, told):
-            if not isinstance(event, Answer):
-                yield "progress", event
-                continue
-            for claim in event.claims:
-                yield "claim", claim
-            yield "answer", event
+        heard = metrics.watched(agent.stream(asked.question))
+        async for event in within(desk.settings.service_seconds, heard):
+            for one in told(event) if isinstance(event, Answer) else [("progress", event)]:
+                yield one
+
+
+async def _asked(parts: Parts, caller: Caller, asked: AskIn, key: str | None) -> Asked:
+    """The question with the patient and the day of its thread. Raises Problem (422) where it names another patient."""
+    patient, as_of = asked.patient, asked.as_of
+    if asked.thread is not None:
+        thread = await parts.questions.threads.one(caller, asked.thread)
+        if patient is not None and parts.desk.patient(caller, patient) != thread.patient:
+            raise Problem(422, "another-patient", "the thread is about another patient; begin one for this patient")
+        patient, as_of = thread.patient, as_of or thread.as_of
+    return Asked(
+        question=asked.question,
+        patient=parts.desk.patient(caller, patient),
+        as_of=as_of,
+        today=parts.desk.today(),
+        thread=asked.thread,
+        key=key,
+    )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from http import HTTPStatus
+from typing import Any, Literal, Protocol
 
 from fastapi import Request
 
 from agent.service.problems import Problem
 from fhir_tools.auth import FhirAuth, Scopes
 
-__all__ = ["Access", "Caller", "Gate", "Gates", "Local", "caller_of"]
+__all__ = ["Access", "Caller", "Gate", "Gates", "caller_of"]
 
 Way = Literal["local", "key", "token", "launch", "cds"]
 
@@ -50,42 +51,37 @@ class Caller:
 class Gate(Protocol):
     """One way in."""
 
-    challenge: str
-    """The WWW-Authenticate challenge of this way (RFC 9110 11.6.1); empty where it has none."""
+    def challenge(self, request: Request) -> str:
+        """The WWW-Authenticate challenge of this way (RFC 9110 11.6.1); empty where it has none."""
+        ...
 
     async def caller(self, request: Request) -> Caller | None:
         """Who asks; None where the request does not use this way. Raises Problem (401) for credentials that fail."""
         ...
 
 
-class Local:
-    """Everyone who reaches a loopback address: the person at this machine."""
-
-    challenge = ""
-
-    def __init__(self, name: str = "local") -> None:
-        self._caller = Caller(id="local", name=name, via="local")
-
-    async def caller(self, request: Request) -> Caller | None:
-        """Always the one caller."""
-        return self._caller
-
-
 class Gates:
-    """Several ways in, tried in order; the first that the request uses decides."""
+    """Several ways in, tried in order; the first that the request uses decides. `sign_in` tells a person's page how
+    to sign in, as a member of the problem."""
 
-    def __init__(self, gates: Sequence[Gate]) -> None:
-        self._gates = tuple(gates)
-        self.challenge = ", ".join(gate.challenge for gate in self._gates if gate.challenge)
+    def __init__(self, gates: Sequence[Gate], sign_in: Mapping[str, Any] | None = None) -> None:
+        self._gates, self._sign_in = tuple(gates), dict(sign_in or {})
 
     async def caller(self, request: Request) -> Caller:
         """Who asks. Raises Problem (401) where no way in is used, or the one used fails."""
+        more = {"sign_in": self._sign_in}
         for gate in self._gates:
-            found = await gate.caller(request)
+            try:
+                found = await gate.caller(request)
+            except Problem as problem:
+                if problem.status == HTTPStatus.UNAUTHORIZED:
+                    problem.more |= more
+                raise
             if found:
                 return found
-        headers = {"WWW-Authenticate": self.challenge} if self.challenge else {}
-        raise Problem(401, "sign-in", "sign in, or send a token or an API key", headers=headers)
+        challenges = ", ".join(filter(None, (gate.challenge(request) for gate in self._gates)))
+        headers = {"WWW-Authenticate": challenges} if challenges else {}
+        raise Problem(401, "sign-in", "sign in, or send a token or an API key", headers=headers, more=more)
 
 
 async def caller_of(request: Request) -> Caller:

@@ -7,21 +7,53 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import MetaData, event
+from sqlalchemy import Connection, Float, MetaData, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql.functions import FunctionElement
 
 from agent.errors import MissingExtra, OperatorError, SettingsError
 from agent.settings import Settings
 
-__all__ = ["METADATA", "open_database", "postgres"]
+__all__ = ["METADATA", "instant", "now", "open_database", "postgres"]
 
 METADATA = MetaData()
+_SETUP = 0x636861727402
+"""The advisory lock under which one process makes the tables and the others wait."""
+
+
+class now(FunctionElement[float]):  # noqa: N801  a function of SQL
+    """Seconds since 1970 (UTC) by the database's clock, which all processes that share it agree on.
+
+    It goes on within a transaction, unlike SQL's own.
+    """
+
+    type = Float()
+    inherit_cache = True
+    name = "now"
+
+
+@compiles(now, "sqlite")
+def _now_of_sqlite(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(now, "postgresql")
+def _now_of_postgres(*_: Any, **__: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+
+
+def instant(seconds: float) -> str:
+    """Seconds since 1970 as an instant of ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def postgres(settings: Settings) -> URL | None:
@@ -45,13 +77,23 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     try:
         try:
             async with engine.begin() as connection:
-                await connection.run_sync(METADATA.create_all)
+                await connection.run_sync(_make)
         except (SQLAlchemyError, OSError) as error:
             where = "CHARTLINE_DATABASE" if url else f"CHARTLINE_SERVICE_STATE ({str(settings.service_state)!r})"
             raise OperatorError(f"{where} cannot be used ({type(error).__name__}); check that it is there") from error
         yield engine
     finally:
         await engine.dispose()
+
+
+def _make(connection: Connection) -> None:
+    """Make the tables that are missing; other processes may be doing so at the same moment."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP})
+    for table in METADATA.sorted_tables:
+        connection.execute(CreateTable(table, if_not_exists=True))
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 def _engine(url: URL) -> AsyncEngine:

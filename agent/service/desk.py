@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ from agent.service.callers import Access, Caller
 from agent.service.pool import Pool
 from agent.service.problems import Problem
 from agent.settings import Settings
-from agent.sources import open_granted, open_source
+from agent.sources import open_granted, open_source, places
 from agent.wire import Agent, patient_reference
 from fhir_tools.audit import Record
 from fhir_tools.documents.concepts import concepts
 from fhir_tools.source import Source
 
 __all__ = ["Desk"]
+
+_GRANTS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +49,12 @@ class Desk:
     def __init__(self, settings: Settings, saver: Saver | None = None, *, fhir: tuple[str, ...] = ()) -> None:
         self.settings, self._saver, self._fhir = settings, saver, fhir
         self._stack = AsyncExitStack()
-        self._own: Source
+        self._own: Source | None = None
         self._record: Record | None = None
         self.reasoner: Reasoner
         self.model: ChatModel | None = None
         self._vision: ChatModel | None = None
-        self._grants: dict[str, Access] = {}
+        self._grants: OrderedDict[str, Access] = OrderedDict()
         self._sources: Pool[str, Source] = Pool(self._source, size=64, seconds=900.0)
         self._agents: Pool[_Key, Agent] = Pool(
             self._agent, size=settings.service_charts, seconds=settings.service_fresh
@@ -59,7 +62,8 @@ class Desk:
 
     async def __aenter__(self) -> Desk:
         async with AsyncExitStack() as stack:
-            self._own = await stack.enter_async_context(open_source(self._fhir, self.settings))
+            if not self._launched_alone():
+                self._own = await stack.enter_async_context(open_source(self._fhir, self.settings))
             self._record = await stack.enter_async_context(auditing.open_record(self.settings))
             await asyncio.to_thread(concepts, "")  # the names to look for in notes, which the first question waits for
             self.reasoner, model = reasoning.reasoner(self.settings)
@@ -76,14 +80,19 @@ class Desk:
         await self._stack.aclose()
 
     @property
-    def own(self) -> Source:
-        """What charts are read from where a caller brings no grant of its own."""
+    def own(self) -> Source | None:
+        """What charts are read from where a caller brings no grant of its own; None where all bring theirs."""
         return self._own
 
     @property
     def record(self) -> Record | None:
         """Where requests and answers are recorded; None where auditing is off."""
         return self._record
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where charts are read from, for callers without a server of their own."""
+        return places(self._fhir, self.settings)
 
     def today(self) -> date:
         """The day that counts as today."""
@@ -93,9 +102,9 @@ class Desk:
     async def source(self, caller: Caller) -> AsyncIterator[Source]:
         """What the caller's charts are read from, not bound to one patient: for finding patients alone."""
         if caller.access is None:
-            yield self._own
+            yield self._shared()
         else:
-            self._grants[caller.access.key] = caller.access
+            self._grant(caller.access)
             async with self._sources.lend(caller.access.key) as source:
                 yield source
 
@@ -128,7 +137,7 @@ class Desk:
     def _key(self, caller: Caller, patient: str | None, as_of: date | None) -> _Key:
         grant = caller.access
         if grant:
-            self._grants[grant.key] = grant
+            self._grant(grant)
         return _Key(
             user=caller.name,
             grant=grant.key if grant else "",
@@ -136,11 +145,28 @@ class Desk:
             as_of=as_of or self.today(),
         )
 
+    def _grant(self, access: Access) -> None:
+        """Have a grant at hand for what is opened next. Those that nobody has used for long are let go."""
+        self._grants[access.key] = access
+        self._grants.move_to_end(access.key)
+        if len(self._grants) > _GRANTS:
+            self._grants.popitem(last=False)
+
     async def forget(self, grant: str) -> None:
         """Close what a grant opened: its session ended, or its token was taken back."""
         self._grants.pop(grant, None)
         await self._agents.drop(lambda key: key.grant == grant)
         await self._sources.drop(lambda key: key == grant)
+
+    def _launched_alone(self) -> bool:
+        """Whether charts are those of launches only: EHRs may launch, and nothing else to read is named or there."""
+        settings = self.settings
+        return bool(settings.smart_servers and not (self._fhir or settings.fhir or settings.store.exists()))
+
+    def _shared(self) -> Source:
+        if self._own is None:
+            raise Problem(503, "no-charts", "the only charts here are those of an EHR: launch chartline from it")
+        return self._own
 
     @asynccontextmanager
     async def _source(self, grant: str) -> AsyncIterator[Source]:
@@ -150,7 +176,7 @@ class Desk:
 
     @asynccontextmanager
     async def _agent(self, key: _Key) -> AsyncIterator[Agent]:
-        lent = self._sources.lend(key.grant) if key.grant else nullcontext(self._own)
+        lent = self._sources.lend(key.grant) if key.grant else nullcontext(self._shared())
         async with (
             lent as source,
             Agent(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import orjson
@@ -27,15 +27,17 @@ def wants_events(request: Request) -> bool:
     return "text/event-stream" in request.headers.get("accept", "")
 
 
-def sse(events: AsyncIterator[Event]) -> EventSourceResponse:
+def sse(events: AsyncIterator[Event], line: Callable[[Event], bytes] | None = None) -> EventSourceResponse:
     """The events as a response. An error ends the stream with an event `problem` (RFC 9457 as its data).
 
-    When the client goes, what makes the events is cancelled.
+    When the client goes, what makes the events is cancelled. `line` writes an event in another protocol's way.
     """
-    return EventSourceResponse(_lines(events), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return EventSourceResponse(
+        _lines(events, line or _line), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
 
 
-async def _lines(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+async def _lines(events: AsyncIterator[Event], line: Callable[[Event], bytes]) -> AsyncIterator[bytes]:
     waiting: asyncio.Future[Event] | None = None
     try:
         while True:
@@ -46,12 +48,12 @@ async def _lines(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
                 continue
             finished, waiting = waiting, None
             try:
-                yield _line(finished.result())
+                yield line(finished.result())
             except StopAsyncIteration:
                 return
             except Exception as error:  # noqa: BLE001  told to the reader, who waits for an end
                 problem = problem_of(error)
-                yield _line(("problem", {"status": problem.status, "detail": problem.detail, "type": problem.kind}))
+                yield line(("problem", {"status": problem.status, "detail": problem.detail, "type": problem.kind}))
                 return
     finally:
         if waiting is not None:

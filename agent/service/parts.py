@@ -9,8 +9,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agent.service.access.entrance import Entrance
 from agent.service.callers import Caller, Gates, caller_of
 from agent.service.desk import Desk
+from agent.service.images import Studies
+from agent.service.questions.work import Questions
 from agent.service.readiness import Readiness
 from agent.service.turns import Turns
 from agent.settings import Settings
@@ -20,16 +23,19 @@ __all__ = ["Parts", "TheCaller", "TheParts", "parts_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The shared parts. `database` keeps what outlives a request; `desk` has the open charts.
+    """The shared parts. `database` keeps what outlives a request; `desk` has the open charts; `entrance` signs in.
 
-    `turns` says how much runs at once; `ready` finds out what answers; `counts` is the folder of the metrics that
-    several processes share.
+    `questions` are those on record, with their threads; `studies` the images. `turns` says how much runs at once;
+    `ready` finds out what answers; `counts` is the folder of the metrics that several processes share.
     """
 
     settings: Settings
     gates: Gates
     desk: Desk
     database: AsyncEngine
+    questions: Questions
+    entrance: Entrance
+    studies: Studies
     turns: Turns
     ready: Readiness
     counts: Path | None = None

@@ -47,8 +47,11 @@ class Readiness:
 
     async def _fhir_answers(self) -> None:
         """A server that refuses the question answers as well: callers may bring grants of their own."""
+        own = self._desk.own
+        if own is None:
+            return
         try:
-            result = await self._desk.own.search(_NOBODY)
+            result = await own.search(_NOBODY)
         except NotFound:
             return
         except SourceError as error:

@@ -16,7 +16,7 @@ from agent.summaries.plots import sparkline
 from agent.summaries.types import Line, Plot, Section, Summary
 from fhir_tools import units
 
-__all__ = ["FORMATS", "render"]
+__all__ = ["FORMATS", "data_of", "render"]
 
 _WIDTH = 100
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
@@ -128,7 +128,12 @@ def _escaped(text: str) -> str:
 
 
 def _json(summary: Summary) -> str:
-    data = {
+    return orjson.dumps(data_of(summary), option=orjson.OPT_INDENT_2).decode()
+
+
+def data_of(summary: Summary) -> dict[str, Any]:
+    """The summary as plain data: the banner is the first of its sections."""
+    return {
         "kind": summary.kind,
         "title": summary.title,
         "patient": str(summary.patient),
@@ -151,8 +156,8 @@ def _json(summary: Summary) -> str:
         ],
         "removed": [r.model_dump() for r in summary.removed],
         "warnings": summary.warnings,
+        "complete": all(s.complete for s in summary.searched),
     }
-    return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
 
 
 def _section_data(section: Section) -> dict[str, Any]:
@@ -168,6 +173,7 @@ def _section_data(section: Section) -> dict[str, Any]:
 def _line_data(line: Line) -> dict[str, Any]:
     plot = line.plot
     course = plot and {
+        "title": plot.title,
         "unit": plot.unit,
         "low": plot.low,
         "high": plot.high,

@@ -15,7 +15,7 @@ from agent.errors import UserError
 from agent.trials.checks import Check
 from agent.trials.types import Criterion, Section, Statement, Trial
 
-__all__ = ["Sheet", "digest", "is_sheet", "read_sheet", "write_sheet"]
+__all__ = ["Sheet", "digest", "is_sheet", "parse_sheet", "read_sheet", "write_sheet"]
 
 _HEAD = """\
 # Checks of one trial, for a coordinator to read and edit; `chartline trials match {name}` runs what stands here.
@@ -119,8 +119,6 @@ def is_sheet(path: Path) -> bool:
 
 def read_sheet(path: Path) -> Sheet:
     """The sheet of a file. Raises UserError that names the file, the line and what to write instead."""
-    import yaml
-
     try:
         if path.stat().st_size > _MOST:
             raise UserError(f"{str(path)!r} is too large for a sheet of criteria")
@@ -129,22 +127,29 @@ def read_sheet(path: Path) -> Sheet:
         raise UserError(
             f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}"
         ) from error
+    return parse_sheet(text, str(path))
+
+
+def parse_sheet(text: str, name: str) -> Sheet:
+    """The sheet of a text, which errors call by `name`. Raises UserError as `read_sheet`."""
+    import yaml
+
     try:
         if re.search(r"^[^#'\"]*[:\-]\s+[&*]\w", text, re.MULTILINE):
-            raise UserError(f"{str(path)!r}: YAML anchors are not taken; write each check out")
+            raise UserError(f"{name!r}: YAML anchors are not taken; write each check out")
         node, data = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         raise UserError(
-            f"{path}: {where}{getattr(error, 'problem', None) or 'not YAML'}; see that lines are set in alike"
+            f"{name}: {where}{getattr(error, 'problem', None) or 'not YAML'}; see that lines are set in alike"
         ) from error
     except RecursionError as error:
-        raise UserError(f"{str(path)!r} is nested too deeply") from error
-    return _sheet(path, node, data)
+        raise UserError(f"{name!r} is nested too deeply") from error
+    return _sheet(name, node, data)
 
 
-def _sheet(path: Path, node: Any, data: Any) -> Sheet:
+def _sheet(path: str, node: Any, data: Any) -> Sheet:
     try:
         file = _File.model_validate(data)
     except ValidationError as error:
@@ -163,7 +168,7 @@ def _criterion(row: _Row) -> Criterion:
     return Criterion(statement=statement, check=row.check, by=row.by)
 
 
-def _faults(path: Path, node: Any, error: ValidationError) -> Iterator[str]:
+def _faults(path: str, node: Any, error: ValidationError) -> Iterator[str]:
     for fault in error.errors()[:3]:
         place = [p for p in fault["loc"] if p not in _TAGS]
         line = _line(node, place)

@@ -8,7 +8,6 @@ DiagnosticReport.performer takes no Device. It is the one thing in FHIR that a r
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +16,11 @@ from typing import Any
 from agent.vision.telling import ordered, sentence, warnings
 from agent.vision.types import Sight
 from fhir_tools.types import Reference
+from fhir_tools.writing.elements import AI_ASSERTED, TERMS, assembler, concept, device, narrative
 
 __all__ = ["NOTICE", "DraftReport", "as_fhir", "as_text"]
 
 NOTICE = "DRAFT, not verified. Read by {model} from the image; a radiologist is to check it against the images."
-_TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 _NONE = "The model told no finding."
 
 
@@ -87,23 +86,17 @@ def as_fhir(report: DraftReport) -> dict[str, Any]:
     made = report.made.isoformat(timespec="seconds")
     resource: dict[str, Any] = {
         "resourceType": "DiagnosticReport",
-        "meta": {
-            "security": [
-                {
-                    "system": f"{_TERMINOLOGY}/v3-ObservationValue",
-                    "code": "AIAST",
-                    "display": "Artificial Intelligence asserted",
-                }
-            ]
-        },
-        "text": {"status": "generated", "div": _narrative(report)},
+        "meta": {"security": [AI_ASSERTED]},
+        "text": narrative([("", tuple(_lines(report)))]),
         "contained": [_device(report), _provenance(report, made)],
         "status": "preliminary",
-        "category": [{"coding": [{"system": f"{_TERMINOLOGY}/v2-0074", "code": "RAD", "display": "Radiology"}]}],
-        "code": {
-            "coding": [{"system": "http://loinc.org", "code": "18748-4", "display": "Diagnostic imaging study"}],
-            "text": f"Draft report: {sight.image.title}" if sight.image.title else "Draft report",
-        },
+        "category": [concept(f"{TERMS}/v2-0074", "RAD", "Radiology")],
+        "code": concept(
+            "http://loinc.org",
+            "18748-4",
+            "Diagnostic imaging study",
+            f"Draft report: {sight.image.title}" if sight.image.title else "Draft report",
+        ),
         "subject": {"reference": str(report.patient)},
         "issued": made,
         "conclusion": f"{report.notice} {sight.impression or _NONE}",
@@ -135,14 +128,7 @@ def _links(report: DraftReport) -> Mapping[str, Any]:
 
 def _device(report: DraftReport) -> dict[str, Any]:
     """What made it; `#` references of contained resources begin with its id (R4 2.3.0.6)."""
-    device: dict[str, Any] = {
-        "resourceType": "Device",
-        "id": "maker",
-        "deviceName": [{"name": report.sight.model, "type": "model-name"}],
-    }
-    if report.sight.revision:
-        device["version"] = [{"value": report.sight.revision}]
-    return device
+    return {**device(report.sight.model, report.sight.revision), "id": "maker"}
 
 
 def _provenance(report: DraftReport, made: str) -> dict[str, Any]:
@@ -153,16 +139,6 @@ def _provenance(report: DraftReport, made: str) -> dict[str, Any]:
         "id": "origin",
         "target": [{"reference": "#"}],
         "recorded": made,
-        "agent": [
-            {
-                "type": {"coding": [{"system": f"{_TERMINOLOGY}/provenance-participant-type", "code": "assembler"}]},
-                "who": {"reference": "#maker"},
-            }
-        ],
+        "agent": [assembler({"reference": "#maker"})],
         "entity": [{"role": "source", "what": {"reference": str(image.reference)}} for image in sources],
     }
-
-
-def _narrative(report: DraftReport) -> str:
-    lines = "".join(f"<p>{html.escape(line)}</p>" for line in _lines(report) if line)
-    return f'<div xmlns="http://www.w3.org/1999/xhtml">{lines}</div>'

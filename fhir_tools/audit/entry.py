@@ -53,14 +53,14 @@ class Who:
 class RequestEntry:
     """One request. `at` is UTC, ISO 8601 with milliseconds; `seconds` is how long it took.
 
-    `what` is the type searched, the reference read, or the place fetched (host alone where it is not FHIR).
+    `what` is the type searched, the reference read or created, or the place fetched (host alone where it is not FHIR).
     `parameters` are names; `references` are the resources that came (`Type/id/_history/version` where a version is
     known); `found` counts the matches. `error` is the class of the error, `status` the server's HTTP status.
     """
 
     at: str
     who: Who
-    action: Literal["read", "vread", "search", "fetch", "operation"]
+    action: Literal["read", "vread", "search", "fetch", "operation", "create"]
     what: str
     parameters: tuple[str, ...] = ()
     references: tuple[str, ...] = ()

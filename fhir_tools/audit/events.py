@@ -7,24 +7,25 @@ from collections.abc import Mapping
 from importlib.metadata import version as package_version
 from typing import Any
 
-import orjson
-
 from fhir_tools.audit.entry import AnswerEntry, Entry, RequestEntry
 from fhir_tools.types import Reference
+from fhir_tools.writing.elements import TERMS, assembler, checked, purpose, uuid_identifier, whom
 
 __all__ = ["audit_event", "provenance"]
 
-_TERMS = "http://terminology.hl7.org/CodeSystem"
-_TYPE, _OBJECT, _ROLE = f"{_TERMS}/audit-event-type", f"{_TERMS}/audit-entity-type", f"{_TERMS}/object-role"
+_TYPE, _OBJECT, _ROLE = f"{TERMS}/audit-event-type", f"{TERMS}/audit-entity-type", f"{TERMS}/object-role"
 _INTERACTION = "http://hl7.org/fhir/restful-interaction"
-_SUBTYPES = {"read": "read", "vread": "vread", "search": "search-type", "fetch": "read", "operation": "operation"}
+_SUBTYPES = {
+    "read": "read",
+    "vread": "vread",
+    "search": "search-type",
+    "fetch": "read",
+    "operation": "operation",
+    "create": "create",
+}
+_ACTIONS = {"search-type": "E", "operation": "E", "create": "C"}
 _OUTCOMES = {"ok": "0", "incomplete": "4", "not-found": "4", "cancelled": "4", "refused": "8", "failed": "8"}
 _ANSWERS = {"answered": "0", "not_found": "0", "incomplete": "4", "refused": "4"}
-_PURPOSES = frozenset(
-    """CAREMGT CLINTRCH COVERAGE ETREAT HLEGAL HMARKT HOPERAT HPAYMT HRESCH HSYSADMIN METAMGT PATADMIN PATRQT PATSFTY
-    PUBHLTH QUALIMP TREAT TREATDS TRAIN""".split()
-)
-"""Codes of HL7 v3 ActReason, PurposeOfUse, that operators use; any other word is told as text."""
 
 
 def audit_event(entry: Entry) -> Mapping[str, Any]:
@@ -32,42 +33,37 @@ def audit_event(entry: Entry) -> Mapping[str, Any]:
 
     `entity.query` is base64 of the search with the names of its parameters and no value. Times are UTC.
     """
-    from fhir.resources.R4B.auditevent import AuditEvent
-
     request = isinstance(entry, RequestEntry)
-    subtype = _SUBTYPES[entry.action] if isinstance(entry, RequestEntry) else "operation"
+    subtype = _SUBTYPES.get(entry.action, entry.action) if isinstance(entry, RequestEntry) else "operation"
     event = {
         "resourceType": "AuditEvent",
         "type": {"system": _TYPE, "code": "rest", "display": "RESTful Operation"},
         "subtype": [{"system": _INTERACTION, "code": subtype}],
-        "action": "E" if subtype in ("search-type", "operation") else "R",
+        "action": _ACTIONS.get(subtype, "R"),
         "recorded": entry.at,
         **_ended(entry),
-        "purposeOfEvent": [_purpose(entry.who.purpose)],
-        "agent": [{"who": _whom(entry.who.agent), "requestor": True}, _software()],
-        "source": {"observer": _program(), "type": [{"system": f"{_TERMS}/security-source-type", "code": "4"}]},
+        "purposeOfEvent": [purpose(entry.who.purpose)],
+        "agent": [{"who": whom(entry.who.agent), "requestor": True}, _software()],
+        "source": {"observer": _program(), "type": [{"system": f"{TERMS}/security-source-type", "code": "4"}]},
         "entity": [_patient(entry.who.patient), *(_request(entry) if request else _answer(entry))],  # type: ignore[arg-type]
     }
-    return _checked(AuditEvent, event)
+    return checked(event)
 
 
 def provenance(entry: AnswerEntry) -> Mapping[str, Any]:
     """The answer as a Provenance (R4): its UUID as the target, each cited resource with its version as a source."""
-    from fhir.resources.R4B.provenance import Provenance
-
-    assembler = {"coding": [{"system": f"{_TERMS}/provenance-participant-type", "code": "assembler"}]}
     made = {
         "resourceType": "Provenance",
-        "target": [{"identifier": _uuid(entry.id), "type": "DocumentReference"}],
+        "target": [{"identifier": uuid_identifier(entry.id), "type": "DocumentReference"}],
         "recorded": entry.at,
-        "reason": [_purpose(entry.who.purpose)],
+        "reason": [purpose(entry.who.purpose)],
         "agent": [
-            {"type": assembler, "who": _program(), "onBehalfOf": _whom(entry.who.agent)},
-            {"type": assembler, "who": {"identifier": {"value": entry.reasoner}, "display": entry.reasoner}},
+            assembler(_program(), whom(entry.who.agent)),
+            assembler({"identifier": {"value": entry.reasoner}, "display": entry.reasoner}),
         ],
         "entity": [{"role": "source", "what": _what(one)} for one in entry.cited],
     }
-    return _checked(Provenance, {name: value for name, value in made.items() if value})
+    return checked({name: value for name, value in made.items() if value})
 
 
 def _ended(entry: Entry) -> Mapping[str, str]:
@@ -78,6 +74,8 @@ def _ended(entry: Entry) -> Mapping[str, str]:
 
 
 def _request(entry: RequestEntry) -> list[Mapping[str, Any]]:
+    if entry.action == "create":
+        return [_resource(entry.what)]
     query = {
         "type": {"system": _OBJECT, "code": "2"},
         "role": {"system": _ROLE, "code": "24"},
@@ -93,7 +91,7 @@ def _told(entry: RequestEntry) -> str:
 
 def _answer(entry: AnswerEntry) -> list[Mapping[str, Any]]:
     document = {
-        "what": {"identifier": _uuid(entry.id)},
+        "what": {"identifier": uuid_identifier(entry.id)},
         "type": {"system": _OBJECT, "code": "2"},
         "role": {"system": _ROLE, "code": "3"},
     }
@@ -114,13 +112,6 @@ def _what(reference: str) -> Mapping[str, Any]:
     return {"display": "unknown"} if reference == "?" else {"reference": reference}
 
 
-def _whom(agent: str) -> Mapping[str, Any]:
-    try:
-        return {"reference": agent} if "/" in agent and Reference.parse(agent) else {"identifier": {"value": agent}}
-    except ValueError:
-        return {"identifier": {"value": agent}}
-
-
 def _program() -> Mapping[str, Any]:
     return {"identifier": {"value": "chartline"}, "display": f"chartline {package_version('chartline')}"}
 
@@ -128,17 +119,3 @@ def _program() -> Mapping[str, Any]:
 def _software() -> Mapping[str, Any]:
     dicom = {"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "110150", "display": "Application"}
     return {"type": {"coding": [dicom]}, "who": _program(), "requestor": False}
-
-
-def _purpose(purpose: str) -> Mapping[str, Any]:
-    known = purpose in _PURPOSES
-    return {"coding": [{"system": f"{_TERMS}/v3-ActReason", "code": purpose}]} if known else {"text": purpose}
-
-
-def _uuid(id_: str) -> Mapping[str, str]:
-    return {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{id_}"}
-
-
-def _checked(model: Any, resource: Mapping[str, Any]) -> Mapping[str, Any]:
-    told: Mapping[str, Any] = orjson.loads(model.model_validate(resource).model_dump_json())
-    return told

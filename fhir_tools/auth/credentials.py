@@ -11,22 +11,17 @@ never sent to a server that they are not for.
 
 from __future__ import annotations
 
-import os
-import re
-import stat
 import time
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, TypeAdapter, ValidationError
 
 from fhir_tools.auth.base import FhirAuth
-from fhir_tools.auth.keeping import write_back
+from fhir_tools.auth.keeping import read_document, read_private, write_back
 from fhir_tools.auth.keys import Algorithm, SigningKey
 from fhir_tools.auth.secret import Secret
 from fhir_tools.auth.smart import Backend, Client, Launched
@@ -45,8 +40,6 @@ __all__ = [
     "open_auth",
     "servers",
 ]
-
-_OTHERS = stat.S_IROTH | stat.S_IWOTH
 
 
 class _Common(BaseModel):
@@ -130,7 +123,7 @@ def load(path: Path, base: str | None = None) -> Credentials:
     fields and never their values.
     """
     path = path.expanduser()
-    document = _document(path)
+    document = read_document(path, "credentials file")
     rows = document.get("server")
     row = _row(rows, path, base) if isinstance(rows, list) and len(document) == 1 else document
     try:
@@ -145,7 +138,7 @@ def load(path: Path, base: str | None = None) -> Credentials:
 
 def servers(path: Path) -> tuple[str, ...]:
     """The base URLs that a file says it has credentials for (`fhir`). Raises UserError as `load` does."""
-    document = _document(path.expanduser())
+    document = read_document(path.expanduser(), "credentials file")
     rows = document.get("server")
     told = [row.get("fhir") for row in (rows if isinstance(rows, list) else [document]) if isinstance(row, dict)]
     return tuple(base for base in told if isinstance(base, str))
@@ -196,46 +189,6 @@ def open_auth(
     return make(credentials, base)
 
 
-def _document(path: Path) -> Mapping[str, Any]:
-    content = _private(path, "credentials file")
-    try:
-        text = content.decode("utf-8-sig")
-        document = orjson.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except ValueError as error:
-        document, where = None, _where(error)
-    else:
-        where = "no object"
-    if isinstance(document, dict):
-        return document
-    kind = "JSON" if path.suffix == ".json" else "TOML"
-    raise UserError(f"the credentials file {str(path)!r} is not {kind} as it should be ({where})")
-
-
-def _where(error: ValueError) -> str:
-    """Where a file is wrong, without its content: decoders put that into their errors."""
-    if isinstance(error, orjson.JSONDecodeError):
-        return f"line {error.lineno}"
-    found = re.search(r"at line \d+", str(error))
-    return found[0] if found else "it is no UTF-8 text" if isinstance(error, UnicodeError) else "at its end"
-
-
-def _private(path: Path, what: str) -> bytes:
-    """The content of a file that others cannot read, as ssh asks of its keys."""
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise UserError(f"the {what} {str(path)!r} is a folder")
-        if os.name == "posix" and mode & _OTHERS:
-            raise UserError(
-                f"the {what} {str(path)!r} can be read by others: run chmod 600 on it (in a container, mount it 0440)"
-            )
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"there is no {what} at {str(path)!r}") from None
-    except OSError as error:
-        raise UserError(f"the {what} {str(path)!r} cannot be read: {error.strerror}") from None
-
-
 def _row(rows: list[Any], path: Path, base: str | None) -> Any:
     wanted = (base or "").rstrip("/")
     found = [row for row in rows if isinstance(row, dict) and str(row.get("fhir", "")).rstrip("/") == wanted]
@@ -258,7 +211,7 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 def _key(credentials: BackendCredentials | LaunchCredentials, file: Path) -> SigningKey:
     return SigningKey.parse(
-        _private(credentials.beside(file), "key file"),
+        read_private(credentials.beside(file), "key file"),
         password=_hidden(credentials.key_password, "key_password"),
         kid=credentials.key_id,
         algorithm=credentials.algorithm,

@@ -24,14 +24,23 @@ _REMEDY = "set token_url in the credentials file"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmartConfiguration:
-    """What a server says of its authorization. An empty tuple is what it does not say, which allows all."""
+    """What a server says of its authorization. An empty tuple is what it does not say, which allows all.
+
+    `challenges` are its PKCE methods; `tells_issuer`: its answers to the browser name it (RFC 9207).
+    """
 
     token_endpoint: str
+    authorization_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    issuer: str | None = None
+    jwks_uri: str | None = None
     methods: tuple[str, ...] = ()
     algorithms: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
+    challenges: tuple[str, ...] = ()
+    tells_issuer: bool = False
 
     def refuses(self, *, method: str, algorithm: str | None, grant: str) -> str | None:
         """Why the server's own words exclude a client; None where they do not."""
@@ -48,16 +57,23 @@ class SmartConfiguration:
 
 def from_well_known(document: Mapping[str, Any], base: str) -> SmartConfiguration | None:
     """From the discovery document; None where it names no token endpoint."""
-    endpoint = document.get("token_endpoint")
-    if not isinstance(endpoint, str) or not endpoint:
+    endpoint = _address(document, "token_endpoint", base)
+    if endpoint is None:
         return None
+    issuer = document.get("issuer")
     return SmartConfiguration(
-        token_endpoint=urljoin(base.rstrip("/") + "/", endpoint),
+        token_endpoint=endpoint,
+        authorization_endpoint=_address(document, "authorization_endpoint", base),
+        revocation_endpoint=_address(document, "revocation_endpoint", base),
+        issuer=issuer if isinstance(issuer, str) else None,
+        jwks_uri=_address(document, "jwks_uri", base),
         methods=_words(document, "token_endpoint_auth_methods_supported"),
         algorithms=_words(document, "token_endpoint_auth_signing_alg_values_supported"),
         scopes=_words(document, "scopes_supported"),
         capabilities=_words(document, "capabilities"),
         grants=_words(document, "grant_types_supported"),
+        challenges=_words(document, "code_challenge_methods_supported"),
+        tells_issuer=document.get("authorization_response_iss_parameter_supported") is True,
     )
 
 
@@ -67,9 +83,12 @@ def from_statement(resource: Mapping[str, Any], base: str) -> SmartConfiguration
         security = rest.get("security")
         for extension in _rows(security.get("extension") if isinstance(security, dict) else None):
             if extension.get("url") == _OAUTH_URIS:
-                for part in _rows(extension.get("extension")):
-                    if part.get("url") == "token" and isinstance(part.get("valueUri"), str):
-                        return SmartConfiguration(token_endpoint=urljoin(base.rstrip("/") + "/", part["valueUri"]))
+                told = {str(part.get("url")): part.get("valueUri") for part in _rows(extension.get("extension"))}
+                token = _address(told, "token", base)
+                if token:
+                    return SmartConfiguration(
+                        token_endpoint=token, authorization_endpoint=_address(told, "authorize", base)
+                    )
     return None
 
 
@@ -109,6 +128,11 @@ def body_of(response: httpx.Response) -> Mapping[str, Any] | None:
 def timeouts(like: httpx.Request) -> dict[str, Any]:
     """The time-outs of the request that needs a token, for those that fetch it: httpx gives them none by itself."""
     return {"timeout": like.extensions["timeout"]} if "timeout" in like.extensions else {}
+
+
+def _address(document: Mapping[str, Any], name: str, base: str) -> str | None:
+    value = document.get(name)
+    return urljoin(base.rstrip("/") + "/", value) if isinstance(value, str) and value else None
 
 
 def _words(document: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -107,6 +107,7 @@ class SmartAuth(FhirAuth):
             if self._needs(refused):
                 arrived = time.monotonic()
                 async with self._lock:
+                    await self.catch_up()
                     steps = self._renewal(request, refused, arrived)
                     step = await self._advance(steps)
                     while step is not None:
@@ -126,6 +127,9 @@ class SmartAuth(FhirAuth):
     def form(self, token: Token | None) -> dict[str, str]:
         """The fields of a token request, without those of the client. Raises SourceError where none can be made."""
         raise NotImplementedError
+
+    async def catch_up(self) -> None:
+        """Take a token into use that was renewed elsewhere; called before one is asked for."""
 
     async def keep(self, token: Token) -> None:
         """Take a fetched token into use."""
@@ -233,7 +237,8 @@ class Launched(SmartAuth):
     """The tokens of a SMART App Launch. Without a refresh token they end with the access token.
 
     A server may give a new refresh token each time, and the old one then is void: `on_refresh` gets every new token,
-    to keep it for the next session.
+    to keep it for the next session. Where other processes renew it as well, `newest` gets the token that is to be
+    renewed, before it is, and tells the one that is kept by then.
     """
 
     kind, grant, context = "launch", "refresh_token", "patient"
@@ -246,10 +251,12 @@ class Launched(SmartAuth):
         *,
         token_url: str | None = None,
         on_refresh: Callable[[Token], Awaitable[None] | None] | None = None,
+        newest: Callable[[Token], Awaitable[Token | None]] | None = None,
         cleartext: bool = False,
     ) -> None:
         super().__init__(base, client, token_url=token_url, cleartext=cleartext)
         self._token, self.granted, self._on_refresh = token, token.granted(self.context), on_refresh
+        self._newest = newest
 
     @property
     def patient(self) -> str | None:
@@ -267,6 +274,17 @@ class Launched(SmartAuth):
                 "the launch has ended: its token has, and there is no refresh token; launch the app again"
             )
         return {"grant_type": self.grant, "refresh_token": token.refresh.reveal()}
+
+    async def catch_up(self) -> None:
+        """The token that is kept by now, where `newest` tells one."""
+        kept = await self._newest(self._token) if self._newest and self._token else None
+        if kept:
+            self.adopt(kept)
+
+    def adopt(self, token: Token) -> None:
+        """Take a token into use that another process has renewed and kept."""
+        if self._token is None or token.access != self._token.access:
+            self._token, self.granted = token, token.granted(self.context)
 
     async def keep(self, token: Token) -> None:
         """Also what the response left out, which stays as it was (RFC 6749 6), and tell `on_refresh`."""

@@ -17,16 +17,31 @@ __all__ = ["Basic", "Bearer"]
 
 
 class Bearer(FhirAuth):
-    """A token that somebody else has fetched (RFC 6750). `scope` are its scopes, where they are known."""
+    """A token that somebody else has fetched (RFC 6750). `scope` are its scopes, where they are known, and `patient`
+    the id of the one patient that it is for."""
 
     kind = "bearer"
 
-    def __init__(self, base: str, token: str | SecretStr, *, scope: str | None = None, cleartext: bool = False) -> None:
+    def __init__(
+        self,
+        base: str,
+        token: str | SecretStr,
+        *,
+        scope: str | None = None,
+        patient: str | None = None,
+        cleartext: bool = False,
+    ) -> None:
         super().__init__(base, cleartext=cleartext)
+        self._patient = patient
         self._token = Secret(token, "the bearer token")
         if " " in self._token.reveal():
             raise UserError("the bearer token holds a blank; give it without the word Bearer")
         self.granted = Scopes.granted(scope)
+
+    @property
+    def patient(self) -> str | None:
+        """The id of the patient that the token is for, where that is known."""
+        return self._patient
 
     async def flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         request.headers["Authorization"] = f"Bearer {self._token.reveal()}"

@@ -186,18 +186,11 @@ def _record_lines(marks: Marks, ordered: tuple[Fact, ...], window: str, used: li
 
 def _title(ordered: tuple[Fact, ...], window: str) -> str:
     last = ordered[-1]
-    code = next((f" ({_SYSTEMS[c.system]} {c.code})" for c in last.concept.codings if c.system in _SYSTEMS), "")
+    code = next(
+        (f" ({wording.SYSTEMS[c.system]} {c.code})" for c in last.concept.codings if c.system in wording.SYSTEMS), ""
+    )
     number = f"{len(ordered)} record{'s' if len(ordered) != 1 else ''}"
     return f"{wording.label(last.concept)}{code}, {last.kind},{f' {window},' if window else ''} {number}"
-
-
-_SYSTEMS: dict[str | None, str] = {
-    "http://snomed.info/sct": "SNOMED",
-    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
-    "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
-    "http://hl7.org/fhir/sid/cvx": "CVX",
-    "http://loinc.org": "LOINC",
-}
 
 
 def _count_line(marks: Marks, ordered: tuple[Fact, ...], window: str, used: list[str]) -> str:

@@ -29,6 +29,7 @@ from fhir_tools.types import (
     Reference,
     Standing,
 )
+from fhir_tools.writing.elements import is_own
 
 __all__ = ["document", "encounter", "imaging", "plain", "procedure"]
 
@@ -91,7 +92,12 @@ def encounter(r: Resource) -> Iterator[Fact]:
 
 
 def document(r: Resource) -> Iterator[Fact]:
-    """One DocumentReference or Composition; entered-in-error may stand in `status` or in `docStatus`."""
+    """One DocumentReference or Composition; entered-in-error may stand in `status` or in `docStatus`.
+
+    What chartline itself wrote states nothing.
+    """
+    if is_own(r):
+        return
     attachments = [elements_of(c.get("attachment")) for c in elements_of(r.get("content"))]
     titles = [text_of(a.get("title")) for group in attachments for a in group]
     title = text_of(r.get("description")) or text_of(r.get("title")) or next(filter(None, titles), "")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from fhir_tools.imaging.types import MODEL_SIZE, Description, Fit, Frame, Picture
 
-__all__ = ["caption", "prepare"]
+__all__ = ["caption", "png", "prepare"]
 
 _QUALITY = 95
 _FAST = 1
@@ -55,6 +55,13 @@ def prepare(
         frame=frame.frame,
         warnings=frame.warnings,
     )
+
+
+def png(frame: Frame) -> bytes:
+    """The frame's own pixels as PNG, for a reader's screen: neither scaled nor padded, and without any metadata."""
+    from PIL import Image
+
+    return _encoded(Image.fromarray(frame.pixels), "image/png")
 
 
 def _encoded(picture: object, media_type: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,9 +22,10 @@ from fhir_tools.local import schema, search
 from fhir_tools.local.concepts import ConceptIndex
 from fhir_tools.local.history import Version, versions
 from fhir_tools.local.index import INDEX_VERSION, Indexer, patient_of
+from fhir_tools.local.timeline import timeline
 from fhir_tools.search.definitions import parameters
 from fhir_tools.search.elements import literal, strings, time_range
-from fhir_tools.source import CATALOGUE_OPERATION
+from fhir_tools.source import CATALOGUE_OPERATION, OWN_OPERATIONS, TIMELINE_OPERATION
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 
 __all__ = ["Change", "LocalStore", "PatientRow"]
@@ -42,6 +44,7 @@ class PatientRow:
     name: str
     birth_date: str | None
     resources: int
+    sex: str | None = None
 
 
 class LocalStore:
@@ -98,17 +101,22 @@ class LocalStore:
         return search.run(self._db, query, self._bodies)
 
     async def fetch(self, url: str) -> Fetched:
-        """`Binary/[id]`, or `Patient/[id]/$chartline-catalogue?as_of=YYYY-MM-DD`. Raises SourceError for others."""
+        """`Binary/[id]`, or an operation of `fhir_tools.source` on a Patient. Raises SourceError for others."""
         parts = urlsplit(url)
         path, _, operation = parts.path.partition("/$")
         if f"${operation}" == CATALOGUE_OPERATION:
             return self._catalogue(path, parse_qs(parts.query).get("as_of", [""])[0])
+        if f"${operation}" == TIMELINE_OPERATION:
+            number = self._patient(path, TIMELINE_OPERATION)
+            # The one call that takes longer than a thread switch: tens of thousands of rows.
+            return _json(await asyncio.to_thread(timeline, self._db, number))
         try:
             reference = Reference.parse(path)
         except ValueError:
             reference = None
         if operation or reference is None or reference.type != "Binary":
-            raise SourceError(f"the store cannot fetch {parts.path!r}: it has Binary/[id] and {CATALOGUE_OPERATION}")
+            told = ", ".join(sorted(OWN_OPERATIONS))
+            raise SourceError(f"the store cannot fetch {parts.path!r}: it has Binary/[id] and {told}")
         return _binary(await self.read(reference))
 
     async def capabilities(self) -> dict[str, Any]:
@@ -118,7 +126,7 @@ class LocalStore:
             "fhirVersion": "4.0.1",
             "software": {"name": "chartline", "version": package_version("chartline")},
             "search": {type_: sorted(parameters(type_)) for type_ in sorted(types)},
-            "operations": [CATALOGUE_OPERATION],
+            "operations": sorted(OWN_OPERATIONS),
         }
 
     # What the loader, the command line and tests use.
@@ -327,17 +335,25 @@ class LocalStore:
         self._concepts.forget()
 
     def _catalogue(self, path: str, as_of: str) -> Fetched:
-        self._flush()
         try:
-            reference, day = Reference.parse(path), date.fromisoformat(as_of) if as_of else None
+            day = date.fromisoformat(as_of) if as_of else None
         except ValueError as fault:
             raise QueryError(f"{CATALOGUE_OPERATION} takes as_of=YYYY-MM-DD, on a Patient: {fault}") from fault
+        return _json(self._concepts.catalogue(self._patient(path, CATALOGUE_OPERATION), day))
+
+    def _patient(self, path: str, operation: str) -> int:
+        """The number of the Patient that an operation is on. Raises QueryError, NotFound."""
+        self._flush()
+        try:
+            reference = Reference.parse(path)
+        except ValueError as fault:
+            raise QueryError(f"{operation} is an operation on a Patient: {fault}") from fault
         if reference.type != "Patient":
-            raise QueryError(f"{CATALOGUE_OPERATION} is an operation on a Patient, not on {reference.type!r}")
+            raise QueryError(f"{operation} is an operation on a Patient, not on {reference.type!r}")
         number = self._one("SELECT number FROM patient WHERE id = ?", (reference.id,))
         if number is None:
             raise NotFound("the store has no Patient of that id", status=404)
-        return Fetched(content_type="application/json", body=orjson.dumps(self._concepts.catalogue(number[0], day)))
+        return int(number[0])
 
     def _bodies(self, keys: Sequence[int]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -388,6 +404,10 @@ def _parsed(body: bytes, version: str, updated: str) -> dict[str, Any]:
     return resource
 
 
+def _json(content: object) -> Fetched:
+    return Fetched(content_type="application/json", body=orjson.dumps(content))
+
+
 def _binary(resource: Resource) -> Fetched:
     try:
         body = base64.b64decode("".join(str(resource.get("data", "")).split()), validate=True)
@@ -401,5 +421,5 @@ def _patient_row(id_: str, resource: Resource, count: int) -> PatientRow:
     first = names[0] if isinstance(names, list) and names and isinstance(names[0], dict) else {}
     parts = {k: first.get(k) for k in ("given", "family")}
     name = first.get("text") or " ".join(strings(parts))
-    born = resource.get("birthDate")
-    return PatientRow(id=id_, name=str(name), birth_date=born if isinstance(born, str) else None, resources=count)
+    born, sex = (x if isinstance(x, str) else None for x in (resource.get("birthDate"), resource.get("gender")))
+    return PatientRow(id=id_, name=str(name), birth_date=born, resources=count, sex=sex)

@@ -9,14 +9,14 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from fhir_tools.search.query import R4_TYPES
-from fhir_tools.source import CATALOGUE_OPERATION
+from fhir_tools.source import OWN_OPERATIONS
 
 __all__ = ["ID", "is_absolute", "is_binary", "is_body", "links", "operation_on", "plain", "relative"]
 
 ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9\-._]{1,128}", re.ASCII)
 """An id as real servers write it (R4: 64 characters, without `_`); never only dots, which are steps in a path."""
 
-_OPERATIONS = frozenset((CATALOGUE_OPERATION, "$everything", "$summary"))
+_OPERATIONS = frozenset((*OWN_OPERATIONS, "$everything", "$summary"))
 _OPERATION_PARAMS = frozenset(("as_of", "start", "end", "_since", "_type", "_count", "profile"))
 _LITERAL = re.compile(
     rf"([A-Z][A-Za-z]+/{ID.pattern})(?:/_history/{ID.pattern})?".replace(r"\Z", r"(?=/|\Z)"), re.ASCII

@@ -21,7 +21,7 @@ from fhir_tools.errors import NotFound, QueryError, ScopeError, SourceError
 from fhir_tools.scope import addresses, belonging
 from fhir_tools.scope.bounds import COMPARTMENT, SHARED, Bounds
 from fhir_tools.search.query import parse
-from fhir_tools.source import CATALOGUE_OPERATION, Source
+from fhir_tools.source import OWN_OPERATIONS, Source
 from fhir_tools.types import Fetched, Query, Reference, SearchResult
 
 __all__ = ["COMPARTMENT", "Scoped"]
@@ -120,7 +120,7 @@ class Scoped:
         rest = addresses.relative(url, bounds.bases)
         if rest and (operation := addresses.operation_on(rest, bounds.own)):
             fetched = await self._source.fetch(rest)
-            return fetched if operation == CATALOGUE_OPERATION else self._without_others(fetched)
+            return fetched if operation in OWN_OPERATIONS else self._without_others(fetched)
         body = rest if rest and addresses.is_binary(rest) else url
         if not self._is_attached(body):
             raise ScopeError("only attachments of this patient's chart and operations on this patient are fetched")
@@ -135,7 +135,7 @@ class Scoped:
             self._capabilities = await self._source.capabilities()
         if self._bounds.searched == (str(self.patient),):
             return self._capabilities
-        operations = [x for x in self._capabilities.get("operations") or () if x != CATALOGUE_OPERATION]
+        operations = [x for x in self._capabilities.get("operations") or () if x not in OWN_OPERATIONS]
         return {**self._capabilities, "operations": operations}
 
     async def _ready(self) -> Bounds:

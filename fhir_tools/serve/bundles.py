@@ -244,7 +244,8 @@ def _linked(store: LocalStore, entry: _Entry, names: Mapping[str, str]) -> Ask:
             return {k: literal(k, v) for k, v in value.items()}
         if isinstance(value, list):
             return [literal(key, item) for item in value]
-        if not isinstance(value, str) or not (key == "reference" or value.startswith("urn:")):
+        # An identifier's value is a string, and stays what it is where it is an entry's URN as well.
+        if not isinstance(value, str) or not (key == "reference" or (value.startswith("urn:") and key != "value")):
             return value
         if value in names or f"{base}/{value}" in names:
             return names.get(value) or names[f"{base}/{value}"]

@@ -213,6 +213,18 @@ def test_ask_as_json_is_the_public_answer(chartline: Run) -> None:
     assert answer.citations
 
 
+def test_ask_and_summary_as_fhir(chartline: Run) -> None:
+    answer = json.loads(chartline("ask", "-p", MARIA, "--format", "fhir", "last A1c?").out)
+    assert [e["resource"]["resourceType"] for e in answer["entry"]][:3] == [
+        "DocumentReference",
+        "Provenance",
+        "AuditEvent",
+    ]
+    summary = json.loads(chartline("summary", "-p", MARIA, "--kind", "problems", "--format", "fhir").out)
+    assert (summary["type"], summary["entry"][0]["resource"]["resourceType"]) == ("document", "Composition")
+    assert any(e["resource"]["resourceType"] == "Condition" for e in summary["entry"])
+
+
 def test_ask_on_a_file_needs_no_patient_where_there_is_one(chartline: Run) -> None:
     done = chartline("ask", "--fhir", demo.paths()[0], "--json", "date of birth?")
     assert json.loads(done.out)["patient"] == f"Patient/{demo.patients()[0]}"

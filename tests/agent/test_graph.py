@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from agent.errors import NeedError, OperatorError, SourceError, UserError
-from agent.graph import TURNS, Given, Progress, Stages, build, open_threads, stream, walk
+from agent.graph import TURNS, Given, Progress, Stages, build, stream, walk
+from agent.settings import Settings
+from agent.threads import open_threads
 from agent.trace import Trace
 from agent.types import Answer, Ask, Claim, Draft, Evidence, Need, Removed, SearchedOut, Turn, Usage, Verified
 from fhir_tools.types import Card, Reference, Search
@@ -295,10 +297,10 @@ async def test_usage_adds_up_over_calls() -> None:
 # Threads.
 
 
-async def ask(path: Path, house: House, question: str, thread: str = "t", patient: str = "p") -> Answer:
-    async with open_threads(path) as saver:
+async def ask(path: Path, house: House, question: str, thread: str = "t", patient: str = "p", run: str = "") -> Answer:
+    async with open_threads(Settings(threads=path)) as saver:
         graph = build(house.stages(), saver)
-        seen = [e async for e in stream(graph, Given(question=question, patient=patient), thread)]
+        seen = [e async for e in stream(graph, Given(question=question, patient=patient, run=run), thread)]
     assert isinstance(seen[-1], Answer)
     return seen[-1]
 
@@ -311,6 +313,42 @@ async def test_a_thread_outlives_the_process_and_hands_its_turns_on(tmp_path: Pa
     assert house.histories[1] == (Turn(question="first?", text="Told.", subject={"op": "latest"}, as_of=AS_OF),)
     assert (answer.question, answer.thread) == ("and then?", "t")
     assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_run_whose_answer_is_kept_ends_with_it(tmp_path: Path) -> None:
+    house = House()
+    first = await ask(tmp_path / "t", house, "first?", run="r1")
+    calls = len(house.calls)
+    assert await ask(tmp_path / "t", house, "first?", run="r1") == first
+    assert (len(house.calls), len(house.traces)) == (calls, 1)
+    await ask(tmp_path / "t", house, "next?")  # the name of an earlier run is not taken for that of this one
+    await ask(tmp_path / "t", house, "next?")
+    await ask(tmp_path / "t", house, "last?", run="r2")
+    assert [turn.question for turn in house.histories[-1]] == ["first?", "next?", "next?"]
+
+
+class Slow(House):
+    """A house that reasons until it is cut off."""
+
+    async def reason(self, *_: Any) -> Draft:
+        self.calls.append("reason")
+        await asyncio.sleep(60)
+        raise AssertionError
+
+
+async def test_a_run_that_was_cut_off_leaves_no_turn(tmp_path: Path) -> None:
+    house, slow = House(), Slow()
+    await ask(tmp_path / "t", house, "first?", run="r1")
+    with contextlib.suppress(ZeroDivisionError):
+        await ask(tmp_path / "t", House(drafts=[ZeroDivisionError()]), "second?", run="r2")
+    cut = asyncio.create_task(ask(tmp_path / "t", slow, "second?", run="r2"))
+    while "reason" not in slow.calls:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    cut.cancel()
+    await asyncio.wait([cut])
+    await ask(tmp_path / "t", house, "second?", run="r2")
+    await ask(tmp_path / "t", house, "third?", run="r3")
+    assert [turn.question for turn in house.histories[-1]] == ["first?", "second?"]
 
 
 async def test_threads_do_not_mix_and_old_turns_go(tmp_path: Path) -> None:
@@ -345,7 +383,7 @@ async def test_a_checkpoint_holds_no_chart_and_no_evidence(tmp_path: Path, reaso
 
 
 async def test_a_planted_object_in_a_checkpoint_is_not_rebuilt(tmp_path: Path) -> None:
-    async with open_threads(tmp_path / "t") as saver:
+    async with open_threads(Settings(threads=tmp_path / "t")) as saver:
         planted = saver.serde.dumps_typed(House())
         assert not isinstance(saver.serde.loads_typed(planted), House)
 
@@ -386,5 +424,6 @@ def test_nothing_goes_to_langsmith_even_when_the_environment_asks() -> None:
 
 def test_schemas_are_plain_for_langgraphs_own_tools() -> None:
     graph = build(House().stages())
-    assert set(graph.get_input_jsonschema()["properties"]) == {"question", "patient", "as_of"}
+    given = {"question", "patient", "as_of", "run", "earlier"}
+    assert set(graph.get_input_jsonschema()["properties"]) == given
     assert set(graph.get_output_jsonschema()["properties"]) == {"answer"}

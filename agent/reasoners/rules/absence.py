@@ -9,14 +9,6 @@ from fhir_tools.types import Card, Fact
 
 __all__ = ["draft", "notes", "standings"]
 
-_WORDS = {
-    "measurement": "results and vital signs", "social": "social history", "condition": "conditions",
-    "medication": "medications", "allergy": "allergies", "immunization": "immunizations", "procedure": "procedures",
-    "imaging": "imaging studies", "report": "reports", "document": "notes", "encounter": "encounters",
-    "family": "family history", "order": "orders", "careplan": "care plans", "goal": "goals", "device": "devices",
-    "patient": "the patient's own record",
-}  # fmt: skip
-
 
 def draft(ask: Ask, evidence: Evidence) -> Draft | None:
     """`not_found` with what was searched, or `incomplete` where the search or the records cannot show it."""
@@ -32,7 +24,7 @@ def draft(ask: Ask, evidence: Evidence) -> Draft | None:
 
 
 def _note(absence: Absence) -> str:
-    places = ", ".join(dict.fromkeys(_WORDS.get(k, k) for k in absence.kinds)) or "the chart"
+    places = ", ".join(dict.fromkeys(wording.KIND_WORDS.get(k, k) for k in absence.kinds)) or "the chart"
     where = f" {absence.window}" if absence.window else ""
     marks = " " + "".join(f"[{s}]" for s in absence.searched) if absence.searched else ""
     read = "" if "document" in absence.kinds else f"; {absence.notes or 'notes were not searched'}"

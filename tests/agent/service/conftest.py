@@ -33,6 +33,7 @@ async def client_of(app: FastAPI, **options: Any) -> AsyncIterator[httpx.AsyncCl
 def settings_in(folder: Path, **changes: Any) -> Settings:
     """Settings whose files are all in the folder, on the demo's day."""
     files = {"threads": folder / "threads.sqlite", "service_state": folder / "service.sqlite"}
+    files |= {"service_keys": folder / "keys.json", "service_secret": folder / "service.secret"}
     return Settings(**{"as_of": demo.AS_OF, "audit": None, **files, **changes})
 
 

@@ -150,7 +150,8 @@ def test_turns_add_up(asked: Sequence[tuple[str, int]], each: int, total: int) -
 class Named:
     """Callers by a header, for tests."""
 
-    challenge = "Bearer"
+    def challenge(self, request: object) -> str:
+        return "Bearer"
 
     async def caller(self, request: object) -> Caller | None:
         name = request.headers.get("x-name")  # type: ignore[attr-defined]

@@ -1,0 +1,64 @@
+"""Which ways into the service the settings open, and who could reach it by an address."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from agent.errors import UserError
+from agent.service.access.keys import KeyFile
+from agent.settings import Settings
+
+__all__ = ["Ways", "check_reachable", "is_loopback", "ways"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """The ways in. `local`: whoever reaches the service on this machine may ask without signing in."""
+
+    local: bool
+    keys: bool
+    tokens: bool
+    launches: bool
+
+
+def ways(settings: Settings) -> Ways:
+    """The ways in that the settings open. Raises UserError for a file of API keys that cannot be used."""
+    keys, tokens = bool(KeyFile(settings.service_keys).all()), settings.oauth_issuer is not None
+    launches = settings.smart_servers is not None
+    local = settings.service_local
+    return Ways(
+        local=not (keys or tokens or launches) if local is None else local, keys=keys, tokens=tokens, launches=launches
+    )
+
+
+def check_reachable(settings: Settings, host: str) -> None:
+    """Whether the service may listen on an address. Raises UserError where others could ask without signing in."""
+    public = urlsplit(settings.service_url or "").hostname
+    seen = next((name for name in (host, public) if name and not is_loopback(name)), None)
+    if seen is None:
+        return
+    open_ = ways(settings)
+    if open_.local:
+        how = "unset CHARTLINE_SERVICE_LOCAL" if settings.service_local else "choose a way to sign in"
+        raise UserError(
+            f"{seen!r} can be reached from other machines, and nobody would be asked who they are: {how} "
+            "(chartline service key add NAME, CHARTLINE_OAUTH_ISSUER or CHARTLINE_SMART_SERVERS; see docs/access.md), "
+            "or listen on 127.0.0.1"
+        )
+    if not (open_.keys or open_.tokens or open_.launches):
+        raise UserError("nobody could sign in: chartline service key add NAME makes a key (see docs/access.md)")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address, with or without a port, is this machine's own."""
+    name = host.strip().lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        bare = name.rpartition(":")[0] if name.count(":") == 1 else name
+        if bare != name:
+            return is_loopback(bare)
+        return bare == "localhost" or bare.endswith(".localhost")

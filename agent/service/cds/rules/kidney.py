@@ -1,0 +1,165 @@
+"""The last kidney function with a drug whose label asks for care at it.
+
+The eGFR as reported, or by CKD-EPI 2021 from the last creatinine where that is newer. A result that is too old counts
+as none; none is told as what was searched, or passed over in silence where the site says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from agent.service.cds.configuring import KidneyCard
+from agent.service.cds.facts import CURRENT, Drug, Facts
+from agent.service.cds.findings import Finding, dated, listed
+from agent.service.cds.markdown import escaped
+from fhir_tools import wording
+from fhir_tools.kidney import Estimate, RenalLimit, egfr_number, estimate, is_recent, renal_limits
+from fhir_tools.types import Fact, Quantity, Reference
+from fhir_tools.units import show_number
+
+__all__ = ["find", "needs"]
+
+_LABS = frozenset({"egfr", "creatinine"})
+_DOES = {
+    "contraindicated": "contraindicated below",
+    "avoid": "to be avoided below",
+    "adjust": "dose to be looked at below",
+}
+_MEASURE = {"egfr": "an eGFR of", "crcl": "a creatinine clearance of"}
+
+
+def needs(card: KidneyCard, ordered: tuple[Drug, ...] | None) -> frozenset[str]:
+    """The results and the Patient, where a drug with a limit is ordered or current ones are meant."""
+    current = card.drugs in ("current", "both")
+    known = renal_limits()
+    concerned = ordered is None or any(i in known for drug in ordered for i in drug.made_of.ingredients)
+    if not current and not concerned:
+        return frozenset()
+    return _LABS | {"patient"} | (CURRENT if current else frozenset())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Function:
+    """A kidney function: the number with what it was read or worked out from."""
+
+    value: Quantity
+    fact: Fact
+    worked_out: Estimate | None = None
+
+    @property
+    def day(self) -> date:
+        assert self.fact.when and self.fact.when.day  # noqa: S101  results are dated (Facts.results)
+        return self.fact.when.day
+
+    @property
+    def evidence(self) -> tuple[Reference, ...]:
+        facts = self.worked_out.inputs if self.worked_out else (self.fact,)
+        return tuple(dict.fromkeys(f.reference for f in facts))
+
+
+def find(card: KidneyCard, facts: Facts) -> Iterator[Finding]:
+    """One finding for each drug whose limit the last kidney function is below, or for which there is none."""
+    known = renal_limits()
+    drugs = [(d, known[i]) for d in facts.drugs(card.drugs) for i in sorted(d.made_of.ingredients) if i in known]
+    if not drugs:
+        return
+    last = _last(card, facts)
+    for drug, limit in drugs:
+        below = card.limits.get(limit.ingredient, limit.limit)
+        if last is None:
+            if card.missing == "say":
+                yield _none(card, facts, drug)
+        elif _is_below(last.value, below):
+            yield _low(card, facts, drug, limit, last, below)
+
+
+def _last(card: KidneyCard, facts: Facts) -> _Function | None:
+    """The newest function that is recent enough; the reported eGFR where both are of one day."""
+    found: list[_Function] = []
+    for fact in facts.results("egfr"):
+        value = egfr_number(fact.value)
+        if value and is_recent(fact, facts.as_of, card.recent_months):
+            found.append(_Function(value=value, fact=fact))
+    person = facts.of("patient")
+    for fact in facts.results("creatinine"):
+        made = estimate(fact, person) if is_recent(fact, facts.as_of, card.recent_months) else None
+        if made:
+            value = Quantity(value=made.value, unit="mL/min/1.73 m2")
+            found.append(_Function(value=value, fact=fact, worked_out=made))
+    return max(found, key=lambda f: (f.day, f.worked_out is None), default=None)
+
+
+def _is_below(value: Quantity, limit: float) -> bool:
+    """`>60` is not below 45; `<15` is below 30. What a comparator leaves open is not said."""
+    if value.comparator in (">", ">="):
+        return False
+    if value.comparator in ("<", "<="):
+        return value.value <= limit
+    return round(value.value) < limit
+
+
+def _low(card: KidneyCard, facts: Facts, drug: Drug, limit: RenalLimit, last: _Function, below: float) -> Finding:
+    number = f"{last.value.comparator or ''}{round(last.value.value)}"
+    does = f"{_DOES[limit.action]} {below:g}"
+    day = wording.day_text(last.fact.when)
+    shipped = f"{drug.label}: eGFR {number} on {day}; by its label {does}"
+    site = " (the site's own limit)" if limit.ingredient in card.limits else ""
+    return Finding(
+        card=card,
+        indicator=card.adjust_indicator if limit.action == "adjust" else card.indicator,
+        summary=card.worded(shipped, drug=drug.label, egfr=number, date=day, limit=f"{below:g}"),
+        lines=(
+            _ordered(drug, facts.as_of),
+            *_told(last, facts.as_of),
+            f"Limit: {limit.ingredient}, {does.removesuffix(f' {below:g}')} {_MEASURE[limit.measure]} {below:g}{site}. "
+            f"Source: {limit.source}.",
+            *_clearance(limit),
+        ),
+        evidence=(*last.evidence, *(() if drug.drafted else (drug.fact.reference,))),
+        key=("kidney", limit.ingredient),
+        question="eGFR and creatinine over the last year?",
+    )
+
+
+def _ordered(drug: Drug, today: date) -> str:
+    return f"Ordered: {escaped(drug.label)}." if drug.drafted else f"{listed(drug.fact, today)}."
+
+
+def _told(last: _Function, today: date) -> Iterator[str]:
+    made = last.worked_out
+    if made is None:
+        assert isinstance(last.fact.value, Quantity)  # noqa: S101  a number (egfr_number)
+        yield f"eGFR as reported: {escaped(wording.quantity_text(last.fact.value))}{dated(last.fact, today)}."
+        return
+    assert isinstance(made.creatinine.value, Quantity)  # noqa: S101  a number (estimate)
+    creatinine = escaped(wording.quantity_text(made.creatinine.value))
+    yield f"Creatinine: {creatinine}{dated(made.creatinine, today)}."
+    yield (
+        f"eGFR {show_number(round(made.value))} mL/min/1.73 m2, worked out by CKD-EPI 2021 "
+        f"for age {made.age}, {escaped(str(made.gender.value))}."
+    )
+
+
+def _clearance(limit: RenalLimit) -> Iterator[str]:
+    if limit.measure == "crcl":
+        yield "The label's limit is of creatinine clearance, and an eGFR is not the same: work the clearance out first."
+
+
+def _none(card: KidneyCard, facts: Facts, drug: Drug) -> Finding:
+    months = card.recent_months
+    return Finding(
+        card=card,
+        indicator="info",
+        summary=f"{drug.label}: no eGFR or creatinine found of the last {months} months",
+        lines=(
+            _ordered(drug, facts.as_of),
+            f"Searched: Observations by the LOINC codes of eGFR and creatinine, of the last {months} months before "
+            f"{facts.as_of}. A result without such a code, or in a note, is not found so.",
+            "By its label the dose depends on kidney function.",
+        ),
+        evidence=() if drug.drafted else (drug.fact.reference,),
+        key=("kidney", *sorted(drug.made_of.ingredients)),
+        question="last creatinine?",
+    )

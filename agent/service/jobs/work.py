@@ -1,0 +1,183 @@
+"""Jobs at work: a few at once, each unit kept as it is done, so that the rest is gone on with after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.service.callers import Caller
+from agent.service.holders import Holder
+from agent.service.jobs.store import Job, JobRows
+from agent.service.jobs.types import Work
+from agent.service.parts import Parts
+from agent.service.problems import Problem, problem_of
+from agent.service.questions.runs import TRIES
+from agent.service.remembered import recalled
+
+__all__ = ["WAITING", "Jobs"]
+
+WAITING = 20
+"""How many jobs one caller may have that are still to be begun."""
+_LOOK = 1.0
+"""Seconds between looks for jobs that nobody is at work on."""
+_log = logging.getLogger(__name__)
+
+
+class Jobs:
+    """The jobs, of the kinds that there are; an async context manager, within which they are worked on.
+
+    At most `most` are at work here at once, and of each one unit.
+    """
+
+    def __init__(self, holder: Holder, kinds: Sequence[Work], parts: Parts, *, most: int) -> None:
+        self.kinds: Mapping[str, Work] = {work.kind: work for work in kinds}
+        self.rows = JobRows(parts.database)
+        self._holder, self._parts, self._most = holder, parts, most
+        self._callers: dict[str, Caller] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Jobs:
+        self._looking = asyncio.create_task(self._looks())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = [*self._tasks.values(), *([self._looking] if self._looking else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        with suppress(SQLAlchemyError):  # its lease ends all the same
+            await self.rows.release(self._holder.id)
+
+    async def add(self, caller: Caller, kind: str, given: object, key: str | None = None) -> Job:
+        """A new job, or the one that bears the key. Raises Problem: 422 for what is no such job, 429 for too many."""
+        work = self.kinds.get(kind)
+        if work is None:
+            raise Problem(422, "no-kind", f"there is no such kind of job; there are {', '.join(sorted(self.kinds))}")
+        input_ = _valid(work, given)
+        if await self.rows.waiting(caller.id) >= WAITING:
+            raise Problem(429, "busy", f"{WAITING} jobs are waiting already", headers={"Retry-After": "60"})
+        own = self._holder.id if caller.access else ""
+        job = await self.rows.add(caller, kind, input_.model_dump(mode="json"), key, own)
+        if own and not job.ended:
+            self._callers[job.id] = caller
+        self._wake.set()
+        return job
+
+    async def cancel(self, job: Job) -> None:
+        """Cancel a job, or delete one that has ended, with its results."""
+        if job.ended:
+            await self.rows.remove(job.id)
+            return
+        await self.rows.cancel(job.id)
+        if job.id in self._tasks:
+            self._tasks[job.id].cancel()
+
+    async def result(self, job: Job) -> Any:
+        """What came of a job, as JSON. Raises Problem (409) for one that is not done."""
+        if job.state != "done":
+            headers = {} if job.ended else {"Retry-After": "5"}
+            raise Problem(409, "not-done", f"the job is {job.state}: there is no result", headers=headers)
+        work = self.kinds[job.kind]
+        return work.result(work.input.model_validate(job.input), await self.rows.done(job.id))
+
+    async def watch(self, caller: Caller, id_: str, seconds: float = 0.3) -> AsyncIterator[Job]:
+        """The job whenever it has got on, until it has ended, whichever process is at work on it."""
+        before: Job | None = None
+        while before is None or not before.ended:
+            job = await self.rows.one(caller, id_)
+            if before is None or (job.state, job.done, job.total) != (before.state, before.done, before.total):
+                yield job
+            before = job
+            if not job.ended:
+                await asyncio.sleep(seconds)
+
+    async def _looks(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self._drop_lost()
+                while len(self._tasks) < self._most and await self._begin():
+                    pass
+            except SQLAlchemyError as error:
+                _log.warning("the database did not tell of jobs (%s)", type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _LOOK)
+
+    async def _begin(self) -> bool:
+        job = await self.rows.take(self._holder.id, list(self._tasks))
+        if job is None:
+            return False
+        task = self._tasks[job.id] = asyncio.create_task(self._work(job))
+        task.add_done_callback(lambda _: self._ended(job.id))
+        return True
+
+    def _ended(self, id_: str) -> None:
+        self._tasks.pop(id_, None)
+        self._wake.set()
+
+    async def _drop_lost(self) -> None:
+        """Break off what was cancelled elsewhere, or taken up by another process."""
+        mine = dict(self._tasks)
+        held = await self.rows.held(self._holder.id) if mine else set()
+        for id_ in mine.keys() - held:
+            mine[id_].cancel()
+
+    async def _work(self, job: Job) -> None:
+        error: Problem | None = None
+        try:
+            if job.tries > TRIES:
+                raise Problem(
+                    500, "given-up", f"the service stopped {TRIES} times at one unit of it; tell its operator"
+                )
+            if not await self._units(job):
+                return
+        except SQLAlchemyError as failed:
+            _log.error("job %s: the database failed (%s); it is tried again", job.id, type(failed).__name__)
+            await asyncio.sleep(_LOOK)
+            return
+        except Exception as failed:  # noqa: BLE001  kept with the job, and told to its owner
+            error = problem_of(failed)
+            if error.status == 500:
+                _log.error("job %s: %s", job.id, type(failed).__name__)
+        with suppress(SQLAlchemyError):  # then it is tried again
+            await self.rows.end(job.id, self._holder.id, error)
+            self._callers.pop(job.id, None)
+
+    async def _units(self, job: Job) -> bool:
+        """Do what is not done of a job; False where it is no longer this process's."""
+        work = self.kinds[job.kind]
+        caller = self._callers.get(job.id) or recalled(job.caller)
+        input_ = work.input.model_validate(job.input)
+        if job.total is None:
+            units = list(dict.fromkeys(await work.units(input_, self._parts, caller)))
+            if not await self.rows.plan(job.id, self._holder.id, units):
+                return False
+        for number, unit in await self.rows.rest(job.id):
+            result = orjson.dumps(await work.do(unit, input_, self._parts, caller)).decode()
+            if not await self.rows.keep(job.id, self._holder.id, number, result):
+                return False
+            await asyncio.sleep(0)  # questions first: a unit that never waited would hold them up
+        return True
+
+
+def _poison() -> Problem:
+    return Problem(500, "given-up", f"the service stopped {TRIES} times at one unit of it; tell its operator")
+
+
+def _valid(work: Work, given: object) -> BaseModel:
+    try:
+        return work.input.model_validate(given)
+    except ValidationError as error:
+        faults = [{"where": ".".join(("input", *map(str, e["loc"]))), "why": e["msg"]} for e in error.errors()]
+        told = "; ".join(f"{fault['where']}: {fault['why']}" for fault in faults)
+        raise Problem(422, "invalid", told, more={"errors": faults}) from error

@@ -1,0 +1,218 @@
+// The page: what is on the screen for a place, and what is read when the place changes.
+
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { call, onUnknown, useToken } from "./api.js";
+import { boxView, choose, suggested } from "./box.js";
+import { contentsView, openContents } from "./contents.js";
+import { listThreads, openThread } from "./conversation.js";
+import { closeEvidence, openEvidence, panelView } from "./evidence_panel.js";
+import { historyView } from "./history.js";
+import { bannerView, chooserView, findPatients, openBanner } from "./patients.js";
+import { problemView } from "./problem.js";
+import { href, read, stay } from "./route.js";
+import { signInView, signOut } from "./sign_in.js";
+import { onChange, set, state, today } from "./store.js";
+import { summariesView } from "./summaries.js";
+import { loadTexts, now, t } from "./texts.js";
+import { turnView } from "./turn.js";
+
+const VIEWS = {
+  questions: "nav.questions",
+  timeline: "nav.timeline",
+  summaries: "nav.summaries",
+  contents: "nav.contents",
+};
+const THEMES = { auto: "theme.auto", light: "theme.light", dark: "theme.dark" };
+
+function pageView() {
+  if (state.trouble) return bare(troubleView(state.trouble, start));
+  if (state.signIn) return bare(signInView(start));
+  if (!state.me) return bare(html`<p class="muted loading">${t("page.loading")}</p>`);
+  if (!state.route.patient) return bare(chooserView());
+  if (state.bannerProblem) return bare(troubleView(state.bannerProblem, openBanner));
+  return html`<a class="skip" href="#main" @click=${skip}>${t("skip")}</a>
+    ${topView()}${printHead()}
+    ${bannerView()}
+    ${navView()}
+    <div class="shell">
+      ${historyView()}
+      <main id="main" class="page" tabindex="-1">${VIEW[state.route.view]()}</main>
+      ${panelView()}
+    </div>
+    ${endView()}`;
+}
+
+const bare = (content) => html`${topView()}<main id="main" class="page narrow">${content}</main>${state.me ? endView() : nothing}`;
+
+const troubleView = (problem, again) => html`<h1 class="unseen">${t("page.title")}</h1>${problemView(problem, again)}`;
+
+const VIEW = {
+  questions: questionsView,
+  timeline: () => html`<section aria-labelledby="timeline-title">
+    <div class="view-head"><h2 id="timeline-title">${t("nav.timeline")}</h2></div>
+    <div id="timeline"></div>
+  </section>`,
+  summaries: summariesView,
+  contents: contentsView,
+};
+
+function topView() {
+  const { me } = state;
+  const change = me && state.route.patient && !me.patient;
+  return html`<header class="top">
+    <a class="wordmark" href="#" aria-label=${t("top.home")}>chartline</a>
+    ${me ? html`<span class="reasoner" title=${t("top.reasoner.title")}>${t("top.reasoner", { reasoner: me.reasoner })}</span>` : nothing}
+    <span class="gap"></span>
+    ${change ? html`<a class="plain" href=${href({ patient: null, thread: null, view: "questions" })}>${t("top.change")}</a>` : nothing}
+    ${me && me.via !== "local" ? html`<span class="muted user">${me.name}</span><button type="button" class="plain" @click=${signOut}>${t("top.sign_out")}</button>` : nothing}
+  </header>`;
+}
+
+const endView = () => html`<footer class="end">
+  <label>${t("theme.label")}
+    <select @change=${(event) => useTheme(event.target.value)}>
+      ${Object.entries(THEMES).map(([name, key]) => html`<option value=${name} ?selected=${name === theme()}>${t(key)}</option>`)}
+    </select>
+  </label>
+  <span>${t("end.version", { version: state.me.version })}</span>
+</footer>`;
+
+const navView = () => html`<nav class="views" aria-label=${t("nav.label")}>
+  ${Object.entries(VIEWS).map(
+    ([view, key]) => html`<a href=${href({ view })} aria-current=${view === state.route.view ? "page" : nothing}>${t(key)}</a>`,
+  )}
+</nav>`;
+
+function questionsView() {
+  const { turns, threadProblem } = state;
+  return html`<section class="questions" aria-labelledby="questions-title">
+    <div class="view-head">
+      <h2 id="questions-title">${turns.length ? t("questions.title") : t("questions.ask", { name: state.banner?.name ?? "" })}</h2>
+      ${turns.length ? html`<button type="button" class="plain" @click=${() => print()}>${t("print")}</button>` : nothing}
+    </div>
+    ${threadProblem ? problemView(threadProblem, openThread) : nothing}
+    ${turns.length || threadProblem || state.route.thread ? nothing : examplesView()}
+    <div class="turns">${turns.map(turnView)}</div>
+    ${boxView()}
+  </section>`;
+}
+
+const examplesView = () => html`<ul class="examples" aria-label=${t("box.options")}>
+  ${state.examples.map((question) => html`<li><button type="button" @click=${() => choose(question)}>${question}</button></li>`)}
+</ul>`;
+
+function printHead() {
+  const { banner } = state;
+  if (!banner) return nothing;
+  const numbers = banner.identifiers.map((one) => one.value).join(", ");
+  return html`<p class="print-only print-head">
+    ${t("print.head", { name: banner.name, born: banner.birth_date ?? "", numbers, day: today() })}
+    <span id="printed"></span>
+  </p>`;
+}
+
+function skip(event) {
+  event.preventDefault();
+  (document.getElementById("question") ?? document.getElementById("main")).focus();
+}
+
+const theme = () => document.documentElement.dataset.theme ?? "auto";
+
+function useTheme(name) {
+  const root = document.documentElement;
+  if (name === "auto") delete root.dataset.theme;
+  else root.dataset.theme = name;
+  try {
+    localStorage.setItem("chartline.theme", name);
+  } catch {
+    // it serves until the page is closed
+  }
+}
+
+/** Read what a new place needs, and no more. */
+async function arrived() {
+  const before = state.route;
+  const route = read();
+  if (state.me?.patient && !route.patient) route.patient = state.me.patient;
+  set({ route, deleting: null });
+  const other = route.patient !== before.patient || route.asOf !== before.asOf;
+  if (!route.patient) {
+    closeEvidence();
+    set({ banner: null, turns: [], search: { ...state.search, people: null } });
+    document.title = t("page.title");
+    await findPatients();
+    return;
+  }
+  if (other) openPatient(route.patient !== before.patient);
+  if (other || route.thread !== before.thread) {
+    closeEvidence();
+    openThread();
+  }
+  if (other || route.view !== before.view) {
+    closeEvidence();
+    opened(route.view);
+  }
+}
+
+async function openPatient(moved) {
+  set({ examples: [], threads: { list: [], complete: true, problem: null }, summary: { ...state.summary, kind: null, data: null } });
+  await openBanner();
+  if (state.bannerProblem) return;
+  document.title = `${state.banner.name} · ${t("page.title")}`;
+  if (moved) requestAnimationFrame(() => document.getElementById("question")?.focus({ preventScroll: true }));
+  listThreads();
+  set({ examples: await suggested("").catch(() => []) });
+}
+
+function opened(view) {
+  if (view === "contents") openContents();
+  if (view === "timeline") requestAnimationFrame(openTimeline);
+}
+
+async function openTimeline() {
+  const container = fresh(document.getElementById("timeline"));
+  const onPick = (reference) => {
+    const citation = { mark: "", reference, version: null, path: "", excerpt: reference, inputs: [], span: null };
+    openEvidence(citation, {}, document.activeElement);
+  };
+  try {
+    const { showTimeline } = await import("./timeline.js");
+    if (container?.isConnected) await showTimeline(container, { patient: state.route.patient, asOf: today(), onPick });
+  } catch (problem) {
+    render(problemView(problem, openTimeline), fresh(container));
+  }
+}
+
+/** An empty element in a place whose content is not this module's. */
+function fresh(place) {
+  const inside = document.createElement("div");
+  place.replaceChildren(inside);
+  return inside;
+}
+
+async function start() {
+  try {
+    const me = await call("v1/me");
+    useToken(me.csrf);
+    set({ me, signIn: null, trouble: null });
+    if (me.patient && read().patient !== me.patient) stay({ patient: me.patient, thread: null });
+    state.route = { patient: null, thread: null, view: null, asOf: null };
+    await arrived();
+  } catch (problem) {
+    if (problem.status !== 401) set({ trouble: problem });
+  }
+}
+
+onUnknown((problem) => set({ me: null, signIn: problem.signIn ?? { key: true, smart: [] } }));
+addEventListener("hashchange", () => state.me && arrived());
+addEventListener("beforeprint", () => {
+  const printed = document.getElementById("printed");
+  if (printed) printed.textContent = t("print.when", { time: now() });
+});
+
+await loadTexts();
+const app = document.getElementById("app");
+app.replaceChildren();
+onChange(() => render(pageView(), app));
+set({});
+await start();

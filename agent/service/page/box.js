@@ -1,0 +1,110 @@
+// The question box: a combobox with a list of questions that this chart can answer (ARIA APG, "editable combobox with
+// list autocomplete"). Focus stays in the box; the arrows move among the options.
+
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { live } from "./vendor/lit-html/directives/live.js";
+import { call, query } from "./api.js";
+import { ask, stop } from "./conversation.js";
+import { set, state } from "./store.js";
+import { t } from "./texts.js";
+
+const PAUSE = 120; // ms without a key before suggestions are asked for
+const LONGEST = 4000;
+
+let timer = 0;
+let looking = null;
+
+export function boxView() {
+  const { text, open, options, active } = state.box;
+  const shown = open && options.length > 0;
+  const working = state.turns.some((turn) => turn.working);
+  return html`<form class="box" @submit=${submitted} autocomplete="off">
+    <label for="question" class="unseen">${t("box.label")}</label>
+    <div class="box-field">
+      <input id="question" type="text" role="combobox" aria-autocomplete="list" aria-controls="options"
+        aria-expanded=${shown ? "true" : "false"} aria-activedescendant=${shown && active >= 0 ? `option-${active}` : ""}
+        aria-describedby="box-note" maxlength=${LONGEST} enterkeyhint="send" spellcheck="false"
+        placeholder=${state.turns.length ? t("box.follow") : t("box.first")}
+        .value=${live(text)} @input=${typed} @keydown=${pressed} @blur=${() => close()}>
+      ${working
+        ? html`<button type="button" class="plain" @click=${stop}>${t("box.stop")}</button>`
+        : html`<button type="submit" class="main">${t("box.ask")}</button>`}
+      <ul id="options" class="options" role="listbox" aria-label=${t("box.options")} ?hidden=${!shown}>
+        ${shown ? options.map((option, i) => optionView(option, i, i === active)) : nothing}
+      </ul>
+    </div>
+    <p id="box-note" class="note">${t("box.note")}</p>
+  </form>`;
+}
+
+// mousedown keeps the focus in the box; the click chooses.
+const optionView = (option, i, active) => html`<li id="option-${i}" role="option" aria-selected=${active ? "true" : "false"}
+  @mousedown=${(event) => event.preventDefault()} @click=${() => choose(option)}>${option}</li>`;
+
+function change(patch) {
+  set({ box: { ...state.box, ...patch } });
+}
+
+function close() {
+  change({ open: false, active: -1 });
+}
+
+export function fill(text) {
+  change({ text, open: false, active: -1 });
+  document.getElementById("question")?.focus();
+}
+
+function typed(event) {
+  change({ text: event.target.value, active: -1 });
+  clearTimeout(timer);
+  timer = setTimeout(look, PAUSE);
+}
+
+async function look() {
+  looking?.abort();
+  const { text } = state.box;
+  if (!text.trim()) return change({ options: [], open: false });
+  const mine = (looking = new AbortController());
+  try {
+    const options = await suggested(text, mine.signal);
+    if (state.box.text === text) change({ options, open: document.activeElement?.id === "question", active: -1 });
+  } catch {
+    change({ options: [], open: false }); // a question can be asked without suggestions
+  }
+}
+
+export async function suggested(text, signal) {
+  const { patient, asOf } = state.route;
+  const asked = query({ text, as_of: asOf });
+  return (await call(`v1/patients/${encodeURIComponent(patient)}/suggestions?${asked}`, { signal })).suggestions;
+}
+
+function pressed(event) {
+  const { open, options, active } = state.box;
+  const { length } = options;
+  if (event.isComposing) return;
+  if (event.key === "ArrowDown" && length) change({ open: true, active: (active + 1) % length });
+  else if (event.key === "ArrowUp" && length) change({ open: true, active: active <= 0 ? length - 1 : active - 1 });
+  else if (event.key === "ArrowRight" && open && active >= 0) change({ text: options[active], open: false, active: -1 });
+  else if (event.key === "Escape" && open) close();
+  else if (event.key === "Escape") change({ text: "", options: [] });
+  else return;
+  event.preventDefault();
+  requestAnimationFrame(() => document.querySelector('[role="option"][aria-selected="true"]')?.scrollIntoView({ block: "nearest" }));
+}
+
+function submitted(event) {
+  event.preventDefault();
+  const { open, options, active, text } = state.box;
+  choose(open && active >= 0 ? options[active] : text);
+}
+
+export function choose(question) {
+  if (!question.trim() || state.turns.some((turn) => turn.working)) return;
+  clearTimeout(timer);
+  looking?.abort();
+  set({ box: { text: "", open: false, options: [], active: -1 } });
+  ask(question.trim());
+  document.getElementById("question")?.focus();
+  requestAnimationFrame(() => document.querySelector(".turn:last-of-type")?.scrollIntoView({ block: "start" }));
+}

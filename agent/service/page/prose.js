@@ -1,0 +1,64 @@
+// Text of answers and summaries: its marks become chips that open the evidence.
+
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { t } from "./texts.js";
+
+const MARKS = /(\[[a-z]?\d+\])/;
+const SPECIAL = /(\((?:HH?|LL?|AA?)\)|\d{4}-\d{2}(?:-\d{2})?)/; // flags of results, and dates
+
+/** Lines of text; those that begin with a dash are a list. `cite(mark)` gives the citation, undefined if there is none. */
+export function prose(text, cite, open) {
+  const blocks = [];
+  for (const line of text.split("\n")) {
+    const item = line.startsWith("- ");
+    const last = blocks.at(-1);
+    if (item && last?.items) last.items.push(line.slice(2));
+    else if (item) blocks.push({ items: [line.slice(2)] });
+    else if (line.trim()) blocks.push({ line });
+  }
+  return blocks.map((block) =>
+    block.items
+      ? html`<ul>
+          ${block.items.map((line) => html`<li>${marked(line, cite, open)}</li>`)}
+        </ul>`
+      : html`<p>${marked(block.line, cite, open)}</p>`,
+  );
+}
+
+function marked(line, cite, open) {
+  return line.split(MARKS).map((part) => {
+    const mark = MARKS.test(part) ? part.slice(1, -1) : null;
+    const citation = mark && cite(mark);
+    return citation ? chip(citation, open) : words(part);
+  });
+}
+
+/** Text with the flags of results marked, and dates that no line breaks. */
+export const words = (text) => text.split(SPECIAL).map((part, i) => (i % 2 ? special(part) : part));
+
+const special = (part) => html`<span class=${part.startsWith("(") ? "flag" : "date"}>${part}</span>`;
+
+/** A button with the mark on it. */
+export function chip(citation, open) {
+  const label = t("chip.label", { mark: citation.mark, excerpt: citation.excerpt });
+  return html`<button type="button" class="chip" aria-label=${label} title=${citation.excerpt}
+    data-mark=${citation.mark} @click=${(event) => open(citation, event.currentTarget)}>${citation.mark}</button>`;
+}
+
+/** The sources in the order of their marks. */
+export function sources(citations, open) {
+  if (!citations.length) return nothing;
+  return html`<ol class="sources">
+    ${citations.map(
+      (citation) => html`<li>
+        <span class="source-mark">${open ? chip(citation, open) : `[${citation.mark}]`}</span>
+        <span>${citation.excerpt}${place(citation)}</span>
+      </li>`,
+    )}
+  </ol>`;
+}
+
+function place(citation) {
+  const references = citation.reference ? [citation.reference] : citation.inputs;
+  return references.length ? html` <span class="reference">${references.join(", ")}</span>` : nothing;
+}

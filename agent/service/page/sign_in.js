@@ -1,0 +1,53 @@
+// Who asks: an API key, or a launch at one of the FHIR servers that this site trusts.
+
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { call } from "./api.js";
+import { problemView } from "./problem.js";
+import { set, state } from "./store.js";
+import { t } from "./texts.js";
+
+let problem = null;
+
+/** `entered` is done once the key is taken. */
+export function signInView(entered) {
+  const { key, smart } = state.signIn;
+  return html`<section class="sign-in" aria-labelledby="sign-in-title">
+    <h1 id="sign-in-title" tabindex="-1">${t("sign_in.title")}</h1>
+    ${problem ? problemView(problem) : nothing}
+    ${smart.map(
+      ({ iss, name }) => html`<p><a class="main wide" href="launch/standalone?iss=${encodeURIComponent(iss)}">${t("sign_in.smart", { name })}</a></p>`,
+    )}
+    ${key
+      ? html`<form @submit=${(event) => enter(event, entered)}>
+          <label for="api-key">${t("sign_in.key")}</label>
+          <input id="api-key" type="password" autocomplete="current-password" required spellcheck="false">
+          <button type="submit" class="main">${t("sign_in.enter")}</button>
+        </form>`
+      : nothing}
+    ${key || smart.length ? nothing : html`<p>${t("sign_in.none")}</p>`}
+  </section>`;
+}
+
+async function enter(event, entered) {
+  event.preventDefault();
+  const field = event.target.querySelector("input");
+  try {
+    await call("v1/sign-in", { method: "POST", body: { key: field.value } });
+    problem = null;
+    field.value = "";
+    await entered();
+  } catch (error) {
+    problem = error;
+    set({});
+    field.focus();
+  }
+}
+
+export async function signOut() {
+  try {
+    await call("v1/sign-out", { method: "POST" });
+  } finally {
+    location.hash = "";
+    location.reload();
+  }
+}

@@ -1,0 +1,146 @@
+// One question and its answer, with everything that a reader needs to judge it.
+
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { fetchAgain } from "./conversation.js";
+import { openEvidence } from "./evidence_panel.js";
+import { announce } from "./live.js";
+import { problemView } from "./problem.js";
+import { prose, sources, words } from "./prose.js";
+import { moment, number, t, tn } from "./texts.js";
+
+const STATUS = {
+  not_found: "status.not_found",
+  incomplete: "status.incomplete",
+  refused: "status.refused",
+  failed: "status.failed",
+};
+const MEANT = /^Taken to mean "([^"]*)": /;
+
+export function turnView(turn, place) {
+  const heading = `turn-${place}`;
+  return html`<article class="turn" aria-labelledby=${heading} aria-busy=${turn.working ? "true" : "false"}>
+    <header class="turn-head">
+      <h3 id=${heading}>${turn.question}</h3>
+      <time class="muted small" datetime=${turn.asked}>${moment(turn.asked)}</time>
+    </header>
+    ${turn.answer ? answerView(turn.answer) : unfinished(turn)}
+  </article>`;
+}
+
+function unfinished(turn) {
+  if (turn.problem) return problemView(turn.problem, () => fetchAgain(turn));
+  if (turn.lost && !turn.working) return lostView(turn);
+  return html`
+    <p class="stage"><span class="pulse" aria-hidden="true"></span>${turn.stage || t("turn.working")}</p>
+    ${turn.claims.length ? html`<ul class="claims">${turn.claims.map((claim) => html`<li>${words(claim.text)}</li>`)}</ul>` : nothing}
+  `;
+}
+
+function lostView(turn) {
+  return html`<div class="problem">
+    <p class="problem-title">${turn.stopped ? t("turn.stopped") : t("turn.lost")}</p>
+    <p>${t("turn.lost.do")}</p>
+    <p><button type="button" class="plain" @click=${() => fetchAgain(turn)}>${t("turn.fetch")}</button></p>
+  </div>`;
+}
+
+function answerView(answer) {
+  const meant = MEANT.exec(answer.text);
+  const text = meant ? answer.text.slice(meant[0].length) : answer.text;
+  const cite = (mark) => answer.citations.find((citation) => citation.mark === mark);
+  const open = (citation, from) => openEvidence(citation, answer, from);
+  return html`
+    <div class="answer" data-status=${answer.status}>
+      ${STATUS[answer.status] ? html`<p class="status">${t(STATUS[answer.status])}</p>` : nothing}
+      ${meant ? html`<p class="meant"><strong>${t("answer.meant")}</strong> ${meant[1]}</p>` : nothing}
+      <div class="prose">${prose(text, cite, open)}</div>
+      ${answer.readings.length ? readings(answer, cite, open) : nothing}
+      ${answer.warnings.length ? warnings(answer.warnings) : nothing}
+      ${answer.removed.length ? removed(answer.removed) : nothing}
+      ${unread(answer.searched)}
+      ${foot(answer, open)}
+      <section class="print-only">${sources(answer.citations)}</section>
+    </div>
+  `;
+}
+
+/** What a model saw is never a claim: it stands apart, with who read it. */
+function readings(answer, cite, open) {
+  return html`<section class="readings" aria-label=${t("reading.title")}>
+    <p class="block-title">${t("reading.by", { model: answer.readings[0].model })}</p>
+    <ul>
+      ${answer.readings.map((reading) => html`<li>${prose(`${reading.text} [${reading.image}]`, cite, open)}</li>`)}
+    </ul>
+  </section>`;
+}
+
+const warnings = (texts) => html`<ul class="warnings" aria-label=${t("answer.warnings")}>
+  ${texts.map((text) => html`<li>${text}</li>`)}
+</ul>`;
+
+const removed = (rows) => html`<section class="removed">
+  <p class="block-title">${tn("answer.removed", rows.length)}</p>
+  <ul>${rows.map((row) => html`<li><span class="kind">${row.kind}</span> ${row.reason}</li>`)}</ul>
+</section>`;
+
+function unread(searched) {
+  const rows = searched.filter((row) => !row.complete);
+  if (!rows.length) return nothing;
+  return html`<section class="unread">
+    <p class="block-title">${tn("answer.unread", rows.length)}</p>
+    <ul>
+      ${rows.map((row) => html`<li><code>${row.query}</code> ${row.error ?? t("searched.cut")}</li>`)}
+    </ul>
+  </section>`;
+}
+
+function foot(answer, open) {
+  const { usage } = answer;
+  return html`<footer class="answer-foot">
+    <p class="by">
+      <span>${t("answer.by", { reasoner: answer.reasoner })}</span>
+      <span>${t("answer.seconds", { seconds: number(Math.round(usage.seconds * 100) / 100) })}</span>
+      ${usage.llm_calls ? html`<span>${tn("answer.calls", usage.llm_calls)}</span>` : nothing}
+      <span>${t("answer.as_of", { day: answer.as_of })}</span>
+    </p>
+    <div class="more">
+      ${answer.citations.length
+        ? html`<details><summary>${tn("answer.sources", answer.citations.length)}</summary>${sources(answer.citations, open)}</details>`
+        : nothing}
+      ${answer.searched.length ? searchedView(answer.searched) : nothing}
+      ${answer.value ? copyButton(answer.value) : nothing}
+    </div>
+  </footer>`;
+}
+
+export const searchedView = (rows) => html`<details>
+  <summary>${tn("answer.searched", rows.length)}</summary>
+  <ul class="searched">
+    ${rows.map(
+      (row) => html`<li>
+        <code>${row.query}</code>
+        <span>${tn("searched.found", row.found)}${row.complete ? nothing : html`, <strong>${row.error ?? t("searched.cut")}</strong>`}</span>
+      </li>`,
+    )}
+  </ul>
+</details>`;
+
+function copyButton(value) {
+  const text = valueText(value);
+  return html`<button type="button" class="link" title=${text} @click=${() => copy(text)}>${t("answer.copy")}</button>`;
+}
+
+function valueText({ value, unit }) {
+  if (Array.isArray(value)) return value.join("\n");
+  if (typeof value === "boolean") return value ? t("value.yes") : t("value.no");
+  return unit ? `${value} ${unit}` : String(value);
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    announce(t("copied", { text }));
+  } catch {
+    announce(t("copy.failed"));
+  }
+}

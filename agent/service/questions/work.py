@@ -1,0 +1,234 @@
+"""Questions at work: each is on record first, is worked on whether or not somebody waits, and is told once it is kept.
+
+The order is what makes it safe to be killed at any moment. The row says that there is a question; LangGraph's
+checkpoint has the turn, which bears the row's id; then the row has the answer; only then is anything of it told. A
+question whose process died is taken up by whoever finds it: where the checkpoint has its turn it ends with that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agent.graph import Saver
+from agent.service import metrics
+from agent.service.bounds import within
+from agent.service.callers import Caller
+from agent.service.desk import Desk
+from agent.service.events import Event
+from agent.service.holders import Holder
+from agent.service.problems import Problem, problem_of
+from agent.service.questions.live import Live, told
+from agent.service.questions.runs import TRIES, Asked, Run, Runs, no_question
+from agent.service.remembered import recalled
+from agent.service.threads.store import Threads
+from agent.types import Answer
+
+__all__ = ["Questions"]
+
+_SWEEP = 1.0
+"""Seconds between looks for questions that nobody is at work on."""
+_POLL = 0.25
+"""Seconds between looks at a question that another process is at work on."""
+_log = logging.getLogger(__name__)
+
+
+class Questions:
+    """The questions on record and those at work here; an async context manager, which takes up what was left.
+
+    At most `most` are at work here at once.
+    """
+
+    def __init__(self, database: AsyncEngine, holder: Holder, desk: Desk, saver: Saver, *, most: int) -> None:
+        self.runs, self.threads = Runs(database), Threads(database)
+        self._holder, self._desk, self._saver, self._most = holder, desk, saver, most
+        self._live: dict[str, Live] = {}
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Questions:
+        self._sweeping = asyncio.create_task(self._sweeps())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = [live.task for live in self._live.values() if live.task]
+        tasks += [self._sweeping] if self._sweeping else []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        with suppress(SQLAlchemyError):  # its lease ends all the same
+            await self.runs.release(self._holder.id)
+
+    async def ask(self, caller: Caller, asked: Asked) -> Run:
+        """Put the question on record and begin to work on it, or find the one that bears its key.
+
+        Raises Problem as `Runs.record` does, and 429 where too many are at work.
+        """
+        if len(self._live) >= self._most:
+            raise Problem(429, "busy", "too many questions are being worked on", headers={"Retry-After": "1"})
+        id_ = uuid4().hex
+        live = self._live[id_] = Live()  # before the row is there, so that no sweep takes it for a stray
+        try:
+            run = await self.runs.record(id_, caller, asked, self._holder.id)
+        except BaseException:
+            del self._live[id_]
+            raise
+        if run.id == id_:
+            self._begin(live, run, caller)
+        else:
+            del self._live[id_]
+        return run
+
+    async def one(self, caller: Caller, id_: str) -> Run:
+        """The question. Raises Problem (404) where there is none of the caller's."""
+        run = await self.runs.one(id_, caller.id)
+        if run is None or not caller.may_ask_of(run.patient):
+            raise no_question()
+        return run
+
+    async def watch(self, id_: str) -> AsyncIterator[Event]:
+        """What was told of a question and what is told until its end, whichever process is at work on it.
+
+        Raises Problem: why there is no answer, or 404 where it was deleted.
+        """
+        waiting = False
+        while True:
+            if id_ in self._live:
+                async for event in self._live[id_].watch():
+                    yield event
+                    if event[0] == "answer":
+                        return
+            run = await self.runs.one(id_)
+            if run is None:
+                raise no_question()
+            if run.state != "working":
+                for event in _outcome(run):
+                    yield event
+                return
+            if not waiting:
+                yield "progress", {"stage": "wait", "text": "waiting for who is at work on it"}
+            waiting = True
+            if id_ not in self._live:
+                await asyncio.sleep(_POLL)
+
+    async def answer(self, id_: str) -> Answer:
+        """The answer, once there is one. Raises Problem as `watch` does."""
+        async for name, data in self.watch(id_):
+            if name == "answer":
+                assert isinstance(data, Answer)  # noqa: S101  what the event of that name holds
+                return data
+        raise no_question()
+
+    async def forget(self, thread: str) -> None:
+        """Delete a thread with all that was said in it; a question that is worked on is broken off."""
+        tasks = [live.task for live in self._live.values() if live.thread == thread and live.task]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._saver.adelete_thread(thread)
+        await self.threads.remove(thread)
+
+    def _begin(self, live: Live, run: Run, caller: Caller | None) -> None:
+        live.thread = run.thread
+        live.task = asyncio.create_task(self._work(live, run, caller))
+        live.task.add_done_callback(lambda _: self._live.pop(run.id, None))
+
+    async def _work(self, live: Live, run: Run, caller: Caller | None) -> None:
+        error: Problem | None = None
+        try:
+            answer = await self._answer(live, run, caller or recalled(run.caller))
+            if await self.runs.answered(run.id, self._holder.id, answer.model_dump_json()):
+                live.tell(*told(answer))
+            elif run.thread and not await self.threads.there(run.thread):
+                await self._saver.adelete_thread(run.thread)  # deleted elsewhere while this was at work
+        except SQLAlchemyError as failed:
+            _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
+        except Exception as failed:  # noqa: BLE001  kept, and told to those who wait
+            error = problem_of(failed)
+            if error.status == 500:
+                _log.error("question %s: %s", run.id, type(failed).__name__)
+            await self._failed(run, error)
+        finally:
+            live.end(error)
+
+    async def _answer(self, live: Live, run: Run, caller: Caller) -> Answer:
+        answer: Answer | None = None
+        async with self._desk.agent(caller, run.patient, run.as_of) as agent:
+            heard = metrics.watched(agent.stream(run.question, run.thread, run=run.id))
+            async for event in within(self._desk.settings.service_seconds, heard):
+                if isinstance(event, Answer):
+                    answer = event
+                else:
+                    live.tell(("progress", event))
+        assert answer is not None  # noqa: S101  the stream ends with the answer or raises
+        return answer
+
+    async def _failed(self, run: Run, error: Problem) -> None:
+        try:
+            await self.runs.failed(run.id, self._holder.id, error)
+        except SQLAlchemyError as failed:
+            _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
+
+    async def _sweeps(self) -> None:
+        while True:
+            try:
+                await self._holder.bury()
+                await self._take_up()
+            except SQLAlchemyError as error:
+                _log.warning("the database did not tell what was left (%s)", type(error).__name__)
+            await asyncio.sleep(_SWEEP)
+
+    async def _take_up(self) -> None:
+        """Go on with what nobody is at work on: of processes that died, and what this one could not put on record."""
+        held = await self.runs.held(self._holder.id)
+        strays = held - self._live.keys()
+        for id_ in [id_ for id_, live in self._live.items() if live.task and id_ not in held]:
+            await self._drop(id_)
+        room = self._most - len(self._live)
+        for run in await self.runs.left(room, *strays) if room > 0 else []:
+            if run.id not in self._live:
+                await self._take(run)
+
+    async def _take(self, run: Run) -> None:
+        live = self._live[run.id] = Live()  # before it is this process's, so that no sweep takes it for a stray
+        taken = None
+        try:
+            taken = await self.runs.take(run, self._holder.id)
+            if taken and taken.tries > TRIES:
+                await self.runs.failed(run.id, self._holder.id, _poison())
+        finally:
+            if taken and taken.tries <= TRIES:
+                _log.warning("question %s is taken up again", run.id)
+                self._begin(live, taken, None)
+            else:
+                del self._live[run.id]
+                live.end()
+
+    async def _drop(self, id_: str) -> None:
+        """Break off what another process has taken up, or what was deleted elsewhere."""
+        live = self._live.get(id_)
+        if live and live.task and await self._lost(id_):
+            live.task.cancel()
+
+    async def _lost(self, id_: str) -> bool:
+        run = await self.runs.one(id_)
+        return run is None or (run.state == "working" and run.holder != self._holder.id)
+
+
+def _poison() -> Problem:
+    return Problem(500, "given-up", f"the service stopped {TRIES} times while it worked on this; tell its operator")
+
+
+def _outcome(run: Run) -> list[Event]:
+    if run.state == "answered":
+        return told(Answer.model_validate_json(run.answer or ""))
+    error: Mapping[str, Any] = run.error or {}
+    raise Problem(error["status"], error["type"], error["detail"])

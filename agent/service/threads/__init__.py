@@ -1,0 +1,1 @@
+"""Threads: conversations about one patient, kept for the one who began them."""

@@ -1,0 +1,124 @@
+"""Where conversations are kept: LangGraph's checkpointer over a SQLite file, or over PostgreSQL by a setting.
+
+Nothing but plain data is read back from either, so that who can write there cannot run code here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import MissingExtra, OperatorError, SettingsError
+from agent.graph import Saver
+from agent.settings import Settings
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+
+__all__ = ["open_threads"]
+
+_FORM = "CHARTLINE_DATABASE (not shown): give postgresql://user:password@host:port/name"
+_BUSY = 30.0
+"""Seconds that one process waits for another which is writing the file."""
+_REACH = 15.0
+"""Seconds in which PostgreSQL must be reached when the threads are opened."""
+_SETUP = 0x636861727401
+"""The advisory lock under which one process makes the tables and the others wait."""
+
+
+def open_threads(settings: Settings) -> AbstractAsyncContextManager[Saver]:
+    """The threads of the settings, their tables made on first use; several processes may have them open at once.
+
+    A file is readable by its owner alone; `:memory:` keeps none. Raises OperatorError where they cannot be opened,
+    SettingsError, MissingExtra.
+    """
+    if settings.database is not None:
+        return _postgres(settings.database.get_secret_value())
+    return _file(settings.threads)
+
+
+@asynccontextmanager
+async def _file(path: Path) -> AsyncIterator[Saver]:
+    import aiosqlite
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    if str(path) != ":memory:":
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # noqa: ASYNC240  once, on a local file
+        except OSError as error:
+            raise OperatorError(f"CHARTLINE_THREADS: cannot write {str(path)!r}: {error.strerror}") from error
+    # Each statement commits itself: a question that is cancelled between a write and its commit would leave the file
+    # locked, and the next question of another thread would commit what was cancelled.
+    async with aiosqlite.connect(path, timeout=_BUSY, isolation_level=None) as connection:
+        await connection.execute("PRAGMA synchronous=NORMAL")  # in WAL a commit outlives the process, not a power cut
+        saver = AsyncSqliteSaver(connection, serde=_plain())
+        await saver.setup()
+        yield saver
+
+
+@asynccontextmanager
+async def _postgres(url: str) -> AsyncIterator[Saver]:
+    try:
+        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+        from psycopg import AsyncConnection, Error, ProgrammingError
+        from psycopg.rows import DictRow, dict_row
+        from psycopg_pool import AsyncConnectionPool, PoolTimeout
+    except ModuleNotFoundError as missing:
+        raise MissingExtra("PostgreSQL", "postgres") from missing
+
+    options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    # The saver does one thing at a time; the second connection is for when the first has been lost.
+    pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
+        _conninfo(url), kwargs=options, min_size=1, max_size=2, open=False, check=AsyncConnectionPool.check_connection
+    )
+    try:
+        await pool.open(wait=True, timeout=_REACH)
+        saver = AsyncPostgresSaver(pool, serde=_plain())
+        await _set_up(saver, pool)
+    except (Error, PoolTimeout, OSError) as error:
+        await pool.close()
+        if isinstance(error, ProgrammingError) and not getattr(error, "sqlstate", None):
+            raise SettingsError(_FORM) from None
+        raise OperatorError(
+            f"CHARTLINE_DATABASE cannot be used ({type(error).__name__}); check that it is there"
+        ) from error
+    try:
+        yield saver
+    finally:
+        await pool.close()
+
+
+def _conninfo(url: str) -> str:
+    """The address as libpq reads it, whichever driver it names."""
+    kind, separator, rest = url.partition("://")
+    return f"postgresql://{rest}" if separator and kind.startswith("postgres") else url
+
+
+async def _set_up(saver: AsyncPostgresSaver, pool: Any) -> None:
+    """Make the tables, one process at a time.
+
+    The lock is tried and not waited for: its indices are made CONCURRENTLY, which waits for every statement that is
+    running, also for one that waits for the lock.
+    """
+    async with pool.connection() as connection:
+        while not await _taken(connection):  # noqa: ASYNC110  what is waited for is another process
+            await asyncio.sleep(0.05)
+        try:
+            await saver.setup()
+        finally:
+            await connection.execute("SELECT pg_advisory_unlock(%s)", (_SETUP,))
+
+
+async def _taken(connection: Any) -> bool:
+    cursor = await connection.execute("SELECT pg_try_advisory_lock(%s) AS taken", (_SETUP,))
+    return bool((await cursor.fetchone())["taken"])
+
+
+def _plain() -> Any:
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+    return JsonPlusSerializer(allowed_msgpack_modules=None)

@@ -1,0 +1,51 @@
+"""`chartline mcp` as a client starts it: over standard input and output of a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters
+
+from tests.agent.service.conftest import FOLDER, MARIA
+
+ROOT = Path(__file__).resolve().parents[4]
+COMMAND = ["-m", "agent.cli", "mcp", "--fhir", str(FOLDER), "--as-of", "2026-06-15"]
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH",)}
+    return {**kept, "PYTHONPATH": str(ROOT), "HOME": str(home), "CHARTLINE_AUDIT": "off"}
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_a_client_starts_it_and_asks(tmp_path: Path, mode: str) -> None:
+    server = StdioServerParameters(
+        command=sys.executable, args=[*COMMAND, "--patient", MARIA], env=environment(tmp_path)
+    )
+    async with Client(server, mode=mode) as client:
+        result = await client.call_tool("ask", {"question": "last A1c?"})
+        assert result.structured_content["citations"][0]["reference"] == "Observation/santos-a1c-2026-04-06"
+        uri = next(block.uri for block in result.content if block.type == "resource_link")
+        assert "7.2 %" in (await client.read_resource(uri)).contents[0].text
+        tools = (await client.list_tools()).tools
+        assert "list_patients" not in [tool.name for tool in tools]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"), [((), "there are 3 patients; choose one with --patient"), (("-p", "Nobody"), "no patient")]
+)
+def test_it_begins_only_with_one_patient(tmp_path: Path, more: tuple[str, ...], told: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *COMMAND, *more],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path),
+        input="",
+        check=False,
+    )
+    assert done.returncode == 1 and told in " ".join(done.stderr.split()) and done.stdout == ""
