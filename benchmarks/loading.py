@@ -86,6 +86,8 @@ class _Line:
             self.close()
 
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams and self._streams[0].at_eof():  # the server closed it while nothing was asked
+            self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
         return self._streams

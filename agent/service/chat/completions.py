@@ -19,7 +19,9 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
 from agent.graph import Progress
+from agent.service import metrics
 from agent.service.bound import AS_OF, PATIENT, day_of, patient_of
+from agent.service.bounds import within
 from agent.service.callers import Caller
 from agent.service.chat.faults import ChatRoute, error_of, responses
 from agent.service.chat.reading import Asked, read
@@ -131,7 +133,8 @@ async def _told(desk: Desk, caller: Caller, request: Request, asked: Asked) -> A
     if patient is None:
         raise Problem(400, "no-patient", f"say which patient is meant: the header {PATIENT} is missing")
     async with desk.agent(caller, patient, day_of(request.headers)) as agent:
-        async for event in agent.stream(asked.question, earlier=asked.earlier):
+        heard = metrics.watched(agent.stream(asked.question, earlier=asked.earlier))
+        async for event in within(desk.settings.service_seconds, heard):
             yield event
 
 
