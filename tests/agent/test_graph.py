@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from agent.errors import NeedError, OperatorError, SourceError, UserError
-from agent.graph import TURNS, Given, Progress, Stages, build, stream
+from agent.graph import TURNS, Given, Progress, Stages, build, stream, walk
 from agent.settings import Settings
 from agent.threads import open_threads
 from agent.trace import Trace
@@ -141,6 +141,63 @@ async def test_progress_tells_stages_and_no_chart_text() -> None:
     assert [event["stage"] for event in progress] == ["open", "retrieve", "reason", "verify", "render"]
     assert "SECRET" not in str(progress)
     assert progress[3]["text"] == "checking 1 claim"
+
+
+NEEDS = Draft(needs=(Need(tool="find", arguments={}),))
+
+
+@pytest.mark.parametrize(
+    "house",
+    [
+        {},
+        {"drafts": [NEEDS, Draft(claims=(GOOD,))]},
+        {"drafts": [NEEDS]},
+        {"drafts": [Draft(claims=(BAD,)), Draft(claims=(GOOD, BAD))]},
+        {"drafts": [OperatorError("the model is away")]},
+        {"opening": SourceError("away")},
+        {"retrieving": SourceError("away")},
+        {"drafts": [NEEDS, Draft(claims=(GOOD,))], "supplying": NeedError("no tool")},
+    ],
+    ids=lambda house: "-".join(house),
+)
+async def test_a_walk_tells_what_the_graph_tells(house: dict[str, Any]) -> None:
+    def fresh() -> House:
+        return House(**{name: list(given) if isinstance(given, list) else given for name, given in house.items()})
+
+    by_graph, by_walk, given = fresh(), fresh(), Given(question="q?", patient="p")
+    told = [event async for event in stream(build(by_graph.stages()), given)]
+    walked = [event async for event in walk(by_walk.stages(), given)]
+    plain = {"trace": "", "usage": Usage()}
+    *progress, answer = told
+    *walked_progress, walked_answer = walked
+    assert isinstance(answer, Answer) and isinstance(walked_answer, Answer)
+    assert (walked_progress, by_walk.calls) == (progress, by_graph.calls)
+    assert walked_answer.model_copy(update=plain) == answer.model_copy(update=plain)
+
+
+async def test_a_walk_raises_what_the_graph_raises() -> None:
+    with pytest.raises(UserError, match="empty"):
+        async for _ in walk(House().stages(), Given(question=" ", patient="p")):
+            pass
+
+
+async def test_progress_comes_while_a_walk_works_and_who_goes_stops_it() -> None:
+    ended = asyncio.Event()
+
+    class Slow(House):
+        async def reason(self, *_: Any) -> Draft:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.set()
+            return Draft()
+
+    events = walk(Slow().stages(), Given(question="q?", patient="p"))
+    async for event in events:
+        if not isinstance(event, Answer) and event["stage"] == "reason":
+            break
+    await events.aclose()  # type: ignore[attr-defined]
+    assert ended.is_set()
 
 
 async def test_needs_go_back_to_retrieve() -> None:
