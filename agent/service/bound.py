@@ -24,6 +24,7 @@ PATIENT = "X-Chartline-Patient"
 """An id or `Patient/id`."""
 AS_OF = "X-Chartline-As-Of"
 """The day that counts as today, YYYY-MM-DD; without it that of the settings."""
+_YEARS = 1900, 2200
 
 
 def _written(value: object) -> date:
@@ -31,11 +32,13 @@ def _written(value: object) -> date:
         return value
     if isinstance(value, str) and len(value) == 10 and value.isascii():
         with suppress(ValueError):
-            return date.fromisoformat(value)
-    raise ValueError("a day is written YYYY-MM-DD")
+            day = date.fromisoformat(value)
+            if _YEARS[0] <= day.year <= _YEARS[1]:
+                return day
+    raise ValueError(f"a day is written YYYY-MM-DD, from {_YEARS[0]} to {_YEARS[1]}")
 
 
-Day = Annotated[date, BeforeValidator(_written), Field(ge=date(1900, 1, 1), le=date(2200, 1, 1))]
+Day = Annotated[date, BeforeValidator(_written)]
 """A day of a request, YYYY-MM-DD. A bare `date` takes a number for seconds since 1970."""
 _TODAY = "The day that counts as today."
 AsOf = Annotated[Day | None, Field(default=None, description=_TODAY)]
