@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -35,6 +36,10 @@ _SWEEP = 1.0
 """Seconds between looks for questions that nobody is at work on."""
 _POLL = 0.25
 """Seconds between looks at a question that another process is at work on."""
+_PRUNE = 3600.0
+"""Seconds between looks for what is kept for too long."""
+_DAY = 86400.0
+"""Seconds for which a question of no thread is kept, for those who send it again."""
 _log = logging.getLogger(__name__)
 
 
@@ -134,6 +139,13 @@ class Questions:
         await self._saver.adelete_thread(thread)
         await self.threads.remove(thread)
 
+    async def prune(self) -> None:
+        """Delete threads that nobody used for the settings' days, and old questions of no thread."""
+        days = self._desk.settings.service_keep_days
+        for thread in await self.threads.older(days * _DAY) if days else []:
+            await self.forget(thread)
+        await self.runs.prune(_DAY)
+
     def _begin(self, live: Live, run: Run, caller: Caller | None) -> None:
         live.thread = run.thread
         live.task = asyncio.create_task(self._work(live, run, caller))
@@ -145,8 +157,8 @@ class Questions:
             answer = await self._answer(live, run, caller or recalled(run.caller))
             if await self.runs.answered(run.id, self._holder.id, answer.model_dump_json()):
                 live.tell(*told(answer))
-            elif run.thread and not await self.threads.there(run.thread):
-                await self._saver.adelete_thread(run.thread)  # deleted elsewhere while this was at work
+            else:
+                await self._tidy(run.thread)
         except SQLAlchemyError as failed:
             _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
         except Exception as failed:  # noqa: BLE001  kept, and told to those who wait
@@ -175,10 +187,14 @@ class Questions:
             _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
 
     async def _sweeps(self) -> None:
+        pruned = -_PRUNE
         while True:
             try:
                 await self._holder.bury()
                 await self._take_up()
+                if time.monotonic() - pruned > _PRUNE:
+                    pruned = time.monotonic()
+                    await self.prune()
             except SQLAlchemyError as error:
                 _log.warning("the database did not tell what was left (%s)", type(error).__name__)
             await asyncio.sleep(_SWEEP)
@@ -214,6 +230,13 @@ class Questions:
         live = self._live.get(id_)
         if live and live.task and await self._lost(id_):
             live.task.cancel()
+            await asyncio.wait([live.task])
+            await self._tidy(live.thread)
+
+    async def _tidy(self, thread: str | None) -> None:
+        """Delete what is kept of a thread that was deleted while a question of it was at work."""
+        if thread and not await self.threads.there(thread):
+            await self._saver.adelete_thread(thread)
 
     async def _lost(self, id_: str) -> bool:
         run = await self.runs.one(id_)
