@@ -30,16 +30,16 @@ from agent.service.remembered import recalled
 from agent.service.threads.store import Threads
 from agent.types import Answer
 
-__all__ = ["Questions"]
+__all__ = ["DAY", "PRUNE", "Questions"]
 
 _SWEEP = 1.0
 """Seconds between looks for questions that nobody is at work on."""
 _POLL = 0.25
 """Seconds between looks at a question that another process is at work on."""
-_PRUNE = 3600.0
+PRUNE = 3600.0
 """Seconds between looks for what is kept for too long."""
-_DAY = 86400.0
-"""Seconds for which a question of no thread is kept, for those who send it again."""
+DAY = 86400.0
+"""Seconds of a day: so long a question of no thread is kept, for those who send it again."""
 _log = logging.getLogger(__name__)
 
 
@@ -142,9 +142,9 @@ class Questions:
     async def prune(self) -> None:
         """Delete threads that nobody used for the settings' days, and old questions of no thread."""
         days = self._desk.settings.service_keep_days
-        for thread in await self.threads.older(days * _DAY) if days else []:
+        for thread in await self.threads.older(days * DAY) if days else []:
             await self.forget(thread)
-        await self.runs.prune(_DAY)
+        await self.runs.prune(DAY)
 
     def _begin(self, live: Live, run: Run, caller: Caller | None) -> None:
         live.thread = run.thread
@@ -187,12 +187,12 @@ class Questions:
             _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
 
     async def _sweeps(self) -> None:
-        pruned = -_PRUNE
+        pruned = -PRUNE
         while True:
             try:
                 await self._holder.bury()
                 await self._take_up()
-                if time.monotonic() - pruned > _PRUNE:
+                if time.monotonic() - pruned > PRUNE:
                     pruned = time.monotonic()
                     await self.prune()
             except SQLAlchemyError as error:
