@@ -220,7 +220,7 @@ async def died(service: Service, id_: str, **values: Any) -> None:
         await connection.execute(update(JOBS).where(JOBS.c.id == id_).values(state="working", holder="dead", **values))
 
 
-async def test_a_unit_that_kills_the_process_twice_ends_the_job(opened: Opened) -> None:
+async def test_a_unit_that_kills_the_process_each_time_ends_the_job(opened: Opened) -> None:
     async with opened(kinds=(Counting(),)) as service:
         service.jobs._most = 0
         once, twice = await begun(service, to=1), await begun(service, to=1)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from agent.service.callers import Access, Caller
+from agent.service.database import now
+from agent.service.holders import HOLDERS
 from agent.service.questions.runs import RUNS, TRIES, Asked
 from agent.service.questions.work import Questions
 from agent.service.threads.store import THREADS
@@ -256,7 +260,7 @@ async def test_an_answer_that_was_kept_and_not_told_is_told_as_it_is(opened: Ope
         assert [turn["run"] for turn in kept.checkpoint["channel_values"]["turns"]] == [id_]
 
 
-async def test_a_question_that_kills_the_process_twice_is_given_up(opened: Opened) -> None:
+async def test_a_question_that_kills_the_process_each_time_is_given_up(opened: Opened) -> None:
     async with opened() as service:
         thread = await begun(service)
         await ask(service, thread=thread)
@@ -265,6 +269,27 @@ async def test_a_question_that_kills_the_process_twice_is_given_up(opened: Opene
         found = await settled(service, id_)
         assert (found["state"], found["error"]["type"]) == ("failed", "given-up")
         assert (await ask(service, thread=thread)).status_code == 200  # the thread goes on
+
+
+async def test_suspects_have_their_last_try_one_at_a_time(opened: Opened) -> None:
+    async with opened(hold=True) as service:
+        database = service.app.state.parts.database
+        async with database.begin() as connection:
+            await connection.execute(insert(HOLDERS).values(id="other", lease=now() + 60))
+        ids = [uuid4().hex for _ in range(4)]
+        for id_, tries in zip(ids, (1, 1, TRIES - 1, TRIES - 1), strict=True):
+            asked = Asked(question=A1C, patient=MARIA, as_of=None, today=date(2026, 6, 15), key=id_)
+            await service.questions.runs.record(id_, Caller(id="ada", name="ada", via="key"), asked, "other")
+            await orphaned(service.questions, id_, tries=tries, holder="other")
+        await asyncio.sleep(0.3)
+        assert service.held.asked == []  # it is alive
+        async with database.begin() as connection:
+            await connection.execute(update(HOLDERS).where(HOLDERS.c.id == "other").values(lease=now() - 1))
+        await service.held.reached(3)
+        await asyncio.sleep(0.3)
+        assert len(service.held.asked) == 3
+        service.held.free.set()
+        assert [(await settled(service, id_))["state"] for id_ in ids] == ["answered"] * 4
 
 
 async def test_a_question_that_needs_credentials_which_are_gone_is_told_as_failed(opened: Opened) -> None:

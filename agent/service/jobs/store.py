@@ -110,7 +110,9 @@ class JobRows:
     async def add(
         self, id_: str, caller: Caller, kind: str, input_: Mapping[str, Any], key: str | None, holder: str
     ) -> Job:
-        """A new job under the id, or under another the one that bears the key. `holder` is the only process that may do it; empty: any.
+        """A new job under the id, or under another the one that bears the key.
+
+        `holder` is the only process that may do it; empty: any.
 
         Raises Problem (422) for a key that was used for another job.
         """

@@ -39,8 +39,11 @@ from agent.service.threads.store import THREADS, no_thread
 __all__ = ["RUNS", "TRIES", "Asked", "Run", "RunState", "Runs", "no_question"]
 
 RunState = Literal["working", "answered", "failed"]
-TRIES = 2
-"""How often a question is begun. One at which the process died that often is told as failed, and not tried again."""
+TRIES = 3
+"""How often a question is begun. One at which the process died that often is told as failed, and not tried again.
+
+The last time it is the only one of its kind at work in its process, so that none is blamed for what it died with.
+"""
 _TITLE = 120
 """The most characters of a thread's title."""
 

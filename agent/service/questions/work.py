@@ -53,6 +53,7 @@ class Questions:
         self.runs, self.threads = Runs(database), Threads(database)
         self._holder, self._desk, self._saver, self._most = holder, desk, saver, most
         self._live: dict[str, Live] = {}
+        self._wake = asyncio.Event()
         self._sweeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Questions:
@@ -149,7 +150,11 @@ class Questions:
     def _begin(self, live: Live, run: Run, caller: Caller | None) -> None:
         live.thread = run.thread
         live.task = asyncio.create_task(self._work(live, run, caller))
-        live.task.add_done_callback(lambda _: self._live.pop(run.id, None))
+        live.task.add_done_callback(lambda _: self._ended(run.id))
+
+    def _ended(self, id_: str) -> None:
+        if self._live.pop(id_).suspect:
+            self._wake.set()  # the next one's turn
 
     async def _work(self, live: Live, run: Run, caller: Caller | None) -> None:
         error: Problem | None = None
@@ -189,6 +194,7 @@ class Questions:
     async def _sweeps(self) -> None:
         pruned = -PRUNE
         while True:
+            self._wake.clear()
             try:
                 await self._holder.bury()
                 await self._take_up()
@@ -197,7 +203,8 @@ class Questions:
                     await self.prune()
             except SQLAlchemyError as error:
                 _log.warning("the database did not tell what was left (%s)", type(error).__name__)
-            await asyncio.sleep(_SWEEP)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _SWEEP)
 
     async def _take_up(self) -> None:
         """Go on with what nobody is at work on: of processes that died, and what this one could not put on record."""
@@ -207,11 +214,12 @@ class Questions:
             await self._drop(id_)
         room = self._most - len(self._live)
         for run in await self.runs.left(room, *strays) if room > 0 else []:
-            if run.id not in self._live:
-                await self._take(run)
+            suspect = run.tries == TRIES - 1
+            if run.id not in self._live and not (suspect and any(live.suspect for live in self._live.values())):
+                await self._take(run, Live(suspect=suspect))
 
-    async def _take(self, run: Run) -> None:
-        live = self._live[run.id] = Live()  # before it is this process's, so that no sweep takes it for a stray
+    async def _take(self, run: Run, live: Live) -> None:
+        self._live[run.id] = live  # before it is this process's, so that no sweep takes it for a stray
         taken = None
         try:
             taken = await self.runs.take(run, self._holder.id)
