@@ -112,8 +112,9 @@ def _file(path: Path) -> AsyncEngine:
         except OSError as error:
             raise OperatorError(f"CHARTLINE_SERVICE_STATE: cannot write {str(path)!r}: {error.strerror}") from error
     url = URL.create("sqlite+aiosqlite", database=None if memory else str(path))
-    # In memory there is one connection, or each would have a database of its own.
-    options: dict[str, Any] = {} if memory else {"poolclass": AsyncAdaptedQueuePool, "pool_size": 4}
+    # One connection, for which blocks wait in turn: SQLite has one writer, and lets those who wait for it starve; and
+    # in memory each connection would have a database of its own. So no block may open another within itself.
+    options: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
     engine = create_async_engine(url, **options)
     event.listen(engine.sync_engine, "connect", _prepare)
     return engine

@@ -170,7 +170,8 @@ class Questions:
             error = problem_of(failed)
             if error.status == 500:
                 _log.error("question %s: %s", run.id, type(failed).__name__)
-            await self._failed(run, error)
+            if not await self._failed(run, error):
+                error = None  # it is not over: nothing is told
         finally:
             live.end(error)
 
@@ -185,11 +186,13 @@ class Questions:
         assert answer is not None  # noqa: S101  the stream ends with the answer or raises
         return answer
 
-    async def _failed(self, run: Run, error: Problem) -> None:
+    async def _failed(self, run: Run, error: Problem) -> bool:
+        """Whether it is on record that there is no answer."""
         try:
-            await self.runs.failed(run.id, self._holder.id, error)
+            return await self.runs.failed(run.id, self._holder.id, error)
         except SQLAlchemyError as failed:
             _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
+            return False
 
     async def _sweeps(self) -> None:
         pruned = -PRUNE
@@ -208,14 +211,14 @@ class Questions:
 
     async def _take_up(self) -> None:
         """Go on with what nobody is at work on: of processes that died, and what this one could not put on record."""
-        held = await self.runs.held(self._holder.id)
-        strays = held - self._live.keys()
+        near = await self.runs.near(self._holder.id)
+        held = {run.id for run in near if run.holder == self._holder.id}
         for id_ in [id_ for id_, live in self._live.items() if live.task and id_ not in held]:
             await self._drop(id_)
-        room = self._most - len(self._live)
-        for run in await self.runs.left(room, *strays) if room > 0 else []:
+        for run in near:
             suspect = run.tries == TRIES - 1
-            if run.id not in self._live and not (suspect and any(live.suspect for live in self._live.values())):
+            waits = suspect and any(live.suspect for live in self._live.values())
+            if run.id not in self._live and not waits and len(self._live) < self._most:
                 await self._take(run, Live(suspect=suspect))
 
     async def _take(self, run: Run, live: Live) -> None:
