@@ -263,11 +263,15 @@ async def test_an_answer_that_was_kept_and_not_told_is_told_as_it_is(opened: Ope
 async def test_a_question_that_kills_the_process_each_time_is_given_up(opened: Opened) -> None:
     async with opened() as service:
         thread = await begun(service)
-        await ask(service, thread=thread)
-        id_ = (await turns(service, thread))[0]["id"]
-        await orphaned(service.questions, id_, tries=TRIES)
-        found = await settled(service, id_)
+        for question in (A1C, "allergies?"):
+            await ask(service, question, thread=thread)
+        first, last = await turns(service, thread)
+        for turn in (first, last):
+            await orphaned(service.questions, turn["id"], tries=TRIES)
+            await settled(service, turn["id"])
+        found = await settled(service, first["id"])
         assert (found["state"], found["error"]["type"]) == ("failed", "given-up")
+        assert (await settled(service, last["id"]))["answer"] == last["answer"]  # it died after its turn was kept
         assert (await ask(service, thread=thread)).status_code == 200  # the thread goes on
 
 

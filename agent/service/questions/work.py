@@ -28,6 +28,7 @@ from agent.service.questions.live import Live, told
 from agent.service.questions.runs import TRIES, Asked, Run, Runs, no_question
 from agent.service.remembered import recalled
 from agent.service.threads.store import Threads
+from agent.threads import kept
 from agent.types import Answer
 
 __all__ = ["DAY", "PRUNE", "Questions"]
@@ -227,7 +228,7 @@ class Questions:
         try:
             taken = await self.runs.take(run, self._holder.id)
             if taken and taken.tries > TRIES:
-                await self.runs.failed(run.id, self._holder.id, _poison())
+                await self._give_up(taken)
         finally:
             if taken and taken.tries <= TRIES:
                 _log.warning("question %s is taken up again", run.id)
@@ -235,6 +236,14 @@ class Questions:
             else:
                 del self._live[run.id]
                 live.end()
+
+    async def _give_up(self, run: Run) -> None:
+        """Fail a question, unless it died each time after its turn was kept: then it is answered."""
+        answer = await kept(self._saver, run.thread, run.id) if run.thread else None
+        if answer:
+            await self.runs.answered(run.id, self._holder.id, answer.model_dump_json())
+        else:
+            await self.runs.failed(run.id, self._holder.id, _poison())
 
     async def _drop(self, id_: str) -> None:
         """Break off what another process has taken up, or what was deleted elsewhere."""
