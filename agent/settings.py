@@ -76,10 +76,12 @@ class Settings(BaseSettings):
     service_fresh: float = Field(
         default=60.0, gt=0, description="Seconds after which the service opens a chart anew, to see what is new in it."
     )
-    service_questions: int = Field(
+    service_questions_at_once: int = Field(
         default=64, ge=1, description="How many questions on record a process of the service works on at once."
     )
-    service_jobs: int = Field(default=1, ge=1, description="How many jobs a process of the service works on at once.")
+    service_jobs_at_once: int = Field(
+        default=1, ge=1, description="How many jobs a process of the service works on at once."
+    )
     service_keep_days: float | None = Field(
         default=None, gt=0, description="Days after which threads and jobs that nobody used are deleted; empty: never."
     )

@@ -42,12 +42,14 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
             holder = await stack.enter_async_context(Holder(database, holders_in(settings)))
             questions = await stack.enter_async_context(
-                Questions(database, holder, desk, saver, most=settings.service_questions)
+                Questions(database, holder, desk, saver, most=settings.service_questions_at_once)
             )
             parts = app.state.parts = Parts(
                 settings=settings, gates=Gates([Local()]), desk=desk, database=database, questions=questions
             )
-            app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))
+            app.state.jobs = await stack.enter_async_context(
+                Jobs(holder, KINDS, parts, most=settings.service_jobs_at_once)
+            )
             yield
 
     app = FastAPI(

@@ -336,7 +336,7 @@ async def test_sixteen_callers_at_once(opened: Opened) -> None:
 
 
 async def test_too_many_at_work_are_refused(state: Settings) -> None:
-    async with running(state.model_copy(update={"service_questions": 2}), hold=True) as service:
+    async with running(state.model_copy(update={"service_questions_at_once": 2}), hold=True) as service:
         first = [await at_work(service, await begun(service)) for _ in range(2)]
         response = await ask(service, thread=await begun(service))
         assert (response.status_code, response.headers["retry-after"]) == (429, "1")
