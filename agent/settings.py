@@ -17,6 +17,8 @@ from agent.errors import SettingsError
 __all__ = ["PREFIX", "Settings", "read"]
 
 PREFIX = "CHARTLINE_"
+_KUBERNETES = (f"{PREFIX}SERVICE_HOST", f"{PREFIX}SERVICE_PORT")
+"""Set in every pod beside a Kubernetes service that is called chartline: like ours, and not ours."""
 _DATA = platformdirs.user_data_path("chartline")
 
 
@@ -76,12 +78,10 @@ class Settings(BaseSettings):
     service_fresh: float = Field(
         default=60.0, gt=0, description="Seconds after which the service opens a chart anew, to see what is new in it."
     )
-    service_questions_at_once: int = Field(
+    service_questions: int = Field(
         default=64, ge=1, description="How many questions on record a process of the service works on at once."
     )
-    service_jobs_at_once: int = Field(
-        default=1, ge=1, description="How many jobs a process of the service works on at once."
-    )
+    service_jobs: int = Field(default=1, ge=1, description="How many jobs a process of the service works on at once.")
     service_keep_days: float | None = Field(
         default=None, gt=0, description="Days after which threads and jobs that nobody used are deleted; empty: never."
     )
@@ -202,7 +202,7 @@ def _refuse_near_misses() -> None:
     """A misspelt variable would be passed over silently; one that is like none of ours belongs to somebody else."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     for name in os.environ:
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and name not in known and name not in _KUBERNETES:
             like = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
             if like:
                 raise SettingsError(f"{name} is no setting; did you mean {like[0]}?")

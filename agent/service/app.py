@@ -42,14 +42,12 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = ()) -> FastAPI:
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
             holder = await stack.enter_async_context(Holder(database, holders_in(settings)))
             questions = await stack.enter_async_context(
-                Questions(database, holder, desk, saver, most=settings.service_questions_at_once)
+                Questions(database, holder, desk, saver, most=settings.service_questions)
             )
             parts = app.state.parts = Parts(
                 settings=settings, gates=Gates([Local()]), desk=desk, database=database, questions=questions
             )
-            app.state.jobs = await stack.enter_async_context(
-                Jobs(holder, KINDS, parts, most=settings.service_jobs_at_once)
-            )
+            app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))
             yield
 
     app = FastAPI(

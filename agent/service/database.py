@@ -87,9 +87,15 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 
 def _make(connection: Connection) -> None:
-    """Make the tables that are missing; other processes may be doing so at the same moment."""
+    """Make the tables that are missing; other processes may be doing so, or be at work on them, at the same moment.
+
+    PostgreSQL is asked which there are: there, IF NOT EXISTS would wait for all who write, and they for it. SQLite has
+    no transaction around it, so there each table and index is asked for.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP})
+        METADATA.create_all(connection)
+        return
     for table in METADATA.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from agent.service.callers import Access, Caller
-from agent.service.database import now
+from agent.service.database import now, open_database
 from agent.service.holders import HOLDERS
 from agent.service.questions.runs import RUNS, TRIES, Asked
 from agent.service.questions.work import Questions
@@ -335,8 +335,15 @@ async def test_sixteen_callers_at_once(opened: Opened) -> None:
     assert states == ["answered"] * 48
 
 
+async def test_a_process_starts_while_another_is_at_work(state: Settings) -> None:
+    async with open_database(state) as database, database.connect() as connection:
+        await connection.execute(update(RUNS).values(tries=1))
+        async with asyncio.timeout(5), open_database(state) as other, other.connect() as second:
+            assert (await second.execute(select(RUNS.c.id))).all() == []
+
+
 async def test_too_many_at_work_are_refused(state: Settings) -> None:
-    async with running(state.model_copy(update={"service_questions_at_once": 2}), hold=True) as service:
+    async with running(state.model_copy(update={"service_questions": 2}), hold=True) as service:
         first = [await at_work(service, await begun(service)) for _ in range(2)]
         response = await ask(service, thread=await begun(service))
         assert (response.status_code, response.headers["retry-after"]) == (429, "1")
