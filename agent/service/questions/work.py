@@ -188,12 +188,15 @@ class Questions:
         return answer
 
     async def _failed(self, run: Run, error: Problem) -> bool:
-        """Whether it is on record that there is no answer."""
+        """Whether it is on record that there is no answer. Where the thread has its turn all the same, there is one."""
         try:
-            return await self.runs.failed(run.id, self._holder.id, error)
-        except SQLAlchemyError as failed:
+            answer = await kept(self._saver, run.thread, run.id) if run.thread else None
+            if answer is None:
+                return await self.runs.failed(run.id, self._holder.id, error)
+            await self.runs.answered(run.id, self._holder.id, answer.model_dump_json())
+        except Exception as failed:  # noqa: BLE001  of two databases, each with errors of its own
             _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
-            return False
+        return False
 
     async def _sweeps(self) -> None:
         pruned = -PRUNE
@@ -228,7 +231,7 @@ class Questions:
         try:
             taken = await self.runs.take(run, self._holder.id)
             if taken and taken.tries > TRIES:
-                await self._give_up(taken)
+                await self._failed(taken, _poison())
         finally:
             if taken and taken.tries <= TRIES:
                 _log.warning("question %s is taken up again", run.id)
@@ -236,14 +239,6 @@ class Questions:
             else:
                 del self._live[run.id]
                 live.end()
-
-    async def _give_up(self, run: Run) -> None:
-        """Fail a question, unless it died each time after its turn was kept: then it is answered."""
-        answer = await kept(self._saver, run.thread, run.id) if run.thread else None
-        if answer:
-            await self.runs.answered(run.id, self._holder.id, answer.model_dump_json())
-        else:
-            await self.runs.failed(run.id, self._holder.id, _poison())
 
     async def _drop(self, id_: str) -> None:
         """Break off what another process has taken up, or what was deleted elsewhere."""
