@@ -17,8 +17,6 @@ from agent.errors import SettingsError
 __all__ = ["PREFIX", "Settings", "read"]
 
 PREFIX = "CHARTLINE_"
-_KUBERNETES = (f"{PREFIX}SERVICE_HOST", f"{PREFIX}SERVICE_PORT")
-"""Set in every pod beside a Kubernetes service that is called chartline: like ours, and not ours."""
 _DATA = platformdirs.user_data_path("chartline")
 
 
@@ -202,7 +200,7 @@ def _refuse_near_misses() -> None:
     """A misspelt variable would be passed over silently; one that is like none of ours belongs to somebody else."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     for name in os.environ:
-        if name.startswith(PREFIX) and name not in known and name not in _KUBERNETES:
+        if name.startswith(PREFIX) and name not in known:
             like = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
             if like:
                 raise SettingsError(f"{name} is no setting; did you mean {like[0]}?")
