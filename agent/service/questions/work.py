@@ -123,14 +123,6 @@ class Questions:
             if id_ not in self._live:
                 await asyncio.sleep(_POLL)
 
-    async def answer(self, id_: str) -> Answer:
-        """The answer, once there is one. Raises Problem as `watch` does."""
-        async for name, data in self.watch(id_):
-            if name == "answer":
-                assert isinstance(data, Answer)  # noqa: S101  what the event of that name holds
-                return data
-        raise no_question()
-
     async def forget(self, thread: str) -> None:
         """Delete a thread with all that was said in it; a question that is worked on is broken off."""
         tasks = [live.task for live in self._live.values() if live.thread == thread and live.task]
