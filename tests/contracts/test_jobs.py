@@ -245,6 +245,9 @@ async def test_a_job_that_needs_credentials_is_done_here_alone_and_not_after_a_r
         one.jobs._most = 2
         assert (await until(other, job.id))["state"] == "done"
         await until(other, stopped.id, done=1)
+        cancelled = await one.jobs.add(ada, "counting", {"to": 2, "stop_at": 0})
+        await one.client.delete(f"/v1/jobs/{cancelled.id}")
+        assert list(one.jobs._callers) == [stopped.id]
     assert other_counting.did == []
     async with opened(kinds=(other_counting,)) as service:
         found = await until(service, stopped.id)

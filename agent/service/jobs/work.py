@@ -84,8 +84,7 @@ class Jobs:
             await self.rows.remove(job.id)
             return
         await self.rows.cancel(job.id)
-        if job.id in self._tasks:
-            self._tasks[job.id].cancel()
+        self._break_off(job.id)
 
     async def result(self, job: Job) -> Any:
         """What came of a job, as JSON. Raises Problem (409) for one that is not done."""
@@ -145,7 +144,12 @@ class Jobs:
         mine = dict(self._tasks)
         held = await self.rows.held(self._holder.id) if mine else set()
         for id_ in mine.keys() - held:
-            mine[id_].cancel()
+            self._break_off(id_)
+
+    def _break_off(self, id_: str) -> None:
+        self._callers.pop(id_, None)  # with its credentials
+        if id_ in self._tasks:
+            self._tasks[id_].cancel()
 
     async def _work(self, job: Job) -> None:
         error: Problem | None = None
