@@ -124,8 +124,9 @@ class Jobs:
                     await self.prune()
             except SQLAlchemyError as error:
                 _log.warning("the database did not tell of jobs (%s)", type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _LOOK)
+            with suppress(TimeoutError):  # not wait_for, which in Python 3.11 can swallow a cancellation
+                async with asyncio.timeout(_LOOK):
+                    await self._wake.wait()
 
     async def _begin(self) -> bool:
         job = await self.rows.take(self._holder.id, list(self._tasks))

@@ -202,8 +202,9 @@ class Questions:
                     await self.prune()
             except SQLAlchemyError as error:
                 _log.warning("the database did not tell what was left (%s)", type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _SWEEP)
+            with suppress(TimeoutError):  # not wait_for, which in Python 3.11 can swallow a cancellation
+                async with asyncio.timeout(_SWEEP):
+                    await self._wake.wait()
 
     async def _take_up(self) -> None:
         """Go on with what nobody is at work on: of processes that died, and what this one could not put on record."""
