@@ -18,8 +18,8 @@ __all__ = ["PAGE", "page"]
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 _HEAD = """# Settings
 
-Environment variables. An empty one counts as unset, a misspelt one is an error that says which was meant. Lists are separated
-by blanks. `DATA` is the folder of your platform for data of programs: `~/.local/share/chartline` on Linux.
+Environment variables. An empty one counts as unset, a misspelt one is an error that says which was meant. Lists are
+separated by blanks. `DATA` is the folder of your platform for data of programs: `~/.local/share/chartline` on Linux.
 """
 
 
