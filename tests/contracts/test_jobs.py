@@ -183,7 +183,7 @@ async def test_what_is_no_job_is_told_without_its_values(opened: Opened) -> None
         rows = await service.client.post("/v1/jobs", json={"kind": "questions", "input": many})
     assert (kind.status_code, kind.json()["detail"]) == (
         422,
-        "there is no such kind of job; there are counting, questions",
+        "there is no such kind of job; there are counting, questions, trial-screening",
     )
     assert (given.status_code, given.json()["errors"][0]["where"]) == (422, "input.to")
     assert "Jane" not in given.text
