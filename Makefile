@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/.core
+PAGE := $(VENV)/.page
 STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY ?= PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install peers demo test test-slow check format eval bench charts clean
+.PHONY: help install peers demo demo-page test test-slow check format eval bench charts clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,12 +21,13 @@ $(STAMP): pyproject.toml constraints.txt Makefile tools/make_venv.py
 	@$(PYTHON) tools/make_venv.py $(VENV)
 	$(BIN)/python -m pip install --quiet --editable \
 		'.[adapt,cohort,dev,documents,images,medgemma,medsiglip,postgres,quantized,service,spark]' --constraint constraints.txt
-	@touch $(CORE) $@
+	@touch $(CORE) $(PAGE) $@
 
-peers: $(STAMP)  ## Install the FHIR and model servers that are not ours, for the tests that ask them
+peers: $(STAMP)  ## Install the servers and the MCP client that are not ours, for the tests that need them
 	$(BIN)/python -m tools.peers.make_sekmet
 	$(BIN)/python -m tools.peers.make_medplum
 	$(BIN)/python -m tools.peers.make_vllm
+	$(BIN)/python -m tools.peers.make_inspector
 	$(BIN)/python -m tools.peers.make_axe
 
 # The demo needs the core alone, which is small; where everything is installed already, that serves it.
@@ -36,6 +38,14 @@ $(CORE): pyproject.toml tools/make_venv.py
 
 demo: $(CORE)  ## Ask the demo charts a few questions
 	$(BIN)/chartline demo
+
+$(PAGE): pyproject.toml tools/make_venv.py
+	@$(PYTHON) tools/make_venv.py $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[service]' --constraint constraints.txt
+	@touch $(CORE) $@
+
+demo-page: $(PAGE)  ## Open the clinician's page on the demo charts
+	$(BIN)/chartline demo --page
 
 test: $(STAMP)  ## Run the fast tests
 	$(BIN)/python -m pytest -m 'not slow'

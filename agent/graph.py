@@ -13,6 +13,7 @@ in functions.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,7 @@ __all__ = [
     "build",
     "stream",
     "untraced",
+    "walk",
 ]
 
 TURNS = 8
@@ -186,6 +188,33 @@ async def stream(graph: Graph, given: Given, thread: str | None = None) -> Async
             else:
                 answer = chunk.get("answer", answer)  # type: ignore[union-attr]
     yield Answer.model_validate(answer)
+
+
+async def walk(stages: Stages, given: Given) -> AsyncIterator[Progress | Answer]:
+    """One run that no thread keeps: the same nodes, in the order that they themselves say, and what `stream` tells.
+
+    There is nothing to write down between two nodes, and LangGraph's steps would take longer than most questions do
+    (decision 0025). Raises what `stream` raises; who stops listening stops the run.
+    """
+    told: asyncio.Queue[Progress | None] = asyncio.Queue()
+    run = asyncio.ensure_future(_walked(_Nodes(stages), given, Runtime(stream_writer=told.put_nowait)))
+    run.add_done_callback(lambda _: told.put_nowait(None))
+    try:
+        while (progress := await told.get()) is not None:
+            yield progress
+        yield Answer.model_validate(await run)
+    finally:
+        run.cancel()
+        await asyncio.wait((run,))
+
+
+async def _walked(nodes: _Nodes, given: Given, runtime: Runtime[None]) -> Mapping[str, Any]:
+    state, step = State(**given), "open"  # type: ignore[typeddict-item]  # the rest is what nodes return
+    while True:
+        state |= await getattr(nodes, step)(state, runtime)
+        if step == "render":
+            return state["answer"]
+        step = state["work"].next
 
 
 def untraced() -> AbstractContextManager[None]:

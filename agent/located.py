@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from agent.errors import UserError
 
-__all__ = ["read_yaml"]
+__all__ = ["parse_yaml", "read_yaml"]
 
 _MOST = 2_000_000
 _FAULTS = 5
@@ -23,24 +23,28 @@ def read_yaml(path: Path, model: type[M], *, tags: Collection[str] = ()) -> M:
 
     Raises UserError that names the file, the line and the fault; anchors are not taken, so that no file can grow.
     """
+    return parse_yaml(_text(path), str(path), model, tags=tags)
+
+
+def parse_yaml(text: str, name: str, model: type[M], *, tags: Collection[str] = ()) -> M:
+    """The text as the model; errors call it by `name`. Raises UserError as `read_yaml`."""
     import yaml
 
-    text = _text(path)
     if re.search(r"^[^#'\"]*[:\-]\s+[&*]\w", text, re.MULTILINE):
-        raise UserError(f"{str(path)!r}: YAML anchors are not taken; write it out")
+        raise UserError(f"{name!r}: YAML anchors are not taken; write it out")
     try:
         node, data = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         told = getattr(error, "problem", None) or "not YAML"
-        raise UserError(f"{path}: {where}{told}; see that lines are set in alike") from error
+        raise UserError(f"{name}: {where}{told}; see that lines are set in alike") from error
     except (RecursionError, ValueError) as error:
-        raise UserError(f"{str(path)!r} is nested too deeply, or holds a date that is none") from error
+        raise UserError(f"{name!r} is nested too deeply, or holds a date that is none") from error
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise UserError("; ".join(dict.fromkeys(_faults(path, node, error, frozenset(tags))))) from error
+        raise UserError("; ".join(dict.fromkeys(_faults(name, node, error, frozenset(tags))))) from error
 
 
 def _text(path: Path) -> str:
@@ -53,11 +57,11 @@ def _text(path: Path) -> str:
         raise UserError(f"cannot read {str(path)!r}: {why}") from error
 
 
-def _faults(path: Path, node: Any, error: ValidationError, tags: frozenset[str]) -> Iterator[str]:
+def _faults(file: str, node: Any, error: ValidationError, tags: frozenset[str]) -> Iterator[str]:
     for fault in error.errors()[:_FAULTS]:
         place = [p for p in fault["loc"] if p not in tags]
         name = ".".join(map(str, place)) or "the file"
-        yield f"{path}: line {_line(node, place)}: {name}: {_remedy(fault)}"
+        yield f"{file}: line {_line(node, place)}: {name}: {_remedy(fault)}"
 
 
 def _remedy(fault: Any) -> str:
@@ -68,10 +72,14 @@ def _remedy(fault: Any) -> str:
         case "missing":
             return "this is missing; add it"
         case "union_tag_invalid":
-            return f"{fault['ctx']['tag']!r} is no kind; there are {fault['ctx']['expected_tags']}"
+            return f"{_bare(fault['ctx']['discriminator'])} should be one of {fault['ctx']['expected_tags']}"
         case "union_tag_not_found":
-            return "its kind is missing; add it"
+            return f"{_bare(fault['ctx']['discriminator'])} is missing; add it"
     return message[:1].lower() + message[1:]
+
+
+def _bare(name: str) -> str:
+    return name.strip("'")
 
 
 def _line(node: Any, place: Sequence[Any]) -> int:

@@ -12,7 +12,7 @@ from agent import auditing, reasoning
 from agent import settings as settings_module
 from agent.chart import Chart
 from agent.errors import UserError
-from agent.graph import Given, Graph, Progress, Saver, Stages, build, stream, untraced
+from agent.graph import Given, Graph, Progress, Saver, Stages, build, stream, untraced, walk
 from agent.images import open_access
 from agent.models.base import ChatModel
 from agent.open import grown, open_chart
@@ -86,8 +86,8 @@ class Agent:
         self.looking = _looking(self.settings, eyes, fhir)
         self._charts = _Charts(source, self.settings, record, lazy=thinker.name == "rules")
         self._stages = _stages(self._charts, self.settings, thinker, record, self.looking)
-        self._graph = build(self._stages)
-        self._threads: Graph | None = build(self._stages, threads) if threads is not None else None
+        self._saver = threads
+        self._threads: Graph | None = None
         self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> Agent:
@@ -114,11 +114,11 @@ class Agent:
         A run that is named and whose answer the thread has already ends with that (see `agent.graph.Given`).
         `earlier` are questions asked before, oldest first, where no thread keeps them.
         """
-        graph = await self._with_threads() if thread else self._graph
         given = Given(question=question, patient=str(self.patient), as_of=self.as_of.isoformat(), run=run)
         if earlier and not thread:
             given["earlier"] = list(earlier)
-        async for event in stream(graph, given, thread):
+        told = stream(await self._with_threads(), given, thread) if thread else walk(self._stages, given)
+        async for event in told:
             yield event
 
     async def chart(self, *, whole: bool = True) -> Chart:
@@ -142,8 +142,8 @@ class Agent:
     async def _with_threads(self) -> Graph:
         async with self._lock:
             if self._threads is None:
-                saver = await self._open.enter_async_context(open_threads(self.settings))
-                self._threads = build(self._stages, saver)
+                opened = open_threads(self.settings) if self._saver is None else nullcontext(self._saver)
+                self._threads = build(self._stages, await self._open.enter_async_context(opened))
             return self._threads
 
 

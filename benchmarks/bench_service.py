@@ -100,8 +100,10 @@ def _measure(
     first = asyncio.run(closed_loop(HOST, port, work[:1], callers=1, questions=2))
     print(f"{told}: first answer {1e3 * first.seconds[0]:.0f} ms, the next {1e3 * first.seconds[1]:.0f} ms", flush=True)
     asyncio.run(closed_loop(HOST, port, work, callers=CALLERS, questions=len(work) * workers))  # warm
+    spent = _spent(process)
     heard = asyncio.run(closed_loop(HOST, port, work, callers=CALLERS, questions=questions))
-    print(f"{told}, {CALLERS} callers: {heard.told()}", flush=True)
+    spent = (_spent(process) - spent) / questions
+    print(f"{told}, {CALLERS} callers: {heard.told()}; {1e3 * spent:.1f} ms of CPU each", flush=True)
     if flood:
         _flood(process, port, work, 2 * heard.rate, flood, told)
 
@@ -127,15 +129,20 @@ def _flood(
     print(f"  MB resident after each tenth: {' '.join(f'{m:.0f}' for m in memory)}", flush=True)
 
 
+def _spent(process: subprocess.Popen[bytes]) -> float:
+    """Seconds of CPU of the process and those it started (Linux: utime and stime are fields 14 and 15)."""
+    told = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in _all(process.pid)]
+    return sum(int(fields[11]) + int(fields[12]) for fields in told) / os.sysconf("SC_CLK_TCK")
+
+
 def _memory(process: subprocess.Popen[bytes]) -> float:
     """MB resident of the process and those it started (Linux)."""
-    own = [process.pid, *_children(process.pid)]
-    pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in own]
+    pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in _all(process.pid)]
     return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def _all(pid: int) -> list[int]:
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 
 
 if __name__ == "__main__":

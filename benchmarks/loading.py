@@ -52,7 +52,8 @@ class Heard:
     def told(self) -> str:
         """Median, 95th and 99th percentile of the answers, the rest by status."""
         cuts = quantiles(self.seconds, n=100)
-        rest = {**{s: n for s, n in self.statuses.items() if s != 200}, **self.faults}
+        rest: dict[int | str, int] = {s: n for s, n in self.statuses.items() if s != 200}
+        rest.update(self.faults)
         return (
             f"{len(self.seconds):,} answers, {self.rate:.0f} a second, median {1e3 * median(self.seconds):.0f} ms, "
             f"95th {1e3 * cuts[94]:.0f} ms, 99th {1e3 * cuts[98]:.0f} ms, others {rest or 'none'}"
@@ -85,6 +86,8 @@ class _Line:
             self.close()
 
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams and self._streams[0].at_eof():  # the server closed it while nothing was asked
+            self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
         return self._streams

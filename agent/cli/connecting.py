@@ -18,7 +18,7 @@ def mcp(patient: str | None, fhir: Sequence[str], as_of: date | None) -> None:
     try:
         from agent.service.mcp_server.stdio import serve_stdio
     except ModuleNotFoundError as missing:
-        if missing.name not in ("fastapi", "starlette", "sqlalchemy", "mcp", "mcp_types"):
+        if (missing.name or "").partition(".")[0] not in ("fastapi", "starlette", "sqlalchemy", "mcp", "mcp_types"):
             raise
         raise MissingExtra("mcp", "service") from missing
     with suppress(KeyboardInterrupt):

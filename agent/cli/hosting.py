@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from socket import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agent import settings as settings_module
 from agent.cli.output import tell_note
@@ -21,9 +21,6 @@ from agent.cli.serving import OPTIONS, listening, url_of
 from agent.errors import EXIT_OK, MissingExtra, UserError
 from agent.settings import Settings
 from agent.sources import places
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 __all__ = ["Loop", "Serving", "application", "run", "serve"]
 
@@ -81,8 +78,7 @@ def _require_extra() -> None:
     try:
         import uvicorn  # noqa: F401
 
-        import agent.service.callers
-        import agent.service.database  # noqa: F401
+        import agent.service.app  # noqa: F401
     except ModuleNotFoundError as missing:
         if missing.name not in _EXTRA:
             raise
@@ -105,7 +101,6 @@ def _stoppable() -> Iterator[None]:
 def _options(settings: Settings, serving: Serving) -> dict[str, Any]:
     return {
         **OPTIONS,
-        "http": "auto",
         "timeout_graceful_shutdown": settings.service_grace,
         "workers": serving.workers,
         "ssl_certfile": serving.certificate,
@@ -117,10 +112,16 @@ async def _alone(settings: Settings, fhir: tuple[str, ...], serving: Serving, li
     """One process. The app is started here and not by uvicorn, so that what it cannot open is told as our own error."""
     import uvicorn
 
+    class Server(uvicorn.Server):  # type: ignore[misc]  # has no types
+        async def shutdown(self, sockets: list[socket] | None = None) -> None:
+            """First let running questions end: who comes meanwhile is told to come again, not shut out."""
+            await app.state.parts.turns.close(settings.service_grace)
+            await super().shutdown(sockets)
+
     app = application(settings, fhir)
     async with app.router.lifespan_context(app):
         _introduce(app, fhir, serving, listener)
-        server = uvicorn.Server(uvicorn.Config(app, **_options(settings, serving), lifespan="off"))
+        server = Server(uvicorn.Config(app, **_options(settings, serving), lifespan="off"))
         await server.serve(sockets=[listener])
 
 
@@ -130,6 +131,8 @@ def _together(settings: Settings, fhir: tuple[str, ...], serving: Serving, liste
     from uvicorn.supervisors import Multiprocess
 
     asyncio.run(_tried(settings, fhir, serving, listener))
+    # A session of MCP lives in one process, and the next request may come to another.
+    settings = settings.model_copy(update={"mcp_sessions": False})
     with tempfile.TemporaryDirectory(prefix="chartline-counts-") as folder:
         make = _Worker(settings=settings, fhir=fhir, counts=Path(folder))
         config = uvicorn.Config(make, **_options(settings, serving), factory=True, loop=f"{__name__}:Loop")
@@ -163,7 +166,7 @@ class _Worker:
     fhir: tuple[str, ...]
     counts: Path
 
-    def __call__(self) -> FastAPI:
+    def __call__(self) -> Any:
         settings_module.export("PROMETHEUS_MULTIPROC_DIR", str(self.counts))  # before prometheus_client is imported
         from agent.service import metrics
 
@@ -171,7 +174,7 @@ class _Worker:
         return application(self.settings, self.fhir, self.counts)
 
 
-def application(settings: Settings, fhir: tuple[str, ...], counts: Path | None = None) -> FastAPI:
+def application(settings: Settings, fhir: tuple[str, ...], counts: Path | None = None) -> Any:
     """The app of the settings, with its log on standard error."""
     from agent.service.app import create_app
 
@@ -184,7 +187,7 @@ def application(settings: Settings, fhir: tuple[str, ...], counts: Path | None =
     return create_app(settings, fhir=fhir, counts=counts)
 
 
-def _introduce(app: FastAPI, fhir: tuple[str, ...], serving: Serving, listener: socket) -> None:
+def _introduce(app: Any, fhir: tuple[str, ...], serving: Serving, listener: socket) -> None:
     """Say where it is, what it serves and who answers."""
     parts = app.state.parts
     url = url_of(listener)

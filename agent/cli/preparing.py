@@ -84,8 +84,8 @@ def cards(path: Path | None) -> int:
     with _service():
         from agent.service.cds.configuring import read_cards
     found = read_cards(path or settings_module.read().cds_cards)
-    rows = [(c.name, c.kind, ", ".join(c.hooks), c.indicator, ", ".join(c.who.users)) for c in found.cards]
-    emit(console(), plain_table(("card", "kind", "hooks", "indicator", "seen by"), rows))
+    rows = [(c.name, c.kind, c.indicator, ", ".join(c.hooks)) for c in found.cards]
+    emit(console(), plain_table(("card", "kind", "indicator", "hooks"), rows))
     return EXIT_OK
 
 

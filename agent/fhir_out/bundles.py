@@ -27,6 +27,7 @@ from fhir_tools.writing.elements import (
 __all__ = [
     "Form",
     "Resource",
+    "authors",
     "bundle",
     "collection",
     "device_entries",
@@ -117,13 +118,13 @@ def _document(output: Output) -> Resource:
         "resourceType": "DocumentReference",
         "meta": labels(output),
         "text": output.narrative,
-        "masterIdentifier": uuid_identifier(output.id),
+        "identifier": [uuid_identifier(output.id)],
         "status": "current",
         "docStatus": "preliminary",
         "type": output.kind,
         "subject": {"reference": output.patient},
         "date": output.made,
-        "author": [{"reference": url} for url in _authors(output)],
+        "author": list(authors(output)),
         "description": output.title,
         "securityLabel": [{"coding": [AI_ASSERTED]}],
         "content": [{"attachment": attached}],
@@ -144,7 +145,7 @@ def _communication(output: Output) -> Resource:
         "subject": {"reference": output.patient},
         "topic": {"text": output.title},
         "about": [{"reference": one} for one in output.literals],
-        "sender": {"reference": _authors(output)[-1]},
+        "sender": authors(output)[-1],
         "payload": [{"contentString": plain(line)} for line in lines],
     }
     return checked({name: value for name, value in resource.items() if value})
@@ -168,6 +169,13 @@ def _devices(output: Output) -> Mapping[str, Resource]:
     reasons = device(output.reasoner or "rules", program() if own else "")
     url, thinker = _authors(output)
     return {url: checked(device("chartline", program())), thinker: checked(reasons)}
+
+
+def authors(output: Output) -> tuple[Resource, Resource]:
+    """References to the program and to what reasoned in it, with their names."""
+    program_, thinker = _authors(output)
+    named = f"chartline {program()}"
+    return {"reference": program_, "display": named}, {"reference": thinker, "display": output.reasoner or "rules"}
 
 
 def _authors(output: Output) -> tuple[str, str]:
@@ -199,7 +207,7 @@ def origin(output: Output, place: str = "") -> Resource:
 
     `place` is the address of what it is about, where that is not the output's own.
     """
-    url, thinker = _authors(output)
+    own, thinker = authors(output)
     who = output.request.who
     made = {
         "resourceType": "Provenance",
@@ -209,8 +217,8 @@ def origin(output: Output, place: str = "") -> Resource:
         "recorded": output.made,
         "reason": [purpose(who.purpose)],
         "agent": [
-            assembler({"reference": url}, whom(who.agent)),
-            participant("author", {"reference": thinker}),
+            assembler(own, whom(who.agent)),
+            participant("author", thinker),
         ],
         "entity": [{"role": s.role, "what": _what(s)} for s in output.sources],
     }

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from agent.fhir_out.bundles import Resource, bundle, device_entries, entry, identified, labels, origin
+from agent.fhir_out.bundles import Resource, authors, bundle, device_entries, entry, identified, labels, origin
 from agent.fhir_out.output import Output, Part, Request, Source, identity
 from agent.summaries.types import Cited, Kind, Section, Summary
 from fhir_tools.writing.elements import checked, concept, narrative, plain, urn, uuid_identifier
@@ -87,6 +87,8 @@ def summary_document(
     named by the Provenance alone. `base` is the URL of the server that the records are of, where it has one.
     """
     output = summary_output(summary, request)
+    if records is not None:
+        output = replace(output, parts=(*output.parts[:-1], *_left_out(output, records), output.parts[-1]))
     places = {name: _place(name, base) for name in records or {}}
     entries = [
         entry(output.url, _composition(output, places)),
@@ -95,6 +97,14 @@ def summary_document(
         entry(identified(output, "provenance"), origin(output)),
     ]
     return bundle("document", entries, output)
+
+
+def _left_out(output: Output, records: Mapping[str, Resource]) -> Iterator[Part]:
+    """That not all that is cited is in the document, where it is so."""
+    number = sum(literal not in records for literal in output.literals)
+    if number:
+        told = f"{number} of {len(output.literals)} cited resources are not in this document: see its Provenance."
+        yield Part(title="Not included", lines=(told,))
 
 
 def _place(reference: str, base: str) -> str:
@@ -114,7 +124,7 @@ def _composition(output: Output, places: Mapping[str, str]) -> Resource:
             "type": output.kind,
             "subject": {"reference": places.get(output.patient, output.patient)},
             "date": output.made,
-            "author": [{"reference": e["fullUrl"]} for e in device_entries(output)],
+            "author": list(authors(output)),
             "title": output.title or "Summary",
             "event": [{"period": {"end": output.as_of}}],
             "section": sections,

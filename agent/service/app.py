@@ -9,7 +9,18 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from agent.service import asking, assets, evidence, operations, patients, problems, recording, summarising, timeline
+from agent.service import (
+    asking,
+    assets,
+    evidence,
+    openapi,
+    operations,
+    patients,
+    problems,
+    recording,
+    summarising,
+    timeline,
+)
 from agent.service.access import launching, signing
 from agent.service.access.browsers import guard, headed
 from agent.service.access.entrance import open_entrance
@@ -35,6 +46,9 @@ from agent.service.questions.router import router as questions_router
 from agent.service.questions.work import Questions
 from agent.service.readiness import Readiness
 from agent.service.threads.router import router as threads_router
+from agent.service.trials import cohorts
+from agent.service.trials import routes as trials
+from agent.service.trials.work import TrialScreening
 from agent.service.turns import Queued, Turns
 from agent.settings import Settings
 from agent.threads import open_threads
@@ -58,8 +72,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     timeline.router,
     patients.router,
     assets.router,
+    trials.router,
+    cohorts.router,
 )
-KINDS: tuple[Work, ...] = (ManyQuestions(),)
+KINDS: tuple[Work, ...] = (ManyQuestions(), TrialScreening())
 
 
 def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path | None = None) -> FastAPI:
@@ -107,6 +123,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
         redoc_url=None,
     )
     problems.install(app)
+    openapi.describe(app, settings)
     app.add_middleware(Packed)
     # The last one stands outermost: a request is named before it can be refused, and refused before it takes a turn.
     app.add_middleware(Queued, turns=turns)

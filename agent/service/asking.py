@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
@@ -11,10 +10,12 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.service import metrics
+from agent.service.bound import AsOf
 from agent.service.bounds import within
 from agent.service.callers import Caller
 from agent.service.desk import Desk
 from agent.service.events import Event, sse, wants_events
+from agent.service.examples import ANSWERED
 from agent.service.fhir_forms import answer_response, wants_fhir
 from agent.service.parts import Parts, TheCaller, TheParts
 from agent.service.problems import Problem
@@ -34,7 +35,7 @@ class AskIn(BaseModel):
 
     question: Annotated[str, Field(min_length=1, max_length=4000, examples=["last A1c?"])]
     patient: Annotated[str | None, Field(default=None, max_length=80, examples=["demo-maria-santos"])]
-    as_of: Annotated[date | None, Field(default=None, description="The day that counts as today.")]
+    as_of: AsOf
     thread: Annotated[str | None, Field(default=None, max_length=32, description="The conversation it belongs to.")]
 
 
@@ -48,7 +49,7 @@ Key = Annotated[
 ]
 
 
-@router.post("/v1/ask", response_model=Answer, summary="Ask a question about a patient's chart")
+@router.post("/v1/ask", response_model=Answer, summary="Ask a question about a patient's chart", responses=ANSWERED)
 async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts, key: Key = None) -> Response:
     """The answer as JSON, or as a FHIR Bundle (`Accept: application/fhir+json`).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
@@ -21,6 +22,7 @@ from agent.settings import Settings
 from agent.sources import open_granted, open_source, places
 from agent.wire import Agent, patient_reference
 from fhir_tools.audit import Record
+from fhir_tools.documents.concepts import concepts
 from fhir_tools.source import Source
 
 __all__ = ["Desk"]
@@ -63,8 +65,9 @@ class Desk:
             if not self._launched_alone():
                 self._own = await stack.enter_async_context(open_source(self._fhir, self.settings))
             self._record = await stack.enter_async_context(auditing.open_record(self.settings))
-            self.reasoner, self.model = reasoning.reasoner(self.settings)
-            model = self.model
+            await asyncio.to_thread(concepts, "")  # the names to look for in notes, which the first question waits for
+            self.reasoner, model = reasoning.reasoner(self.settings)
+            self.model = model
             self._vision = reasoning.vision_model(self.settings, model)
             await stack.enter_async_context(model or nullcontext())
             await stack.enter_async_context((self._vision if self._vision is not model else None) or nullcontext())
@@ -77,8 +80,8 @@ class Desk:
         await self._stack.aclose()
 
     @property
-    def own(self) -> Source:
-        """What charts are read from where a caller brings no grant of its own."""
+    def own(self) -> Source | None:
+        """What charts are read from where a caller brings no grant of its own; None where all bring theirs."""
         return self._own
 
     @property

@@ -14,6 +14,7 @@ from agent.cited.pictures import images_in
 from agent.cited.resource import document_of, read_cited
 from agent.cited.series import courses
 from agent.errors import ChartlineError, ImageError
+from agent.service.bound import AsOfQuery
 from agent.service.evidence_out import EvidenceOut, ImageOut, ItemOut, ItemsOut, evidence_out
 from agent.service.images import Wanted
 from agent.service.parts import TheCaller, TheParts
@@ -32,7 +33,6 @@ Patient = Annotated[
     str | None,
     Query(max_length=80, description="Needed where the credentials name none.", examples=["demo-maria-santos"]),
 ]
-AsOf = Annotated[date | None, Query(description="The day that counts as today.")]
 Element = Annotated[
     str, Query(max_length=300, description="The cited element.", examples=["Observation.component[0].valueQuantity"])
 ]
@@ -52,7 +52,7 @@ async def items(
     parts: TheParts,
     reference: Annotated[list[str], Query(min_length=1, max_length=_MOST, examples=[["Observation/santos-obs-1"]])],
     patient: Patient = None,
-    as_of: AsOf = None,
+    as_of: AsOfQuery = None,
 ) -> Response:
     """For the inputs of a computation. One that cannot be read has an `error`, and the others stand."""
     async with parts.desk.agent(caller, patient, as_of) as agent:
@@ -73,7 +73,7 @@ async def frame(
     caller: TheCaller,
     parts: TheParts,
     patient: Patient = None,
-    as_of: AsOf = None,
+    as_of: AsOfQuery = None,
     path: Element = "",
 ) -> Response:
     """PNG. `X-Frames` counts the frames (0: not known), `X-Source` is width and height of the stored image in pixels,
@@ -107,7 +107,7 @@ async def evidence(
     caller: TheCaller,
     parts: TheParts,
     patient: Patient = None,
-    as_of: AsOf = None,
+    as_of: AsOfQuery = None,
     version: Annotated[str | None, Query(max_length=128, description="The version that was cited.")] = None,
     path: Element = "",
 ) -> Response:

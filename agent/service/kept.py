@@ -19,7 +19,7 @@ _KEPT = Table(
     "kept_summary",
     METADATA,
     Column("id", String(32), primary_key=True),
-    Column("caller", String(200), nullable=False),
+    Column("caller", String(255), nullable=False),
     Column("patient", String(80), nullable=False),
     Column("until", Float, nullable=False, index=True),  # seconds since 1970, UTC
     Column("transaction", JSON, nullable=False),

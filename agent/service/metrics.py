@@ -84,7 +84,7 @@ def exposition(folder: Path | None) -> bytes:
     """All that was counted, as Prometheus reads it: of this process, or of all that share the folder."""
     registry = CollectorRegistry() if folder else _OWN
     if folder:
-        MultiProcessCollector(registry, path=str(folder))
+        MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
     return generate_latest(registry)
 
 
@@ -93,7 +93,7 @@ def clear(folder: Path) -> None:
     for name in folder.glob("gauge_live*.db"):
         pid = int(name.stem.rpartition("_")[2])
         if not _is_alive(pid):
-            mark_process_dead(pid, path=str(folder))
+            mark_process_dead(pid, path=str(folder))  # type: ignore[no-untyped-call]
 
 
 def _is_alive(pid: int) -> bool:

@@ -7,7 +7,7 @@ import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
@@ -48,7 +48,12 @@ async def readyz(parts: TheParts) -> ReadyOut:
     return ReadyOut(status="ready", checks=dict(checks))
 
 
-@router.get("/metrics", summary="Counts and times, for Prometheus", responses={403: {"model": ProblemOut}})
+@router.get(
+    "/metrics",
+    summary="Counts and times, for Prometheus",
+    response_class=PlainTextResponse,
+    responses={403: {"model": ProblemOut}},
+)
 async def counts(request: Request, parts: TheParts) -> Response:
     """To this machine, or with the bearer token of CHARTLINE_SERVICE_METRICS_TOKEN."""
     token = parts.settings.service_metrics_token

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.patients import Person, listed, shown
 from agent.service.banner import BannerOut, banner
+from agent.service.bound import AsOfQuery
 from agent.service.parts import TheCaller, TheParts
 from agent.service.suggesting import suggestions
 from fhir_tools import wording
@@ -23,7 +24,6 @@ __all__ = ["CatalogueOut", "ConceptOut", "KindOut", "PatientOut", "PatientsOut",
 router = APIRouter(prefix="/v1/patients", tags=["patients"])
 
 Id = Annotated[str, Path(max_length=80, examples=["demo-maria-santos"])]
-AsOf = Annotated[date | None, Query(description="The day that counts as today.")]
 
 
 class PatientOut(BaseModel):
@@ -98,14 +98,14 @@ async def patients(
 
 
 @router.get("/{id}", summary="One patient: identity, age, allergies")
-async def one(id: Id, caller: TheCaller, parts: TheParts, as_of: AsOf = None) -> BannerOut:  # noqa: A002
+async def one(id: Id, caller: TheCaller, parts: TheParts, as_of: AsOfQuery = None) -> BannerOut:  # noqa: A002
     """The banner; allergies that could not be read are told as not read, never as none."""
     async with parts.desk.agent(caller, id, as_of) as agent:
         return await banner(await agent.chart(whole=False))
 
 
 @router.get("/{id}/catalogue", summary="What the chart holds")
-async def catalogue(id: Id, caller: TheCaller, parts: TheParts, as_of: AsOf = None) -> CatalogueOut:  # noqa: A002
+async def catalogue(id: Id, caller: TheCaller, parts: TheParts, as_of: AsOfQuery = None) -> CatalogueOut:  # noqa: A002
     """Every kind and concept of the chart, with how often and from when to when it is recorded."""
     async with parts.desk.agent(caller, id, as_of) as agent:
         chart = await agent.chart()
@@ -120,7 +120,7 @@ async def suggested(
     caller: TheCaller,
     parts: TheParts,
     text: Annotated[str, Query(max_length=400, examples=["last hemo"])] = "",
-    as_of: AsOf = None,
+    as_of: AsOfQuery = None,
 ) -> SuggestionsOut:
     """Such as complete the text; without one a choice from all over the chart."""
     async with parts.desk.agent(caller, id, as_of) as agent:

@@ -27,7 +27,7 @@ from agent.errors import (
     one_line,
 )
 
-__all__ = ["MEDIA", "Problem", "ProblemOut", "install", "problem_of", "response"]
+__all__ = ["MEDIA", "Problem", "ProblemOut", "install", "problem_of", "response", "responses"]
 
 MEDIA = "application/problem+json"
 _URN = "urn:chartline:problem:"
@@ -97,6 +97,14 @@ def response(problem: Problem, request: Request | None = None) -> JSONResponse:
         **problem.more,
     }
     return JSONResponse(body, problem.status, headers=problem.headers, media_type=MEDIA)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may tell, for its description in OpenAPI: what `responses=` of a route takes.
+
+    Those that any route may tell (`agent.service.openapi`) need not be named.
+    """
+    return {status: {"model": ProblemOut, "description": HTTPStatus(status).phrase} for status in statuses}
 
 
 def install(app: FastAPI) -> None:

@@ -47,8 +47,11 @@ class Readiness:
 
     async def _fhir_answers(self) -> None:
         """A server that refuses the question answers as well: callers may bring grants of their own."""
+        own = self._desk.own
+        if own is None:
+            return
         try:
-            result = await self._desk.own.search(_NOBODY)
+            result = await own.search(_NOBODY)
         except NotFound:
             return
         except SourceError as error:
@@ -60,8 +63,9 @@ class Readiness:
 
     async def _model_answers(self) -> None:
         """Only a model server can be away; weights in this process are read when they are needed."""
-        if isinstance(self._desk.model, Served):
-            await self._desk.model.alive(_PATIENCE)
+        model: object = self._desk.model
+        if isinstance(model, Served):
+            await model.alive(_PATIENCE)
 
 
 async def _tried(check: Callable[[], Awaitable[None]]) -> str:

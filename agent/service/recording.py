@@ -31,11 +31,6 @@ __all__ = ["RecordIn", "RecordOut", "router"]
 
 router = APIRouter(tags=["writing"])
 
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    201: {"model": None, "description": "Written"},
-    **{status: {"model": ProblemOut} for status in (401, 403, 404, 422, 502)},
-}
-
 
 class RecordIn(BaseModel):
     """That a person wants it in the chart."""
@@ -55,6 +50,12 @@ class RecordOut(BaseModel):
     version: str | None = None
     created: bool
     outcome: dict[str, Any] | None = None
+
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    201: {"model": RecordOut, "description": "Written"},
+    **{status: {"model": ProblemOut} for status in (401, 403, 404, 422, 502)},
+}
 
 
 @router.post(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Any
 
 import orjson
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.chart import Chart
 from agent.fhir_out import cited_records, recorded, summary_document, summary_output
 from agent.service.accepting import chosen
+from agent.service.bound import AsOf
 from agent.service.callers import Caller
 from agent.service.fhir_forms import FHIR, asked_by, fhir_response, page_response
 from agent.service.kept import keep, new_id
@@ -38,7 +38,7 @@ class SummaryIn(BaseModel):
 
     patient: Annotated[str | None, Field(default=None, max_length=80, examples=["demo-maria-santos"])]
     kind: Kind = Field(default="snapshot", description="What it is about.")
-    as_of: Annotated[date | None, Field(default=None, description="The day that counts as today.")]
+    as_of: AsOf
 
 
 class PointOut(BaseModel):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
 from agent.errors import SourceError
+from agent.service.bound import AsOfQuery
 from agent.service.parts import TheCaller, TheParts
 from agent.types import SearchedOut
 from fhir_tools.timeline import Timeline, read_timeline
@@ -48,7 +49,7 @@ async def timeline(
     id: Annotated[str, Path(max_length=80, examples=["demo-maria-santos"])],  # noqa: A002  the path's own name
     caller: TheCaller,
     parts: TheParts,
-    as_of: Annotated[date | None, Query(description="The day that counts as today.")] = None,
+    as_of: AsOfQuery = None,
 ) -> Response:
     """Every dated fact up to the day, oldest first, in columns that are small enough for tens of thousands."""
     async with parts.desk.agent(caller, id, as_of) as agent:

@@ -11,11 +11,11 @@ import asyncio
 import math
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
 from fastapi import Request
-from starlette.routing import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.service import metrics
@@ -49,6 +49,7 @@ class Turns:
         self._running: Counter[str] = Counter()
         self._waiting: list[_Waiter] = []
         self._seconds = 0.0
+        self._idle = asyncio.Event()
         self.closed = False
 
     @property
@@ -89,18 +90,28 @@ class Turns:
         self._seconds += (seconds - self._seconds) * (_WEIGHT if self._seconds else 1.0)
         self._end(who)
 
+    async def close(self, seconds: float) -> None:
+        """Let no turn begin any more, and wait for those that run to end; not for longer than that."""
+        self.closed = True
+        if self.running:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._idle.wait()
+
     def _is_free(self, who: str) -> bool:
         return self.running < self._total and self._running[who] < self._each
 
     def _end(self, who: str) -> None:
         self._running[who] -= 1
         self._running += Counter()  # forgets callers that have none
-        ready = [w for w in self._waiting if self._is_free(w.who)]
+        ready = [w for w in self._waiting if self._is_free(w.who) and not w.turn.done()]  # done: it gave up just now
         if ready:
             waiter = min(ready, key=lambda w: self._running[w.who])  # of equals the one who waits longest
             self._waiting.remove(waiter)
             self._running[waiter.who] += 1
             waiter.turn.set_result(None)
+        elif self.closed and not self.running:
+            self._idle.set()
 
     def _refusal(self, who: str) -> Problem:
         ahead = self._seconds * (1 + (self.running + self.waiting) / self._total)
@@ -137,7 +148,7 @@ class Queued:
 
 
 def _is_costly(scope: Scope) -> bool:
-    path: str = get_route_path(scope)
+    path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
     return bool(_COSTLY.match(path)) and not (path.startswith("/mcp") and scope["method"] != "POST")
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from agent.errors import UserError
+from agent.located import parse_yaml, read_yaml
 from agent.trials.checks import Check
 from agent.trials.types import Criterion, Section, Statement, Trial
 
@@ -25,7 +25,6 @@ _HEAD = """\
 # and if need be apart, state (active, resolved, current), period (within, before, since, until), lasting, doubts.
 # `doubts` are words that the check passes over: delete those that do not matter.
 """
-_MOST = 2_000_000
 _TAGS = frozenset(
     (
         "age",
@@ -119,46 +118,19 @@ def is_sheet(path: Path) -> bool:
 
 def read_sheet(path: Path) -> Sheet:
     """The sheet of a file. Raises UserError that names the file, the line and what to write instead."""
-    try:
-        if path.stat().st_size > _MOST:
-            raise UserError(f"{str(path)!r} is too large for a sheet of criteria")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}"
-        ) from error
-    return parse_sheet(text, str(path))
+    return _sheet(read_yaml(path, _File, tags=_TAGS), str(path))
 
 
 def parse_sheet(text: str, name: str) -> Sheet:
     """The sheet of a text, which errors call by `name`. Raises UserError as `read_sheet`."""
-    import yaml
-
-    try:
-        if re.search(r"^[^#'\"]*[:\-]\s+[&*]\w", text, re.MULTILINE):
-            raise UserError(f"{name!r}: YAML anchors are not taken; write each check out")
-        node, data = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise UserError(
-            f"{name}: {where}{getattr(error, 'problem', None) or 'not YAML'}; see that lines are set in alike"
-        ) from error
-    except RecursionError as error:
-        raise UserError(f"{name!r} is nested too deeply") from error
-    return _sheet(name, node, data)
+    return _sheet(parse_yaml(text, name, _File, tags=_TAGS), name)
 
 
-def _sheet(path: str, node: Any, data: Any) -> Sheet:
-    try:
-        file = _File.model_validate(data)
-    except ValidationError as error:
-        told = "; ".join(dict.fromkeys(_faults(path, node, error)))
-        raise UserError(told) from error
+def _sheet(file: _File, name: str) -> Sheet:
     numbers = [row.number for row in file.criteria if row.number]
     twice = next((n for n in numbers if numbers.count(n) > 1), None)
     if twice is not None:
-        raise UserError(f"{path}: two criteria have the number {twice}; give each its own")
+        raise UserError(f"{name}: two criteria have the number {twice}; give each its own")
     return Sheet(trial=file.trial, title=file.title, criteria=tuple(map(_criterion, file.criteria)))
 
 
@@ -166,42 +138,3 @@ def _criterion(row: _Row) -> Criterion:
     start, end = row.span
     statement = Statement(number=row.number, section=row.section, text=row.text, start=start, end=end)
     return Criterion(statement=statement, check=row.check, by=row.by)
-
-
-def _faults(path: str, node: Any, error: ValidationError) -> Iterator[str]:
-    for fault in error.errors()[:3]:
-        place = [p for p in fault["loc"] if p not in _TAGS]
-        line = _line(node, place)
-        name = ".".join(str(p) for p in place) or "the file"
-        yield f"{path}: line {line}: {name}: {_remedy(fault)}"
-
-
-def _remedy(fault: Any) -> str:
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    match fault["type"]:
-        case "extra_forbidden":
-            return "this check has no such key; delete it, or see the head of the file for what there is"
-        case "missing":
-            return "this is missing; add it"
-        case "union_tag_invalid" | "union_tag_not_found":
-            return f"type should be one of {', '.join(sorted(_TAGS))}"
-    return message[:1].lower() + message[1:]
-
-
-def _line(node: Any, place: Sequence[Any]) -> int:
-    """The line of the deepest part of a place that the file has."""
-    import yaml
-
-    line = node.start_mark.line + 1 if node is not None else 1
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == part), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from agent.errors import NeedError, OperatorError, SourceError, UserError
-from agent.graph import TURNS, Given, Progress, Stages, build, stream
+from agent.graph import TURNS, Given, Progress, Stages, build, stream, walk
 from agent.settings import Settings
 from agent.threads import open_threads
 from agent.trace import Trace
@@ -143,6 +143,63 @@ async def test_progress_tells_stages_and_no_chart_text() -> None:
     assert progress[3]["text"] == "checking 1 claim"
 
 
+NEEDS = Draft(needs=(Need(tool="find", arguments={}),))
+
+
+@pytest.mark.parametrize(
+    "house",
+    [
+        {},
+        {"drafts": [NEEDS, Draft(claims=(GOOD,))]},
+        {"drafts": [NEEDS]},
+        {"drafts": [Draft(claims=(BAD,)), Draft(claims=(GOOD, BAD))]},
+        {"drafts": [OperatorError("the model is away")]},
+        {"opening": SourceError("away")},
+        {"retrieving": SourceError("away")},
+        {"drafts": [NEEDS, Draft(claims=(GOOD,))], "supplying": NeedError("no tool")},
+    ],
+    ids=lambda house: "-".join(house),
+)
+async def test_a_walk_tells_what_the_graph_tells(house: dict[str, Any]) -> None:
+    def fresh() -> House:
+        return House(**{name: list(given) if isinstance(given, list) else given for name, given in house.items()})
+
+    by_graph, by_walk, given = fresh(), fresh(), Given(question="q?", patient="p")
+    told = [event async for event in stream(build(by_graph.stages()), given)]
+    walked = [event async for event in walk(by_walk.stages(), given)]
+    plain = {"trace": "", "usage": Usage()}
+    *progress, answer = told
+    *walked_progress, walked_answer = walked
+    assert isinstance(answer, Answer) and isinstance(walked_answer, Answer)
+    assert (walked_progress, by_walk.calls) == (progress, by_graph.calls)
+    assert walked_answer.model_copy(update=plain) == answer.model_copy(update=plain)
+
+
+async def test_a_walk_raises_what_the_graph_raises() -> None:
+    with pytest.raises(UserError, match="empty"):
+        async for _ in walk(House().stages(), Given(question=" ", patient="p")):
+            pass
+
+
+async def test_progress_comes_while_a_walk_works_and_who_goes_stops_it() -> None:
+    ended = asyncio.Event()
+
+    class Slow(House):
+        async def reason(self, *_: Any) -> Draft:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.set()
+            return Draft()
+
+    events = walk(Slow().stages(), Given(question="q?", patient="p"))
+    async for event in events:
+        if not isinstance(event, Answer) and event["stage"] == "reason":
+            break
+    await events.aclose()  # type: ignore[attr-defined]
+    assert ended.is_set()
+
+
 async def test_needs_go_back_to_retrieve() -> None:
     house = House(drafts=[Draft(needs=(Need(tool="find", arguments={}),)), Draft(claims=(GOOD,))])
     answer = await run(house)
@@ -256,6 +313,16 @@ async def test_a_thread_outlives_the_process_and_hands_its_turns_on(tmp_path: Pa
     assert house.histories[1] == (Turn(question="first?", text="Told.", subject={"op": "latest"}, as_of=AS_OF),)
     assert (answer.question, answer.thread) == ("and then?", "t")
     assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_earlier_questions_are_understood_in_order_and_not_answered() -> None:
+    house, earlier = House(), [f"q{n}" for n in range(TURNS + 2)]
+    given = Given(question="and then?", patient="p", earlier=earlier)
+    seen = [event async for event in stream(build(house.stages()), given)]
+    assert isinstance(seen[-1], Answer) and seen[-1].question == "and then?"
+    assert [turn.question for turn in house.histories[-1]] == earlier[-TURNS:]
+    assert [len(history) for history in house.histories] == list(range(TURNS + 1))
+    assert house.calls.count("reason") == 1 and {turn.text for turn in house.histories[-1]} == {""}
 
 
 async def test_a_run_whose_answer_is_kept_ends_with_it(tmp_path: Path) -> None:

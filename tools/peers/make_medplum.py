@@ -6,11 +6,11 @@ Needs npm. The router wants Node 22.18, which not every distribution has; the np
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from tools.peers.pinned import ROOT, PeerMissing
+from tools.peers.npm import bring
+from tools.peers.pinned import ROOT, making
 
 __all__ = ["FOLDER", "main", "make"]
 
@@ -26,39 +26,16 @@ PACKAGES = (
 
 def make(folder: Path = FOLDER) -> tuple[Path, Path]:
     """(node, server script), installed where they are missing or of other versions. Raises PeerMissing."""
-    node, stamp, wanted = (
-        folder / "node_modules" / "node" / "bin" / "node",
-        folder / "packages.txt",
-        "\n".join(PACKAGES),
-    )
-    if not (node.exists() and stamp.exists() and stamp.read_text() == wanted):
-        _install(folder, node)
-        stamp.write_text(wanted)
+    node = folder / "node_modules" / "node" / "bin" / "node"
+    bring(folder, PACKAGES, node, "Medplum's router")
     # Node looks for packages beside the script, so it has to lie there.
     shutil.copyfile(SERVER, folder / SERVER.name)
     return node, folder / SERVER.name
 
 
-def _install(folder: Path, node: Path) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise PeerMissing("npm is not installed; on Debian: sudo apt install npm")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "package.json").write_text('{"private": true, "type": "module"}\n')
-    arguments = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel", "error", *PACKAGES]
-    ended = subprocess.run([npm, *arguments], cwd=folder, capture_output=True, text=True)
-    if ended.returncode or not node.exists():
-        raise PeerMissing(f"npm could not install Medplum's router: {ended.stderr.strip()[-500:] or 'no node binary'}")
-
-
 def main(arguments: list[str]) -> int:
     """Returns the exit code."""
-    try:
-        print(*make(Path(arguments[0]) if arguments else FOLDER))
-    except PeerMissing as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return making(lambda: make(Path(arguments[0]) if arguments else FOLDER))
 
 
 if __name__ == "__main__":

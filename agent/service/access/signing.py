@@ -18,7 +18,7 @@ from agent.service.access.tokens import SCOPES
 from agent.service.callers import Caller
 from agent.service.parts import Parts, TheCaller, TheParts
 from agent.service.permission import WritingOut, writing
-from agent.service.problems import Problem
+from agent.service.problems import Problem, responses
 
 __all__ = ["LaunchOut", "MeOut", "SignIn", "router"]
 
@@ -89,7 +89,7 @@ async def sign_out(request: Request, parts: TheParts) -> Response:
     return answer
 
 
-@router.get(METADATA, summary="Where tokens for this service come from (RFC 9728)")
+@router.get(METADATA, summary="Where tokens for this service come from (RFC 9728)", responses=responses(404))
 @router.get(METADATA + "/mcp", include_in_schema=False)
 async def protected_resource(request: Request, parts: TheParts) -> dict[str, Any]:
     """The authorization server and scopes, for clients that find out by themselves, such as those of MCP."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +18,7 @@ from agent.sources import same_place
 from fhir_tools.auth import Bearer
 from fhir_tools.auth.base import is_safe
 from fhir_tools.errors import ChartlineError, NotFound
+from fhir_tools.facts.elements import reference_of
 from fhir_tools.scope import Scoped
 from fhir_tools.source import Source
 from fhir_tools.types import Query, Reference
@@ -47,8 +48,8 @@ def granted(asked: HookIn, context: Context, client: Client, caller: Caller) -> 
         auth = Bearer(asked.fhirServer, token, scope=grant.scope)
     except ChartlineError as error:
         raise Problem(422, "token", "fhirAuthorization.access_token cannot be used as a bearer token") from error
-    key = hashlib.sha256(f"{caller.id}\0{asked.fhirServer}\0{token}".encode()).hexdigest()
-    access = Access(base=asked.fhirServer, auth=auth, key=key)
+    # Of this call alone: what one call has opened and closes is no other's.
+    access = Access(base=asked.fhirServer, auth=auth, key=f"cds:{uuid.uuid4()}")
     return Caller(id=caller.id, name=caller.name, via="cds", patient=caller.patient, scopes=auth.granted, access=access)
 
 
@@ -66,7 +67,8 @@ async def completed(
 
     async def one(source: Source, key: str) -> None:
         try:
-            found[key] = await _read(source, request_of(key, context))
+            resources = await _read(source, request_of(key, context))
+            found[key] = (*resources, *await _drugs(source, resources))
         except ChartlineError as error:
             failed[key] = f"the FHIR server could not be asked ({type(error).__name__})"
 
@@ -74,9 +76,9 @@ async def completed(
         async with asyncio.timeout(desk.settings.cds_seconds), desk.source(caller) as whole:
             settings = desk.settings.model_copy(update={"user": caller.name})
             scoped = audited(desk.record, settings, patient, str, Scoped(whole, patient))
-            asker = audited(desk.record, settings, patient, str, whole)  # the user is in nobody's chart
+            open_ = audited(desk.record, settings, patient, str, whole)
             wanted = [key for key in keys if request_of(key, context)]
-            await asyncio.gather(*(one(asker if key == "user" else scoped, key) for key in wanted))
+            await asyncio.gather(*(one(open_ if _is_staff(key, context) else scoped, key) for key in wanted))
     except TimeoutError:
         failed |= {key: "the FHIR server did not answer in time" for key in keys if key not in found}
     except ChartlineError as error:
@@ -84,6 +86,25 @@ async def completed(
     finally:
         await desk.forget(caller.access.key)
     return found, failed
+
+
+def _is_staff(key: str, context: Context) -> bool:
+    """Whether a key is the clinician who asks: in nobody's chart, and so not to be read within the patient's."""
+    return key == "user" and context.userId.startswith("Practitioner")
+
+
+async def _drugs(source: Source, resources: Resources) -> Resources:
+    """The Medications that orders refer to; one that cannot be read leaves its order without a name, which is told."""
+    links = dict.fromkeys(link for r in resources if (link := reference_of(r.get("medicationReference"))))
+    read = await asyncio.gather(*(_drug(source, link) for link in links))
+    return tuple(r for found in read for r in found)
+
+
+async def _drug(source: Source, link: Reference) -> Resources:
+    try:
+        return (await source.read(link),)
+    except ChartlineError:
+        return ()
 
 
 async def _read(source: Source, asked: Query | Reference | None) -> Resources:

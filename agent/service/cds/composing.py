@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from agent.service.cds.configuring import Cards
 from agent.service.cds.findings import Finding
-from agent.service.cds.markdown import linked, summary_of
+from agent.service.cds.markdown import escaped, linked, summary_of
 from agent.service.cds.responses import Action, CardOut, Link, Reason, Source, Suggestion
 from fhir_tools.types import Reference
 
@@ -93,15 +93,23 @@ def _suggestions(finding: Finding) -> tuple[Suggestion, ...]:
     return (Suggestion(label=what, uuid=str(uuid.uuid4()), isRecommended=False, actions=(action,)),)
 
 
-def unread(missing: Mapping[str, str], names: Iterable[str], cards: Cards) -> CardOut:
-    """The card that says what was not checked: silence would pass for "nothing found"."""
+def unread(missing: Mapping[str, str], names: Iterable[str], strange: Sequence[str], cards: Cards) -> CardOut:
+    """The card that says what was not checked: silence would pass for "nothing found".
+
+    `missing` says why keys could not be read, `names` are the cards that wait for them, `strange` the drugs that are
+    not known here.
+    """
     keys = sorted(missing)
+    said = [f"{', '.join(keys)} could not be read"] if keys else []
+    said += [f"not known here: {', '.join(strange)}"] if strange else []
     lines = [f"- {key}: {missing[key]}." for key in keys]
+    lines += [f"- {escaped(drug)}: no drug that is known here, so that nothing was checked of it." for drug in strange]
     checks = ", ".join(sorted(name.replace("-", " ") for name in names))
+    head = (f"Not checked: {checks}.", "") if checks else ()
     return CardOut(
         uuid=str(uuid.uuid4()),
-        summary=summary_of(f"Not everything could be checked: {', '.join(keys)} could not be read"),
-        detail="\n".join((f"Not checked: {checks}.", "", *lines)),
+        summary=summary_of(f"Not everything could be checked: {'; '.join(said)}"),
+        detail="\n".join((*head, *lines)),
         indicator="info",
         source=Source(label=cards.label, topic=Reason(code="not-checked", system=_TOPICS, display="not checked")),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,7 +18,7 @@ from agent.service.cds.feedback import shown
 from agent.service.cds.findings import Finding
 from agent.service.cds.gate import Admitted
 from agent.service.cds.kept import kept
-from agent.service.cds.prefetch import satisfied
+from agent.service.cds.prefetch import satisfied, strange
 from agent.service.cds.requests import Context, HookIn
 from agent.service.cds.responses import CardOut, CardsOut
 from agent.service.cds.rules import find, needs
@@ -31,9 +32,16 @@ from fhir_tools.types import Reference
 __all__ = ["Call", "decide", "grant_of"]
 
 
+_UNNAMED = "an active order names its drug by a reference that was not sent"
+
+
 def grant_of(desk: Desk, fhir: tuple[str, ...]) -> str:
     """Which charts answers were computed from: the places that this service reads by itself."""
-    return " ".join(places(fhir, desk.settings))
+    return " ".join(map(_place, places(fhir, desk.settings)))
+
+
+def _place(place: str) -> str:
+    return place.rstrip("/") if is_url(place) else Path(place).expanduser().resolve().as_uri()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +61,9 @@ class Call:
 
 async def decide(call: Call) -> CardsOut:
     """The cards. Raises Problem 412 where there is nothing to say for want of data, or data are missing and the site
-    wants it so; and those of `granted`."""
+    wants it so; 422 where a draft is of another patient; and those of `granted`."""
+    if any(strange(resource, call.context) for resource in call.context.drafts()):
+        raise Problem(422, "another-patient", "a draft order is for another patient than context.patientId")
     ordered, others = drafted(call.context)
     caller = granted(call.asked, call.context, call.admitted.client, call.admitted.caller)
     call = replace(call, admitted=replace(call.admitted, caller=caller))
@@ -61,14 +71,15 @@ async def decide(call: Call) -> CardsOut:
     facts, user = await _facts(call, _wanted(concerned, ordered), ordered, others)
     seen = tuple(c for c in concerned if sees(c.who, call.context, call.admitted, user))
     findings, missed = _found(seen, facts)
+    why = {key: facts.unread.get(key, _UNNAMED) for key in missed.values()}
     known = await _kept(call, seen)
     if missed and (call.cards.unread == "refuse" or not (known or _checked(seen, ordered, missed))):
-        raise _refusal(facts)
+        raise _refusal({**facts.unread, **why})
     findings += known
     out = [(f.card.name, compose(f, call.cards, _page(call))) for f in distinct(findings)]
-    if missed and call.cards.unread == "tell":
-        why = {key: facts.unread.get(key, "it was not sent") for key in missed.values()}
-        out.append(("not-checked", unread(why, missed, call.cards)))
+    unknown = facts.strange if seen else ()
+    if (missed or unknown) and call.cards.unread != "silent":
+        out.append(("not-checked", unread(why, missed, unknown, call.cards)))
     return await _sent(call, out)
 
 
@@ -107,12 +118,14 @@ async def _facts(
 
 
 def _found(cards: Iterable[Any], facts: Facts) -> tuple[list[Finding], dict[str, str]]:
-    """What the rules find, and for each card that could not be checked the key that it lacks."""
+    """What the rules find, and for each card that could not be wholly checked the key that it lacks."""
     findings: list[Finding] = []
     missed: dict[str, str] = {}
     for card in cards:
         try:
             findings += find(card, facts)
+            if facts.nameless and "medications" in needs(card, facts.ordered):
+                missed[card.name] = "medications"
         except Unread as error:
             missed[card.name] = error.key
     return findings, missed
@@ -123,10 +136,10 @@ def _checked(seen: tuple[Any, ...], ordered: tuple[Drug, ...], missed: Mapping[s
     return any(needs(card, ordered) and card.name not in missed for card in seen)
 
 
-def _refusal(facts: Facts) -> Problem:
+def _refusal(why: Mapping[str, str]) -> Problem:
     """412: what is needed could not be had (CDS Hooks 2.0.1, HTTP Status Codes)."""
-    lacking = sorted(key for key in facts.unread if key not in SOFT)
-    told = "; ".join(f"{key}: {facts.unread[key]}" for key in lacking)
+    lacking = sorted(key for key in why if key not in SOFT)
+    told = "; ".join(f"{key}: {why[key]}" for key in lacking)
     return Problem(412, "data", f"what is needed could not be had: {told}", more={"prefetch": lacking})
 
 

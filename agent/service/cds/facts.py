@@ -10,6 +10,7 @@ from typing import Any
 from agent.service.cds.requests import Context
 from fhir_tools import compute
 from fhir_tools.facts import facts_of
+from fhir_tools.facts.elements import reference_of
 from fhir_tools.lexicon import lexicon
 from fhir_tools.medications import judged, taken
 from fhir_tools.substances import Substance, is_within, substance
@@ -23,6 +24,10 @@ SOFT = frozenset({"statements", "encounters", "encounter", "user"})
 """Keys that help and are not needed: many servers have no MedicationStatement. What they lack is not told as unread."""
 
 
+_NAMELESS = "unnamed "
+"""How the label of a fact without a concept begins (`fhir_tools.facts`)."""
+
+
 class Unread(Exception):
     """A rule needs what could not be read. `key` is the prefetch key."""
 
@@ -33,11 +38,12 @@ class Unread(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drug:
-    """A drug that is being ordered or is listed active, and what is in it."""
+    """A drug that is ordered or listed active, and what is in it; `replaces` is the order that it takes over from."""
 
     fact: Fact
     made_of: Substance
     drafted: bool = False
+    replaces: Reference | None = None
 
     @property
     def label(self) -> str:
@@ -75,6 +81,16 @@ class Facts:
     def _future(self, fact: Fact) -> bool:
         day = fact.when.day if fact.when else None
         return day is not None and day > self.as_of
+
+    @property
+    def nameless(self) -> bool:
+        """Whether an active order refers to its drug by what was not sent: what it is, is not known."""
+        return any(f.concept.label.startswith(_NAMELESS) for f in self._if_read("medications"))
+
+    @property
+    def strange(self) -> tuple[str, ...]:
+        """The ordered drugs that the lexicon does not know, as the order writes them: no rule is about them."""
+        return tuple(d.label for d in self.ordered if not d.made_of.understood)
 
     @property
     def current(self) -> tuple[Drug, ...]:
@@ -118,7 +134,8 @@ def drafted(context: Context) -> tuple[tuple[Drug, ...], tuple[Drug, ...]]:
             continue
         fact = next(iter(facts_of(_whole(resource, here))), None)
         if fact and fact.standing != "error" and resource.get("doNotPerform") is not True:
-            drug = Drug(fact=fact, made_of=substance(fact.concept), drafted=True)
+            prior = reference_of(resource.get("priorPrescription"))
+            drug = Drug(fact=fact, made_of=substance(fact.concept), drafted=True, replaces=prior)
             (meant if chosen is None or str(fact.reference) in chosen else others).append(drug)
     return tuple(meant), tuple(others)
 
@@ -134,5 +151,6 @@ def _whole(resource: Mapping[str, Any], here: Mapping[str, Mapping[str, Any]]) -
 
 
 def facts_in(resources: Sequence[Mapping[str, Any]]) -> tuple[Fact, ...]:
-    """The facts of resources in order."""
-    return tuple(f for r in resources for f in facts_of(r))
+    """The facts of resources in order; a Medication among them names the orders that refer to it."""
+    here = {f"{r['resourceType']}/{r.get('id')}": r for r in resources if isinstance(r.get("resourceType"), str)}
+    return tuple(f for r in resources for f in facts_of(_whole(r, here)))

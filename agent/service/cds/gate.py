@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -83,7 +83,7 @@ class CdsGate:
             return await self._checked(token.strip(), request)
         if scheme:
             raise self._refusal("send the client's JSON Web Token as Authorization: Bearer")
-        if not self._settings.cds_open or not _is_local(request):
+        if not self._settings.cds_open or not _is_local(request, self._settings.cds_origins):
             raise self._refusal("send the client's JSON Web Token as Authorization: Bearer")
         return Admitted(client=self._clients.local, caller=Caller(id="cds:local", name="local EHR", via="cds"))
 
@@ -147,7 +147,7 @@ class CdsGate:
             raise self._refusal("iat lies in the future; check the clocks")
         if ends - made > _LONGEST:
             raise self._refusal(f"the token lives longer than {_LONGEST} seconds")
-        if not isinstance(jti, str) or not 1 <= len(jti) <= 500:
+        if not isinstance(jti, str) or not 1 <= len(jti) <= 500 or "\0" in jti:
             raise self._refusal("jti is to be a string")
         audiences = claims.get("aud")
         named = audiences if isinstance(audiences, list) else [audiences]
@@ -182,11 +182,19 @@ def _number(value: object) -> float | None:
     return float(value) if fits else None  # type: ignore[arg-type]
 
 
-def _is_local(request: Request) -> bool:
-    """Whether the caller is on this machine itself, and not behind a proxy that is."""
+def _is_local(request: Request, origins: Collection[str]) -> bool:
+    """Whether the caller is a program on this machine: no proxy that is here itself, and no web page but of an origin
+    that is let in. A page that has a name of its own made to mean this machine is known by that name (Host)."""
     if request.client is None or any(name in request.headers for name in _FORWARDED):
         return False
+    origin = request.headers.get("origin")
+    if (origin is not None and origin not in origins) or not _is_loopback(request.url.hostname or ""):
+        return False
+    return _is_loopback(request.client.host)
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(request.client.host).is_loopback
+        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

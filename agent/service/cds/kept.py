@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Column, Date, DateTime, String, Table, Text, delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.service.database import METADATA
@@ -38,13 +40,15 @@ class Kept:
 
 
 async def keep(database: AsyncEngine, grant: str, answer: Answer, now: datetime) -> None:
-    """Keep an answer in place of an older one to the same question."""
+    """Keep an answer in place of an older one to the same question; another process's that comes at the same moment
+    is as good."""
     key = {"grant": grant, "patient": answer.patient.removeprefix("Patient/"), "question": answer.question}
     row = {"as_of": date.fromisoformat(answer.as_of), "answer": answer.model_dump_json(), "answered": now}
-    async with database.begin() as connection:
-        same = [KEPT.c[name] == value for name, value in key.items()]
-        await connection.execute(delete(KEPT).where(*same))
-        await connection.execute(KEPT.insert().values(**key, **row))
+    same = [KEPT.c[name] == value for name, value in key.items()]
+    with suppress(IntegrityError):
+        async with database.begin() as connection:
+            await connection.execute(delete(KEPT).where(*same))
+            await connection.execute(KEPT.insert().values(**key, **row))
 
 
 async def kept(

@@ -80,7 +80,7 @@ def _key(row: Any) -> Key | None:
         return None
     public = {k: v for k, v in row.items() if k in ("kty", "n", "e", "crv", "x", "y")}
     try:
-        if row.get("kty") == "RSA":
+        if row.get("kty") == "RSA" and len(str(row.get("n"))) * 6 >= _SHORTEST:  # base64url; shorter ones are warned of
             rsa = RSAKey.import_key(public)
             return rsa if rsa.raw_value.key_size >= _SHORTEST else None
         if row.get("kty") == "EC" and row.get("crv") == "P-384":

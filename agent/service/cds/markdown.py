@@ -12,7 +12,7 @@ LONGEST = 139
 """Characters of a summary: fewer than 140 (CDS Hooks 2.0.1, card attributes)."""
 _MOST = 400
 _SIGNS = re.compile(r"[\\`*_{}\[\]<>#|~&@$!]")
-_START = re.compile(r"^([-+=]|\d+[.)])")
+_START = re.compile(r"^([-+](?=[\s+-]|$)|\d+[.)](?=\s|$))")
 _AUTOLINK = re.compile(r"(www)(\.)|(:)(//)|(mailto|xmpp)(:)", re.IGNORECASE)
 
 

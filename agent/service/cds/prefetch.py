@@ -12,7 +12,7 @@ from fhir_tools.lexicon import lexicon
 from fhir_tools.scope.belonging import owners
 from fhir_tools.types import Query, Reference
 
-__all__ = ["Prefetched", "request_of", "satisfied", "template", "templates"]
+__all__ = ["Prefetched", "request_of", "satisfied", "strange", "template", "templates"]
 
 _PATIENT = "{{context.patientId}}"
 _FIXED: Mapping[str, str] = {
@@ -102,7 +102,7 @@ def _taken(value: Mapping[str, Any] | None, asked: Query | Reference | None, con
         return ("the client sent an OperationOutcome" if kind == "OperationOutcome" else "it is no Bundle"), ()
     resources = tuple(_resources(value))
     why = _unfit(value, resources, asked, context)
-    return why, tuple(r for r in resources if r.get("resourceType") == asked.type)
+    return why, tuple(r for r in resources if r.get("resourceType") in (asked.type, "Medication"))
 
 
 def _one(value: Mapping[str, Any] | None, asked: Reference, context: Context) -> Taken:
@@ -113,7 +113,7 @@ def _one(value: Mapping[str, Any] | None, asked: Reference, context: Context) ->
         return "the client sent an OperationOutcome", ()
     if value.get("resourceType") != asked.type or value.get("id") != asked.id:
         return "it is another resource than was asked for", ()
-    return ("it is of another patient", ()) if _strange(value, context) else ("", (value,))
+    return ("it is of another patient", ()) if strange(value, context) else ("", (value,))
 
 
 def _resources(bundle: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -123,7 +123,7 @@ def _resources(bundle: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _unfit(bundle: Mapping[str, Any], resources: tuple[Mapping[str, Any], ...], asked: Query, context: Context) -> str:
     if any(_is_error(r) for r in resources):
         return "its search failed in part"
-    if any(r.get("resourceType") != "OperationOutcome" and _strange(r, context) for r in resources):
+    if any(r.get("resourceType") != "OperationOutcome" and strange(r, context) for r in resources):
         return "it holds resources of another patient"
     if any(link.get("relation") == "next" for link in elements_of(bundle.get("link"))) and not _is_enough(
         resources, asked
@@ -147,7 +147,7 @@ def _is_enough(resources: tuple[Mapping[str, Any], ...], asked: Query) -> bool:
     return len(days) == len(matches) and days == sorted(days, reverse=True)
 
 
-def _strange(resource: Mapping[str, Any], context: Context) -> bool:
+def strange(resource: Mapping[str, Any], context: Context) -> bool:
     """Whether a resource says that it is about someone else."""
     whose = set(owners(resource))
     here = f"Patient/{context.patientId}"

@@ -160,31 +160,40 @@ class HookIn(_In):
         return CONTEXTS[self.hook].model_validate(self.context)
 
 
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a NUL character is in it, which no database keeps")
+    return text
+
+
+Stored = Annotated[str, AfterValidator(_storable)]
+
+
 class Coding(_In):
     """A reason as it was offered on the card."""
 
-    code: Annotated[str, Field(min_length=1, max_length=200)]
-    system: Annotated[str | None, Field(default=None, max_length=1000)]
-    display: Annotated[str | None, Field(default=None, max_length=1000)]
+    code: Annotated[Stored, Field(min_length=1, max_length=200)]
+    system: Annotated[Stored | None, Field(default=None, max_length=1000)]
+    display: Annotated[Stored | None, Field(default=None, max_length=1000)]
 
 
 class Accepted(_In):
     """A suggestion that was taken."""
 
-    id: Annotated[str, Field(min_length=1, max_length=200)]
+    id: Annotated[Stored, Field(min_length=1, max_length=200)]
 
 
 class OverrideReason(_In):
     """Why a card was dismissed."""
 
     reason: Coding | None = None
-    userComment: Annotated[str | None, Field(default=None, max_length=4000)]  # noqa: N815
+    userComment: Annotated[Stored | None, Field(default=None, max_length=4000)]  # noqa: N815
 
 
 class Feedback(_In):
     """What a reader did with one card."""
 
-    card: Annotated[str, Field(min_length=1, max_length=200)]
+    card: Annotated[Stored, Field(min_length=1, max_length=200)]
     outcome: Literal["accepted", "overridden"]
     acceptedSuggestions: Annotated[tuple[Accepted, ...], Field(default=(), max_length=100, strict=False)]  # noqa: N815
     overrideReason: OverrideReason | None = None  # noqa: N815

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from agent.service.chat.shapes import ErrorBody, ErrorOut
+from agent.service.chat.shapes import ChatErrorBody, ChatErrorOut
 from agent.service.problems import Problem, problem_of
 
 __all__ = ["ChatRoute", "error_of", "responses"]
@@ -39,16 +39,16 @@ class ChatRoute(APIRoute):
         return told
 
 
-def error_of(problem: Problem) -> ErrorOut:
+def error_of(problem: Problem) -> ChatErrorOut:
     """The problem in OpenAI's form: `code` is the last part of the problem's type."""
     kind = "server_error" if problem.status >= 500 else _TYPES.get(problem.status, "invalid_request_error")
-    body = ErrorBody(message=problem.detail, type=kind, param=problem.more.get("param"), code=problem.kind)
-    return ErrorOut(error=body)
+    body = ChatErrorBody(message=problem.detail, type=kind, param=problem.more.get("param"), code=problem.kind)
+    return ChatErrorOut(error=body)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors of a route for its description in OpenAPI."""
-    return {status: {"model": ErrorOut, "description": HTTPStatus(status).phrase} for status in statuses}
+    return {status: {"model": ChatErrorOut, "description": HTTPStatus(status).phrase} for status in statuses}
 
 
 def _response(problem: Problem) -> JSONResponse:

@@ -9,8 +9,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.types import Answer, Usage
 
 __all__ = [
-    "MODEL", "ChatIn", "ChoiceOut", "Chunk", "ChunkChoice", "Completion", "Delta", "ErrorBody", "ErrorOut",
-    "MessageIn", "MessageOut", "ModelOut", "Models", "StreamOptions", "Tokens",
+    "MODEL",
+    "ChatErrorBody",
+    "ChatErrorOut",
+    "ChatIn",
+    "ChoiceOut",
+    "Chunk",
+    "ChunkChoice",
+    "Completion",
+    "Delta",
+    "MessageIn",
+    "MessageOut",
+    "ModelOut",
+    "Models",
+    "StreamOptions",
+    "Tokens",
 ]  # fmt: skip
 
 MODEL: Final = "chartline"
@@ -148,7 +161,7 @@ class Models(BaseModel):
     data: list[ModelOut]
 
 
-class ErrorBody(BaseModel):
+class ChatErrorBody(BaseModel):
     """What failed and what to do."""
 
     message: str
@@ -157,7 +170,7 @@ class ErrorBody(BaseModel):
     code: str | None = None
 
 
-class ErrorOut(BaseModel):
+class ChatErrorOut(BaseModel):
     """An error as OpenAI's clients read it."""
 
-    error: ErrorBody
+    error: ChatErrorBody

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.errors import ChartlineError
+from agent.service.bound import Day
 from agent.service.callers import Caller
 from agent.service.parts import Parts
 from agent.service.problems import Problem, problem_of
@@ -26,7 +26,7 @@ class QuestionsIn(BaseModel):
 
     patients: Annotated[list[Annotated[str, Field(min_length=1, max_length=80)]], Field(min_length=1)]
     questions: Annotated[list[Annotated[str, Field(min_length=1, max_length=4000)]], Field(min_length=1)]
-    as_of: date | None = None
+    as_of: Day | None = None
 
     @model_validator(mode="after")
     def _bounded(self) -> QuestionsIn:

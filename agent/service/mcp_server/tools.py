@@ -10,6 +10,8 @@ from mcp import types
 from pydantic import BaseModel, Field
 
 from agent.patients import listed
+from agent.service import metrics
+from agent.service.bounds import within
 from agent.service.mcp_server.resources import links
 from agent.service.mcp_server.seats import UNBOUND, Seat, Seats
 from agent.service.problems import problem_of
@@ -118,7 +120,8 @@ async def call(
 async def _ask(seats: Seats, seat: Seat, asked: _Ask, progress: Progress) -> types.CallToolResult:
     done = 0.0
     async with seats.agent(seat) as agent:
-        async for event in agent.stream(asked.question):
+        heard = metrics.watched(agent.stream(asked.question))
+        async for event in within(seats.desk.settings.service_seconds, heard):
             if isinstance(event, Answer):
                 return _answered(event)
             done += 1

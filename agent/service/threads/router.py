@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, status
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.service.bound import Day
 from agent.service.database import instant
 from agent.service.parts import TheCaller, TheParts
 from agent.service.questions.router import TurnOut, turn
@@ -26,7 +27,7 @@ class ThreadIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     patient: Annotated[str | None, Field(default=None, max_length=80, examples=["demo-maria-santos"])]
-    as_of: Annotated[date | None, Field(default=None, description="The day that counts as today, in all of it.")]
+    as_of: Annotated[Day | None, Field(default=None, description="The day that counts as today, in all of it.")]
 
 
 class ThreadOut(BaseModel):

@@ -32,6 +32,9 @@ def age(check: Age, finder: Finder) -> Told:
     if birth is None or not isinstance(birth.value, Interval) or birth.value.day is None:
         return unknown("no birth date is recorded", "the birth date")
     first, last = birth.value.day, dates.last_day(birth.value) or birth.value.day
+    if first > finder.as_of:
+        missing = "a birth date that is not after the day"
+        return unknown(f"born {birth.value.text}, which is after {finder.as_of}", missing, facts=(birth,))
     held = {keeps(day, check.limits, finder.as_of) for day in (first, last)}
     told = compute.compute("age", (birth,), at=finder.as_of)
     mark = finder.gather.marks.computed(told, f"age {dates.age_text(birth.value, finder.as_of)} on {finder.as_of}")

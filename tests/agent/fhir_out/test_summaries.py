@@ -60,6 +60,18 @@ def test_without_records_provenance_alone_names_what_is_cited(charts: dict[str, 
     assert behind == {r for c in summary.citations for r in c.references}
 
 
+def test_what_could_not_be_read_again_is_told(charts: dict[str, Chart]) -> None:
+    summary = made(charts["m"], "problems")
+    records = {str(charts["m"].patient): charts["m"].person}
+    told = one(summary_document(summary, request(charts["m"]), records), "Composition")["text"]["div"]
+    cited = {r for c in summary.citations for r in c.references}
+    assert f"{len(cited) - 1} of {len(cited)} cited resources are not in this document" in told
+    whole = asyncio.run(cited_records(charts["m"], summary))
+    assert (
+        "Not included" not in one(summary_document(summary, request(charts["m"]), whole), "Composition")["text"]["div"]
+    )
+
+
 def test_records_of_a_server_stand_at_its_addresses(charts: dict[str, Chart]) -> None:
     summary = made(charts["m"], "problems")
     records = {str(charts["m"].patient): charts["m"].person}

@@ -61,8 +61,3 @@ async def test_what_was_sent_is_not_repeated(client: httpx.AsyncClient) -> None:
     response = await client.post("/v1/ask", json={"question": "", "patient": MARIA, "secret": "Jane Doe"})
     assert response.status_code == 422
     assert "Jane Doe" not in response.text
-
-
-async def test_ready(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/healthz")).json() == {"status": "ok"}
-    assert (await client.get("/readyz")).json() == {"status": "ready"}

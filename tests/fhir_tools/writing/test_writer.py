@@ -23,7 +23,7 @@ def transaction(**changes: Any) -> dict[str, Any]:
     document = {
         "resourceType": "DocumentReference",
         "status": "current",
-        "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": URL},
+        "identifier": [{"system": "urn:ietf:rfc:3986", "value": URL}],
         "subject": {"reference": "Patient/p"},
         "content": [{"attachment": {"contentType": "text/plain", "data": "aGk="}}],
         **changes,

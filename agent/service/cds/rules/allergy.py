@@ -46,9 +46,12 @@ def _meets(card: AllergyCard, drug: Drug, allergy: Fact) -> str:
     same = drug.made_of.ingredients & other.ingredients
     if same:
         return f"the same ingredient, {', '.join(sorted(same))}"
-    named = [c for c in sorted(other.classes) if any(is_within(i, (c,)) for i in drug.made_of.ingredients)]
+    named = [c for c in sorted(other.classes) if drug.within((c,)) or c in drug.made_of.classes]
     if named:
         return f"the allergy is to the class {named[0]}"
+    asked = [c for c in sorted(drug.made_of.classes) if any(is_within(i, (c,)) for i in other.ingredients)]
+    if asked:
+        return f"the order names the class {asked[0]}"
     for name in card.cross_reactive:
         if drug.within((name,)) and any(is_within(i, (name,)) for i in other.ingredients):
             return f"both are of the class {name}, but not the same drug"

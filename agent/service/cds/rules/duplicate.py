@@ -39,7 +39,8 @@ def find(card: DuplicateCard, facts: Facts) -> Iterator[Finding]:
 def _compared(drug: Drug, other: Drug) -> bool:
     """Whether the two are of one setting, and are two."""
     here, there = _setting(drug), _setting(other)
-    return drug.fact.reference != other.fact.reference and (not here or not there or bool(here & there))
+    same = other.fact.reference in (drug.fact.reference, drug.replaces)
+    return not same and (not here or not there or bool(here & there))
 
 
 def _setting(drug: Drug) -> frozenset[Any]:

@@ -15,9 +15,9 @@ from agent.service.cds.facts import CURRENT, Drug, Facts
 from agent.service.cds.findings import Finding, dated, listed
 from agent.service.cds.markdown import escaped
 from fhir_tools import wording
+from fhir_tools.compute import when_key
 from fhir_tools.kidney import Estimate, RenalLimit, egfr_number, estimate, is_recent, renal_limits
 from fhir_tools.types import Fact, Quantity, Reference
-from fhir_tools.units import show_number
 
 __all__ = ["find", "needs"]
 
@@ -50,8 +50,7 @@ class _Function:
 
     @property
     def day(self) -> date:
-        assert self.fact.when and self.fact.when.day  # noqa: S101  results are dated (Facts.results)
-        return self.fact.when.day
+        return _day(self.fact)
 
     @property
     def evidence(self) -> tuple[Reference, ...]:
@@ -76,19 +75,25 @@ def find(card: KidneyCard, facts: Facts) -> Iterator[Finding]:
 
 
 def _last(card: KidneyCard, facts: Facts) -> _Function | None:
-    """The newest function that is recent enough; the reported eGFR where both are of one day."""
+    """The newest function that is recent enough; the reported eGFR, unless a creatinine is newer."""
     found: list[_Function] = []
     for fact in facts.results("egfr"):
         value = egfr_number(fact.value)
         if value and is_recent(fact, facts.as_of, card.recent_months):
             found.append(_Function(value=value, fact=fact))
-    person = facts.of("patient")
-    for fact in facts.results("creatinine"):
-        made = estimate(fact, person) if is_recent(fact, facts.as_of, card.recent_months) else None
+    reported = max((f.day for f in found), default=facts.as_of.min)
+    recent = (f for f in facts.results("creatinine") if is_recent(f, facts.as_of, card.recent_months))
+    for fact in recent:
+        made = estimate(fact, facts.of("patient")) if _day(fact) > reported else None
         if made:
             value = Quantity(value=made.value, unit="mL/min/1.73 m2")
             found.append(_Function(value=value, fact=fact, worked_out=made))
-    return max(found, key=lambda f: (f.day, f.worked_out is None), default=None)
+    return max(found, key=lambda f: when_key(f.fact), default=None)
+
+
+def _day(fact: Fact) -> date:
+    assert fact.when and fact.when.day  # noqa: S101  results are dated (Facts.results)
+    return fact.when.day
 
 
 def _is_below(value: Quantity, limit: float) -> bool:
@@ -97,11 +102,17 @@ def _is_below(value: Quantity, limit: float) -> bool:
         return False
     if value.comparator in ("<", "<="):
         return value.value <= limit
-    return round(value.value) < limit
+    return value.value < limit
+
+
+def _shown(value: Quantity, below: float) -> str:
+    """A whole number, with a decimal where rounding would lift it to the limit: 29.6 is below 30."""
+    digits = 0 if round(value.value) < below else 1
+    return f"{value.comparator or ''}{value.value:.{digits}f}"
 
 
 def _low(card: KidneyCard, facts: Facts, drug: Drug, limit: RenalLimit, last: _Function, below: float) -> Finding:
-    number = f"{last.value.comparator or ''}{round(last.value.value)}"
+    number = _shown(last.value, below)
     does = f"{_DOES[limit.action]} {below:g}"
     day = wording.day_text(last.fact.when)
     shipped = f"{drug.label}: eGFR {number} on {day}; by its label {does}"
@@ -137,7 +148,7 @@ def _told(last: _Function, today: date) -> Iterator[str]:
     creatinine = escaped(wording.quantity_text(made.creatinine.value))
     yield f"Creatinine: {creatinine}{dated(made.creatinine, today)}."
     yield (
-        f"eGFR {show_number(round(made.value))} mL/min/1.73 m2, worked out by CKD-EPI 2021 "
+        f"eGFR {made.value:.1f} mL/min/1.73 m2, worked out by CKD-EPI 2021 "
         f"for age {made.age}, {escaped(str(made.gender.value))}."
     )
 
@@ -149,6 +160,8 @@ def _clearance(limit: RenalLimit) -> Iterator[str]:
 
 def _none(card: KidneyCard, facts: Facts, drug: Drug) -> Finding:
     months = card.recent_months
+    older = max((*facts.results("egfr"), *facts.results("creatinine")), key=when_key, default=None)
+    last = f"Last one found: {escaped(older.concept.label)}{dated(older, facts.as_of)}." if older else ""
     return Finding(
         card=card,
         indicator="info",
@@ -157,9 +170,10 @@ def _none(card: KidneyCard, facts: Facts, drug: Drug) -> Finding:
             _ordered(drug, facts.as_of),
             f"Searched: Observations by the LOINC codes of eGFR and creatinine, of the last {months} months before "
             f"{facts.as_of}. A result without such a code, or in a note, is not found so.",
+            *((last,) if last else ()),
             "By its label the dose depends on kidney function.",
         ),
-        evidence=() if drug.drafted else (drug.fact.reference,),
+        evidence=(*((older.reference,) if older else ()), *(() if drug.drafted else (drug.fact.reference,))),
         key=("kidney", *sorted(drug.made_of.ingredients)),
         question="last creatinine?",
     )

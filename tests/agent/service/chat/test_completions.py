@@ -105,45 +105,12 @@ async def post(client: httpx.AsyncClient, headers: dict[str, str] | None = None,
 
 
 @pytest.mark.parametrize(
-    ("changes", "param"),
-    [
-        ({"tools": [{"type": "function", "function": {"name": "order"}}]}, "tools"),
-        ({"tool_choice": "required"}, "tool_choice"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
-        ({"stop": ["not"]}, "stop"),
-        ({"logprobs": True}, "logprobs"),
-        ({"n": 2}, "n"),
-        ({"n": 0}, "n"),
-        ({"patient": "demo-robert-keller"}, "patient"),
-        ({"messages": []}, "messages"),
-        ({"messages": [{"role": "assistant", "content": "hello"}]}, "messages"),
-        ({"messages": user(" ")}, "messages"),
-        ({"messages": user("x" * 4001)}, "messages"),
-        (
-            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]},
-            "messages",
-        ),
-        ({"messages": [{"role": "boss", "content": "x"}]}, "messages.0.role"),
-    ],
+    ("changes", "param"), [({"stop": ["not"]}, "stop"), ({"n": 2}, "n"), ({"messages": []}, "messages")]
 )
 async def test_what_would_deceive_is_refused(client: httpx.AsyncClient, changes: dict[str, Any], param: str) -> None:
     response = await post(client, **changes)
     error = response.json()["error"]
     assert (response.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"tools": [], "tool_choice": "none", "response_format": {"type": "text"}, "stop": None, "logprobs": False},
-        {"n": 1, "temperature": 1.5, "top_p": 0.1, "reasoning_effort": "high", "metadata": {"a": "b"}, "made_up": 1},
-        {"messages": [{"role": "user", "content": [{"type": "text", "text": "last A1c?"}]}]},
-        {"messages": [*user("last A1c?"), {"role": "assistant", "content": None}, {"role": "tool", "content": "x"}]},
-    ],
-)
-async def test_what_changes_nothing_is_ignored(client: httpx.AsyncClient, changes: dict[str, Any]) -> None:
-    response = await post(client, **changes)
-    assert response.status_code == 200 and "7.2 %" in response.json()["choices"][0]["message"]["content"]
 
 
 async def test_system_messages_change_nothing(client: httpx.AsyncClient) -> None:

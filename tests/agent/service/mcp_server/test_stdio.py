@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 
+from agent.cli import connecting
+from agent.errors import MissingExtra, UserError
 from tests.agent.service.conftest import FOLDER, MARIA
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -22,7 +23,7 @@ def environment(home: Path) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), "HOME": str(home), "CHARTLINE_AUDIT": "off"}
 
 
-@pytest.mark.parametrize("mode", ["legacy", "auto"])
+@pytest.mark.parametrize("mode", [pytest.param("legacy", marks=pytest.mark.slow), "auto"])
 async def test_a_client_starts_it_and_asks(tmp_path: Path, mode: str) -> None:
     server = StdioServerParameters(
         command=sys.executable, args=[*COMMAND, "--patient", MARIA], env=environment(tmp_path)
@@ -36,16 +37,14 @@ async def test_a_client_starts_it_and_asks(tmp_path: Path, mode: str) -> None:
         assert "list_patients" not in [tool.name for tool in tools]
 
 
-@pytest.mark.parametrize(
-    ("more", "told"), [((), "there are 3 patients; choose one with --patient"), (("-p", "Nobody"), "no patient")]
-)
-def test_it_begins_only_with_one_patient(tmp_path: Path, more: tuple[str, ...], told: str) -> None:
-    done = subprocess.run(
-        [sys.executable, *COMMAND, *more],
-        capture_output=True,
-        text=True,
-        env=environment(tmp_path),
-        input="",
-        check=False,
-    )
-    assert done.returncode == 1 and told in " ".join(done.stderr.split()) and done.stdout == ""
+@pytest.mark.parametrize(("patient", "told"), [(None, "choose one with --patient"), ("Nobody", "no patient")])
+def test_it_begins_only_with_one_patient(patient: str | None, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        connecting.mcp(patient, [str(FOLDER)], None)
+
+
+def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "agent.service.mcp_server.stdio", raising=False)
+    monkeypatch.setitem(sys.modules, "mcp.server.stdio", None)
+    with pytest.raises(MissingExtra, match=r"chartline\[service\]"):
+        connecting.mcp(MARIA, [str(FOLDER)], None)

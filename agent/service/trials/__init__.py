@@ -1,0 +1,1 @@
+"""Trials over HTTP: protocols read, patients held against them, populations and cohorts."""
