@@ -5,14 +5,14 @@ import { call, onUnknown, useToken } from "./api.js";
 import { boxView, choose } from "./box.js";
 import { contentsView, openContents } from "./contents.js";
 import { listThreads, openThread } from "./conversation.js";
-import { closeEvidence, openEvidence, panelView } from "./evidence_panel.js";
 import { safe } from "./dom.js";
+import { closeEvidence, openEvidence, panelView } from "./evidence_panel.js";
 import { historyView } from "./history.js";
-import { bannerView, chooserView, findPatients, openBanner, shortBannerView } from "./patients.js";
+import { bannerView, chooserView, findPatients, nameOf, openBanner, shortBannerView } from "./patients.js";
 import { problemView } from "./problem.js";
-import { href, read, stay } from "./route.js";
-import { signInView, signOut } from "./sign_in.js";
 import { recordView } from "./record.js";
+import { href, read, stay } from "./route.js";
+import { returned, signInView, signOut } from "./sign_in.js";
 import { onChange, set, state, still, today } from "./store.js";
 import { offersView, suggested } from "./suggestions.js";
 import { summariesView } from "./summaries.js";
@@ -94,7 +94,7 @@ function questionsView() {
   const { turns, threadProblem } = state;
   return html`<section class="questions" aria-labelledby="questions-title">
     <div class="view-head">
-      <h2 id="questions-title">${turns.length ? t("questions.title") : t("questions.ask", { name: safe(state.banner?.name ?? "") })}</h2>
+      <h2 id="questions-title">${turns.length ? t("questions.title") : t("questions.ask", { name: state.banner ? nameOf(state.banner) : "" })}</h2>
       ${turns.length ? html`<button type="button" class="plain" @click=${() => print()}>${t("print")}</button>` : nothing}
     </div>
     ${threadProblem ? problemView(threadProblem, openThread) : nothing}
@@ -107,9 +107,9 @@ function questionsView() {
 function printHead() {
   const { banner } = state;
   if (!banner) return nothing;
-  const numbers = banner.identifiers.map((one) => one.value).join(", ");
+  const numbers = safe(banner.identifiers.map((one) => one.value).join(", "));
   return html`<p class="print-only print-head">
-    ${t("print.head", { name: safe(banner.name), born: banner.birth_date ?? "", numbers, day: today() })}
+    ${t("print.head", { name: nameOf(banner), born: banner.birth_date ?? "", numbers, day: today() })}
     <span id="printed"></span>
   </p>`;
 }
@@ -165,7 +165,7 @@ async function openPatient(moved) {
   if (!state.banner || !still(route)) return;
   banner.disconnect();
   requestAnimationFrame(() => document.querySelectorAll(".banner").forEach((one) => banner.observe(one)));
-  document.title = `${safe(state.banner.name)} · ${t("page.title")}`;
+  document.title = `${nameOf(state.banner)} · ${t("page.title")}`;
   if (moved) requestAnimationFrame(() => document.getElementById("question")?.focus({ preventScroll: true }));
   listThreads();
   const examples = await suggested("").catch(() => []); // the box serves without them
@@ -228,6 +228,7 @@ addEventListener("beforeprint", () => {
 });
 
 await loadTexts();
+returned();
 const app = document.getElementById("app");
 app.replaceChildren();
 onChange(() => render(pageView(), app));

@@ -2,8 +2,8 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { call, query } from "./api.js";
-import { problemView } from "./problem.js";
 import { safe } from "./dom.js";
+import { problemView } from "./problem.js";
 import { words } from "./prose.js";
 import { go, href, isDay } from "./route.js";
 import { set, state, still, today } from "./store.js";
@@ -49,7 +49,7 @@ export function chooserView() {
 
 const personView = (person) => html`<li>
   <a href=${href({ patient: person.id, thread: null, view: "questions" })}>
-    <span class="person-name">${safe(person.name || person.id)}</span>
+    <span class="person-name">${nameOf(person)}</span>
     <span class="person-facts">
       ${person.birth_date ? html`<span>${t("banner.born", { day: person.birth_date })}</span>` : nothing}
       ${person.sex ? html`<span>${sexText(person.sex)}</span>` : nothing}
@@ -58,6 +58,9 @@ const personView = (person) => html`<li>
     </span>
   </a>
 </li>`;
+
+/** What a person is called: many charts have no name. */
+export const nameOf = ({ name, id }) => safe(name || id);
 
 const sexText = (sex) => (SEX[sex] ? t(SEX[sex]) : sex);
 
@@ -79,13 +82,13 @@ const isShownAround = () => state.me.launch?.banner === false;
 export function bannerView() {
   const { banner } = state;
   if (isShownAround()) return html`<section class="banner around" aria-label=${t("banner.title")}>
-    <h1 id="patient-name" class="unseen" tabindex="-1">${safe(banner?.name || banner?.id || "")}</h1>
+    <h1 id="patient-name" class="unseen" tabindex="-1">${banner ? nameOf(banner) : nothing}</h1>
     ${dayView()}
   </section>`;
   if (!banner) return html`<div class="banner" aria-busy="true"><p class="muted">${t("banner.loading")}</p></div>`;
   return html`<section class="banner" aria-label=${t("banner.title")}>
     <div class="who">
-      <h1 id="patient-name" tabindex="-1">${safe(banner.name || banner.id)}</h1>
+      <h1 id="patient-name" tabindex="-1">${nameOf(banner)}</h1>
       <dl class="facts">
         ${banner.age ? fact("banner.age", banner.age) : nothing}
         ${banner.sex ? fact("banner.sex", sexText(banner.sex)) : nothing}
@@ -101,8 +104,8 @@ export function bannerView() {
 }
 
 /** The same in one line, for when the banner is scrolled away. A screen reader has the banner. */
-export const shortBannerView = ({ name, id, age, allergies }) => isShownAround() ? nothing : html`<p class="who-short" aria-hidden="true">
-  <strong>${safe(name || id)}</strong> ${age}
+export const shortBannerView = ({ age, allergies, ...person }) => isShownAround() ? nothing : html`<p class="who-short" aria-hidden="true">
+  <strong>${nameOf(person)}</strong> ${age}
   <span class="who-allergies" data-state=${allergies.state}>${safe(bySubstance(allergies.items).map((one) => one.text).join(", ")) || t(ALLERGIES_SHORT[allergies.state])}</span>
 </p>`;
 

@@ -4,6 +4,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { call } from "./api.js";
 import { safe } from "./dom.js";
 import { announce } from "./live.js";
+import { nameOf } from "./patients.js";
 import { problemView } from "./problem.js";
 import { set, state } from "./store.js";
 import { t } from "./texts.js";
@@ -30,7 +31,7 @@ export function recordView() {
 function askedView({ what, title, working, problem }) {
   const { type, server } = state.me.writing;
   const { id } = state.banner;
-  const name = safe(state.banner.name);
+  const name = nameOf(state.banner);
   return html`<blockquote>${safe(title)}</blockquote>
     <p>${t(WHAT[what], { type })}</p>
     <p>${server ? t("record.where.server", { name, id, server }) : t("record.where.store", { name, id })}</p>

@@ -6,6 +6,7 @@ import { problemView } from "./problem.js";
 import { set, state } from "./store.js";
 import { t } from "./texts.js";
 
+const PLACE = "chartline.place";
 let problem = null;
 
 /** `entered` is done once the key is taken. */
@@ -16,7 +17,7 @@ export function signInView(entered) {
     ${state.ended ? html`<p role="status">${t("sign_in.ended")}</p>` : nothing}
     ${problem ? problemView(problem) : nothing}
     ${smart.map(
-      ({ iss, name }) => html`<p><a class="main wide" href="launch/standalone?iss=${encodeURIComponent(iss)}">${t("sign_in.smart", { name })}</a></p>`,
+      ({ iss, name }) => html`<p><a class="main wide" href="launch/standalone?iss=${encodeURIComponent(iss)}" @click=${leave}>${t("sign_in.smart", { name })}</a></p>`,
     )}
     ${key
       ? html`<form @submit=${(event) => enter(event, entered)}>
@@ -27,6 +28,26 @@ export function signInView(entered) {
       : nothing}
     ${key || smart.length ? nothing : html`<p>${t("sign_in.none")}</p>`}
   </section>`;
+}
+
+/** The way over another site loses the fragment: where a session ended, this tab keeps it. */
+function leave() {
+  try {
+    if (state.ended) sessionStorage.setItem(PLACE, location.hash);
+  } catch {
+    // storage is closed to this page: the launch's own patient is shown
+  }
+}
+
+/** Back from there, to where one was. */
+export function returned() {
+  try {
+    const place = sessionStorage.getItem(PLACE);
+    sessionStorage.removeItem(PLACE);
+    if (place && !location.hash) history.replaceState(null, "", place);
+  } catch {
+    // nothing was kept
+  }
 }
 
 async function enter(event, entered) {

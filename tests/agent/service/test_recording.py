@@ -151,6 +151,8 @@ async def test_nothing_without_a_confirmation_or_with_words_of_the_client(served
 )
 async def test_what_the_settings_do_not_allow(served: Served, changes: Any, headers: Any, kind: str) -> None:
     async with served(**changes) as (client, there):
+        me = (await client.get("/v1/me", headers=headers)).json()
+        assert (me["features"]["write_back"], me["writing"]) == (False, None)
         response = await client.post(f"/v1/summaries/{await made(client)}/record", json=YES, headers=headers)
         assert (response.status_code, response.json()["type"].rpartition(":")[2]) == (403, kind)
         assert await there("DocumentReference") == []
@@ -161,6 +163,7 @@ async def test_off_unless_it_is_on(served: Served) -> None:
         assert await made(client) == "None"
         response = await client.post("/v1/questions/q1/record", json=YES)
         assert response.json()["type"].endswith("write-back-off")
+        assert (await client.get("/v1/me")).json()["writing"] is None
 
 
 async def test_programs_where_the_setting_says_so(served: Served) -> None:
@@ -182,6 +185,8 @@ async def test_the_grant_must_allow_it(served: Served, scopes: str, missing: str
     async with served(replace(LOCAL, scopes=Scopes.parse(scopes))) as (client, _):
         response = await client.post(f"/v1/summaries/{await made(client)}/record", json=YES)
         assert response.status_code == (403 if missing else 201)
+        written = {"type": "DocumentReference", "server": None}
+        assert (await client.get("/v1/me")).json()["writing"] == (None if missing else written)
         assert missing in response.text
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Page
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
@@ -14,15 +14,10 @@ from starlette.routing import Route
 from agent.service.app import create_app
 from tests.agent.service.access.conftest import servers_file
 from tests.agent.service.access.ehr import Ehr, served
+from tests.agent.service.browser.chromium import chromium
 from tests.agent.service.conftest import MARIA, settings_in
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-playwright = pytest.importorskip("playwright.async_api")
-pytestmark = [
-    pytest.mark.loopback,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium"),
-]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -34,12 +29,10 @@ async def service(tmp_path: Path, ehr: Ehr) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def page() -> AsyncIterator[playwright.Page]:
+async def page() -> AsyncIterator[Page]:
     """A tab of a new browser."""
-    async with playwright.async_playwright() as started:
-        browser = await started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    async with chromium() as browser:
         yield await browser.new_page()
-        await browser.close()
 
 
 ASK = """async ([question, token]) => (await fetch("/v1/ask", {
@@ -48,7 +41,7 @@ ASK = """async ([question, token]) => (await fetch("/v1/ask", {
 
 
 async def test_a_launch_ends_in_a_session_that_no_script_and_no_other_site_uses(
-    ehr: Ehr, service: str, page: playwright.Page
+    ehr: Ehr, service: str, page: Page
 ) -> None:
     ehr.launches["l1"] = MARIA
     await page.goto(f"{service}/launch?iss={ehr.iss}&launch=l1")
@@ -65,7 +58,7 @@ async def test_a_launch_ends_in_a_session_that_no_script_and_no_other_site_uses(
     assert "launch" in await page.inner_text("body")
 
 
-async def _from_another_site(service: str, page: playwright.Page) -> None:
+async def _from_another_site(service: str, page: Page) -> None:
     """A page under another name posts a form, frames the service, loads it as an image, and reads from it."""
     form = f'<form method="post" action="{service}/v1/ask" enctype="text/plain"><input name="x"></form>'
     body = f'{form}<img src="{service}/v1/me"><iframe src="{service}/v1/me"></iframe>'
@@ -81,9 +74,7 @@ async def _from_another_site(service: str, page: playwright.Page) -> None:
         assert "cross-site" in await page.inner_text("body")
 
 
-async def test_a_page_of_another_site_reaches_no_service_that_asks_nobody(
-    tmp_path: Path, page: playwright.Page, ehr: Ehr
-) -> None:
+async def test_a_page_of_another_site_reaches_no_service_that_asks_nobody(tmp_path: Path, page: Page, ehr: Ehr) -> None:
     app = create_app(settings_in(tmp_path, store=tmp_path / "none"), fhir=(ehr.iss,))
     async with app.router.lifespan_context(app), served(app) as service:
         await page.goto(f"{service}/v1/me")

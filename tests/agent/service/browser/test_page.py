@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from agent.types import Answer, Citation, ClaimOut, Reading, Removed, SearchedOut
 from tests.agent.service.browser.chromium import look
@@ -53,6 +53,25 @@ async def test_the_banner_tells_allergies_apart(tab: Tab) -> None:
     await expect(page.locator(".allergies[data-state=listed] li").first).to_contain_text("Penicillin V")
     other = await tab("#patient=demo-robert-keller")
     await expect(other.locator(".allergies[data-state=none_known]")).to_contain_text("No known allergies")
+
+
+async def test_many_entries_of_one_allergy_are_told_as_one(tab: Tab) -> None:
+    page = await tab(f"#patient={MARIA}")
+    details = ["Hives; 1994", "Hives; 1994", "Rash; 2001"]
+    items = [{"text": "Penicillin", "detail": detail, "reference": "AllergyIntolerance/x"} for detail in details]
+    listed = {"state": "listed", "items": [*items, {**items[0], "text": "Latex", "detail": ""}], "complete": True}
+
+    async def changed(route: Route) -> None:
+        banner = await (await route.fetch()).json()
+        await route.fulfill(json={**banner, "allergies": listed})
+
+    await page.route(f"**/v1/patients/{MARIA}?*", changed)
+    await page.reload()
+    rows = page.locator(".allergies > ul > li")
+    await expect(rows).to_have_count(2)
+    await expect(rows.first).to_contain_text("Penicillin Hives; 1994")
+    await page.click("text=1 more entry")
+    await expect(rows.first.get_by_text("Rash; 2001")).to_be_visible()
 
 
 async def test_an_answer_streams(tab: Tab) -> None:

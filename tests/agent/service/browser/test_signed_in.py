@@ -185,6 +185,15 @@ async def test_a_launch_lands_on_the_chart_of_its_patient(browser: Browser, tmp_
         await expect(page.locator(f"{TURN} .prose")).to_contain_text("7.2 %")
         await expect(page.get_by_role("button", name="Write to chart")).to_have_count(0)
         await look(page, "launched")
+        ehr.patient = MARIA
+        await page.context.clear_cookies()
+        await page.click(".views a >> nth=2")
+        await page.click("text=Snapshot")
+        await expect(page.locator(".sign-in")).to_contain_text("Your session has ended")
+        await page.click("text=Sign in at Test EHR")
+        await expect(page.locator(".kinds button").first).to_be_visible()
+        await page.click(".views a >> nth=0")
+        await expect(page.locator(f"{TURN} .prose")).to_contain_text("7.2 %")
 
 
 async def test_an_ehr_that_shows_the_patient_itself_gets_no_second_banner(
