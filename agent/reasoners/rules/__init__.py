@@ -11,7 +11,7 @@ from fhir_tools.types import Card
 
 __all__ = ["Rules"]
 
-_POINTER = "Rules cannot answer this; a model reasoner could (CHARTLINE_REASONER, see the README)."
+_POINTER = "Rules cannot answer this; a model could, where the operator has set one up."
 
 
 class Rules:

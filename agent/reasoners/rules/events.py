@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from agent.reasoners.rules import say
 from agent.types import Ask, Claim, Evidence
@@ -192,6 +192,10 @@ def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
 _NOUN = {"imaging": "imaging study", "report": "report", "family": "family history entry"}
 
 
+def _plural(noun: str) -> str:
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
 def _count_by_year(ask: Ask, card: Card) -> tuple[Claim, ...]:
     mark = say.computed(card, "count_by_year")
     if mark is None or mark.computation is None:
@@ -303,7 +307,18 @@ def _listed(ask: Ask, card: Card) -> tuple[Claim, ...]:
         rows = [m for m in rows if not m.facts[-1].details.get("negation")] or rows
     if rows and all(m.fact for m in rows):
         rows = sorted(rows, key=lambda m: compute.when_key(m.facts[-1]), reverse=True)
-    return tuple(say.claim(f"{_grouped(m)}.", m) for m in rows)
+    return (*_whole(card, rows), *(say.claim(f"{_grouped(m)}.", m) for m in rows))
+
+
+def _whole(card: Card, rows: Sequence[Mark]) -> tuple[Claim, ...]:
+    """How many there are, before a part of them: a card shows the first of many and the latest few."""
+    mark = say.computed(card, "count")
+    if mark is None or {f.reference for m in rows for f in m.facts} == {f.reference for f in card.facts}:
+        return ()
+    noun = _plural(_NOUN.get(card.kind, card.kind))
+    where = f" {card.window}" if card.window else ""
+    span = wording.span_of(compute.in_order(mark.facts))
+    return (say.claim(f"{len(mark.facts)} {noun} are on record{where}, {span}; not all of them follow.", mark),)
 
 
 def _grouped(mark: Mark) -> str:
