@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from agent.errors import UserError
 from agent.service.access.keys import KeyFile
 from agent.settings import Settings
+from fhir_tools.loopback import is_loopback
 
-__all__ = ["Ways", "check_reachable", "is_loopback", "ways"]
+__all__ = ["Ways", "check_reachable", "ways"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +49,3 @@ def check_reachable(settings: Settings, host: str) -> None:
         )
     if not (open_.keys or open_.tokens or open_.launches):
         raise UserError("nobody could sign in: chartline service key add NAME makes a key (see docs/access.md)")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address, with or without a port, is this machine's own."""
-    name = host.strip().lower()
-    name = name[1:].partition("]")[0] if name.startswith("[") else name
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        bare = name.rpartition(":")[0] if name.count(":") == 1 else name
-        if bare != name:
-            return is_loopback(bare)
-        return bare == "localhost" or bare.endswith(".localhost")

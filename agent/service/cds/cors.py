@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from agent.service.cds.routes import PATH
+from agent.service.cds.requests import HOOKS_AT
 
 __all__ = ["CdsCors"]
 
@@ -26,5 +26,5 @@ class CdsCors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        ours = scope["type"] == "http" and (path == PATH or path.startswith(f"{PATH}/"))
+        ours = scope["type"] == "http" and (path == HOOKS_AT or path.startswith(f"{HOOKS_AT}/"))
         await (self._open if ours else self._app)(scope, receive, send)

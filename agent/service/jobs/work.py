@@ -136,9 +136,7 @@ class Jobs:
         error: Problem | None = None
         try:
             if job.tries > TRIES:
-                raise Problem(
-                    500, "given-up", f"the service stopped {TRIES} times at one unit of it; tell its operator"
-                )
+                raise _poison()
             if not await self._units(job):
                 return
         except SQLAlchemyError as failed:

@@ -17,7 +17,7 @@ from agent.service.access.browsers import guard, headed
 from agent.service.access.cookies import SESSION, cookie_of, token_of
 from agent.service.access.guarding import csrf_of
 from agent.service.access.keys import KeyFile
-from agent.service.access.ways import Ways, check_reachable, is_loopback, ways
+from agent.service.access.ways import Ways, check_reachable, ways
 from tests.agent.service.conftest import Opened, settings_in
 
 TOKEN = "t" * 43
@@ -227,13 +227,6 @@ async def test_https_is_kept_to(browser: httpx.AsyncClient) -> None:
 
 
 # Parsing.
-
-
-@given(st.text(max_size=60))
-def test_no_host_is_this_machine_by_chance(host: str) -> None:
-    known = is_loopback(host)
-    bare = host.strip().lower()
-    assert not known or "localhost" in bare or "127." in bare or ":1" in bare or "::" in bare
 
 
 @given(st.lists(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=60), max_size=3))
