@@ -248,7 +248,7 @@ def test_a_cookie_is_what_it_says_where_it_says_one_thing(pairs: list[tuple[str,
 
 def test_ways_are_read_from_the_settings(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    assert ways(settings) == Ways(local=True, keys=False, tokens=False, launches=False)
+    assert ways(settings) == Ways(local=True, keys=False, tokens=False, launches=False, hooks=False)
     check_reachable(settings, "127.0.0.1")
     check_reachable(settings_in(tmp_path, service_url="http://localhost:8000"), "::1")
     for wide in ("0.0.0.0", "::", "192.168.1.4", "chart.example", ""):
@@ -258,8 +258,9 @@ def test_ways_are_read_from_the_settings(tmp_path: Path) -> None:
         check_reachable(settings_in(tmp_path, service_url="https://c.example"), "127.0.0.1")
     with pytest.raises(UserError, match="nobody could sign in"):
         check_reachable(settings_in(tmp_path, service_local=False), "0.0.0.0")
+    check_reachable(settings_in(tmp_path, service_local=False, cds_clients=tmp_path / "clients.yaml"), "0.0.0.0")
     KeyFile(settings.service_keys).add("bot")
     check_reachable(settings, "0.0.0.0")
-    assert ways(settings) == Ways(local=False, keys=True, tokens=False, launches=False)
+    assert ways(settings) == Ways(local=False, keys=True, tokens=False, launches=False, hooks=False)
     with pytest.raises(UserError, match="unset CHARTLINE_SERVICE_LOCAL"):
         check_reachable(settings_in(tmp_path, service_local=True), "0.0.0.0")

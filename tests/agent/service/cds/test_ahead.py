@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from agent.service.cds.ahead import CALLER, ahead, forever, of_today
+from agent.service.cds.ahead import CALLER, ahead, of_day, of_today
 from agent.service.cds.kept import KEPT, drop_old, keep, kept
+from agent.service.cds.rounds import ROUNDS, Rounds
 from agent.service.cds.rules.question import age_of
+from agent.service.holders import Holder
 from agent.types import Answer, ClaimOut, Reading
 from fhir_tools import demo
 from tests.agent.service.cds.conftest import GRANT, MARIA, Ehr, context, topics
@@ -137,15 +139,47 @@ async def test_the_patients_of_the_day_and_the_task_that_asks(ehr: Ehr, own: str
         ):
             store.put(row)
     assert await of_today(parts.desk) == (MARIA,)
-    task = asyncio.create_task(forever(parts.desk, parts.database, own, ["last A1c?"], minutes=1))
-    for _ in range(200):
-        await asyncio.sleep(0.02)
-        async with parts.database.connect() as connection:
-            if (await connection.execute(KEPT.select())).first():
-                break
-    else:
-        pytest.fail("no answer was kept")
-    task.cancel()
+    await of_day(parts.desk, parts.database, own, ["last A1c?"])
+    async with parts.database.connect() as connection:
+        assert (await connection.execute(KEPT.select())).first()
+
+
+async def test_one_process_alone_does_a_round(opened: Opened) -> None:
+    """Each round goes to one of all that share the database; that of a process which died goes to another."""
+    async with opened() as client:
+        database = client._transport.app.state.parts.database  # type: ignore[attr-defined]
+        async with Holder(database, None) as here, Holder(database, None) as there:
+            mine, theirs = (Rounds(database, one.id, "charts", minutes=1) for one in (here, there))
+            assert sum(await asyncio.gather(mine.begin(), theirs.begin(), mine.begin())) == 1
+            await _due(database)
+            assert not await mine.begin() and not await theirs.begin()  # one of them is still at it
+            await asyncio.gather(mine.end(), theirs.end())
+            assert await mine.begin()
+            assert not await theirs.begin()  # the next is not due
+            assert await Rounds(database, there.id, "other charts", minutes=1).begin()
+        await _due(database)
+        async with Holder(database, None) as third:  # those that were at work are gone, and did not say so
+            assert await Rounds(database, third.id, "charts", minutes=1).begin()
+
+
+async def test_a_round_ends_whatever_becomes_of_it(opened: Opened) -> None:
+    async with opened() as client:
+        database = client._transport.app.state.parts.database  # type: ignore[attr-defined]
+        done = asyncio.Event()
+
+        async def work() -> None:
+            done.set()
+            raise ZeroDivisionError
+
+        async with Holder(database, None) as here:
+            with pytest.raises(ZeroDivisionError):
+                await Rounds(database, here.id, "charts", minutes=0).forever(work, look=0.01)
+            assert done.is_set() and await Rounds(database, here.id, "charts", minutes=0).begin()
+
+
+async def _due(database: Any) -> None:
+    async with database.begin() as connection:
+        await connection.execute(ROUNDS.update().values(due=0.0))
 
 
 async def test_the_service_asks_ahead_by_itself_where_a_setting_asks(opened: Opened) -> None:
