@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import MissingExtra, OperatorError, SettingsError
 from agent.graph import Saver
 from agent.settings import Settings
+from agent.types import Answer
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
-__all__ = ["open_threads"]
+__all__ = ["kept", "open_threads"]
 
 _FORM = "CHARTLINE_DATABASE (not shown): give postgresql://user:password@host:port/name"
 _BUSY = 30.0
@@ -38,6 +39,14 @@ def open_threads(settings: Settings) -> AbstractAsyncContextManager[Saver]:
     if settings.database is not None:
         return _postgres(settings.database.get_secret_value())
     return _file(settings.threads)
+
+
+async def kept(saver: Saver, thread: str, run: str) -> Answer | None:
+    """The answer of a run, where the last turn of the thread is that run's."""
+    found = await saver.aget_tuple({"configurable": {"thread_id": thread}})
+    values = found.checkpoint["channel_values"] if found else {}
+    turns = values.get("turns") or [{}]
+    return Answer.model_validate(values["answer"]) if turns[-1].get("run") == run else None
 
 
 @asynccontextmanager
@@ -64,7 +73,7 @@ async def _file(path: Path) -> AsyncIterator[Saver]:
 async def _postgres(url: str) -> AsyncIterator[Saver]:
     try:
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-        from psycopg import AsyncConnection, Error, ProgrammingError
+        from psycopg import AsyncConnection, Error
         from psycopg.rows import DictRow, dict_row
         from psycopg_pool import AsyncConnectionPool, PoolTimeout
     except ModuleNotFoundError as missing:
@@ -81,8 +90,6 @@ async def _postgres(url: str) -> AsyncIterator[Saver]:
         await _set_up(saver, pool)
     except (Error, PoolTimeout, OSError) as error:
         await pool.close()
-        if isinstance(error, ProgrammingError) and not getattr(error, "sqlstate", None):
-            raise SettingsError(_FORM) from None
         raise OperatorError(
             f"CHARTLINE_DATABASE cannot be used ({type(error).__name__}); check that it is there"
         ) from error
@@ -93,9 +100,19 @@ async def _postgres(url: str) -> AsyncIterator[Saver]:
 
 
 def _conninfo(url: str) -> str:
-    """The address as libpq reads it, whichever driver it names."""
-    kind, separator, rest = url.partition("://")
-    return f"postgresql://{rest}" if separator and kind.startswith("postgres") else url
+    """The address as libpq reads it, whichever driver it names. Raises SettingsError for what is none."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    kind, _, rest = url.partition("://")
+    address = f"postgresql://{rest}"
+    try:
+        parts = conninfo_to_dict(address) if kind.startswith("postgres") and rest else {}
+    except ProgrammingError:
+        parts = {}
+    if not parts or not str(parts.get("port", "5432")).replace(",", "").isdigit():
+        raise SettingsError(_FORM)
+    return address
 
 
 async def _set_up(saver: AsyncPostgresSaver, pool: Any) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tools.peers.pinned import PeerMissing
+from tools.peers.postgres import Postgres, postgres
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "evalset"
@@ -86,3 +91,16 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs {SHARED.relative_to(ROOT.parent)} beside the checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL of its own; the test is skipped where it is not installed, except in continuous integration."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgres())
+        except PeerMissing as error:
+            if os.environ.get("CI"):
+                pytest.fail(f"continuous integration runs without its peer: {error}")
+            pytest.skip(str(error))
+        yield server

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from agent.service.callers import Caller
 from agent.service.desk import Desk
@@ -24,7 +24,7 @@ PATIENT = "X-Chartline-Patient"
 """An id or `Patient/id`."""
 AS_OF = "X-Chartline-As-Of"
 """The day that counts as today, YYYY-MM-DD; without it that of the settings."""
-_FIRST, _LAST = date(1900, 1, 1), date(2200, 1, 1)
+_YEARS = 1900, 2200
 
 
 def _written(value: object) -> date:
@@ -32,17 +32,13 @@ def _written(value: object) -> date:
         return value
     if isinstance(value, str) and len(value) == 10 and value.isascii():
         with suppress(ValueError):
-            return date.fromisoformat(value)
-    raise ValueError("a day is written YYYY-MM-DD")
+            day = date.fromisoformat(value)
+            if _YEARS[0] <= day.year <= _YEARS[1]:
+                return day
+    raise ValueError(f"a day is written YYYY-MM-DD, from {_YEARS[0]} to {_YEARS[1]}")
 
 
-def _near(day: date) -> date:
-    if not _FIRST <= day <= _LAST:
-        raise ValueError(f"a day lies between {_FIRST} and {_LAST}")
-    return day
-
-
-Day = Annotated[date, BeforeValidator(_written), AfterValidator(_near)]
+Day = Annotated[date, BeforeValidator(_written)]
 """A day of a request, YYYY-MM-DD. A bare `date` takes a number for seconds since 1970."""
 _TODAY = "The day that counts as today."
 AsOf = Annotated[Day | None, Field(default=None, description=_TODAY)]
@@ -61,6 +57,6 @@ def day_of(headers: Mapping[str, str]) -> date | None:
     """The day that counts as today; None where no header says. Raises Problem (422)."""
     told = headers.get(AS_OF)
     try:
-        return None if told is None else _near(_written(told.strip()))
+        return None if told is None else _written(told.strip())
     except ValueError as error:
         raise Problem(422, "invalid", f"{AS_OF}: {error}") from error

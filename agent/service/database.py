@@ -87,9 +87,15 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 
 def _make(connection: Connection) -> None:
-    """Make the tables that are missing; other processes may be doing so at the same moment."""
+    """Make the tables that are missing; other processes may be doing so, or be at work on them, at the same moment.
+
+    PostgreSQL is asked which there are: there, IF NOT EXISTS would wait for all who write, and they for it. SQLite has
+    no transaction around it, so there each table and index is asked for.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP})
+        METADATA.create_all(connection)
+        return
     for table in METADATA.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
@@ -112,8 +118,9 @@ def _file(path: Path) -> AsyncEngine:
         except OSError as error:
             raise OperatorError(f"CHARTLINE_SERVICE_STATE: cannot write {str(path)!r}: {error.strerror}") from error
     url = URL.create("sqlite+aiosqlite", database=None if memory else str(path))
-    # In memory there is one connection, or each would have a database of its own.
-    options: dict[str, Any] = {} if memory else {"poolclass": AsyncAdaptedQueuePool, "pool_size": 4}
+    # One connection, for which blocks wait in turn: SQLite has one writer, and lets those who wait for it starve; and
+    # in memory each connection would have a database of its own. So no block may open another within itself.
+    options: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
     engine = create_async_engine(url, **options)
     event.listen(engine.sync_engine, "connect", _prepare)
     return engine

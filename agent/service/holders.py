@@ -10,7 +10,6 @@ import asyncio
 import fcntl
 import logging
 import os
-import time
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -45,7 +44,6 @@ class Holder:
         self.id = uuid4().hex
         self._database, self._folder, self._lease = database, folder, lease
         self._file: int | None = None
-        self._until = 0.0
         self._beating: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Holder:
@@ -64,11 +62,6 @@ class Holder:
         if self._file is not None:
             self._path(self.id).unlink(missing_ok=True)
             os.close(self._file)
-
-    @property
-    def alive(self) -> bool:
-        """Whether others must still take this process for alive. False after a long stall, or without the database."""
-        return time.monotonic() < self._until
 
     async def bury(self) -> None:
         """Take the dead off the list, so that what they held is free."""
@@ -91,13 +84,11 @@ class Holder:
                 _log.warning("the database did not take a heartbeat (%s)", type(error).__name__)
 
     async def _beat(self) -> None:
-        began = time.monotonic()
         until = {"lease": now() + self._lease}
         async with self._database.begin() as connection:
             beat = await connection.execute(update(HOLDERS).where(HOLDERS.c.id == self.id).values(until))
             if not beat.rowcount:
                 await connection.execute(insert(HOLDERS).values(id=self.id, **until))
-        self._until = began + self._lease
 
     def _path(self, holder: str) -> Path:
         assert self._folder is not None  # noqa: S101  asked before

@@ -31,6 +31,7 @@ TAGS: Mapping[str, str] = {
     "writing": "Answers and summaries written to a FHIR server, where a setting and a person allow it.",
     "cohorts": "The cohort that the operator has loaded: counted, listed, held against a trial.",
     "trials": "Criteria of trials, and who meets them.",
+    "cohorts": "Many patients at once: counted or listed, and asked about a trial's criteria.",
     "chat": "OpenAI's protocol, for tools that know no other. Errors are in OpenAI's form.",
     "sign-in": "Signing in and out, SMART App Launch, and who one is.",
     "cds-hooks": "CDS Hooks 2.0.",

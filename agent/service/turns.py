@@ -95,7 +95,8 @@ class Turns:
         self.closed = True
         if self.running:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._idle.wait()
 
     def _is_free(self, who: str) -> bool:
         return self.running < self._total and self._running[who] < self._each

@@ -24,17 +24,18 @@ async def server(*answers: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
     bodies: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            try:
+        try:
+            while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            except asyncio.IncompleteReadError:
-                break
-            bodies.append(await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0])))
-            answer = answers[(len(bodies) - 1) % len(answers)]
-            writer.write(answer)
-            if b"close" in answer or not answer:
-                break
-        writer.close()
+                bodies.append(await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0])))
+                answer = answers[(len(bodies) - 1) % len(answers)]
+                writer.write(answer)
+                if b"close" in answer or not answer:
+                    break
+        except asyncio.IncompleteReadError:
+            pass
+        finally:  # also where the loop ends first
+            writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
         yield listening.sockets[0].getsockname()[1], bodies

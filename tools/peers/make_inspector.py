@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tools.peers.npm import bring
-from tools.peers.pinned import ROOT, PeerMissing
+from tools.peers.pinned import ROOT, making
 
 __all__ = ["FOLDER", "main", "make"]
 
@@ -24,12 +24,7 @@ def make(folder: Path = FOLDER) -> tuple[Path, Path]:
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code."""
-    try:
-        print(*make(Path(arguments[0]) if arguments else FOLDER))
-    except PeerMissing as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return making(lambda: make(Path(arguments[0]) if arguments else FOLDER))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tools.peers.pinned import ROOT, STAMP, PeerMissing, installed, is_installed, ran, stamp
+from tools.peers.pinned import ROOT, STAMP, PeerMissing, installed, is_installed, making, ran, stamp
 
 __all__ = ["FOLDER", "PYTHON_FOLDER", "main", "make_python", "make_server", "python", "server"]
 
@@ -119,12 +119,7 @@ def _processor() -> Mapping[str, str]:
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code."""
-    try:
-        print(make_python() if "--python" in arguments else make_server())
-    except PeerMissing as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return making(make_python if "--python" in arguments else make_server)
 
 
 if __name__ == "__main__":

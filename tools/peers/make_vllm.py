@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tools.peers.pinned import ROOT, PeerMissing, installed, is_installed, stamp
+from tools.peers.pinned import ROOT, installed, is_installed, making, stamp
 
 __all__ = ["FOLDER", "commands", "main", "make"]
 
@@ -45,12 +45,7 @@ def _mend(folder: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code."""
-    try:
-        print(make(Path(arguments[0]) if arguments else FOLDER))
-    except PeerMissing as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return making(lambda: make(Path(arguments[0]) if arguments else FOLDER))
 
 
 if __name__ == "__main__":

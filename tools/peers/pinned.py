@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools import make_venv
 
-__all__ = ["ROOT", "STAMP", "PeerMissing", "installed", "is_installed", "ran", "stamp"]
+__all__ = ["ROOT", "STAMP", "PeerMissing", "installed", "is_installed", "making", "ran", "stamp"]
 
 ROOT = Path(__file__).resolve().parents[2]
 STAMP = "pins.txt"
@@ -53,3 +54,14 @@ def ran(command: Sequence[str], failing: str, more: Mapping[str, str] | None = N
     ended = subprocess.run(gentle, capture_output=True, text=True, env={**os.environ, **(more or {})})
     if ended.returncode:
         raise PeerMissing(f"{failing}: {(ended.stderr or ended.stdout).strip()[-500:]}")
+
+
+def making(make: Callable[[], Path | tuple[Path, ...]]) -> int:
+    """The exit code of a command that makes a peer and prints where it is."""
+    try:
+        made = make()
+    except PeerMissing as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(*(made if isinstance(made, tuple) else (made,)))
+    return 0

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from uuid import uuid4
 
 import orjson
 from sqlalchemy import (
@@ -108,13 +107,17 @@ class JobRows:
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
 
-    async def add(self, caller: Caller, kind: str, input_: Mapping[str, Any], key: str | None, holder: str) -> Job:
-        """A new job, or the one that bears the key. `holder` is the only process that may do it; empty: any.
+    async def add(
+        self, id_: str, caller: Caller, kind: str, input_: Mapping[str, Any], key: str | None, holder: str
+    ) -> Job:
+        """A new job under the id, or under another the one that bears the key.
+
+        `holder` is the only process that may do it; empty: any.
 
         Raises Problem (422) for a key that was used for another job.
         """
         digest = hashlib.sha256(orjson.dumps([kind, input_, caller.patient], option=orjson.OPT_SORT_KEYS)).hexdigest()
-        row: dict[str, Any] = {"id": uuid4().hex, "owner": caller.id, "patient": caller.patient}
+        row: dict[str, Any] = {"id": id_, "owner": caller.id, "patient": caller.patient}
         row |= {
             "caller": remembered(caller),
             "kind": kind,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -19,6 +21,7 @@ from agent.service.jobs.types import Work
 from agent.service.parts import Parts
 from agent.service.problems import Problem, problem_of
 from agent.service.questions.runs import TRIES
+from agent.service.questions.work import DAY, PRUNE
 from agent.service.remembered import recalled
 
 __all__ = ["WAITING", "Jobs"]
@@ -66,10 +69,12 @@ class Jobs:
         input_ = _valid(work, given)
         if await self.rows.waiting(caller.id) >= WAITING:
             raise Problem(429, "busy", f"{WAITING} jobs are waiting already", headers={"Retry-After": "60"})
-        own = self._holder.id if caller.access else ""
-        job = await self.rows.add(caller, kind, input_.model_dump(mode="json"), key, own)
-        if own and not job.ended:
-            self._callers[job.id] = caller
+        id_, own = uuid4().hex, ""
+        if caller.access:  # such a job is done by this process alone, which has the credentials in memory
+            self._callers[id_], own = caller, self._holder.id
+        job = await self.rows.add(id_, caller, kind, input_.model_dump(mode="json"), key, own)
+        if job.id != id_:
+            self._callers.pop(id_, None)
         self._wake.set()
         return job
 
@@ -79,8 +84,7 @@ class Jobs:
             await self.rows.remove(job.id)
             return
         await self.rows.cancel(job.id)
-        if job.id in self._tasks:
-            self._tasks[job.id].cancel()
+        self._break_off(job.id)
 
     async def result(self, job: Job) -> Any:
         """What came of a job, as JSON. Raises Problem (409) for one that is not done."""
@@ -101,17 +105,28 @@ class Jobs:
             if not job.ended:
                 await asyncio.sleep(seconds)
 
+    async def prune(self) -> None:
+        """Delete jobs that ended longer ago than the settings' days."""
+        days = self._parts.settings.service_keep_days
+        if days:
+            await self.rows.prune(days * DAY)
+
     async def _looks(self) -> None:
+        pruned = -PRUNE
         while True:
             self._wake.clear()
             try:
                 await self._drop_lost()
                 while len(self._tasks) < self._most and await self._begin():
                     pass
+                if time.monotonic() - pruned > PRUNE:
+                    pruned = time.monotonic()
+                    await self.prune()
             except SQLAlchemyError as error:
                 _log.warning("the database did not tell of jobs (%s)", type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _LOOK)
+            with suppress(TimeoutError):  # not wait_for, which in Python 3.11 can swallow a cancellation
+                async with asyncio.timeout(_LOOK):
+                    await self._wake.wait()
 
     async def _begin(self) -> bool:
         job = await self.rows.take(self._holder.id, list(self._tasks))
@@ -130,7 +145,12 @@ class Jobs:
         mine = dict(self._tasks)
         held = await self.rows.held(self._holder.id) if mine else set()
         for id_ in mine.keys() - held:
-            mine[id_].cancel()
+            self._break_off(id_)
+
+    def _break_off(self, id_: str) -> None:
+        self._callers.pop(id_, None)  # with its credentials
+        if id_ in self._tasks:
+            self._tasks[id_].cancel()
 
     async def _work(self, job: Job) -> None:
         error: Problem | None = None

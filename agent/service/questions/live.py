@@ -13,9 +13,13 @@ __all__ = ["Live", "told"]
 
 
 class Live:
-    """Anyone may watch, also from when half is done; watching has no part in the work."""
+    """Anyone may watch, also from when half is done; watching has no part in the work.
 
-    def __init__(self) -> None:
+    It is a `suspect` where the process died at the question all the times before.
+    """
+
+    def __init__(self, *, suspect: bool = False) -> None:
+        self.suspect = suspect
         self.task: asyncio.Task[None] | None = None
         self.thread: str | None = None
         self._events: list[Event] = []

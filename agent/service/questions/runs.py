@@ -39,8 +39,11 @@ from agent.service.threads.store import THREADS, no_thread
 __all__ = ["RUNS", "TRIES", "Asked", "Run", "RunState", "Runs", "no_question"]
 
 RunState = Literal["working", "answered", "failed"]
-TRIES = 2
-"""How often a question is begun. One at which the process died that often is told as failed, and not tried again."""
+TRIES = 3
+"""How often a question is begun. One at which the process died that often is told as failed, and not tried again.
+
+The last time it is the only one of its kind at work in its process, so that none is blamed for what it died with.
+"""
 _TITLE = 120
 """The most characters of a thread's title."""
 
@@ -202,17 +205,10 @@ class Runs:
         async with self._database.begin() as connection:
             return bool((await connection.execute(held.values(ended=now(), **values))).rowcount)
 
-    async def held(self, holder: str) -> set[str]:
-        """The questions that a process is at work on."""
-        async with self._database.connect() as connection:
-            rows = await connection.execute(select(RUNS.c.id).where(RUNS.c.holder == holder, _WORKING))
-            return set(rows.scalars())
-
-    async def left(self, limit: int, *strays: str) -> list[Run]:
-        """Questions that nobody is at work on: of holders that are no longer listed, and strays; the oldest first."""
-        alive = select(HOLDERS.c.id)
-        free = RUNS.c.holder.not_in(alive) | RUNS.c.id.in_(strays)
-        wanted = select(*_COLUMNS).where(_WORKING, free).order_by(RUNS.c.asked).limit(limit)
+    async def near(self, holder: str) -> list[Run]:
+        """What this process is at work on, and what nobody is at work on; the oldest first."""
+        free = RUNS.c.holder.not_in(select(HOLDERS.c.id))
+        wanted = select(*_COLUMNS).where(_WORKING, free | (RUNS.c.holder == holder)).order_by(RUNS.c.asked)
         async with self._database.connect() as connection:
             return [Run(**row) for row in (await connection.execute(wanted)).mappings()]
 

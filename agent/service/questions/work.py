@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -30,14 +31,19 @@ from agent.service.questions.live import Live, told
 from agent.service.questions.runs import TRIES, Asked, Run, Runs, no_question
 from agent.service.remembered import recalled
 from agent.service.threads.store import Threads
+from agent.threads import kept
 from agent.types import Answer
 
-__all__ = ["Questions"]
+__all__ = ["DAY", "PRUNE", "Questions"]
 
 _SWEEP = 1.0
 """Seconds between looks for questions that nobody is at work on."""
 _POLL = 0.25
 """Seconds between looks at a question that another process is at work on."""
+PRUNE = 3600.0
+"""Seconds between looks for what is kept for too long."""
+DAY = 86400.0
+"""Seconds of a day: so long a question of no thread is kept, for those who send it again."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +58,7 @@ class Questions:
         self._holder, self._desk, self._saver, self._most = holder, desk, saver, most
         self._keys = KeyFile(desk.settings.service_keys)
         self._live: dict[str, Live] = {}
+        self._wake = asyncio.Event()
         self._sweeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Questions:
@@ -120,14 +127,6 @@ class Questions:
             if id_ not in self._live:
                 await asyncio.sleep(_POLL)
 
-    async def answer(self, id_: str) -> Answer:
-        """The answer, once there is one. Raises Problem as `watch` does."""
-        async for name, data in self.watch(id_):
-            if name == "answer":
-                assert isinstance(data, Answer)  # noqa: S101  what the event of that name holds
-                return data
-        raise no_question()
-
     async def forget(self, thread: str) -> None:
         """Delete a thread with all that was said in it; a question that is worked on is broken off."""
         tasks = [live.task for live in self._live.values() if live.thread == thread and live.task]
@@ -138,10 +137,21 @@ class Questions:
         await self._saver.adelete_thread(thread)
         await self.threads.remove(thread)
 
+    async def prune(self) -> None:
+        """Delete threads that nobody used for the settings' days, and old questions of no thread."""
+        days = self._desk.settings.service_keep_days
+        for thread in await self.threads.older(days * DAY) if days else []:
+            await self.forget(thread)
+        await self.runs.prune(DAY)
+
     def _begin(self, live: Live, run: Run, caller: Caller | None) -> None:
         live.thread = run.thread
         live.task = asyncio.create_task(self._work(live, run, caller))
-        live.task.add_done_callback(lambda _: self._live.pop(run.id, None))
+        live.task.add_done_callback(lambda _: self._ended(run.id))
+
+    def _ended(self, id_: str) -> None:
+        if self._live.pop(id_).suspect:
+            self._wake.set()  # the next one's turn
 
     async def _work(self, live: Live, run: Run, caller: Caller | None) -> None:
         error: Problem | None = None
@@ -149,15 +159,16 @@ class Questions:
             answer = await self._answer(live, run, caller or recalled(run.caller, self._keys))
             if await self.runs.answered(run.id, self._holder.id, answer.model_dump_json()):
                 live.tell(*told(answer))
-            elif run.thread and not await self.threads.there(run.thread):
-                await self._saver.adelete_thread(run.thread)  # deleted elsewhere while this was at work
+            else:
+                await self._tidy(run.thread)
         except SQLAlchemyError as failed:
             _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
         except Exception as failed:  # noqa: BLE001  kept, and told to those who wait
             error = problem_of(failed)
             if error.status == 500:
                 _log.error("question %s: %s", run.id, type(failed).__name__)
-            await self._failed(run, error)
+            if not await self._failed(run, error):
+                error = None  # it is not over: nothing is told
         finally:
             live.end(error)
 
@@ -173,39 +184,52 @@ class Questions:
         assert answer is not None  # noqa: S101  the stream ends with the answer or raises
         return answer
 
-    async def _failed(self, run: Run, error: Problem) -> None:
+    async def _failed(self, run: Run, error: Problem) -> bool:
+        """Whether it is on record that there is no answer. Where the thread has its turn all the same, there is one."""
         try:
-            await self.runs.failed(run.id, self._holder.id, error)
-        except SQLAlchemyError as failed:
+            answer = await kept(self._saver, run.thread, run.id) if run.thread else None
+            if answer is None:
+                return await self.runs.failed(run.id, self._holder.id, error)
+            await self.runs.answered(run.id, self._holder.id, answer.model_dump_json())
+        except Exception as failed:  # noqa: BLE001  of two databases, each with errors of its own
             _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
+        return False
 
     async def _sweeps(self) -> None:
+        pruned = -PRUNE
         while True:
+            self._wake.clear()
             try:
                 await self._holder.bury()
                 await self._take_up()
+                if time.monotonic() - pruned > PRUNE:
+                    pruned = time.monotonic()
+                    await self.prune()
             except SQLAlchemyError as error:
                 _log.warning("the database did not tell what was left (%s)", type(error).__name__)
-            await asyncio.sleep(_SWEEP)
+            with suppress(TimeoutError):  # not wait_for, which in Python 3.11 can swallow a cancellation
+                async with asyncio.timeout(_SWEEP):
+                    await self._wake.wait()
 
     async def _take_up(self) -> None:
         """Go on with what nobody is at work on: of processes that died, and what this one could not put on record."""
-        held = await self.runs.held(self._holder.id)
-        strays = held - self._live.keys()
+        near = await self.runs.near(self._holder.id)
+        held = {run.id for run in near if run.holder == self._holder.id}
         for id_ in [id_ for id_, live in self._live.items() if live.task and id_ not in held]:
             await self._drop(id_)
-        room = self._most - len(self._live)
-        for run in await self.runs.left(room, *strays) if room > 0 else []:
-            if run.id not in self._live:
-                await self._take(run)
+        for run in near:
+            suspect = run.tries == TRIES - 1
+            waits = suspect and any(live.suspect for live in self._live.values())
+            if run.id not in self._live and not waits and len(self._live) < self._most:
+                await self._take(run, Live(suspect=suspect))
 
-    async def _take(self, run: Run) -> None:
-        live = self._live[run.id] = Live()  # before it is this process's, so that no sweep takes it for a stray
+    async def _take(self, run: Run, live: Live) -> None:
+        self._live[run.id] = live  # before it is this process's, so that no sweep takes it for a stray
         taken = None
         try:
             taken = await self.runs.take(run, self._holder.id)
             if taken and taken.tries > TRIES:
-                await self.runs.failed(run.id, self._holder.id, _poison())
+                await self._failed(taken, _poison())
         finally:
             if taken and taken.tries <= TRIES:
                 _log.warning("question %s is taken up again", run.id)
@@ -219,6 +243,13 @@ class Questions:
         live = self._live.get(id_)
         if live and live.task and await self._lost(id_):
             live.task.cancel()
+            await asyncio.wait([live.task])
+            await self._tidy(live.thread)
+
+    async def _tidy(self, thread: str | None) -> None:
+        """Delete what is kept of a thread that was deleted while a question of it was at work."""
+        if thread and not await self.threads.there(thread):
+            await self._saver.adelete_thread(thread)
 
     async def _lost(self, id_: str) -> bool:
         run = await self.runs.one(id_)
