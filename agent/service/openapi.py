@@ -29,7 +29,6 @@ TAGS: Mapping[str, str] = {
     "jobs": "Long work: progress, cancelling, results.",
     "summaries": "Summaries of a chart, each statement cited.",
     "writing": "Answers and summaries written to a FHIR server, where a setting and a person allow it.",
-    "cohorts": "The cohort that the operator has loaded: counted, listed, held against a trial.",
     "trials": "Criteria of trials, and who meets them.",
     "cohorts": "Many patients at once: counted or listed, and asked about a trial's criteria.",
     "chat": "OpenAI's protocol, for tools that know no other. Errors are in OpenAI's form.",

@@ -36,7 +36,10 @@ class Room:
 async def open_room(
     settings: Settings, desk: Desk, database: AsyncEngine, holder: Holder, fhir: tuple[str, ...] = ()
 ) -> AsyncIterator[Room]:
-    """The room; `holder` is this process among those that share the database. Raises UserError for a file of cards or clients that does not hold, SettingsError."""
+    """The room; `holder` is this process among those that share the database.
+
+    Raises UserError for a file of cards or clients that does not hold, SettingsError.
+    """
     cards = read_cards(settings.cds_cards)
     gate = CdsGate(settings, read_clients(settings.cds_clients), database)
     await gate.forget()

@@ -21,7 +21,7 @@ ROUNDS = Table(
     "cds_rounds",
     METADATA,
     Column("grant", String, primary_key=True),
-    Column("due", Float, nullable=False, doc="seconds since 1970, by the database's clock, from which the next may begin"),
+    Column("due", Float, nullable=False, doc="from when the next may begin: seconds since 1970, by `now`"),
     Column("holder", String(32), nullable=False, default="", doc="the process that is at one"),
 )
 _LOOK = 20.0
@@ -48,7 +48,7 @@ class Rounds:
                     finally:
                         await self.end()
             except SQLAlchemyError as error:
-                _log.warning("answers ahead: the database did not say whether a round is due (%s)", type(error).__name__)
+                _log.warning("answers ahead: the database does not say whether one is due (%s)", type(error).__name__)
             await asyncio.sleep(look)
 
     async def begin(self) -> bool:

@@ -150,7 +150,9 @@ async def test_cards_from_answers_computed_ahead(client: httpx.AsyncClient) -> N
 
 
 async def test_trials_and_summaries(client: httpx.AsyncClient) -> None:
-    trial = {"text": "Inclusion Criteria:\n* HbA1c above 7.0 %\n* Frequent falls at home in the judgement of the family\n"}
+    trial = {
+        "text": "Inclusion Criteria:\n* HbA1c above 7.0 %\n* Frequent falls at home in the judgement of the family\n"
+    }
     clean(await client.post("/v1/trials/match", json={"trial": trial, "patient": MARIA}))
     clean(await client.post("/v1/trials/compile", json={"trial": trial}))
     clean(await client.post("/v1/summaries", json={"patient": MARIA}))
