@@ -68,7 +68,7 @@ async def test_the_set_is_fetched_from_the_clients_address(site: Site) -> None:
 @pytest.mark.parametrize(("status", "body"), [(404, b"{}"), (200, b"<html>"), (200, b"[]"), (200, b'{"keys": 7}')])
 async def test_what_is_no_set_is_an_error(site: Site, status: int, body: bytes) -> None:
     site.status, site.body = status, body
-    with pytest.raises(SourceError, match="Key Set|JWKS"):
+    with pytest.raises(SourceError, match=r"Key Set|JWKS"):
         await keys_of(Client(issuer=ISSUER, jwks_url=site.url), Settings()).find("ES384", "x")
 
 
