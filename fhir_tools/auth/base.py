@@ -86,6 +86,5 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
 def is_safe(url: str) -> bool:
     """Whether what is sent there cannot be read on the way: https, or this machine."""
     parts = urlsplit(url)
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
-    )
+    host = parts.hostname or ""
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.service.access.addresses import origins_of
 from agent.service.access.cookies import SESSION, cookie_of
-from agent.service.cds.requests import HOOKS_AT
+from agent.service.cds.paths import is_hook
 from agent.service.problems import Problem, response
 from agent.settings import Settings
 from fhir_tools.auth.base import origin_of
@@ -80,7 +80,7 @@ class Guard:
             return site is None
         try:
             own = set() if site else origins_of(f"{request.scope['scheme']}://{headers['host']}", self._settings)
-            return origin_of(origin) in own | (self._hooked if _is_hook(request) else self._allowed)
+            return origin_of(origin) in own | (self._hooked if is_hook(request.scope) else self._allowed)
         except ValueError:  # no number where a port should be
             return False
 
@@ -92,9 +92,3 @@ class Guard:
         if session and hmac.compare_digest(told, csrf_of(session).encode()):
             return None
         return Problem(403, "csrf", f"send the session's token, from /v1/me, in the header {HEADER}")
-
-
-def _is_hook(request: Request) -> bool:
-    """Whether a call of CDS Hooks is meant, which takes no cookie and has origins of its own."""
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    return bool(path == HOOKS_AT or path.startswith(f"{HOOKS_AT}/"))

@@ -17,7 +17,6 @@ from agent.sources import check_place, is_url
 __all__ = [
     "CONTEXTS",
     "HOOKS",
-    "HOOKS_AT",
     "Authorization",
     "Coding",
     "Context",
@@ -31,9 +30,6 @@ __all__ = [
 
 Hook = Literal["patient-view", "order-select", "order-sign", "encounter-discharge"]
 HOOKS: tuple[Hook, ...] = Hook.__args__  # type: ignore[attr-defined]
-
-HOOKS_AT = "/cds-services"
-"""The path of discovery, below which the services are (CDS Hooks 2.0.1)."""
 
 DRAFTS = ("MedicationRequest", "ServiceRequest", "NutritionOrder", "DeviceRequest", "VisionPrescription")
 """The resources that the hooks name as orders; others in the Bundle are what they refer to (Medication)."""

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ValidationError
 from agent.service.cds.deciding import Call, decide
 from agent.service.cds.feedback import told
 from agent.service.cds.gate import Admitted
+from agent.service.cds.paths import HOOKS_AT
 from agent.service.cds.prefetch import templates
-from agent.service.cds.requests import HOOKS, HOOKS_AT, FeedbackIn, Hook, HookIn
+from agent.service.cds.requests import HOOKS, FeedbackIn, Hook, HookIn
 from agent.service.cds.responses import CardsOut, ServiceOut, ServicesOut, plain
 from agent.service.cds.room import Room
 from agent.service.cds.rules import offered

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from agent.service.cds.ahead import CALLER, ahead, of_day, of_today
@@ -18,6 +20,7 @@ from agent.types import Answer, ClaimOut, Reading
 from fhir_tools import demo
 from tests.agent.service.cds.conftest import GRANT, MARIA, Ehr, context, topics
 from tests.agent.service.conftest import Opened
+from tools.cds_client import Signer, request
 
 NOW = datetime.now(UTC)
 
@@ -96,6 +99,27 @@ async def test_another_server_s_patient_is_somebody_else(ehr: Ehr, own: str) -> 
     sent = await ehr.prefetch("patient-view", context())
     cards = (await ehr.call("patient-view", context(), sent, fhirServer="https://ehr.example/fhir")).json()["cards"]
     assert "last-a1c" not in topics(cards)
+
+
+async def test_a_client_is_not_believed_to_be_of_a_server_that_it_may_not_name(opened: Opened, tmp_path: Path) -> None:
+    """It could have asked for anybody's answers by the address of the service's own FHIR server."""
+    signer = Signer()
+    url, server = "https://cds.example", "https://own.example/fhir"
+    (tmp_path / "jwks.json").write_bytes(orjson.dumps({"keys": [signer.public()]}))
+    clients = tmp_path / "clients.yaml"
+    row = f"  - {{issuer: https://ISSUER.example, jwks: {tmp_path}/jwks.json, servers: [SERVER]}}\n"
+    rows = (("mine", server), ("theirs", "https://theirs.example/fhir"))
+    clients.write_text("clients:\n" + "".join(row.replace("ISSUER", i).replace("SERVER", s) for i, s in rows))
+    async with opened(cds_clients=clients, service_url=url) as client:
+        app = client._transport.app  # type: ignore[attr-defined]
+        app.state.cds = replace(app.state.cds, grant=server)
+        await keep(app.state.parts.database, server, answer(), NOW)
+        path = "/cds-services/chartline-patient-view"
+        body = request("patient-view", context(), None, fhirServer=server)
+        for name, status in (("mine", 200), ("theirs", 412)):
+            token = signer.token(f"https://{name}.example", f"{url}{path}")
+            told = await client.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
+            assert told.status_code == status and ("6.9" in told.text) is (status == 200), told.text
 
 
 async def test_kept_answers_are_enough_where_nothing_else_was_sent(ehr: Ehr, own: str) -> None:
