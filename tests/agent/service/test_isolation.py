@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.service.access.keys import KeyFile
+from agent.service.access.tokens import identity
 from agent.service.app import create_app
 from agent.service.callers import Caller, Gates
 from agent.service.desk import Desk
@@ -431,3 +432,10 @@ async def test_a_key_that_is_taken_back_ends_its_job(tmp_path: Path) -> None:
 
         job = await until(ended)
     assert (job["state"], job["error"]["status"], job["done"]) == ("failed", 401, 0)
+
+
+def test_one_user_at_two_servers_is_two_callers() -> None:
+    """One provider of identities can serve two FHIR servers, and a patient's id means somebody else on each."""
+    claims = {"iss": "https://id.example", "sub": "42"}
+    servers = ("https://a.example/fhir", "https://b.example/fhir", "")
+    assert len({identity(claims, server) for server in servers}) == 3
