@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import signal
 import socket
 from contextlib import suppress
@@ -14,8 +13,9 @@ from agent.cli.output import tell_note
 from agent.errors import EXIT_OK, MissingExtra, UserError
 from agent.sources import is_url, open_source
 from fhir_tools.local import LocalStore
+from fhir_tools.loopback import is_loopback
 
-__all__ = ["NAMES", "OPTIONS", "is_loopback", "listening", "serve", "url_of"]
+__all__ = ["NAMES", "OPTIONS", "listening", "serve", "url_of"]
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 """The names that this machine has for itself."""
@@ -50,14 +50,6 @@ def serve(store: str | None, host: str, port: int, *, writable: bool, operations
     finally:
         signal.signal(signal.SIGTERM, before)
     return EXIT_OK
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 async def _serve(place: str, host: str, port: int, local: bool, writable: bool, operations: bool) -> None:

@@ -111,7 +111,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
             )
             app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))
             app.state.mcp = await stack.enter_async_context(open_mcp(parts))
-            app.state.cds = await stack.enter_async_context(open_room(settings, desk, database, fhir))
+            app.state.cds = await stack.enter_async_context(open_room(settings, desk, database, holder, fhir))
             yield
 
     app = FastAPI(

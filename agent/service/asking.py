@@ -14,7 +14,7 @@ from agent.service.bound import AsOf
 from agent.service.bounds import within
 from agent.service.callers import Caller
 from agent.service.desk import Desk
-from agent.service.events import Event, sse, wants_events
+from agent.service.events import GONE, Event, sse, unless_gone, wants_events
 from agent.service.examples import ANSWERED
 from agent.service.fhir_forms import answer_response, wants_fhir
 from agent.service.parts import Parts, TheCaller, TheParts
@@ -67,7 +67,9 @@ async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts
         response: Response = sse(found)
         response.headers.update(headers)
         return response
-    answer = [data async for _, data in found][-1]
+    answer = await unless_gone(request, _last(found))
+    if answer is None:
+        return Response(status_code=GONE)
     assert isinstance(answer, Answer)  # noqa: S101  the last event, or an error was raised
     if wants_fhir(request):
         response = answer_response(answer, caller, parts)
@@ -83,6 +85,11 @@ async def events(desk: Desk, caller: Caller, asked: AskIn) -> AsyncIterator[Even
         async for event in within(desk.settings.service_seconds, heard):
             for one in told(event) if isinstance(event, Answer) else [("progress", event)]:
                 yield one
+
+
+async def _last(found: AsyncIterator[Event]) -> object:
+    """What the last event holds."""
+    return [data async for _, data in found][-1]
 
 
 async def _asked(parts: Parts, caller: Caller, asked: AskIn, key: str | None) -> Asked:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import orjson
 from fastapi import Request
@@ -13,11 +14,15 @@ from pydantic import BaseModel
 
 from agent.service.problems import problem_of
 
-__all__ = ["Event", "sse", "wants_events"]
+__all__ = ["GONE", "Event", "sse", "unless_gone", "wants_events"]
+
+T = TypeVar("T")
 
 Event = tuple[str, object]
 """A name and what JSON can hold, or a pydantic model."""
 
+GONE = 499
+"""The status, in logs alone, of a request whose client did not wait for an answer."""
 _QUIET = 15.0
 """Seconds of silence after which a comment is sent, so that no proxy takes the connection for a dead one."""
 
@@ -35,6 +40,24 @@ def sse(events: AsyncIterator[Event], line: Callable[[Event], bytes] | None = No
     return EventSourceResponse(
         _lines(events, line or _line), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
+
+
+async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
+    """What the work comes to; None where the client goes first, and then the work is ended."""
+    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return await doing if doing.done() else None
+    finally:
+        for task in (doing, leaving):
+            task.cancel()
+        await asyncio.wait((doing, leaving))
+
+
+async def _left(request: Request) -> None:
+    """Return once the client has gone; its whole body has been read before."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _lines(events: AsyncIterator[Event], line: Callable[[Event], bytes]) -> AsyncIterator[bytes]:

@@ -79,8 +79,8 @@ async def frame(
     """PNG. `X-Frames` counts the frames (0: not known), `X-Source` is width and height of the stored image in pixels,
     `X-Region` the part of it that is shown (left, top, right, bottom); `X-Caption` and `X-Warning` are URL-encoded.
     """
-    parts.desk.patient(caller, patient)
-    wanted = Wanted(caller=caller, patient=patient, as_of=as_of, reference=reference, path=path)
+    meant = parts.desk.patient(caller, patient)
+    wanted = Wanted(caller=caller, patient=meant, as_of=as_of, reference=reference, path=path)
     try:
         async with parts.studies.lend(wanted) as study:
             shown = await study.frame(number)

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.service import metrics
 from agent.service.callers import Caller
+from agent.service.events import GONE
 from agent.service.problems import problem_of, response
 
 __all__ = ["ACCESS", "Identified"]
@@ -36,8 +37,6 @@ _TRACE = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-
 """W3C Trace Context 3.2: version, trace-id, parent-id, flags; all zeros are no id."""
 _QUIET = frozenset(("/healthz", "/readyz", "/metrics"))
 """Asked every few seconds by machines: not in the log."""
-_GONE = 499
-"""What the log says of a request whose client did not wait for an answer."""
 
 
 class Identified:
@@ -71,7 +70,7 @@ class Identified:
             if not status:
                 await response(problem_of(error), Request(scope))(scope, receive, named)
         finally:
-            _tell(scope, status or _GONE, perf_counter() - began, trace)
+            _tell(scope, status or GONE, perf_counter() - began, trace)
 
 
 def _id(given: str) -> str:

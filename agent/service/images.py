@@ -19,10 +19,13 @@ _KEPT, _SECONDS = 8, 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """An image of a patient's chart, and for whom it is opened. One caller's open images are not another's."""
+    """An image of a patient's chart, and for whom it is opened. One caller's open images are not another's.
+
+    `patient` is the id that the credentials allow: two tokens of one user can be for two patients.
+    """
 
     caller: Caller = field(compare=False)
-    patient: str | None
+    patient: str
     as_of: date | None
     reference: str
     path: str = ""

@@ -53,4 +53,4 @@ async def kept(parts: Parts, caller: Caller, id_: str) -> tuple[str, Mapping[str
     )
     async with parts.database.connect() as connection:
         row = (await connection.execute(wanted)).first()
-    return (row[0], row[1]) if row else None
+    return (row[0], row[1]) if row and caller.may_ask_of(row[0]) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from typing import Annotated
 
@@ -12,15 +11,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
 from agent.service import metrics
+from agent.service.access.addresses import is_here
 from agent.service.parts import TheParts
 from agent.service.problems import Problem, ProblemOut
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["operations"])
-
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
-"""Headers of proxies: who asks through one is not known to be on this machine."""
 
 
 class ReadyOut(BaseModel):
@@ -59,15 +56,6 @@ async def counts(request: Request, parts: TheParts) -> Response:
     token = parts.settings.service_metrics_token
     given = request.headers.get("authorization", "")
     known = token is not None and secrets.compare_digest(given, f"Bearer {token.get_secret_value()}")
-    if not known and not _is_here(request):
+    if not known and not is_here(request):
         raise Problem(403, "not-here", "only this machine reads /metrics, or who has CHARTLINE_SERVICE_METRICS_TOKEN")
     return Response(metrics.exposition(parts.counts), media_type=CONTENT_TYPE_LATEST)
-
-
-def _is_here(request: Request) -> bool:
-    if request.client is None or any(name in request.headers for name in _FORWARDED):
-        return False
-    try:
-        return ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import sqlalchemy.exc
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -22,6 +24,7 @@ from agent.errors import (
     OperatorError,
     ScopeError,
     SettingsError,
+    SourceError,
     UnknownPatient,
     UserError,
     one_line,
@@ -42,7 +45,8 @@ _STATUS: tuple[tuple[type[ChartlineError], int, str], ...] = (
     (NeedError, 422, "cannot-be-done"),
     (NotFound, 404, "not-there"),
     (ModelError, 502, "model"),
-    (OperatorError, 502, "fhir-server"),
+    (SourceError, 502, "fhir-server"),
+    (OperatorError, 503, "operator"),
 )
 """Error → HTTP status and type; the first that fits."""
 
@@ -83,7 +87,17 @@ def problem_of(error: Exception) -> Problem:
     for kind, status, name in _STATUS:
         if isinstance(error, kind):
             return Problem(status, name, one_line(error))
+    if _is_of_database(error):
+        told = "what the service keeps cannot be read or written now; ask again shortly"
+        return Problem(503, "database", told, headers={"Retry-After": "5"})
     return Problem(500, "broken", f"something in chartline broke ({type(error).__name__}); tell its operator")
+
+
+def _is_of_database(error: Exception) -> bool:
+    """Whether the database is away or refuses; a fault in what it was asked is one of ours."""
+    away = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError)
+    # The checkpointer has drivers of its own; that of PostgreSQL need not be installed.
+    return isinstance(error, (*away, sqlite3.OperationalError)) or type(error).__module__.startswith("psycopg")
 
 
 def response(problem: Problem, request: Request | None = None) -> JSONResponse:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agent.service.access.gates import caller_of_key
+from agent.service.access.keys import KeyFile
 from agent.service.callers import Caller
 from agent.service.problems import Problem
 from fhir_tools.auth import Scopes
@@ -24,10 +26,18 @@ def remembered(caller: Caller) -> dict[str, Any]:
     }
 
 
-def recalled(kept: Mapping[str, Any]) -> Caller:
-    """The caller that was remembered. Raises Problem (409) for one whose charts need its own credentials."""
+def recalled(kept: Mapping[str, Any], keys: KeyFile) -> Caller:
+    """The caller that was remembered; one with an API key is what the file of keys makes of it now.
+
+    Raises Problem: 409 for one whose charts need its own credentials, 401 for a key that was removed since.
+    """
     if kept["own"]:
         raise Problem(409, "interrupted", "it was interrupted, and the credentials it needs are not kept; ask again")
+    if kept["via"] == "key":
+        key = keys.by_id(kept["id"].removeprefix("key:"))
+        if key is None:
+            raise Problem(401, "credentials", "the API key that it was asked with was removed")
+        return caller_of_key(key)
     return Caller(
         id=kept["id"],
         name=kept["name"],

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.service import metrics
 from agent.service.callers import caller_of
+from agent.service.cds.paths import is_hook
 from agent.service.problems import Problem, response
 
 __all__ = ["Queued", "Turns"]
@@ -153,8 +154,11 @@ def _is_costly(scope: Scope) -> bool:
 
 
 async def _who(request: Request) -> str:
-    """Whose turn it would be: the caller's; for one whose credentials fail, who gets a 401 below, the address's."""
-    try:
-        return (await caller_of(request)).id
-    except Problem:
-        return f"address {request.client.host if request.client else ''}"
+    """Whose turn it would be: the caller's; for one whose credentials fail, who gets a 401 below, the address's.
+
+    So it is for EHRs, whose tokens are for CDS Hooks alone: the ways in of others do not look at them.
+    """
+    with suppress(Problem):
+        if not is_hook(request.scope):
+            return (await caller_of(request)).id
+    return f"address {request.client.host if request.client else ''}"

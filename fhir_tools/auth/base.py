@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncGenerator, Generator
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ import httpx
 
 from fhir_tools.auth.scopes import Scopes
 from fhir_tools.errors import UserError
+from fhir_tools.loopback import is_loopback
 
 __all__ = ["FhirAuth", "is_safe", "origin_of"]
 
@@ -86,13 +86,5 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
 def is_safe(url: str) -> bool:
     """Whether what is sent there cannot be read on the way: https, or this machine."""
     parts = urlsplit(url)
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
-    )
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
+    host = parts.hostname or ""
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))

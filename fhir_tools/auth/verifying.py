@@ -18,7 +18,7 @@ from joserfc.util import urlsafe_b64decode
 from fhir_tools.auth.jwks import Jwks
 from fhir_tools.errors import ChartlineError
 
-__all__ = ["ALGORITHMS", "InvalidToken", "Verifier"]
+__all__ = ["ALGORITHMS", "InvalidToken", "Verifier", "said"]
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "PS384", "PS512")
 """The algorithms that may sign: none with a shared secret, and never `none` (RFC 8725 3.1, 3.2)."""
@@ -52,7 +52,7 @@ class Verifier:
 
     async def claims(self, token: str) -> Mapping[str, Any]:
         """The claims of a token. Raises InvalidToken; SourceError where the issuer's keys cannot be read."""
-        header = _header(token)
+        header = _part(token, 0)
         algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ", "")
         if algorithm not in self.algorithms or algorithm not in ALGORITHMS:
             raise InvalidToken("it is signed in a way that is not taken")
@@ -85,6 +85,12 @@ class Verifier:
             raise InvalidToken("it is not valid yet: is this machine's clock right?")
 
 
+def said(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The header and the claims of a token that nothing has been checked of: they say whose keys to ask for, and are
+    not to be believed before. Raises InvalidToken for what is no signed token."""
+    return _part(token, 0), _part(token, 1)
+
+
 def _moment(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
     try:
@@ -96,14 +102,14 @@ def _moment(claims: Mapping[str, Any], name: str) -> float:
     return moment
 
 
-def _header(token: str) -> Mapping[str, Any]:
+def _part(token: str, number: int) -> Mapping[str, Any]:
     parts = token.split(".")
     if len(parts) != 3 or len(token) > _LONGEST or not token.isascii():  # RFC 7515 7.1
         raise InvalidToken("it is no signed token (JWT)")
     try:
-        header = orjson.loads(urlsafe_b64decode(parts[0].encode()))
+        part = orjson.loads(urlsafe_b64decode(parts[number].encode()))
     except (ValueError, binascii.Error):
-        header = None
-    if not isinstance(header, dict):
+        part = None
+    if not isinstance(part, dict):
         raise InvalidToken("it is no signed token (JWT)")
-    return header
+    return part

@@ -74,7 +74,7 @@ Opened = Callable[..., AbstractAsyncContextManager[Service]]
 def _caller(request: Request) -> Caller:
     """Whoever the header names; after a slash the one patient that they may ask about."""
     name, _, patient = request.headers.get(WHO, "ada").partition("/")
-    return Caller(id=name, name=name, via="key", patient=patient or None)
+    return Caller(id=name, name=name, via="token", patient=patient or None)
 
 
 @asynccontextmanager

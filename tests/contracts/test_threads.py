@@ -60,7 +60,7 @@ async def settled(service: Service, id_: str) -> dict[str, Any]:
 async def at_work(service: Service, thread: str | None = None, **body: Any) -> str:
     """The id of a question that is being worked on while nobody waits for it."""
     asked = Asked(question=A1C, patient=MARIA, as_of=None, today=service.app.state.parts.desk.today(), thread=thread)
-    return (await service.questions.ask(Caller(id="ada", name="ada", via="key"), asked)).id
+    return (await service.questions.ask(Caller(id="ada", name="ada", via="token"), asked)).id
 
 
 async def test_a_thread_has_its_questions_and_answers(opened: Opened) -> None:
@@ -283,7 +283,7 @@ async def test_suspects_have_their_last_try_one_at_a_time(opened: Opened) -> Non
         ids = [uuid4().hex for _ in range(4)]
         for id_, tries in zip(ids, (1, 1, TRIES - 1, TRIES - 1), strict=True):
             asked = Asked(question=A1C, patient=MARIA, as_of=None, today=date(2026, 6, 15), key=id_)
-            await service.questions.runs.record(id_, Caller(id="ada", name="ada", via="key"), asked, "other")
+            await service.questions.runs.record(id_, Caller(id="ada", name="ada", via="token"), asked, "other")
             await orphaned(service.questions, id_, tries=tries, holder="other")
         await asyncio.sleep(0.3)
         assert service.held.asked == []  # it is alive

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from agent.service.access.ways import is_loopback
 from agent.service.problems import Problem
 from agent.settings import Settings
 from fhir_tools.auth.base import origin_of
+from fhir_tools.loopback import is_loopback
 
-__all__ = ["address_of", "is_https", "origins_of"]
+__all__ = ["address_of", "is_here", "is_https", "origins_of"]
+
+_PASSED_ON = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+"""Headers of proxies (RFC 7239, RFC 9110 7.6.3, and those in use)."""
 
 
 def address_of(request: Request, settings: Settings) -> str:
@@ -24,6 +27,13 @@ def address_of(request: Request, settings: Settings) -> str:
             500, "settings", "the service's own address is not known: its operator sets CHARTLINE_SERVICE_URL"
         )
     return str(request.base_url).rstrip("/")
+
+
+def is_here(request: Request) -> bool:
+    """Whether who asks is on this machine. A request that a proxy passed on is of somebody elsewhere."""
+    if request.client is None or any(name in request.headers for name in _PASSED_ON):
+        return False
+    return is_loopback(request.client.host)
 
 
 def is_https(settings: Settings, scheme: str) -> bool:

@@ -6,13 +6,13 @@ import re
 
 from fastapi import Request
 
+from agent.service.access.addresses import is_here
 from agent.service.access.challenges import challenge, invalid_request, invalid_token
 from agent.service.access.cookies import token_of
 from agent.service.access.grants import Grants
 from agent.service.access.keys import ApiKey, KeyFile, is_key
 from agent.service.access.sessions import Session, Sessions
 from agent.service.access.tokens import Tokens
-from agent.service.access.ways import is_loopback
 from agent.service.callers import Caller
 from agent.settings import Settings
 from fhir_tools.auth import Scopes
@@ -20,7 +20,6 @@ from fhir_tools.auth import Scopes
 __all__ = ["HeaderGate", "LocalGate", "SessionGate", "bearer_of", "caller_of_key"]
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*) *", re.IGNORECASE | re.ASCII)
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 def bearer_of(header: str) -> str | None:
@@ -113,6 +112,4 @@ class LocalGate:
 
     async def caller(self, request: Request) -> Caller | None:
         """The one caller, for requests of this machine."""
-        host = request.client.host if request.client else "localhost"
-        away = re.fullmatch(r"[0-9a-f.:]+", host) and not is_loopback(host)
-        return None if away or any(name in request.headers for name in _FORWARDED) else self._caller
+        return self._caller if is_here(request) else None

@@ -17,10 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.service.access.addresses import origins_of
 from agent.service.access.cookies import SESSION, cookie_of
-from agent.service.access.ways import is_loopback
+from agent.service.cds.paths import is_hook
 from agent.service.problems import Problem, response
 from agent.settings import Settings
 from fhir_tools.auth.base import origin_of
+from fhir_tools.loopback import is_loopback
 
 __all__ = ["HEADER", "Guard", "csrf_of"]
 
@@ -42,6 +43,7 @@ class Guard:
     def __init__(self, app: ASGIApp, *, settings: Settings, local: bool) -> None:
         self._app, self._settings, self._local = app, settings, local
         self._allowed = {origin_of(origin) for origin in settings.service_origins}
+        self._hooked = {origin_of(origin) for origin in settings.cds_origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,7 +80,7 @@ class Guard:
             return site is None
         try:
             own = set() if site else origins_of(f"{request.scope['scheme']}://{headers['host']}", self._settings)
-            return origin_of(origin) in own | self._allowed
+            return origin_of(origin) in own | (self._hooked if is_hook(request.scope) else self._allowed)
         except ValueError:  # no number where a port should be
             return False
 

@@ -133,7 +133,7 @@ async def _start(parts: Parts, server: Registration, granted: Granted) -> str:
     context = {name: granted.context[name] for name in _KEPT if name in granted.context}
     return await parts.entrance.sessions.start(
         via="launch",
-        caller=f"launch:{identity(claims)}" if claims else None,
+        caller=f"launch:{identity(claims, server.iss)}" if claims else None,
         name=_name(granted, server),
         credential=server.iss,
         patient=patient,

@@ -139,9 +139,13 @@ class Tokens:
         return response.body
 
 
-def identity(claims: Mapping[str, Any]) -> str:
-    """One who is the same by issuer and subject, opaque (OpenID Connect Core 2: the pair is unique, `sub` is not)."""
-    return hashlib.sha256(orjson.dumps([str(claims["iss"]), str(claims["sub"])])).hexdigest()[:32]
+def identity(claims: Mapping[str, Any], server: str = "") -> str:
+    """One who is the same by issuer and subject, opaque (OpenID Connect Core 2: the pair is unique, `sub` is not).
+
+    Whose charts are those of a `server` is one for each: a patient's id means somebody else on another.
+    """
+    told = [str(claims["iss"]), str(claims["sub"]), *filter(None, [server])]
+    return hashlib.sha256(orjson.dumps(told)).hexdigest()[:32]
 
 
 def patient_of(told: object) -> str | None:

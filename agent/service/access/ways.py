@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from agent.errors import UserError
 from agent.service.access.keys import KeyFile
 from agent.settings import Settings
+from fhir_tools.loopback import is_loopback
 
-__all__ = ["Ways", "check_reachable", "is_loopback", "ways"]
+__all__ = ["Ways", "check_reachable", "ways"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
-    """The ways in. `local`: whoever reaches the service on this machine may ask without signing in."""
+    """The ways in. `local`: whoever reaches the service on this machine may ask without signing in.
+
+    `hooks`: EHRs call CDS Hooks with tokens of their own, which open nothing else.
+    """
 
     local: bool
     keys: bool
     tokens: bool
     launches: bool
+    hooks: bool
 
 
 def ways(settings: Settings) -> Ways:
@@ -29,7 +33,11 @@ def ways(settings: Settings) -> Ways:
     launches = settings.smart_servers is not None
     local = settings.service_local
     return Ways(
-        local=not (keys or tokens or launches) if local is None else local, keys=keys, tokens=tokens, launches=launches
+        local=not (keys or tokens or launches) if local is None else local,
+        keys=keys,
+        tokens=tokens,
+        launches=launches,
+        hooks=settings.cds_clients is not None,
     )
 
 
@@ -45,20 +53,7 @@ def check_reachable(settings: Settings, host: str) -> None:
         raise UserError(
             f"{seen!r} can be reached from other machines, and nobody would be asked who they are: {how} "
             "(chartline service key add NAME, CHARTLINE_OAUTH_ISSUER or CHARTLINE_SMART_SERVERS; see docs/access.md), "
-            "or listen on 127.0.0.1"
+            "let nobody but EHRs in (CHARTLINE_SERVICE_LOCAL=false with CHARTLINE_CDS_CLIENTS), or listen on 127.0.0.1"
         )
-    if not (open_.keys or open_.tokens or open_.launches):
+    if not (open_.keys or open_.tokens or open_.launches or open_.hooks):
         raise UserError("nobody could sign in: chartline service key add NAME makes a key (see docs/access.md)")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address, with or without a port, is this machine's own."""
-    name = host.strip().lower()
-    name = name[1:].partition("]")[0] if name.startswith("[") else name
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        bare = name.rpartition(":")[0] if name.count(":") == 1 else name
-        if bare != name:
-            return is_loopback(bare)
-        return bare == "localhost" or bare.endswith(".localhost")

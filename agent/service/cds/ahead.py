@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from agent.wire import patient_reference
 from fhir_tools.facts.elements import elements_of, reference_of
 from fhir_tools.types import Query
 
-__all__ = ["CALLER", "Done", "ahead", "forever", "of_today"]
+__all__ = ["CALLER", "Done", "ahead", "of_day", "of_today"]
 
 CALLER = Caller(id="cds:ahead", name="chartline service ahead", via="cds")
 """Who is on record as having asked."""
@@ -88,13 +87,11 @@ async def _patient(desk: Desk, database: AsyncEngine, grant: str, patient: str, 
     return Done(patient=patient, kept=kept)
 
 
-async def forever(desk: Desk, database: AsyncEngine, grant: str, questions: Sequence[str], *, minutes: float) -> None:
-    """Ask ahead for today's patients every so many minutes, until cancelled. A round that fails is logged."""
-    while True:
-        try:
-            done = await ahead(desk, database, grant, await of_today(desk), questions)
-            failed = sum(bool(one.fault) for one in done)
-            _log.info("answers ahead: %d patients, %d could not be read", len(done), failed)
-        except Exception as error:  # noqa: BLE001  the next round may do better; nobody waits for this one
-            _log.error("answers ahead: the round failed (%s)", type(error).__name__)
-        await asyncio.sleep(minutes * 60)
+async def of_day(desk: Desk, database: AsyncEngine, grant: str, questions: Sequence[str]) -> None:
+    """Ask ahead for today's patients, once. What fails is logged: nobody waits for it, and another round comes."""
+    try:
+        done = await ahead(desk, database, grant, await of_today(desk), questions)
+        failed = sum(bool(one.fault) for one in done)
+        _log.info("answers ahead: %d patients, %d could not be read", len(done), failed)
+    except Exception as error:  # noqa: BLE001  the next round may do better
+        _log.error("answers ahead: the round failed (%s)", type(error).__name__)

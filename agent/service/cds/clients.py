@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from agent.errors import UserError
@@ -57,19 +56,6 @@ class Client(BaseModel):
     def name(self) -> str:
         """A short name for records: the host of the issuer, or the issuer."""
         return urlsplit(self.issuer).hostname or self.issuer
-
-    def keys(self) -> list[object] | None:
-        """The keys of the file `jwks`; None where they are fetched. Raises UserError for what is no JWKS."""
-        if self.jwks is None:
-            return None
-        try:
-            found = orjson.loads(self.jwks.expanduser().read_bytes())
-        except (OSError, orjson.JSONDecodeError) as error:
-            raise UserError(f"{str(self.jwks)!r} is no file of a JSON Web Key Set") from error
-        keys = found.get("keys") if isinstance(found, dict) else None
-        if not isinstance(keys, list) or not keys:
-            raise UserError(f'{str(self.jwks)!r} holds no keys; a JSON Web Key Set has them under "keys"')
-        return keys
 
 
 LOCAL = Client.model_construct(issuer="local", jwks_url=None, jwks=None, servers=(), tenants=(), same_charts=False)

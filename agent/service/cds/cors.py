@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from agent.service.cds.routes import PATH
+from agent.service.cds.paths import is_hook
 
 __all__ = ["CdsCors"]
 
@@ -25,6 +25,4 @@ class CdsCors:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        ours = scope["type"] == "http" and (path == PATH or path.startswith(f"{PATH}/"))
-        await (self._open if ours else self._app)(scope, receive, send)
+        await (self._open if is_hook(scope) else self._app)(scope, receive, send)

@@ -158,11 +158,14 @@ async def _kept(call: Call, seen: Iterable[Any]) -> list[Finding]:
 
 def _same_charts(call: Call) -> bool:
     """Whether an id means the same patient to the client and to this service. A program on this machine that names no
-    server is taken to mean the service's own charts."""
+    server is taken to mean the service's own charts; a server that a client may not name is not believed of it."""
     server, client = call.asked.fhirServer, call.admitted.client
+    if client.same_charts:
+        return True
     if server is None:
-        return client.same_charts or call.admitted.caller.id == "cds:local"
-    return client.same_charts or any(is_url(place) and same_place(place, server) for place in call.grant.split(" "))
+        return call.admitted.caller.id == "cds:local"
+    named = any(same_place(server, own) for own in client.servers)
+    return named and any(is_url(place) and same_place(place, server) for place in call.grant.split(" "))
 
 
 def _page(call: Call) -> Page:

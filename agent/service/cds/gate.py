@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from fastapi import Request
-from joserfc import jws
-from joserfc.errors import JoseError
 from sqlalchemy import Column, DateTime, String, Table, delete
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.errors import SettingsError
+from agent.service.access.addresses import is_here
 from agent.service.callers import Caller
 from agent.service.cds.clients import Client, Clients
-from agent.service.cds.keys import Keys
+from agent.service.cds.keys import keys_of
 from agent.service.database import METADATA
 from agent.service.problems import Problem
 from agent.settings import Settings
+from fhir_tools.auth.verifying import InvalidToken, Verifier, said
 from fhir_tools.errors import ChartlineError
+from fhir_tools.loopback import is_loopback
 
 __all__ = ["SEEN", "Admitted", "CdsGate"]
 
 _ALGORITHMS = ("ES384", "RS384")
 _SKEW, _LONGEST = 60, 3600
 """Seconds that a clock may be wrong, and that a token may live."""
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 SEEN = Table(
     "cds_tokens",
@@ -67,13 +65,23 @@ class CdsGate:
         clients: Clients,
         database: AsyncEngine,
         *,
-        keys: Keys | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if clients.clients and not settings.service_url:
             raise SettingsError("CHARTLINE_CDS_CLIENTS needs CHARTLINE_SERVICE_URL: the address that tokens are for")
         self._settings, self._clients, self._database, self._clock = settings, clients, database, clock
-        self._keys = keys or Keys(settings)
+        self._verifiers = {
+            client.issuer: Verifier(
+                issuer=client.issuer,
+                audiences=(),  # the address of each call
+                keys=keys_of(client, settings),
+                algorithms=_ALGORITHMS,
+                leeway=_SKEW,
+                types=("jwt",),
+                clock=clock,
+            )
+            for client in clients.clients
+        }
 
     async def admitted(self, request: Request) -> Admitted:
         """The client of a request. Raises Problem 401 for a token that is missing or fails; it does not say more of
@@ -87,73 +95,44 @@ class CdsGate:
             raise self._refusal("send the client's JSON Web Token as Authorization: Bearer")
         return Admitted(client=self._clients.local, caller=Caller(id="cds:local", name="local EHR", via="cds"))
 
-    async def caller(self, request: Request) -> Caller | None:
-        """The caller (`agent.service.callers.Gate`)."""
-        return (await self.admitted(request)).caller
-
     async def _checked(self, token: str, request: Request) -> Admitted:
-        header, claims = self._unpacked(token)
-        client = self._clients.of(claims.get("iss"))
-        if client is None:
-            raise self._refusal("iss is not a client that is known here")
-        if "jku" in header and header["jku"] != client.jwks_url:
-            raise self._refusal("jku is not the address of this client's keys")
-        await self._verified(token, header, client)
-        self._held(claims, client, request)
+        client = self._client(token)
+        address = f"{(self._settings.service_url or '').rstrip('/')}{request.url.path}"
+        try:
+            claims = await replace(self._verifiers[client.issuer], audiences=(address,)).claims(token)
+        except InvalidToken as error:
+            raise self._refusal(str(error)) from None
+        except ChartlineError as error:
+            told = "the client's keys cannot be read now; try again"
+            raise Problem(503, "keys", told, headers={"Retry-After": "30"}) from error
+        self._held(claims, client)
         await self._once(client, claims)
         tenant = claims.get("tenant")
         caller = Caller(id=f"cds:{client.issuer}", name=f"EHR {client.name}", via="cds")
         return Admitted(client=client, caller=caller, tenant=tenant if isinstance(tenant, str) else None)
 
-    def _unpacked(self, token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """Header and claims, not yet believed: they say which key to ask for."""
+    def _client(self, token: str) -> Client:
+        """Whose keys to hold the token against, by what it says itself."""
         try:
-            found = jws.extract_compact(token.encode())
-            header, claims = found.headers(), orjson.loads(found.payload)
-        except (JoseError, ValueError, TypeError, UnicodeError, AttributeError):
-            raise self._refusal("the token is no signed JSON Web Token") from None
-        if not isinstance(header, dict) or not isinstance(claims, dict):
-            raise self._refusal("the token is no signed JSON Web Token")
-        if header.get("alg") not in _ALGORITHMS:
-            raise self._refusal(f"alg is to be {' or '.join(_ALGORITHMS)}")
-        if header.get("typ") != "JWT":
-            raise self._refusal("typ is to be JWT")
+            header, claims = said(token)
+        except InvalidToken as error:
+            raise self._refusal(str(error)) from None
+        client = self._clients.of(claims.get("iss"))
+        if client is None:
+            raise self._refusal("iss is not a client that is known here")
+        if "jku" in header and header["jku"] != client.jwks_url:
+            raise self._refusal("jku is not the address of this client's keys")
         if not isinstance(header.get("kid"), str):
             raise self._refusal("kid is missing")
-        return header, claims
+        return client
 
-    async def _verified(self, token: str, header: Mapping[str, Any], client: Client) -> None:
-        try:
-            key = await self._keys.of(client, header["kid"])
-        except ChartlineError as error:
-            told = "the client's keys cannot be read now; try again"
-            raise Problem(503, "keys", told, headers={"Retry-After": "30"}) from error
-        if key is None:
-            raise self._refusal("kid names no key of this client that can verify")
-        try:
-            jws.deserialize_compact(token, key, algorithms=list(_ALGORITHMS))
-        except (JoseError, ValueError, TypeError):
-            raise self._refusal("the signature does not hold") from None
-
-    def _held(self, claims: Mapping[str, Any], client: Client, request: Request) -> None:
-        """exp, iat, aud, jti and tenant (CDS Hooks 2.0.1; RFC 7519 4.1)."""
-        now = self._clock()
-        ends, made, jti = _number(claims.get("exp")), _number(claims.get("iat")), claims.get("jti")
-        if ends is None or made is None:
-            raise self._refusal("exp and iat are to be numbers")
-        if ends <= now - _SKEW:
-            raise self._refusal("the token has expired")
-        if made > now + _SKEW:
-            raise self._refusal("iat lies in the future; check the clocks")
-        if ends - made > _LONGEST:
-            raise self._refusal(f"the token lives longer than {_LONGEST} seconds")
+    def _held(self, claims: Mapping[str, Any], client: Client) -> None:
+        """What CDS Hooks 2.0.1 wants besides what is wanted of every token: iat, a short life, jti, and the tenant."""
+        made, jti = claims.get("iat"), claims.get("jti")
+        if made is None or claims["exp"] - made > _LONGEST:
+            raise self._refusal(f"iat is missing, or the token lives longer than {_LONGEST} seconds")
         if not isinstance(jti, str) or not 1 <= len(jti) <= 500 or "\0" in jti:
             raise self._refusal("jti is to be a string")
-        audiences = claims.get("aud")
-        named = audiences if isinstance(audiences, list) else [audiences]
-        address = f"{(self._settings.service_url or '').rstrip('/')}{request.url.path}"
-        if address not in named:
-            raise self._refusal("aud is to be the URL of the service that is called")
         if client.tenants and claims.get("tenant") not in client.tenants:
             raise self._refusal("tenant is not one that this client may call for")
 
@@ -176,25 +155,9 @@ class CdsGate:
         return Problem(401, "client", why, headers={"WWW-Authenticate": f'{self.challenge}, error="invalid_token"'})
 
 
-def _number(value: object) -> float | None:
-    """A NumericDate (RFC 7519 2) that a calendar has; None for anything else."""
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e11
-    return float(value) if fits else None  # type: ignore[arg-type]
-
-
 def _is_local(request: Request, origins: Collection[str]) -> bool:
     """Whether the caller is a program on this machine: no proxy that is here itself, and no web page but of an origin
     that is let in. A page that has a name of its own made to mean this machine is known by that name (Host)."""
-    if request.client is None or any(name in request.headers for name in _FORWARDED):
-        return False
     origin = request.headers.get("origin")
-    if (origin is not None and origin not in origins) or not _is_loopback(request.url.hostname or ""):
-        return False
-    return _is_loopback(request.client.host)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    named = is_loopback(request.url.hostname or "") and (origin is None or origin in origins)
+    return named and is_here(request)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from agent.service.cds.deciding import Call, decide
 from agent.service.cds.feedback import told
 from agent.service.cds.gate import Admitted
+from agent.service.cds.paths import HOOKS_AT
 from agent.service.cds.prefetch import templates
 from agent.service.cds.requests import HOOKS, FeedbackIn, Hook, HookIn
 from agent.service.cds.responses import CardsOut, ServiceOut, ServicesOut, plain
@@ -23,9 +24,8 @@ from agent.service.cds.rules import offered
 from agent.service.parts import Parts, TheParts
 from agent.service.problems import MEDIA, Problem, ProblemOut
 
-__all__ = ["PATH", "router"]
+__all__ = ["router"]
 
-PATH = "/cds-services"
 _MOST = 10_000_000
 """Bytes of a request."""
 _M = TypeVar("_M", bound=BaseModel)
@@ -84,7 +84,7 @@ def _body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-@router.get(PATH, response_model=ServicesOut, summary="What CDS services there are")
+@router.get(HOOKS_AT, response_model=ServicesOut, summary="What CDS services there are")
 async def discovery(room: TheRoom) -> Response:
     """The services with their prefetch templates. It holds nothing about a patient and asks for no token."""
     services = tuple(_service(room, hook) for hook in HOOKS if room.cards.of(hook))
@@ -107,7 +107,7 @@ def _service(room: Room, hook: Hook) -> ServiceOut:
 
 
 @router.post(
-    PATH + "/{id}",
+    HOOKS_AT + "/{id}",
     response_model=CardsOut,
     summary="Call a CDS service",
     openapi_extra=_body(HookIn),
@@ -138,7 +138,7 @@ async def call(id: str, request: Request, client: TheClient, room: TheRoom, part
 
 
 @router.post(
-    PATH + "/{id}/feedback",
+    HOOKS_AT + "/{id}/feedback",
     summary="Tell what was done with cards",
     openapi_extra=_body(FeedbackIn),
     responses=_responses(401, 404, 413, 422),
@@ -156,7 +156,7 @@ def _hook(room: Room, id_: str) -> Hook:
     for hook in HOOKS:
         if id_ == f"chartline-{hook}" and room.cards.of(hook):
             return hook
-    raise Problem(404, "unknown-service", f"there is no such service; GET {PATH} lists those that there are")
+    raise Problem(404, "unknown-service", f"there is no such service; GET {HOOKS_AT} lists those that there are")
 
 
 async def _read(request: Request, model: type[_M]) -> _M:

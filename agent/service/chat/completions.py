@@ -23,7 +23,7 @@ from agent.service.chat.reading import Asked, read
 from agent.service.chat.shapes import MODEL, ChatIn, Completion, ModelOut, Models
 from agent.service.chat.writing import SHOWN, Head, chunks, line, whole
 from agent.service.desk import Desk
-from agent.service.events import sse
+from agent.service.events import GONE, sse, unless_gone
 from agent.service.parts import TheCaller, TheParts
 from agent.service.problems import Problem
 from agent.types import Answer
@@ -60,7 +60,9 @@ async def complete(
     """
     told, head = _told(parts.desk, caller, request, read(sent)), Head()
     if not sent.stream:
-        answer = [event async for event in told][-1]
+        answer = await unless_gone(request, _last(told))
+        if answer is None:
+            return Response(status_code=GONE)
         assert isinstance(answer, Answer)  # noqa: S101  the last event, or an error was raised
         return Response(whole(head, answer).model_dump_json(), media_type="application/json")
     # Two events are waited for, so that an unknown patient is an error of HTTP and no stream that begins well.
@@ -91,6 +93,10 @@ async def _told(desk: Desk, caller: Caller, request: Request, asked: Asked) -> A
         heard = metrics.watched(agent.stream(asked.question, earlier=asked.earlier))
         async for event in within(desk.settings.service_seconds, heard):
             yield event
+
+
+async def _last(told: AsyncIterator[Progress | Answer]) -> Progress | Answer:
+    return [event async for event in told][-1]
 
 
 async def _again(

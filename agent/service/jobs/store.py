@@ -116,7 +116,7 @@ class JobRows:
 
         Raises Problem (422) for a key that was used for another job.
         """
-        digest = hashlib.sha256(orjson.dumps([kind, input_], option=orjson.OPT_SORT_KEYS)).hexdigest()
+        digest = hashlib.sha256(orjson.dumps([kind, input_, caller.patient], option=orjson.OPT_SORT_KEYS)).hexdigest()
         row: dict[str, Any] = {"id": id_, "owner": caller.id, "patient": caller.patient}
         row |= {
             "caller": remembered(caller),

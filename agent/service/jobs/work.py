@@ -156,9 +156,7 @@ class Jobs:
         error: Problem | None = None
         try:
             if job.tries > TRIES:
-                raise Problem(
-                    500, "given-up", f"the service stopped {TRIES} times at one unit of it; tell its operator"
-                )
+                raise _poison()
             if not await self._units(job):
                 return
         except SQLAlchemyError as failed:
@@ -176,18 +174,22 @@ class Jobs:
     async def _units(self, job: Job) -> bool:
         """Do what is not done of a job; False where it is no longer this process's."""
         work = self.kinds[job.kind]
-        caller = self._callers.get(job.id) or recalled(job.caller)
+        caller = self._caller(job)
         input_ = work.input.model_validate(job.input)
         if job.total is None:
             units = list(dict.fromkeys(await work.units(input_, self._parts, caller)))
             if not await self.rows.plan(job.id, self._holder.id, units):
                 return False
         for number, unit in await self.rows.rest(job.id):
+            caller = self._caller(job)  # anew: a key may be taken back while a job goes on for hours
             result = orjson.dumps(await work.do(unit, input_, self._parts, caller)).decode()
             if not await self.rows.keep(job.id, self._holder.id, number, result):
                 return False
             await asyncio.sleep(0)  # questions first: a unit that never waited would hold them up
         return True
+
+    def _caller(self, job: Job) -> Caller:
+        return self._callers.get(job.id) or recalled(job.caller, self._parts.entrance.keys)
 
 
 def _poison() -> Problem:

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.graph import Saver
 from agent.service import metrics
+from agent.service.access.keys import KeyFile
 from agent.service.bounds import within
 from agent.service.callers import Caller
 from agent.service.desk import Desk
@@ -55,6 +56,7 @@ class Questions:
     def __init__(self, database: AsyncEngine, holder: Holder, desk: Desk, saver: Saver, *, most: int) -> None:
         self.runs, self.threads = Runs(database), Threads(database)
         self._holder, self._desk, self._saver, self._most = holder, desk, saver, most
+        self._keys = KeyFile(desk.settings.service_keys)
         self._live: dict[str, Live] = {}
         self._wake = asyncio.Event()
         self._sweeping: asyncio.Task[None] | None = None
@@ -154,7 +156,7 @@ class Questions:
     async def _work(self, live: Live, run: Run, caller: Caller | None) -> None:
         error: Problem | None = None
         try:
-            answer = await self._answer(live, run, caller or recalled(run.caller))
+            answer = await self._answer(live, run, caller or recalled(run.caller, self._keys))
             if await self.runs.answered(run.id, self._holder.id, answer.model_dump_json()):
                 live.tell(*told(answer))
             else:

@@ -196,7 +196,7 @@ async def test_nobody_elses_summary(served: Served, tmp_path: Path, store: Path)
     async with served(replace(LOCAL, id="other")) as (client, _):
         assert (await client.post(f"/v1/summaries/{id_}/record", json=YES)).status_code == 404
     async with served(replace(LOCAL, patient="somebody-else")) as (client, _):
-        assert (await client.post(f"/v1/summaries/{id_}/record", json=YES)).status_code == 403
+        assert (await client.post(f"/v1/summaries/{id_}/record", json=YES)).status_code == 404
 
 
 async def test_only_for_a_while(served: Served) -> None:

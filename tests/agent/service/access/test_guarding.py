@@ -17,7 +17,7 @@ from agent.service.access.browsers import guard, headed
 from agent.service.access.cookies import SESSION, cookie_of, token_of
 from agent.service.access.guarding import csrf_of
 from agent.service.access.keys import KeyFile
-from agent.service.access.ways import Ways, check_reachable, is_loopback, ways
+from agent.service.access.ways import Ways, check_reachable, ways
 from tests.agent.service.conftest import Opened, settings_in
 
 TOKEN = "t" * 43
@@ -229,13 +229,6 @@ async def test_https_is_kept_to(browser: httpx.AsyncClient) -> None:
 # Parsing.
 
 
-@given(st.text(max_size=60))
-def test_no_host_is_this_machine_by_chance(host: str) -> None:
-    known = is_loopback(host)
-    bare = host.strip().lower()
-    assert not known or "localhost" in bare or "127." in bare or ":1" in bare or "::" in bare
-
-
 @given(st.lists(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=60), max_size=3))
 def test_any_cookie_header_is_read(values: list[str]) -> None:
     headers = Headers(raw=[(b"cookie", value.encode("latin-1")) for value in values])
@@ -255,7 +248,7 @@ def test_a_cookie_is_what_it_says_where_it_says_one_thing(pairs: list[tuple[str,
 
 def test_ways_are_read_from_the_settings(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    assert ways(settings) == Ways(local=True, keys=False, tokens=False, launches=False)
+    assert ways(settings) == Ways(local=True, keys=False, tokens=False, launches=False, hooks=False)
     check_reachable(settings, "127.0.0.1")
     check_reachable(settings_in(tmp_path, service_url="http://localhost:8000"), "::1")
     for wide in ("0.0.0.0", "::", "192.168.1.4", "chart.example", ""):
@@ -265,8 +258,9 @@ def test_ways_are_read_from_the_settings(tmp_path: Path) -> None:
         check_reachable(settings_in(tmp_path, service_url="https://c.example"), "127.0.0.1")
     with pytest.raises(UserError, match="nobody could sign in"):
         check_reachable(settings_in(tmp_path, service_local=False), "0.0.0.0")
+    check_reachable(settings_in(tmp_path, service_local=False, cds_clients=tmp_path / "clients.yaml"), "0.0.0.0")
     KeyFile(settings.service_keys).add("bot")
     check_reachable(settings, "0.0.0.0")
-    assert ways(settings) == Ways(local=False, keys=True, tokens=False, launches=False)
+    assert ways(settings) == Ways(local=False, keys=True, tokens=False, launches=False, hooks=False)
     with pytest.raises(UserError, match="unset CHARTLINE_SERVICE_LOCAL"):
         check_reachable(settings_in(tmp_path, service_local=True), "0.0.0.0")

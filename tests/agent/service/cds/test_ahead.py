@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from agent.service.cds.ahead import CALLER, ahead, forever, of_today
+from agent.service.cds.ahead import CALLER, ahead, of_day, of_today
 from agent.service.cds.kept import KEPT, drop_old, keep, kept
+from agent.service.cds.rounds import ROUNDS, Rounds
 from agent.service.cds.rules.question import age_of
+from agent.service.holders import Holder
 from agent.types import Answer, ClaimOut, Reading
 from fhir_tools import demo
 from tests.agent.service.cds.conftest import GRANT, MARIA, Ehr, context, topics
 from tests.agent.service.conftest import Opened
+from tools.cds_client import Signer, request
 
 NOW = datetime.now(UTC)
 
@@ -96,6 +101,27 @@ async def test_another_server_s_patient_is_somebody_else(ehr: Ehr, own: str) -> 
     assert "last-a1c" not in topics(cards)
 
 
+async def test_a_client_is_not_believed_to_be_of_a_server_that_it_may_not_name(opened: Opened, tmp_path: Path) -> None:
+    """It could have asked for anybody's answers by the address of the service's own FHIR server."""
+    signer = Signer()
+    url, server = "https://cds.example", "https://own.example/fhir"
+    (tmp_path / "jwks.json").write_bytes(orjson.dumps({"keys": [signer.public()]}))
+    clients = tmp_path / "clients.yaml"
+    row = f"  - {{issuer: https://ISSUER.example, jwks: {tmp_path}/jwks.json, servers: [SERVER]}}\n"
+    rows = (("mine", server), ("theirs", "https://theirs.example/fhir"))
+    clients.write_text("clients:\n" + "".join(row.replace("ISSUER", i).replace("SERVER", s) for i, s in rows))
+    async with opened(cds_clients=clients, service_url=url) as client:
+        app = client._transport.app  # type: ignore[attr-defined]
+        app.state.cds = replace(app.state.cds, grant=server)
+        await keep(app.state.parts.database, server, answer(), NOW)
+        path = "/cds-services/chartline-patient-view"
+        body = request("patient-view", context(), None, fhirServer=server)
+        for name, status in (("mine", 200), ("theirs", 412)):
+            token = signer.token(f"https://{name}.example", f"{url}{path}")
+            told = await client.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
+            assert told.status_code == status and ("6.9" in told.text) is (status == 200), told.text
+
+
 async def test_kept_answers_are_enough_where_nothing_else_was_sent(ehr: Ehr, own: str) -> None:
     assert (await ehr.call("patient-view", context(), None)).status_code == 412
     await keep(app_of(ehr).state.parts.database, own, answer(), NOW)
@@ -137,15 +163,47 @@ async def test_the_patients_of_the_day_and_the_task_that_asks(ehr: Ehr, own: str
         ):
             store.put(row)
     assert await of_today(parts.desk) == (MARIA,)
-    task = asyncio.create_task(forever(parts.desk, parts.database, own, ["last A1c?"], minutes=1))
-    for _ in range(200):
-        await asyncio.sleep(0.02)
-        async with parts.database.connect() as connection:
-            if (await connection.execute(KEPT.select())).first():
-                break
-    else:
-        pytest.fail("no answer was kept")
-    task.cancel()
+    await of_day(parts.desk, parts.database, own, ["last A1c?"])
+    async with parts.database.connect() as connection:
+        assert (await connection.execute(KEPT.select())).first()
+
+
+async def test_one_process_alone_does_a_round(opened: Opened) -> None:
+    """Each round goes to one of all that share the database; that of a process which died goes to another."""
+    async with opened() as client:
+        database = client._transport.app.state.parts.database  # type: ignore[attr-defined]
+        async with Holder(database, None) as here, Holder(database, None) as there:
+            mine, theirs = (Rounds(database, one.id, "charts", minutes=1) for one in (here, there))
+            assert sum(await asyncio.gather(mine.begin(), theirs.begin(), mine.begin())) == 1
+            await _due(database)
+            assert not await mine.begin() and not await theirs.begin()  # one of them is still at it
+            await asyncio.gather(mine.end(), theirs.end())
+            assert await mine.begin()
+            assert not await theirs.begin()  # the next is not due
+            assert await Rounds(database, there.id, "other charts", minutes=1).begin()
+        await _due(database)
+        async with Holder(database, None) as third:  # those that were at work are gone, and did not say so
+            assert await Rounds(database, third.id, "charts", minutes=1).begin()
+
+
+async def test_a_round_ends_whatever_becomes_of_it(opened: Opened) -> None:
+    async with opened() as client:
+        database = client._transport.app.state.parts.database  # type: ignore[attr-defined]
+        done = asyncio.Event()
+
+        async def work() -> None:
+            done.set()
+            raise ZeroDivisionError
+
+        async with Holder(database, None) as here:
+            with pytest.raises(ZeroDivisionError):
+                await Rounds(database, here.id, "charts", minutes=0).forever(work, look=0.01)
+            assert done.is_set() and await Rounds(database, here.id, "charts", minutes=0).begin()
+
+
+async def _due(database: Any) -> None:
+    async with database.begin() as connection:
+        await connection.execute(ROUNDS.update().values(due=0.0))
 
 
 async def test_the_service_asks_ahead_by_itself_where_a_setting_asks(opened: Opened) -> None:
