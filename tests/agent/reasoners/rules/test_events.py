@@ -101,9 +101,9 @@ def test_events_of_the_demo_charts(row: Row, charts: dict[str, Chart]) -> None:
 
 def test_a_part_of_many_is_told_as_a_part(charts: dict[str, Chart]) -> None:
     told = ask(charts["m"], "all encounters")
-    assert told.claims[0].text.startswith("63 encounters are on record")
-    assert told.claims[0].text.endswith("not all of them follow.")
-    assert "not all" not in ask(charts["m"], "all procedures").text
+    assert told.answer.claims[0].text.startswith("63 encounters are on record")
+    assert told.answer.claims[0].text.endswith("not all of them follow.")
+    assert "not all" not in ask(charts["m"], "all procedures").answer.text
 
 
 def test_active_problems_leave_out_what_is_over(charts: dict[str, Chart]) -> None:
