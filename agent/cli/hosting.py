@@ -24,6 +24,8 @@ from agent.sources import places
 
 __all__ = ["Loop", "Serving", "application", "run", "serve"]
 
+_AWAY, _MANY = 0.001, 20
+"""Seconds that a process leaves new connections to others for each that it has, and of how many at the most."""
 _EXTRA = ("uvicorn", "fastapi", "starlette", "sqlalchemy", "mcp", "prometheus_client")
 
 
@@ -147,15 +149,23 @@ async def _tried(settings: Settings, fhir: tuple[str, ...], serving: Serving, li
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """Takes one connection at a time, and leaves the next to whichever process is idle.
+    """Takes one connection at a time and leaves the next to a process that has fewer.
 
-    asyncio takes all that wait, so that one process of several would get every connection of a browser or a pool.
+    asyncio takes all that wait, so that one process of several would get every connection of a browser or a pool, and
+    keep it. Here a process that took one looks away for a moment, the longer the more it has.
     """
 
     def _accept_connection(
         self, make: Any, listener: socket, tls: Any = None, server: Any = None, backlog: int = 1, *rest: Any
     ) -> None:
-        super()._accept_connection(make, listener, tls, server, min(backlog, 1), *rest)  # type: ignore[misc]
+        super()._accept_connection(make, listener, tls, server, 1, *rest)  # type: ignore[misc]
+        self._remove_reader(listener.fileno())  # type: ignore[attr-defined]
+        pause = _AWAY * min(len(self._transports), _MANY)  # type: ignore[attr-defined]
+        self.call_later(pause, self._look_again, listener, make, listener, tls, server, backlog, *rest)
+
+    def _look_again(self, listener: socket, *arguments: Any) -> None:
+        if listener.fileno() >= 0:  # not closed meanwhile
+            self._add_reader(listener.fileno(), self._accept_connection, *arguments)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
