@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
+from agent import reasoning
 from agent.reasoners.base import Reasoner
 from agent.service.app import create_app
 from agent.service.callers import Caller, caller_of
@@ -82,15 +83,24 @@ async def running(settings: Settings, *, hold: bool = False, kinds: tuple[Work, 
     """The app on these settings; with `hold` no question is answered until `held.free` is set."""
     app = create_app(settings, fhir=CHARTS)
     app.dependency_overrides[caller_of] = _caller
-    async with app.router.lifespan_context(app):
-        desk = app.state.parts.desk
-        held = desk.reasoner = Held(desk.reasoner)
+    made: list[Held] = []
+
+    def holding(inner: Reasoner) -> Held:
+        made.append(Held(inner))
         if not hold:
-            held.free.set()
+            made[-1].free.set()
+        return made[-1]
+
+    async with AsyncExitStack() as stack:
+        # There from the start: what was left is taken up while the app still opens its other parts.
+        with pytest.MonkeyPatch.context() as patched:
+            found = reasoning.reasoner
+            patched.setattr(reasoning, "reasoner", lambda given: (holding(found(given)[0]), None))
+            await stack.enter_async_context(app.router.lifespan_context(app))
         app.state.jobs.kinds = {**app.state.jobs.kinds, **{kind.kind: kind for kind in kinds}}
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30) as client:
-            yield Service(app=app, client=client, held=held)
+            yield Service(app=app, client=client, held=made[0])
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,8 @@ PINS = Path(__file__).with_name("vllm.txt")
 
 def commands(folder: Path = FOLDER) -> Path | None:
     """The folder of its commands (`vllm`, `transformers`), where they are installed as pinned."""
-    return folder / "bin" if is_installed(folder, PINS) else None
+    there = is_installed(folder, PINS) and (folder / "bin" / "vllm").exists()
+    return folder / "bin" if there else None
 
 
 def make(folder: Path = FOLDER) -> Path:

@@ -253,7 +253,7 @@ class Questions:
 
     async def _lost(self, id_: str) -> bool:
         run = await self.runs.one(id_)
-        return run is None or (run.state == "working" and run.holder != self._holder.id)
+        return run is None or run.holder != self._holder.id
 
 
 def _poison() -> Problem:
