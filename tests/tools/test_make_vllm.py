@@ -15,6 +15,8 @@ def _filled(folder: Path) -> Path:
     site = folder / "lib" / "python3.11" / "site-packages"
     (site / "torchvision").mkdir(parents=True)
     (site / "torchvision" / "_meta_registrations.py").write_text("raise ImportError")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "vllm").touch()
     return site
 
 
@@ -29,6 +31,8 @@ def test_it_is_installed_mended_and_then_found(tmp_path: Path, monkeypatch: pyte
     assert len(ran) == 1 and str(PINS) in ran[0] and "--no-deps" in ran[0]
     assert (site / "torchvision" / "_meta_registrations.py").read_text() == ""
     assert "Name: vllm" in (site / "vllm-0.32.0.dist-info" / "METADATA").read_text()
+    (tmp_path / "bin" / "vllm").unlink()
+    assert make_vllm.commands(tmp_path) is None  # what was taken away is installed again
 
 
 def test_what_cannot_be_installed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
