@@ -96,7 +96,7 @@ class Desk:
 
     def today(self) -> date:
         """The day that counts as today."""
-        return self.settings.as_of or date.today()  # noqa: DTZ011  the reader's own calendar day is meant
+        return self.settings.today()
 
     @asynccontextmanager
     async def source(self, caller: Caller) -> AsyncIterator[Source]:

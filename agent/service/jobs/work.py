@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,10 +17,10 @@ from agent.service.callers import Caller
 from agent.service.holders import Holder
 from agent.service.jobs.store import Job, JobRows
 from agent.service.jobs.types import Work
+from agent.service.looking import DAY, looks
 from agent.service.parts import Parts
 from agent.service.problems import Problem, problem_of
 from agent.service.questions.runs import TRIES
-from agent.service.questions.work import DAY, PRUNE
 from agent.service.remembered import recalled
 
 __all__ = ["WAITING", "Jobs"]
@@ -49,7 +48,7 @@ class Jobs:
         self._looking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Jobs:
-        self._looking = asyncio.create_task(self._looks())
+        self._looking = asyncio.create_task(looks(self._look, self.prune, wake=self._wake, seconds=_LOOK, what="jobs"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -111,22 +110,10 @@ class Jobs:
         if days:
             await self.rows.prune(days * DAY)
 
-    async def _looks(self) -> None:
-        pruned = -PRUNE
-        while True:
-            self._wake.clear()
-            try:
-                await self._drop_lost()
-                while len(self._tasks) < self._most and await self._begin():
-                    pass
-                if time.monotonic() - pruned > PRUNE:
-                    pruned = time.monotonic()
-                    await self.prune()
-            except SQLAlchemyError as error:
-                _log.warning("the database did not tell of jobs (%s)", type(error).__name__)
-            with suppress(TimeoutError):  # not wait_for, which in Python 3.11 can swallow a cancellation
-                async with asyncio.timeout(_LOOK):
-                    await self._wake.wait()
+    async def _look(self) -> None:
+        await self._drop_lost()
+        while len(self._tasks) < self._most and await self._begin():
+            pass
 
     async def _begin(self) -> bool:
         job = await self.rows.take(self._holder.id, list(self._tasks))

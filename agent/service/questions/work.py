@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -26,6 +25,7 @@ from agent.service.callers import Caller
 from agent.service.desk import Desk
 from agent.service.events import Event
 from agent.service.holders import Holder
+from agent.service.looking import DAY, looks
 from agent.service.problems import Problem, problem_of
 from agent.service.questions.live import Live, told
 from agent.service.questions.runs import TRIES, Asked, Run, Runs, no_question
@@ -34,16 +34,12 @@ from agent.service.threads.store import Threads
 from agent.threads import kept
 from agent.types import Answer
 
-__all__ = ["DAY", "PRUNE", "Questions"]
+__all__ = ["Questions"]
 
 _SWEEP = 1.0
 """Seconds between looks for questions that nobody is at work on."""
 _POLL = 0.25
 """Seconds between looks at a question that another process is at work on."""
-PRUNE = 3600.0
-"""Seconds between looks for what is kept for too long."""
-DAY = 86400.0
-"""Seconds of a day: so long a question of no thread is kept, for those who send it again."""
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +58,9 @@ class Questions:
         self._sweeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Questions:
-        self._sweeping = asyncio.create_task(self._sweeps())
+        self._sweeping = asyncio.create_task(
+            looks(self._look, self.prune, wake=self._wake, seconds=_SWEEP, what="questions")
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -142,7 +140,7 @@ class Questions:
         days = self._desk.settings.service_keep_days
         for thread in await self.threads.older(days * DAY) if days else []:
             await self.forget(thread)
-        await self.runs.prune(DAY)
+        await self.runs.prune(DAY)  # so long it is there for those who send it again
 
     def _begin(self, live: Live, run: Run, caller: Caller | None) -> None:
         live.thread = run.thread
@@ -195,21 +193,9 @@ class Questions:
             _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
         return False
 
-    async def _sweeps(self) -> None:
-        pruned = -PRUNE
-        while True:
-            self._wake.clear()
-            try:
-                await self._holder.bury()
-                await self._take_up()
-                if time.monotonic() - pruned > PRUNE:
-                    pruned = time.monotonic()
-                    await self.prune()
-            except SQLAlchemyError as error:
-                _log.warning("the database did not tell what was left (%s)", type(error).__name__)
-            with suppress(TimeoutError):  # not wait_for, which in Python 3.11 can swallow a cancellation
-                async with asyncio.timeout(_SWEEP):
-                    await self._wake.wait()
+    async def _look(self) -> None:
+        await self._holder.bury()
+        await self._take_up()
 
     async def _take_up(self) -> None:
         """Go on with what nobody is at work on: of processes that died, and what this one could not put on record."""
