@@ -176,10 +176,9 @@ def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
     facts = mark.facts if mark else card.facts
     where = f" {card.window}" if card.window else ""
     label = say.name(facts[-1]) if len(say.by_name(facts)) == 1 and ask.targets else _NOUN.get(card.kind, card.kind)
-    plural = "s are" if len(facts) != 1 else " is"
-    noun = f"{label} record{plural}" if ask.targets else f"{label}{plural}"
-    noun = noun.replace("allergys", "allergies").replace("studys", "studies")
-    text = f"{len(facts)} {noun} on record{where}, {wording.span_of(compute.in_order(facts))}."
+    noun = f"{label} record" if ask.targets else label
+    number = f"{len(facts)} {_plural(noun)} are" if len(facts) != 1 else f"1 {noun} is"
+    text = f"{number} on record{where}, {wording.span_of(compute.in_order(facts))}."
     return (
         say.claim(
             text,
