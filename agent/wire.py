@@ -76,7 +76,7 @@ class Agent:
     ) -> None:
         self.settings = settings or settings_module.read()
         self.patient = patient_reference(str(patient))
-        self.as_of = as_of or self.settings.as_of or _today()
+        self.as_of = as_of or self.settings.today()
         self._open = AsyncExitStack()
         thinker, model = (reasoner, None) if reasoner else reasoning.reasoner(self.settings)
         eyes = vision if vision else reasoning.vision_model(self.settings, model)
@@ -186,7 +186,7 @@ def _looking(settings: Settings, model: ChatModel | None, fhir: Sequence[str] = 
 def _stages(charts: _Charts, settings: Settings, thinker: Reasoner, record: Record | None, looking: Looking) -> Stages:
     tracer = Tracer(folder=settings.trace, patient_data=settings.trace_patient_data)
     return Stages(
-        resolve=lambda patient, day: (patient_reference(patient), _day(day) or settings.as_of or _today()),
+        resolve=lambda patient, day: (patient_reference(patient), _day(day) or settings.today()),
         open=charts.open,
         understand=understand,
         grow=charts.grow,
@@ -295,7 +295,3 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
         raise UserError(f"as_of must be a day like 2024-05-31, not {text!r}") from error
-
-
-def _today() -> date:
-    return date.today()  # noqa: DTZ011  the reader's own calendar day is meant

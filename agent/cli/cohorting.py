@@ -122,7 +122,7 @@ def ask(
 ) -> None:  # fmt: skip
     """Print a count or a list. Raises UserError for words that are not understood."""
     given, question = settings.read(), understand(text)
-    day = as_of or given.as_of or date.today()  # noqa: DTZ011  the reader's own calendar day is meant
+    day = as_of or given.today()
     with opened(_home(folder, given), engine) as cohort:
         expression = question_of(question, cohort, day)
         if sql:
@@ -174,7 +174,7 @@ def screen(
 
     given = settings.read()
     sheet = asyncio.run(sheet_of(trial, given))
-    day = as_of or given.as_of or date.today()  # noqa: DTZ011  as above
+    day = as_of or given.today()
     with opened(_home(folder, given), engine) as cohort:
         asked = prescreen(sheet.criteria, cohort, day)
         if sql:

@@ -119,7 +119,7 @@ async def _match(
     given = settings.read()
     sheet = await sheet_of(trial, given)
     before = read_run(state) if state else None
-    as_of = as_of or given.as_of or _today()
+    as_of = as_of or given.today()
     left = _not_excluded(sheet, cohort, as_of) if cohort else None
     async with (
         _population(charts, fhir, patients, given) as population,
@@ -198,7 +198,7 @@ async def _find(folder: Path, patient: str | None, fhir: Sequence[str], as_of: d
                 sheets,
                 source,
                 reference,
-                as_of or given.as_of or _today(),
+                as_of or given.today(),
                 given,
                 reads=reads,
                 record=record,
@@ -217,10 +217,6 @@ def _sheets(folder: Path) -> list[Sheet]:
 
 def _protocols(folder: Path) -> tuple[Trial, ...]:
     return read_folder(folder) if any(p.suffix.lower() in (".json", ".txt", ".md") for p in folder.iterdir()) else ()
-
-
-def _today() -> date:
-    return date.today()  # noqa: DTZ011  the reader's own calendar day is meant
 
 
 def _write(path: Path, text: str) -> None:

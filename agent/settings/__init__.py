@@ -81,6 +81,10 @@ class Settings(ModelSettings, ServiceSettings):
     trace: FilePath | None = Field(default=None, description="A folder for traces; empty writes none.")
     trace_patient_data: bool = Field(default=False, description="Whether traces may hold patient data.")
 
+    def today(self) -> date:
+        """The day that counts as today: the setting's, else that of the reader's own calendar."""
+        return self.as_of or date.today()  # noqa: DTZ011  the reader's own calendar day is meant
+
     @field_validator("audit")
     @classmethod
     def _off(cls, value: str | None) -> str | None:
