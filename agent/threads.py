@@ -6,6 +6,7 @@ Nothing but plain data is read back from either, so that who can write there can
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from agent.errors import MissingExtra, OperatorError, SettingsError
 from agent.graph import Saver
 from agent.settings import Settings
 from agent.types import Answer
+from fhir_tools.journal import make_file
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
@@ -56,10 +58,9 @@ async def _file(path: Path) -> AsyncIterator[Saver]:
 
     if str(path) != ":memory:":
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # noqa: ASYNC240  once, on a local file
-        except OSError as error:
-            raise OperatorError(f"CHARTLINE_THREADS: cannot write {str(path)!r}: {error.strerror}") from error
+            await asyncio.to_thread(make_file, path)
+        except (OSError, sqlite3.Error) as error:
+            raise OperatorError(f"CHARTLINE_THREADS: cannot write {str(path)!r}: {error}") from error
     # Each statement commits itself: a question that is cancelled between a write and its commit would leave the file
     # locked, and the next question of another thread would commit what was cancelled.
     async with aiosqlite.connect(path, timeout=_BUSY, isolation_level=None) as connection:

@@ -38,33 +38,41 @@ _CHART = next(str(path) for path in demo.paths() if "maria" in path.name)
 Way = Literal["again", "events", "away", "once"]
 
 
-def _serve(arguments: list[str], environment: dict[str, str]) -> None:
+def _serve(arguments: list[str], environment: dict[str, str], notes: Path) -> None:
     os.environ.update(environment)
     sys.argv = ["chartline", *arguments]
     from agent.cli import main
 
-    with open(os.devnull, "w") as nowhere:  # its notes, one a start
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
+    with notes.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
     main()
 
 
 class Server:
     """One process of the service, on a port that it keeps over its lives."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
         self._environment = dict(environment)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._notes = folder / f"{self.port}.txt"
         self._process: Any = None
 
     def start(self) -> None:
         """Begin a life."""
         arguments = ["serve", "--fhir", _CHART, "--as-of", demo.AS_OF.isoformat(), "--port", str(self.port)]
-        self._process = self._context.Process(target=_serve, args=(arguments, self._environment), daemon=True)
+        self._process = self._context.Process(
+            target=_serve, args=(arguments, self._environment, self._notes), daemon=True
+        )
         self._process.start()
+
+    def check(self) -> None:
+        """Raises RuntimeError with what the process said last where it ended of itself."""
+        if not self._process.is_alive():
+            raise RuntimeError(f"the service ended: {self._notes.read_text()[-2000:]}")
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
@@ -89,14 +97,18 @@ class Site:
             "CHARTLINE_SERVICE_STATE": str(folder / "service.sqlite"),
             **({"CHARTLINE_DATABASE": database} if database else {}),
         }
-        self.servers = [Server(environment) for _ in range(processes)]
+        self.servers = [Server(environment, folder) for _ in range(processes)]
         self.http = httpx.AsyncClient(timeout=30, trust_env=False)
 
     async def __aenter__(self) -> Site:
         for server in self.servers:
             server.start()
-        for server in self.servers:
-            await self.ready(server)
+        try:
+            for server in self.servers:
+                await self.ready(server)
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -105,13 +117,14 @@ class Site:
             server.stop()
 
     async def ready(self, server: Server) -> float:
-        """Return once the process answers, with the seconds that it took. Raises TimeoutError."""
+        """Return once the process answers, with the seconds that it took. Raises RuntimeError, TimeoutError."""
         began = time.monotonic()
         async with asyncio.timeout(60):
             while True:
                 with contextlib.suppress(httpx.TransportError):
                     if (await self.http.get(f"{server.url}/readyz")).status_code == 200:
                         return time.monotonic() - began
+                server.check()
                 await asyncio.sleep(0.02)
 
     async def send(self, method: str, path: str, **more: Any) -> httpx.Response:

@@ -40,7 +40,7 @@ FENCES = {
     "prometheus_client": ("agent.service",),
     "joserfc": ("agent.service", "fhir_tools.auth"),
     "cryptography": ("agent.service.access",),
-    "tenacity": ("fhir_tools.http",),
+    "tenacity": ("fhir_tools.http", "fhir_tools.journal"),
     "pydicom": ("fhir_tools.imaging",),
     "usearch": ("agent.vision",),
     "openslide": ("fhir_tools.imaging",),

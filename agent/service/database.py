@@ -5,6 +5,8 @@ Each room of the service declares its own tables on `METADATA`; they are made wh
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -22,6 +24,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from agent.errors import MissingExtra, OperatorError, SettingsError
 from agent.settings import Settings
+from fhir_tools.journal import make_file
 
 __all__ = ["METADATA", "instant", "now", "open_database", "postgres"]
 
@@ -76,11 +79,15 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     engine = _engine(url) if url else _file(settings.service_state)
     try:
         try:
+            if not url and str(settings.service_state) != ":memory:":
+                await asyncio.to_thread(make_file, settings.service_state)
             async with engine.begin() as connection:
                 await connection.run_sync(_make)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             where = "CHARTLINE_DATABASE" if url else f"CHARTLINE_SERVICE_STATE ({str(settings.service_state)!r})"
-            raise OperatorError(f"{where} cannot be used ({type(error).__name__}); check that it is there") from error
+            raise OperatorError(
+                f"{where} cannot be used ({type(error).__name__}); check that it is there and may be written"
+            ) from error
         yield engine
     finally:
         await engine.dispose()
@@ -110,14 +117,7 @@ def _engine(url: URL) -> AsyncEngine:
 
 
 def _file(path: Path) -> AsyncEngine:
-    memory = str(path) == ":memory:"
-    if not memory:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-        except OSError as error:
-            raise OperatorError(f"CHARTLINE_SERVICE_STATE: cannot write {str(path)!r}: {error.strerror}") from error
-    url = URL.create("sqlite+aiosqlite", database=None if memory else str(path))
+    url = URL.create("sqlite+aiosqlite", database=str(path))
     # One connection, for which blocks wait in turn: SQLite has one writer, and lets those who wait for it starve; and
     # in memory each connection would have a database of its own. So no block may open another within itself.
     options: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
@@ -127,8 +127,8 @@ def _file(path: Path) -> AsyncEngine:
 
 
 def _prepare(connection: Any, _: Any) -> None:
-    """Readers beside one writer; a commit outlives the process, and costs no wait for the disk."""
+    """A commit outlives the process, and costs no wait for the disk."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in ("synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

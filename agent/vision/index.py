@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from agent.errors import MissingExtra, OperatorError, UserError
 from agent.vision.medsiglip.model import EXTRA, EncoderCard
+from fhir_tools.journal import make_file
 
 if TYPE_CHECKING:
     from usearch.index import Index as Graph
@@ -29,7 +30,6 @@ __all__ = ["Hit", "Index", "Row"]
 Vectors: TypeAlias = NDArray[np.float32]
 
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS model (name TEXT NOT NULL, revision TEXT NOT NULL, width INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS pictures (
@@ -287,7 +287,7 @@ class Index:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    path.touch(mode=0o600)
+    make_file(path)
     store = sqlite3.connect(path, timeout=30)
     try:
         with closing(store.cursor()) as cursor:

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from fhir_tools.errors import UserError
+from fhir_tools.journal import write_ahead
 
 __all__ = ["EMPTY_INDEX", "SCHEMA_VERSION", "connect", "remedy"]
 
@@ -75,8 +76,8 @@ def _connect(path: str) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection, path: str) -> None:
+    empty = _empty(db)  # asked first: who makes the tables writes the two marks in the same transaction
     application, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-    empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if not empty and application != _APPLICATION_ID:
         raise sqlite3.DatabaseError("another application's database")
     if not empty and version > SCHEMA_VERSION:
@@ -94,12 +95,25 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
         db.execute(f"PRAGMA {pragma}")
 
 
+def _empty(db: sqlite3.Connection) -> bool:
+    return not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+
+
 def _create(db: sqlite3.Connection) -> None:
+    """Make the tables, unless another process has made them meanwhile."""
     db.execute("PRAGMA page_size=8192")
-    db.execute("PRAGMA journal_mode=WAL")
-    db.executescript(f"BEGIN IMMEDIATE;{_TABLES}COMMIT;")
-    db.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-    db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    write_ahead(db)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if _empty(db):
+            for statement in filter(str.strip, _TABLES.split(";")):
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
 
 
 def remedy(path: str, fault: sqlite3.OperationalError) -> str:
