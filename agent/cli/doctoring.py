@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -15,10 +15,10 @@ from agent.cli.output import clean, console, emit, safe_json
 from agent.errors import EXIT_OK, EXIT_OPERATOR, UserError
 from agent.settings import Settings
 from agent.sources import check_place, credentials_for, is_url
-from fhir_tools.remote.findings import AREAS, Area, Finding, Need, Report, Speed
+from fhir_tools.remote.findings import AREAS, Area, Level, Need, Report, Speed
 from fhir_tools.remote.needs import ASPECTS
 
-__all__ = ["doctor", "report_view"]
+__all__ = ["doctor", "finding_row", "report_view"]
 
 _TITLES: dict[Area, str] = {
     "reach": "The way there",
@@ -80,7 +80,7 @@ def report_view(report: Report) -> RenderableType:
     """The report for the terminal: areas with their findings and remedies, two tables, and the verdict last."""
     parts: list[RenderableType] = [Text.assemble(("chartline doctor  ", "dim"), (clean(report.base), "bold"))]
     for area in AREAS:
-        shown = [*_findings(f for f in report.findings if f.area == area)]
+        shown = [finding_row(f.level, f.text, f.remedy) for f in report.findings if f.area == area]
         if area == "capabilities" and report.needs:
             shown.append(Padding(_needs(report.needs), (0, 0, 0, 2)))
         if area == "speed" and report.speeds:
@@ -90,16 +90,16 @@ def report_view(report: Report) -> RenderableType:
     return Group(*parts, Text(), _verdict(report))
 
 
-def _findings(findings: Iterator[Finding]) -> Iterator[RenderableType]:
-    for finding in findings:
-        sign, style = _SIGNS[finding.level]
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(no_wrap=True, width=3, justify="right")
-        grid.add_column(overflow="fold")
-        grid.add_row(Text(sign, style=style), Text(clean(finding.text)))
-        if finding.remedy:
-            grid.add_row("", Text(f"→ {clean(finding.remedy)}", style="dim"))
-        yield grid
+def finding_row(level: Level, text: str, remedy: str) -> RenderableType:
+    """A finding with its sign, and below it what would change it."""
+    sign, style = _SIGNS[level]
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True, width=3, justify="right")
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(sign, style=style), Text(clean(text)))
+    if remedy:
+        grid.add_row("", Text(f"→ {clean(remedy)}", style="dim"))
+    return grid
 
 
 def _needs(needs: tuple[Need, ...]) -> RenderableType:

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from agent import settings
+from agent.cli.doctoring import finding_row
 from agent.cli.output import clean, console, emit, safe_json
 from agent.errors import EXIT_OK, EXIT_OPERATOR, ModelError, OperatorError, UserError, one_line
 from fhir_tools.remote.findings import Level
@@ -30,12 +30,6 @@ _TITLES: dict[Area, str] = {
     "images": "Images",
     "thinking": "Thinking",
     "speed": "Speed",
-}
-_SIGNS: dict[Level, tuple[str, str]] = {
-    "good": ("✓", "green"),
-    "note": ("·", "cyan"),
-    "poor": ("!", "yellow"),
-    "bad": ("✗", "bold red"),
 }
 _LEAST, _FINE = 4096, 8192
 """Tokens of context: instructions, cards of the default budget and an answer; room for a thread and notes."""
@@ -242,21 +236,14 @@ def report_view(report: ModelReport) -> RenderableType:
     """The report for the terminal: areas with their findings and remedies, and the verdict last."""
     parts: list[RenderableType] = [Text.assemble(("chartline doctor  ", "dim"), (clean(report.base), "bold"))]
     for area in get_args(Area):
-        shown = [_row(finding) for finding in report.findings if finding.area == area]
+        shown = [
+            finding_row(finding.level, finding.text, finding.remedy)
+            for finding in report.findings
+            if finding.area == area
+        ]
         if shown:
             parts += [Text(), Text(_TITLES[area], style="bold"), *shown]
     return Group(*parts, Text(), _verdict(report))
-
-
-def _row(finding: ModelFinding) -> RenderableType:
-    sign, style = _SIGNS[finding.level]
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True, width=3, justify="right")
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(sign, style=style), Text(clean(finding.text)))
-    if finding.remedy:
-        grid.add_row("", Text(f"→ {clean(finding.remedy)}", style="dim"))
-    return grid
 
 
 def _verdict(report: ModelReport) -> RenderableType:
