@@ -1,6 +1,7 @@
 """What the service keeps between requests and restarts: SQLite by default, PostgreSQL by a setting.
 
-Each room of the service declares its own tables on `METADATA`; they are made when the service starts.
+Each room of the service declares its own tables on `METADATA`; they are made, or brought up to date, when the service
+starts.
 """
 
 from __future__ import annotations
@@ -13,24 +14,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Float, MetaData, event, text
+from sqlalchemy import Float, MetaData, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import AsyncAdaptedQueuePool
-from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.functions import FunctionElement
 
 from agent.errors import MissingExtra, OperatorError, SettingsError
+from agent.service.upgrading import upgrade
 from agent.settings import Settings
 from fhir_tools.journal import make_file
 
 __all__ = ["METADATA", "instant", "now", "open_database", "postgres"]
 
 METADATA = MetaData()
-_SETUP = 0x636861727402
-"""The advisory lock under which one process makes the tables and the others wait."""
 
 
 class now(FunctionElement[float]):  # noqa: N801  a function of SQL
@@ -74,7 +73,10 @@ def postgres(settings: Settings) -> URL | None:
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """The database with its tables made. Raises OperatorError where it cannot be reached, MissingExtra."""
+    """The database with its tables made and up to date.
+
+    Raises OperatorError where it cannot be reached or is of a newer chartline, MissingExtra.
+    """
     url = postgres(settings)
     engine = _engine(url) if url else _file(settings.service_state)
     try:
@@ -82,7 +84,7 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
             if not url and str(settings.service_state) != ":memory:":
                 await asyncio.to_thread(make_file, settings.service_state)
             async with engine.begin() as connection:
-                await connection.run_sync(_make)
+                await connection.run_sync(upgrade, METADATA)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             where = "CHARTLINE_DATABASE" if url else f"CHARTLINE_SERVICE_STATE ({str(settings.service_state)!r})"
             raise OperatorError(
@@ -91,22 +93,6 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
         yield engine
     finally:
         await engine.dispose()
-
-
-def _make(connection: Connection) -> None:
-    """Make the tables that are missing; other processes may be doing so, or be at work on them, at the same moment.
-
-    PostgreSQL is asked which there are: there, IF NOT EXISTS would wait for all who write, and they for it. SQLite has
-    no transaction around it, so there each table and index is asked for.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP})
-        METADATA.create_all(connection)
-        return
-    for table in METADATA.sorted_tables:
-        connection.execute(CreateTable(table, if_not_exists=True))
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 def _engine(url: URL) -> AsyncEngine:
