@@ -113,6 +113,11 @@ def response(problem: Problem, request: Request | None = None) -> JSONResponse:
     return JSONResponse(body, problem.status, headers=problem.headers, media_type=MEDIA)
 
 
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "" or kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may tell, for its description in OpenAPI: what `responses=` of a route takes.
 
@@ -134,6 +139,10 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101  registered for it
         # Where and why, never the value: it can be a question or a name.
+        sent = request.headers.get("content-type", "")
+        if not _is_json(sent) and any(e["loc"] == ("body",) for e in error.errors()):
+            wanted = Problem(415, "no-json", "send JSON, as application/json", headers={"Accept": "application/json"})
+            return response(wanted, request)
         faults = [{"where": ".".join(map(str, e["loc"])), "why": e["msg"]} for e in error.errors()]
         told = "; ".join(f"{f['where']}: {f['why']}" for f in faults)
         return response(Problem(422, "invalid", told, more={"errors": faults}), request)
