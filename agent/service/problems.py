@@ -64,7 +64,8 @@ class ProblemOut(BaseModel):
 
 
 class Problem(Exception):
-    """An error of HTTP. `kind` is the last part of its type; `more` are further members."""
+    """An error of HTTP. `kind` is the last part of its type, and empty where the status says all; `more` are further
+    members."""
 
     def __init__(
         self,
@@ -76,7 +77,9 @@ class Problem(Exception):
         more: Mapping[str, Any] | None = None,
     ) -> None:
         self.status, self.kind, self.detail = status, kind, detail
-        self.headers, self.more = dict(headers or {}), dict(more or {})
+        # Whoever is told to come again is told when (RFC 6585 4, RFC 9110 15.6.4).
+        soon = {"Retry-After": "30"} if status in (429, 503) else {}
+        self.headers, self.more = soon | dict(headers or {}), dict(more or {})
         super().__init__(detail)
 
 
@@ -103,7 +106,7 @@ def _is_of_database(error: Exception) -> bool:
 def response(problem: Problem, request: Request | None = None) -> JSONResponse:
     """The problem as an answer of HTTP."""
     body = {
-        "type": _URN + problem.kind,
+        "type": _URN + problem.kind if problem.kind else "about:blank",  # RFC 9457 4.2.1
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,
@@ -149,7 +152,7 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  registered for it
-        return response(Problem(error.status_code, "http", str(error.detail), headers=error.headers), request)
+        return response(Problem(error.status_code, "", str(error.detail), headers=error.headers), request)
 
     app.add_exception_handler(Problem, chartline)
     app.add_exception_handler(ChartlineError, chartline)

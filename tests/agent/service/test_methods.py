@@ -7,7 +7,8 @@ import gzip
 import httpx
 import pytest
 
-from tests.agent.service.conftest import MARIA
+from agent.service.problems import Problem
+from tests.agent.service.conftest import MARIA, Opened
 
 ASKED = {"question": "last A1c?", "patient": MARIA}
 
@@ -70,6 +71,28 @@ async def test_a_form_that_is_ruled_out_is_not_sent(client: httpx.AsyncClient) -
         assert (await client.post("/v1/ask", json=ASKED, headers=told)).headers["content-type"] == "application/json"
         named = (await client.post("/v1/ask", json=ASKED, headers={"Accept": form})).headers["content-type"]
         assert named.startswith(form)
+
+
+async def test_locations_are_below_the_path_that_clients_know(opened: Opened) -> None:
+    async with opened(service_url="http://localhost/chart") as client:
+        asked = {"kind": "questions", "input": {"patients": [MARIA], "questions": ["last A1c?"]}}
+        for path, sent in (("/v1/threads", {"patient": MARIA}), ("/v1/jobs", asked)):
+            made = await client.post(path, json=sent)
+            assert made.headers["location"] == f"/chart{path}/{made.json()['id']}"
+        answer = await client.post("/v1/ask", json=ASKED, headers={"Idempotency-Key": "one"})
+        assert answer.headers["content-location"].startswith("/chart/v1/questions/")
+
+
+async def test_what_the_status_says_alone_has_no_type_of_its_own(client: httpx.AsyncClient) -> None:
+    """RFC 9457 4.2.1."""
+    for method, path, title in (("GET", "/nothing", "Not Found"), ("PUT", "/v1/ask", "Method Not Allowed")):
+        told = (await client.request(method, path)).json()
+        assert (told["type"], told["title"]) == ("about:blank", title)
+
+
+async def test_who_is_told_to_come_again_is_told_when() -> None:
+    assert [Problem(status, "x", "y").headers for status in (503, 429, 404)] == [{"Retry-After": "30"}] * 2 + [{}]
+    assert Problem(503, "x", "y", headers={"Retry-After": "5"}).headers == {"Retry-After": "5"}
 
 
 async def test_packed_and_plain_have_tags_of_their_own(client: httpx.AsyncClient) -> None:
