@@ -24,7 +24,7 @@ OPTIONS: dict[str, Any] = {
     "log_level": "warning",
     "server_header": False,
     "proxy_headers": False,
-    "http": "h11",
+    "http": "agent.cli.heads:Heads",
     "ws": "none",
     "h11_max_incomplete_event_size": 256 * 1024,  # bytes of request line and headers: searches can be long
     "timeout_graceful_shutdown": 3,  # seconds

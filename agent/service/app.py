@@ -40,6 +40,7 @@ from agent.service.jobs.types import Work
 from agent.service.jobs.work import Jobs
 from agent.service.mcp_server.http import open_mcp
 from agent.service.mcp_server.http import router as mcp_router
+from agent.service.methods import Methods
 from agent.service.packing import Packed
 from agent.service.parts import Parts
 from agent.service.questions.router import router as questions_router
@@ -124,6 +125,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
     )
     problems.install(app)
     openapi.describe(app, settings)
+    app.add_middleware(Methods, routers=ROUTERS)
     app.add_middleware(Packed)
     # The last one stands outermost: a request is named before it can be refused, and refused before it takes a turn.
     app.add_middleware(Queued, turns=turns)

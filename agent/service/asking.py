@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.service import metrics
+from agent.service.access.addresses import below
 from agent.service.bound import AsOf
 from agent.service.bounds import within
 from agent.service.callers import Caller
@@ -62,7 +63,8 @@ async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts
         found = events(parts.desk, caller, asked)
     else:
         run = await parts.questions.ask(caller, await _asked(parts, caller, asked, key))
-        found, headers = parts.questions.watch(run.id), {"Content-Location": f"/v1/questions/{run.id}"}
+        followed = below(parts.settings, f"/v1/questions/{run.id}")
+        found, headers = parts.questions.watch(run.id), {"Content-Location": followed}
     if wants_events(request):
         response: Response = sse(found)
         response.headers.update(headers)

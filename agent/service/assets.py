@@ -147,12 +147,16 @@ def _asset(body: bytes, media: str) -> _Asset:
 
 
 def _answer(request: Request, asset: _Asset, keep: str, more: Mapping[str, str]) -> Response:
-    """The file, packed where the client takes it; 304 where it has it (RFC 9110 13.1.2). Each form has its own tag."""
+    """The file, packed where the client takes it; 304 where it has it (RFC 9110 13.1.2). Each form has its own tag.
+
+    Tags are compared weakly, as they are for reading: a proxy that packs by itself makes ours weak.
+    """
     packed = "gzip" in request.headers.get("accept-encoding", "")
     tag = f'"{asset.tag}{"-gz" if packed else ""}"'
     vary = ", ".join(filter(None, ("Accept-Encoding", more.get("Vary"))))
     headers = {**more, "ETag": tag, "Cache-Control": keep, "Vary": vary}
-    if tag in (t.strip() for t in request.headers.get("if-none-match", "").split(",")):
+    known = {told.strip().removeprefix("W/") for told in request.headers.get("if-none-match", "").split(",")}
+    if known & {tag, "*"}:
         return Response(status_code=304, headers=headers)
     encoding = {"Content-Encoding": "gzip"} if packed else {}
     body = asset.packed if packed else asset.body

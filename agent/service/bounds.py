@@ -22,7 +22,8 @@ T = TypeVar("T")
 class Bounded:
     """Refuses bodies of more than `size` bytes and packed ones, and ends what takes more than `seconds`.
 
-    Server-sent events may go on for longer: what makes them is bounded by itself (`within`). Pure ASGI.
+    Server-sent events, once they have begun, may go on for longer: what makes them is bounded by itself (`within`).
+    Pure ASGI.
     """
 
     def __init__(self, app: ASGIApp, *, size: int, seconds: float) -> None:
@@ -39,9 +40,9 @@ class Bounded:
             await _tell(refused, scope, receive, send)
             return
         run = _Run(receive, send, size=self._size, seconds=self._seconds)
-        streams = "text/event-stream" in headers.get("accept", "")
         try:
-            async with asyncio.timeout(None if streams else self._seconds) as limit:
+            async with asyncio.timeout(self._seconds) as limit:
+                run.limit = limit
                 await self._app(scope, run.receive, run.send)
         except ClientDisconnect:
             if run.fault is None:
@@ -71,6 +72,7 @@ class _Run:
         self._read, self._whole = 0, False
         self.begun = False
         self.fault: Problem | None = None
+        self.limit: asyncio.Timeout | None = None
 
     async def receive(self) -> Message:
         """The next piece of the body; to the app a body that is too long or too slow ends like a client that goes."""
@@ -92,8 +94,14 @@ class _Run:
     async def send(self, message: Message) -> None:
         """Pass a piece of the answer on."""
         if self.fault is None:
+            if self.limit and message["type"] == "http.response.start" and _is_stream(message):
+                self.limit.reschedule(None)
             self.begun = True
             await self._send(message)
+
+
+def _is_stream(message: Message) -> bool:
+    return Headers(raw=message["headers"]).get("content-type", "").startswith("text/event-stream")
 
 
 def _too_long(size: int) -> Problem:

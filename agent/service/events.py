@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel
 
+from agent.service.accepting import named
 from agent.service.problems import problem_of
 
 __all__ = ["GONE", "Event", "sse", "unless_gone", "wants_events"]
@@ -29,7 +30,7 @@ _QUIET = 15.0
 
 def wants_events(request: Request) -> bool:
     """Whether the request asks for server-sent events rather than JSON."""
-    return "text/event-stream" in request.headers.get("accept", "")
+    return named(request, "text/event-stream")
 
 
 def sse(events: AsyncIterator[Event], line: Callable[[Event], bytes] | None = None) -> EventSourceResponse:

@@ -15,6 +15,7 @@ from fastapi.responses import Response
 
 from agent import auditing
 from agent.fhir_out import Request, answer_bundle
+from agent.service.accepting import named
 from agent.service.callers import Caller
 from agent.service.parts import Parts
 from agent.types import Answer
@@ -28,7 +29,7 @@ _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 def wants_fhir(request: HttpRequest) -> bool:
     """Whether the request asks for FHIR rather than for chartline's own JSON."""
-    return FHIR in request.headers.get("accept", "")
+    return named(request, FHIR)
 
 
 def asked_by(caller: Caller, parts: Parts, patient: str, *, key: str = "", made: datetime | None = None) -> Request:

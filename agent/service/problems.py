@@ -64,7 +64,8 @@ class ProblemOut(BaseModel):
 
 
 class Problem(Exception):
-    """An error of HTTP. `kind` is the last part of its type; `more` are further members."""
+    """An error of HTTP. `kind` is the last part of its type, and empty where the status says all; `more` are further
+    members."""
 
     def __init__(
         self,
@@ -76,7 +77,9 @@ class Problem(Exception):
         more: Mapping[str, Any] | None = None,
     ) -> None:
         self.status, self.kind, self.detail = status, kind, detail
-        self.headers, self.more = dict(headers or {}), dict(more or {})
+        # Whoever is told to come again is told when (RFC 6585 4, RFC 9110 15.6.4).
+        soon = {"Retry-After": "30"} if status in (429, 503) else {}
+        self.headers, self.more = soon | dict(headers or {}), dict(more or {})
         super().__init__(detail)
 
 
@@ -103,7 +106,7 @@ def _is_of_database(error: Exception) -> bool:
 def response(problem: Problem, request: Request | None = None) -> JSONResponse:
     """The problem as an answer of HTTP."""
     body = {
-        "type": _URN + problem.kind,
+        "type": _URN + problem.kind if problem.kind else "about:blank",  # RFC 9457 4.2.1
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,
@@ -111,6 +114,11 @@ def response(problem: Problem, request: Request | None = None) -> JSONResponse:
         **problem.more,
     }
     return JSONResponse(body, problem.status, headers=problem.headers, media_type=MEDIA)
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "" or kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -134,13 +142,17 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101  registered for it
         # Where and why, never the value: it can be a question or a name.
+        sent = request.headers.get("content-type", "")
+        if not _is_json(sent) and any(e["loc"] == ("body",) for e in error.errors()):
+            wanted = Problem(415, "no-json", "send JSON, as application/json", headers={"Accept": "application/json"})
+            return response(wanted, request)
         faults = [{"where": ".".join(map(str, e["loc"])), "why": e["msg"]} for e in error.errors()]
         told = "; ".join(f"{f['where']}: {f['why']}" for f in faults)
         return response(Problem(422, "invalid", told, more={"errors": faults}), request)
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  registered for it
-        return response(Problem(error.status_code, "http", str(error.detail), headers=error.headers), request)
+        return response(Problem(error.status_code, "", str(error.detail), headers=error.headers), request)
 
     app.add_exception_handler(Problem, chartline)
     app.add_exception_handler(ChartlineError, chartline)

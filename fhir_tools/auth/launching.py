@@ -23,7 +23,7 @@ from fhir_tools.auth.jwks import Jwks
 from fhir_tools.auth.secret import Secret
 from fhir_tools.auth.smart import Client
 from fhir_tools.auth.tokens import Token, read_token
-from fhir_tools.auth.verifying import InvalidToken, Verifier
+from fhir_tools.auth.verifying import InvalidToken, Verifier, said
 from fhir_tools.errors import ChartlineError, SourceError
 from fhir_tools.http import Http, Response
 
@@ -89,8 +89,11 @@ class Launcher:
             self._known, self._read = self._accepted(await self._discovered()), time.monotonic()
         return self._known
 
-    async def address(self, attempt: Attempt, scopes: str, launch: str | None = None) -> str:
-        """Where the browser goes to sign in. `launch` is the EHR's own word for the launch; None is standalone."""
+    async def address(self, attempt: Attempt, scopes: str, launch: str | None = None, iss: str | None = None) -> str:
+        """Where the browser goes to sign in. `launch` is the EHR's own word for the launch; None is standalone.
+
+        `iss` is the server as the EHR wrote it, with which `aud` is then the same to the letter (SMART 2.2, aud).
+        """
         endpoint = (await self.configuration()).authorization_endpoint or ""
         asked = {
             "response_type": "code",
@@ -98,7 +101,7 @@ class Launcher:
             "redirect_uri": attempt.redirect,
             "scope": scopes,
             "state": attempt.state,
-            "aud": self.base,
+            "aud": iss or self.base,
             "nonce": attempt.nonce,
             "code_challenge": attempt.challenge,
             "code_challenge_method": "S256",
@@ -107,13 +110,12 @@ class Launcher:
         return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(asked)))), fragment=""))
 
     async def finish(self, attempt: Attempt, code: str, issuer: str | None = None) -> Granted:
-        """The tokens for a code. `issuer` is the one that the answer named (RFC 9207).
+        """The tokens for a code. `issuer` is the one that the answer named.
 
-        Raises LaunchFailed for an answer of another server and an identity token that is not right; SourceError.
+        Raises LaunchFailed as `require` does and for an identity token that is not right; SourceError.
         """
+        await self.require(issuer)
         configuration = await self.configuration()
-        if (issuer is None and configuration.tells_issuer) or issuer not in (None, configuration.issuer):
-            raise LaunchFailed("the answer to the launch is of another server than the one it was sent to")
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -124,9 +126,20 @@ class Launcher:
         response = _as_httpx(await self._post(configuration.token_endpoint, form))
         token = read_token(response, asked_at)
         context = dict(body_of(response) or {})
-        identity = await self._identity(context.get("id_token"), attempt)
+        identity = await self._identity(context.get("id_token"), attempt, token.access)
         hidden = ("access_token", "refresh_token", "id_token")
         return Granted(token=token, context={k: v for k, v in context.items() if k not in hidden}, identity=identity)
+
+    async def require(self, issuer: str | None) -> None:
+        """Raises LaunchFailed where an answer, an error too, is of another server than the one that was asked.
+
+        RFC 9207 2.4. A server that does not say who it is (`issuer` goes with identity tokens alone in SMART 2.2)
+        cannot be held to it.
+        """
+        own = await self.configuration()
+        missing = issuer is None and own.tells_issuer
+        if missing or (issuer is not None and own.issuer is not None and issuer != own.issuer):
+            raise LaunchFailed("the answer to the launch is of another server than the one it was sent to")
 
     async def revoke(self, token: Secret) -> bool:
         """Take a token back (RFC 7009); False where the server has no way to. Raises SourceError where it fails."""
@@ -170,7 +183,7 @@ class Launcher:
         if not (safe and here):
             raise SourceError("the FHIR server names an address for sign-in that is not https; have it corrected")
 
-    async def _identity(self, told: object, attempt: Attempt) -> Mapping[str, Any] | None:
+    async def _identity(self, told: object, attempt: Attempt, access: Secret) -> Mapping[str, Any] | None:
         """The claims of the identity token; None where the server gave none, as when `openid` was not granted."""
         if told is None:
             return None
@@ -190,6 +203,8 @@ class Launcher:
             raise LaunchFailed("the identity token is not of this launch")
         if claims.get("azp", self.client.id) != self.client.id or not isinstance(claims.get("sub"), str):
             raise LaunchFailed("the identity token is for another application")
+        if "at_hash" in claims and claims["at_hash"] != _hashed(str(told), access):
+            raise LaunchFailed("the identity token is of another access token")
         return claims
 
     async def _jwks(self) -> bytes:
@@ -204,6 +219,13 @@ class Launcher:
         request = self.client.request(endpoint, form, httpx.Request("POST", endpoint))
         async with self._connect(_origin(endpoint)) as http:
             return await http.send("POST", endpoint, headers=dict(request.headers), body=request.content, safe=False)
+
+
+def _hashed(identity: str, access: Secret) -> str:
+    """What `at_hash` is to be (OpenID Connect Core 3.1.3.6): of the hash that the token's own algorithm is with."""
+    bits = str(said(identity)[0]["alg"])[2:]
+    digest = hashlib.new(f"sha{bits}", access.reveal().encode()).digest()
+    return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
 
 
 def _origin(url: str) -> str:

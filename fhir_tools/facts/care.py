@@ -180,7 +180,10 @@ def plain(
         standing = standing_of(status, table)
         found = next((w for w in (when_of(pick(r, k)) for k in when) if w), None)
         details = details_of(
-            reason=reasons_of(r), category=codes_of(r.get("category")), intent=text_of(r.get("intent"))
+            reason=reasons_of(r),
+            category=codes_of(r.get("category")),
+            intent=text_of(r.get("intent")),
+            body_site=labels(r.get("bodySite")),
         )
         yield fact_of(
             r,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from fastapi import Request
 
 from agent.service.problems import Problem
@@ -9,7 +11,7 @@ from agent.settings import Settings
 from fhir_tools.auth.base import origin_of
 from fhir_tools.loopback import is_loopback
 
-__all__ = ["address_of", "is_here", "is_https", "origins_of"]
+__all__ = ["address_of", "below", "is_here", "is_https", "origins_of"]
 
 _PASSED_ON = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 """Headers of proxies (RFC 7239, RFC 9110 7.6.3, and those in use)."""
@@ -27,6 +29,11 @@ def address_of(request: Request, settings: Settings) -> str:
             500, "settings", "the service's own address is not known: its operator sets CHARTLINE_SERVICE_URL"
         )
     return str(request.base_url).rstrip("/")
+
+
+def below(settings: Settings, path: str) -> str:
+    """A path of the service as clients know it, who may have another in front (`service_url`)."""
+    return urlsplit(settings.service_url or "").path.rstrip("/") + path
 
 
 def is_here(request: Request) -> bool:

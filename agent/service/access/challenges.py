@@ -1,4 +1,7 @@
-"""How a request without good credentials is answered: RFC 6750 3, with the metadata of RFC 9728."""
+"""How a request without good credentials is answered: RFC 6750 3, with the metadata of RFC 9728.
+
+Where tokens are taken, the scope to begin with is named (MCP 2026-07-28, Authorization, Scope Selection Strategy).
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,18 @@ from agent.service.access.addresses import address_of
 from agent.service.problems import Problem
 from agent.settings import Settings
 
-__all__ = ["METADATA", "challenge", "insufficient", "invalid_request", "invalid_token"]
+__all__ = ["METADATA", "ONE", "challenge", "insufficient", "invalid_request", "invalid_token"]
 
 METADATA = "/.well-known/oauth-protected-resource"
+ONE = "chartline"
+"""The scope that allows to ask about the patient of the token's `patient` claim."""
 
 
 def challenge(request: Request, settings: Settings, **parameters: str) -> str:
     """The WWW-Authenticate of this service. Parameters are those of RFC 6750 3, without quotes or backslashes."""
     told = {"realm": "chartline", **parameters}
     if settings.oauth_issuer:
+        told.setdefault("scope", ONE)
         mcp = "/mcp" if request.url.path.rstrip("/").endswith("/mcp") else ""
         told["resource_metadata"] = f"{address_of(request, settings)}{METADATA}{mcp}"
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in told.items())

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from agent.service.access.addresses import is_https
+from agent.service.access.addresses import below, is_https
 from agent.settings import Settings
 
 __all__ = ["SESSION", "cookie_of", "set_cookie", "token_of"]
@@ -38,8 +37,7 @@ def set_cookie(settings: Settings, name: str, value: str, *, seconds: float, sch
     Where other pages may show the service in a frame, it is sent there as well, kept apart for each of those pages.
     """
     embedded = bool(settings.service_frame_ancestors)
-    path = urlsplit(settings.service_url or "").path.rstrip("/") + "/"
-    parts = [f"{name}={value}", f"Max-Age={int(seconds)}", f"Path={path}", "HttpOnly"]
+    parts = [f"{name}={value}", f"Max-Age={int(seconds)}", f"Path={below(settings, '/')}", "HttpOnly"]
     parts.append("SameSite=None" if embedded else "SameSite=Lax")
     if embedded or is_https(settings, scheme):
         parts.append("Secure")

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from agent.errors import ChartlineError, OperatorError, UserError
+from agent.service.accepting import named
 from agent.service.access.addresses import address_of
 from agent.service.access.attempts import LIFETIME, cookie_name
 from agent.service.access.cookies import SESSION, cookie_of, set_cookie
@@ -87,7 +88,9 @@ async def _begin(request: Request, parts: Parts, iss: str, launch: str | None) -
     server = _server(parts, iss, ehr=launch is not None)
     attempt = Attempt(redirect=address_of(request, parts.settings) + _CALLBACK)
     # Asked for before anything is kept: a server that cannot be used leaves nothing behind.
-    there = await parts.entrance.launchers[server.iss].address(attempt, server.asked(ehr=launch is not None), launch)
+    there = await parts.entrance.launchers[server.iss].address(
+        attempt, server.asked(ehr=launch is not None), launch, iss
+    )
     browser = await parts.entrance.attempts.keep(server.iss, attempt)
     answer = RedirectResponse(there, 303)
     _add_cookie(answer, request, parts, cookie_name(attempt.state), browser, LIFETIME)
@@ -101,12 +104,14 @@ async def _end(
     taken = await parts.entrance.attempts.take(state, cookie_of(request.headers, name))
     if taken is None:
         raise LaunchFailed("this launch was begun in another browser, is over, or was used before; launch again")
+    iss, attempt = taken
+    launcher = parts.entrance.launchers[_server(parts, iss).iss]
     if error is not None or code is None:
+        await launcher.require(issuer)
         raise LaunchFailed(
             f"the server let nobody in: {_REFUSALS.get(error or '', 'launch again, or ask who runs it')}"
         )
-    iss, attempt = taken
-    granted = await parts.entrance.launchers[_server(parts, iss).iss].finish(attempt, code, issuer)
+    granted = await launcher.finish(attempt, code, issuer)
     token = await _start(parts, parts.entrance.servers[iss], granted)
     await parts.entrance.leave(request.headers)
     answer = RedirectResponse(address_of(request, parts.settings) + "/", 303)
@@ -168,7 +173,7 @@ async def _told(request: Request, work: Any) -> Response:
         return done
     except (ChartlineError, Problem) as error:
         problem = _problem(error)
-        if "text/html" not in request.headers.get("accept", ""):
+        if not named(request, "text/html"):
             return response(problem, request)
         home = "./" if request.url.path.endswith("/launch") else "../"
         return HTMLResponse(_PAGE.format(html.escape(problem.detail), home), problem.status)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.service.access.addresses import address_of
-from agent.service.access.challenges import METADATA
+from agent.service.access.challenges import METADATA, invalid_token
 from agent.service.access.cookies import SESSION, set_cookie, token_of
 from agent.service.access.gates import caller_of_key
 from agent.service.access.guarding import csrf_of
@@ -70,7 +70,7 @@ async def sign_in(asked: SignIn, request: Request, response: Response, parts: Th
     """Makes a session for this browser, in a cookie that no script reads. One that was there before is ended."""
     key = parts.entrance.keys.find(asked.key.strip())
     if key is None:
-        raise Problem(401, "credentials", "there is no such API key")
+        raise invalid_token(request, parts.settings, "there is no such API key")
     await parts.entrance.leave(request.headers)
     caller = caller_of_key(key)
     token = await parts.entrance.sessions.start(

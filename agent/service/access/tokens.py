@@ -20,7 +20,7 @@ import orjson
 from fastapi import Request
 
 from agent.errors import SettingsError, SourceError
-from agent.service.access.challenges import insufficient, invalid_token
+from agent.service.access.challenges import ONE, insufficient, invalid_token
 from agent.service.callers import Access, Caller
 from agent.service.problems import Problem
 from agent.settings import Settings
@@ -31,9 +31,9 @@ from fhir_tools.auth.verifying import ALGORITHMS, InvalidToken, Verifier
 from fhir_tools.errors import UserError
 from fhir_tools.http import Http
 
-__all__ = ["ONE", "SCOPES", "Tokens", "identity", "patient_of"]
+__all__ = ["SCOPES", "Tokens", "identity", "patient_of"]
 
-ONE, ANY = "chartline", "chartline.patients"
+ANY = "chartline.patients"
 SCOPES = (ONE, ANY, "patient/*.rs", "user/*.rs")
 _ID = re.compile(r"(?:Patient/)?([A-Za-z0-9.\-]{1,64})", re.ASCII)
 _METADATA = ("oauth-authorization-server", "openid-configuration")

@@ -96,14 +96,15 @@ def _suggestions(finding: Finding) -> tuple[Suggestion, ...]:
 def unread(missing: Mapping[str, str], names: Iterable[str], strange: Sequence[str], cards: Cards) -> CardOut:
     """The card that says what was not checked: silence would pass for "nothing found".
 
-    `missing` says why keys could not be read, `names` are the cards that wait for them, `strange` the drugs that are
-    not known here.
+    `missing` says why keys could not be read, `names` are the cards that wait for them, `strange` the drugs and
+    allergies that are not known here.
     """
     keys = sorted(missing)
     said = [f"{', '.join(keys)} could not be read"] if keys else []
     said += [f"not known here: {', '.join(strange)}"] if strange else []
     lines = [f"- {key}: {missing[key]}." for key in keys]
-    lines += [f"- {escaped(drug)}: no drug that is known here, so that nothing was checked of it." for drug in strange]
+    told = "no drug is known here by that name, so that nothing was checked of it"
+    lines += [f"- {escaped(drug)}: {told}." for drug in strange]
     checks = ", ".join(sorted(name.replace("-", " ") for name in names))
     head = (f"Not checked: {checks}.", "") if checks else ()
     return CardOut(

@@ -25,13 +25,15 @@ __all__ = [
     "KidneyCard",
     "MonitoringCard",
     "QuestionCard",
+    "RepeatCard",
     "ResultCard",
+    "TestKind",
     "Who",
     "read_cards",
 ]
 
 SHIPPED = Path(__file__).with_name("cards.yaml")
-_KINDS = ("allergy", "kidney", "result", "duplicate", "monitoring", "question")
+_KINDS = ("allergy", "kidney", "result", "duplicate", "repeat", "monitoring", "question")
 
 
 def _drug(name: str) -> str:
@@ -174,6 +176,19 @@ class DuplicateCard(CardConfig):
     suggest_removal: bool = True
 
 
+TestKind = Literal["laboratory", "imaging", "other"]
+Days = Annotated[int, Field(ge=0, le=3650)]
+
+
+class RepeatCard(CardConfig):
+    """A test that was ordered or done within so many days; kinds that have no window are not looked at."""
+
+    fields: ClassVar[tuple[str, ...]] = ("test", "found")
+    kind: Literal["repeat"]
+    indicator: Indicator = "info"
+    windows: Annotated[dict[TestKind, Days], Field(min_length=1)]
+
+
 class Watch(_Part):
     """A laboratory value that one of the drugs wants every so many months."""
 
@@ -202,7 +217,8 @@ class QuestionCard(CardConfig):
 
 
 AnyCard = Annotated[
-    AllergyCard | KidneyCard | ResultCard | DuplicateCard | MonitoringCard | QuestionCard, Field(discriminator="kind")
+    AllergyCard | KidneyCard | ResultCard | DuplicateCard | RepeatCard | MonitoringCard | QuestionCard,
+    Field(discriminator="kind"),
 ]
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.service.cds.completing import completed, granted
 from agent.service.cds.composing import Page, compose, distinct, unread
-from agent.service.cds.configuring import Cards, QuestionCard
-from agent.service.cds.facts import SOFT, Drug, Facts, Unread, drafted, facts_in
+from agent.service.cds.configuring import AllergyCard, Cards, QuestionCard
+from agent.service.cds.drafts import Drafts, drafted
+from agent.service.cds.facts import SOFT, Facts, Unread, facts_in
 from agent.service.cds.feedback import shown
 from agent.service.cds.findings import Finding
 from agent.service.cds.gate import Admitted
@@ -22,6 +23,7 @@ from agent.service.cds.prefetch import satisfied, strange
 from agent.service.cds.requests import Context, HookIn
 from agent.service.cds.responses import CardOut, CardsOut
 from agent.service.cds.rules import find, needs
+from agent.service.cds.rules.allergy import unclear
 from agent.service.cds.rules.question import finding as answered
 from agent.service.cds.seeing import sees
 from agent.service.desk import Desk
@@ -64,20 +66,20 @@ async def decide(call: Call) -> CardsOut:
     wants it so; 422 where a draft is of another patient; and those of `granted`."""
     if any(strange(resource, call.context) for resource in call.context.drafts()):
         raise Problem(422, "another-patient", "a draft order is for another patient than context.patientId")
-    ordered, others = drafted(call.context)
+    drafts = drafted(call.context)
     caller = granted(call.asked, call.context, call.admitted.client, call.admitted.caller)
     call = replace(call, admitted=replace(call.admitted, caller=caller))
     concerned = tuple(c for c in call.cards.of(call.asked.hook) if _may_see(c, call))
-    facts, user = await _facts(call, _wanted(concerned, ordered), ordered, others)
+    facts, user = await _facts(call, _wanted(concerned, drafts), drafts)
     seen = tuple(c for c in concerned if sees(c.who, call.context, call.admitted, user))
     findings, missed = _found(seen, facts)
-    why = {key: facts.unread.get(key, _UNNAMED) for key in missed.values()}
+    why = {lack.key: lack.why for lack in missed.values()}
     known = await _kept(call, seen)
-    if missed and (call.cards.unread == "refuse" or not (known or _checked(seen, ordered, missed))):
+    if missed and (call.cards.unread == "refuse" or not (known or _checked(seen, drafts, missed))):
         raise _refusal({**facts.unread, **why})
     findings += known
     out = [(f.card.name, compose(f, call.cards, _page(call))) for f in distinct(findings)]
-    unknown = facts.strange if seen else ()
+    unknown = _unknown(seen, facts)
     if (missed or unknown) and call.cards.unread != "silent":
         out.append(("not-checked", unread(why, missed, unknown, call.cards)))
     return await _sent(call, out)
@@ -88,15 +90,13 @@ def _may_see(card: Any, call: Call) -> bool:
     return sees(card.who.model_copy(update={"roles": (), "organizations": ()}), call.context, call.admitted, ())
 
 
-def _wanted(cards: Iterable[Any], ordered: tuple[Drug, ...]) -> frozenset[str]:
-    keys = {key for card in cards for key in needs(card, ordered)}
+def _wanted(cards: Iterable[Any], drafts: Drafts) -> frozenset[str]:
+    keys = {key for card in cards for key in needs(card, drafts)}
     keys |= {"user"} if any(card.who.asks_of_user for card in cards) else set()
     return frozenset(keys | {"patient"}) if keys else frozenset()
 
 
-async def _facts(
-    call: Call, keys: frozenset[str], ordered: tuple[Drug, ...], others: tuple[Drug, ...]
-) -> tuple[Facts, tuple[Mapping[str, Any], ...]]:
+async def _facts(call: Call, keys: frozenset[str], drafts: Drafts) -> tuple[Facts, tuple[Mapping[str, Any], ...]]:
     """The facts of the prefetch, completed from the client's server; and the user's own resource, where it was read."""
     sent = satisfied(call.asked.prefetch, keys, call.context)
     resources, why = dict(sent.resources), dict(sent.refused)
@@ -111,29 +111,34 @@ async def _facts(
         as_of=call.desk.today(),
         read={key: facts_in(found) for key, found in resources.items() if key != "user"},
         unread=unread,
-        ordered=ordered,
-        others=others,
+        drafts=drafts,
     )
     return facts, resources.get("user", ())
 
 
-def _found(cards: Iterable[Any], facts: Facts) -> tuple[list[Finding], dict[str, str]]:
-    """What the rules find, and for each card that could not be wholly checked the key that it lacks."""
+def _found(cards: Iterable[Any], facts: Facts) -> tuple[list[Finding], dict[str, Unread]]:
+    """What the rules find, and for each card that could not be wholly checked what it lacks."""
     findings: list[Finding] = []
-    missed: dict[str, str] = {}
+    missed: dict[str, Unread] = {}
     for card in cards:
         try:
             findings += find(card, facts)
-            if facts.nameless and "medications" in needs(card, facts.ordered):
-                missed[card.name] = "medications"
+            if facts.nameless and "medications" in needs(card, facts.drafts):
+                missed[card.name] = Unread("medications", _UNNAMED)
         except Unread as error:
-            missed[card.name] = error.key
+            missed[card.name] = error
     return findings, missed
 
 
-def _checked(seen: tuple[Any, ...], ordered: tuple[Drug, ...], missed: Mapping[str, str]) -> bool:
+def _checked(seen: tuple[Any, ...], drafts: Drafts, missed: Mapping[str, Unread]) -> bool:
     """Whether any rule had what it needs."""
-    return any(needs(card, ordered) and card.name not in missed for card in seen)
+    return any(needs(card, drafts) and card.name not in missed for card in seen)
+
+
+def _unknown(seen: tuple[Any, ...], facts: Facts) -> tuple[str, ...]:
+    """What nothing is known of, in the words of the orders and the chart: drugs, and allergies to drugs."""
+    held = any(isinstance(card, AllergyCard) for card in seen) and facts.drafts.drugs and "allergies" in facts.read
+    return (*(facts.strange if seen else ()), *(unclear(facts) if held else ()))
 
 
 def _refusal(why: Mapping[str, str]) -> Problem:

@@ -89,17 +89,19 @@ class CdsGate:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
             return await self._checked(token.strip(), request)
-        if scheme:
-            raise self._refusal("send the client's JSON Web Token as Authorization: Bearer")
-        if not self._settings.cds_open or not _is_local(request, self._settings.cds_origins):
-            raise self._refusal("send the client's JSON Web Token as Authorization: Bearer")
+        if scheme or not self._settings.cds_open or not _is_local(request, self._settings.cds_origins):
+            # RFC 6750 3.1: a request without a token is told no error code.
+            told = "send the client's JSON Web Token as Authorization: Bearer"
+            raise Problem(401, "client", told, headers={"WWW-Authenticate": self.challenge})
         return Admitted(client=self._clients.local, caller=Caller(id="cds:local", name="local EHR", via="cds"))
 
     async def _checked(self, token: str, request: Request) -> Admitted:
         client = self._client(token)
         address = f"{(self._settings.service_url or '').rstrip('/')}{request.url.path}"
+        # Feedback is "below the CDS Service endpoint", which `aud` is to be: clients name either.
+        addresses = (address, address.removesuffix("/feedback"))
         try:
-            claims = await replace(self._verifiers[client.issuer], audiences=(address,)).claims(token)
+            claims = await replace(self._verifiers[client.issuer], audiences=addresses).claims(token)
         except InvalidToken as error:
             raise self._refusal(str(error)) from None
         except ChartlineError as error:
@@ -137,19 +139,15 @@ class CdsGate:
             raise self._refusal("tenant is not one that this client may call for")
 
     async def _once(self, client: Client, claims: Mapping[str, Any]) -> None:
-        """Keep the token's id; one that is kept already was used before."""
-        until = datetime.fromtimestamp(float(claims["exp"]) + _SKEW, UTC)
+        """Keep the token's id; one that is kept already was used before. Those of ended tokens are let go."""
+        now, until = (datetime.fromtimestamp(at, UTC) for at in (self._clock(), float(claims["exp"]) + _SKEW))
         row = {"issuer": client.issuer, "jti": claims["jti"], "until": until}
         try:
             async with self._database.begin() as connection:
+                await connection.execute(delete(SEEN).where(SEEN.c.until < now))
                 await connection.execute(SEEN.insert().values(**row))
         except IntegrityError:
             raise self._refusal("jti was used before: each call needs a token of its own") from None
-
-    async def forget(self) -> None:
-        """Let go of tokens that have ended."""
-        async with self._database.begin() as connection:
-            await connection.execute(delete(SEEN).where(SEEN.c.until < datetime.fromtimestamp(self._clock(), UTC)))
 
     def _refusal(self, why: str) -> Problem:
         return Problem(401, "client", why, headers={"WWW-Authenticate": f'{self.challenge}, error="invalid_token"'})

@@ -20,6 +20,9 @@ _FIXED: Mapping[str, str] = {
     "allergies": f"AllergyIntolerance?patient={_PATIENT}",
     "medications": f"MedicationRequest?patient={_PATIENT}&status=active",
     "statements": f"MedicationStatement?patient={_PATIENT}&status=active",
+    "orders": f"ServiceRequest?patient={_PATIENT}&_sort=-authored&_count=50",
+    "reports": f"DiagnosticReport?patient={_PATIENT}&_sort=-date&_count=50",
+    "tests": f"Observation?patient={_PATIENT}&category=laboratory&_sort=-date&_count=100",
     "encounters": f"Encounter?patient={_PATIENT}&_sort=-date&_count=20",
     "encounter": "Encounter/{{context.encounterId}}",
     "user": "{{context.userId}}",
@@ -66,12 +69,12 @@ class Prefetched:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-def satisfied(prefetch: Mapping[str, Mapping[str, Any] | None], keys: Iterable[str], context: Context) -> Prefetched:
+def satisfied(prefetch: Mapping[str, Any], keys: Iterable[str], context: Context) -> Prefetched:
     """What of the keys a request has brought. A key that is not sent, or that cannot be taken, is to be read.
 
     `null` is a search without a match, and for a read a resource that is not there: the client has no data
-    (Prefetch Template). An OperationOutcome, a Bundle with one that tells an error, a Bundle with further pages of a
-    search that asks for all, and resources of another patient are not taken.
+    (Prefetch Template). What is no resource, an OperationOutcome, a Bundle with one that tells an error, a Bundle with
+    further pages of a search that asks for all, and resources of another patient are not taken.
     """
     found: dict[str, tuple[Mapping[str, Any], ...]] = {}
     refused: dict[str, str] = {}
@@ -90,9 +93,11 @@ def satisfied(prefetch: Mapping[str, Mapping[str, Any] | None], keys: Iterable[s
 Taken = tuple[str, tuple[Mapping[str, Any], ...]]
 
 
-def _taken(value: Mapping[str, Any] | None, asked: Query | Reference | None, context: Context) -> Taken:
+def _taken(value: Any, asked: Query | Reference | None, context: Context) -> Taken:
     if asked is None:
         return "the context does not name it", ()
+    if value is not None and not isinstance(value, dict):
+        return "it is no resource", ()
     if isinstance(asked, Reference):
         return _one(value, asked, context)
     if value is None:
@@ -143,8 +148,13 @@ def _is_enough(resources: tuple[Mapping[str, Any], ...], asked: Query) -> bool:
     matches = [r for r in resources if r.get("resourceType") == asked.type]
     if count is None or len(matches) < int(count):
         return False
-    days = [when.low for r in matches if (when := when_of(pick(r, "effective") or r.get("period"))) and when.low]
+    days = [when.low for r in matches if (when := when_of(_sorted_by(r))) and when.low]
     return len(days) == len(matches) and days == sorted(days, reverse=True)
+
+
+def _sorted_by(resource: Mapping[str, Any]) -> Any:
+    """What the templates sort by: `date` of observations, reports and encounters, `authored` of orders."""
+    return pick(resource, "effective") or resource.get("period") or resource.get("authoredOn")
 
 
 def strange(resource: Mapping[str, Any], context: Context) -> bool:

@@ -66,9 +66,9 @@ class Context(_In):
         """The resources of the draft orders; none where the hook has none."""
         return ()
 
-    def chosen(self) -> frozenset[str] | None:
-        """`Type/id` of the orders that were just selected; None where all are meant."""
-        return None
+    def means(self, draft: Draft) -> bool:
+        """Whether the hook is about this draft order."""
+        return True
 
 
 class Discharge(Context):
@@ -109,14 +109,19 @@ class Selected(Orders):
 
     @model_validator(mode="after")
     def _there(self) -> Selected:
-        here = {f"{r['resourceType']}/{r.get('id')}" for r in self.drafts()}
+        here = {name for draft in self.drafts() for name in _names(draft)}
         if missing := sum(text not in here for text in self.selections):
             raise ValueError(f"{missing} of the selections are in no entry of draftOrders")
         return self
 
-    def chosen(self) -> frozenset[str] | None:
-        """The selections."""
-        return frozenset(self.selections)
+    def means(self, draft: Draft) -> bool:
+        """Whether it was just selected: the others are there to be compared with."""
+        return any(name in self.selections for name in _names(draft))
+
+
+def _names(draft: Draft) -> tuple[str, str]:
+    """How `selections` may name a draft: "the FHIR id", which by the example is `MedicationRequest/103`."""
+    return f"{draft['resourceType']}/{draft.get('id')}", str(draft.get("id"))
 
 
 CONTEXTS: Mapping[Hook, type[Context]] = {
@@ -146,7 +151,7 @@ class HookIn(_In):
     fhirServer: Annotated[str | None, Field(max_length=2000), AfterValidator(_place)] = None  # noqa: N815
     fhirAuthorization: Authorization | None = None  # noqa: N815
     context: dict[str, Any]
-    prefetch: dict[str, dict[str, Any] | None] = Field(default_factory=dict)
+    prefetch: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _server(self) -> HookIn:

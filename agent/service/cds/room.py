@@ -42,7 +42,6 @@ async def open_room(
     """
     cards = read_cards(settings.cds_cards)
     gate = CdsGate(settings, read_clients(settings.cds_clients), database)
-    await gate.forget()
     room = Room(cards=cards, gate=gate, grant=grant_of(desk, fhir))
     task = _asking(settings, desk, database, holder, room)
     try:

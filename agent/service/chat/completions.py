@@ -58,7 +58,8 @@ async def complete(
     The patient is that of the credentials or of `X-Chartline-Patient`. System messages change nothing. The text has
     citation marks and its sources; the whole answer is in `chartline`. Nothing is streamed before it was verified.
     """
-    told, head = _told(parts.desk, caller, request, read(sent)), Head()
+    usage = bool(sent.stream_options and sent.stream_options.include_usage)
+    told, head = _told(parts.desk, caller, request, read(sent)), Head(usage=usage)
     if not sent.stream:
         answer = await unless_gone(request, _last(told))
         if answer is None:
@@ -67,8 +68,7 @@ async def complete(
         return Response(whole(head, answer).model_dump_json(), media_type="application/json")
     # Two events are waited for, so that an unknown patient is an error of HTTP and no stream that begins well.
     first = [event for event in [await anext(told, None) for _ in range(2)] if event is not None]
-    usage = bool(sent.stream_options and sent.stream_options.include_usage)
-    return sse(chunks(head, _again(first, told), usage=usage), line=line)
+    return sse(chunks(head, _again(first, told)), line=line)
 
 
 @router.get("/v1/models", summary="The one model there is", responses=_ERRORS)

@@ -32,7 +32,7 @@ class ChatRoute(APIRoute):
             except RequestValidationError as error:
                 return _response(_invalid(error))
             except HTTPException as error:
-                return _response(Problem(error.status_code, "http", str(error.detail), headers=error.headers))
+                return _response(Problem(error.status_code, "", str(error.detail), headers=error.headers))
             except Exception as error:  # noqa: BLE001  told by its type alone where it is not chartline's own
                 return _response(problem_of(error))
 
@@ -42,7 +42,7 @@ class ChatRoute(APIRoute):
 def error_of(problem: Problem) -> ChatErrorOut:
     """The problem in OpenAI's form: `code` is the last part of the problem's type."""
     kind = "server_error" if problem.status >= 500 else _TYPES.get(problem.status, "invalid_request_error")
-    body = ChatErrorBody(message=problem.detail, type=kind, param=problem.more.get("param"), code=problem.kind)
+    body = ChatErrorBody(message=problem.detail, type=kind, param=problem.more.get("param"), code=problem.kind or None)
     return ChatErrorOut(error=body)
 
 

@@ -142,6 +142,8 @@ class Chunk(BaseModel):
         data = self.model_dump(mode="json", exclude_none=True, exclude={"chartline"})
         for choice in data["choices"]:
             choice.setdefault("finish_reason", None)
+        if "usage" in self.model_fields_set:
+            data.setdefault("usage", None)
         return data | ({"chartline": self.chartline.model_dump(mode="json")} if self.chartline else {})
 
 

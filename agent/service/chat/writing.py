@@ -34,15 +34,18 @@ __all__ = ["SHOWN", "Head", "chunks", "line", "whole"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What the parts of one completion share. `created` is in seconds since 1970, UTC."""
+    """What the parts of one completion share. `created` is in seconds since 1970, UTC; `usage`: tokens are told."""
 
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(8)}")
     created: int = field(default_factory=lambda: int(time.time()))
+    usage: bool = False
 
     def chunk(self, delta: Delta, *, stop: bool = False, **more: Any) -> Chunk:
         """A part of the stream that adds to the message."""
         choice = ChunkChoice(delta=delta, finish_reason="stop" if stop else None)
-        return Chunk(id=self.id, created=self.created, choices=[choice], **more)
+        # Where usage is asked for, it stands in every chunk, and is null in all but the last.
+        unsaid = {"usage": None} if self.usage else {}
+        return Chunk(id=self.id, created=self.created, choices=[choice], **unsaid, **more)
 
 
 def whole(head: Head, answer: Answer) -> Completion:
@@ -53,19 +56,19 @@ def whole(head: Head, answer: Answer) -> Completion:
     )
 
 
-async def chunks(head: Head, events: AsyncIterator[Progress | Answer], *, usage: bool) -> AsyncIterator[Event]:
+async def chunks(head: Head, events: AsyncIterator[Progress | Answer]) -> AsyncIterator[Event]:
     """The answer in pieces, as events for `line`. An error is one of them; each stream has an end that says so."""
     yield "", head.chunk(Delta(role="assistant", content=""))
     try:
         async for event in events:
-            for chunk in _parts(head, event, usage=usage):
+            for chunk in _parts(head, event):
                 yield "", chunk
     except Exception as error:  # noqa: BLE001  told to the reader, who waits for an end
         yield "", error_of(problem_of(error))
     yield "", None
 
 
-def _parts(head: Head, event: Progress | Answer, *, usage: bool) -> Iterator[Chunk]:
+def _parts(head: Head, event: Progress | Answer) -> Iterator[Chunk]:
     """The chunks of one event: words about progress are no part of the message."""
     if not isinstance(event, Answer):
         yield head.chunk(Delta(), chartline_progress=dict(event))
@@ -73,7 +76,7 @@ def _parts(head: Head, event: Progress | Answer, *, usage: bool) -> Iterator[Chu
     for text in prose(event).splitlines(keepends=True):
         yield head.chunk(Delta(content=text))
     yield head.chunk(Delta(), stop=True, chartline=event)
-    if usage:
+    if head.usage:
         yield Chunk(id=head.id, created=head.created, choices=[], usage=Tokens.of(event.usage))
 
 

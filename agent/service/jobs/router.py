@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Header, Query, Request, status
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.service.access.addresses import below
 from agent.service.database import instant
 from agent.service.events import Event, sse
 from agent.service.jobs.store import Job, JobState
 from agent.service.jobs.work import Jobs
-from agent.service.parts import TheCaller
+from agent.service.parts import TheCaller, TheParts
 from agent.service.questions.router import ErrorOut
 
 __all__ = ["JobIn", "JobOut", "JobsOut", "router"]
@@ -66,10 +67,12 @@ Key = Annotated[
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED, summary="Begin a job")
-async def begin(asked: JobIn, caller: TheCaller, jobs: TheJobs, response: Response, key: Key = None) -> JobOut:
+async def begin(
+    asked: JobIn, caller: TheCaller, jobs: TheJobs, parts: TheParts, response: Response, key: Key = None
+) -> JobOut:
     """The job, which waits or is worked on; `Location` is where it is followed."""
     job = await jobs.add(caller, asked.kind, asked.input, key)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    response.headers["Location"] = below(parts.settings, f"/v1/jobs/{job.id}")
     return _out(job)
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, status
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.service.access.addresses import below
 from agent.service.bound import Day
 from agent.service.database import instant
 from agent.service.parts import TheCaller, TheParts
@@ -59,7 +60,7 @@ async def begin(asked: ThreadIn, caller: TheCaller, parts: TheParts, response: R
     """A thread without questions; ask with its id as `thread`."""
     patient = parts.desk.patient(caller, asked.patient)
     thread = await parts.questions.threads.begin(caller, patient, asked.as_of)
-    response.headers["Location"] = f"/v1/threads/{thread.id}"
+    response.headers["Location"] = below(parts.settings, f"/v1/threads/{thread.id}")
     return _out(thread)
 
 

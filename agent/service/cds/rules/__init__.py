@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from agent.service.cds.facts import Drug, Facts
+from agent.service.cds.drafts import Drafts
+from agent.service.cds.facts import Facts
 from agent.service.cds.findings import Finding
-from agent.service.cds.rules import allergy, duplicate, kidney, monitoring, result
+from agent.service.cds.rules import allergy, duplicate, kidney, monitoring, repeat, result
 
 __all__ = ["find", "needs", "offered"]
 
@@ -16,13 +17,15 @@ _FIND: Mapping[str, Callable[[Any, Facts], Iterator[Finding]]] = {
     "kidney": kidney.find,
     "result": result.find,
     "duplicate": duplicate.find,
+    "repeat": repeat.find,
     "monitoring": monitoring.find,
 }
-_NEEDS: Mapping[str, Callable[[Any, tuple[Drug, ...] | None], frozenset[str]]] = {
+_NEEDS: Mapping[str, Callable[[Any, Drafts | None], frozenset[str]]] = {
     "allergy": allergy.needs,
     "kidney": kidney.needs,
     "result": result.needs,
     "duplicate": duplicate.needs,
+    "repeat": repeat.needs,
     "monitoring": monitoring.needs,
 }
 
@@ -33,10 +36,10 @@ def find(card: Any, facts: Facts) -> Iterator[Finding]:
     return rule(card, facts) if rule else iter(())
 
 
-def needs(card: Any, ordered: tuple[Drug, ...]) -> frozenset[str]:
+def needs(card: Any, drafts: Drafts) -> frozenset[str]:
     """The prefetch keys that the rule wants for these orders; none where the orders do not concern it."""
     rule = _NEEDS.get(card.kind)
-    return rule(card, ordered) if rule else frozenset()
+    return rule(card, drafts) if rule else frozenset()
 
 
 def offered(card: Any) -> frozenset[str]:

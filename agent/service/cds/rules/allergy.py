@@ -2,7 +2,7 @@
 
 Said for an active allergy or intolerance whose ingredient or class is that of the order. Nothing is said where there is
 none: not from an explicit "no known allergies", and not from a list without a match, which may hold allergies that no
-code or name tells (such a one is neither matched nor taken for harmless).
+code or name tells (such a one is neither matched nor taken for harmless: `unclear` tells those to drugs).
 """
 
 from __future__ import annotations
@@ -10,34 +10,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.service.cds.configuring import AllergyCard
-from agent.service.cds.facts import Drug, Facts
+from agent.service.cds.drafts import Drafts, Drug
+from agent.service.cds.facts import Facts
 from agent.service.cds.findings import Finding, dated
 from agent.service.cds.markdown import escaped
 from fhir_tools.substances import is_within, substance
 from fhir_tools.types import Fact
 
-__all__ = ["find", "needs"]
+__all__ = ["find", "needs", "unclear"]
 
 _OVER = ("inactive", "resolved")
 
 
-def needs(card: AllergyCard, ordered: tuple[Drug, ...] | None) -> frozenset[str]:
+def needs(card: AllergyCard, drafts: Drafts | None) -> frozenset[str]:
     """The allergies, where a drug is ordered."""
-    return frozenset({"allergies"}) if ordered is None or ordered else frozenset()
+    return frozenset({"allergies"}) if drafts is None or drafts.drugs else frozenset()
 
 
 def find(card: AllergyCard, facts: Facts) -> Iterator[Finding]:
     """One finding for each drug and allergy that meet."""
-    allergies = [f for f in facts.of("allergies") if f.kind == "allergy" and _counts(f)] if facts.ordered else []
-    for drug in facts.ordered:
-        for allergy in allergies:
+    for drug in facts.drafts.drugs:
+        for allergy in _listed(facts):
             why = _meets(card, drug, allergy)
             if why:
                 yield _finding(card, facts, drug, allergy, why)
 
 
-def _counts(fact: Fact) -> bool:
-    return not fact.details.get("negation") and fact.status not in _OVER
+def unclear(facts: Facts) -> tuple[str, ...]:
+    """The allergies to drugs that the lexicon does not know, as the chart writes them: no order is held against them.
+
+    Raises Unread.
+    """
+    drugs = (f for f in _listed(facts) if "medication" in f.details.get("category", ()))
+    return tuple(f.concept.label for f in drugs if not substance(f.concept).understood)
+
+
+def _listed(facts: Facts) -> tuple[Fact, ...]:
+    here = (f for f in facts.of("allergies") if f.kind == "allergy")
+    return tuple(f for f in here if not f.details.get("negation") and f.status not in _OVER)
 
 
 def _meets(card: AllergyCard, drug: Drug, allergy: Fact) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from agent.service.cds.configuring import DuplicateCard
-from agent.service.cds.facts import CURRENT, Drug, Facts
+from agent.service.cds.drafts import Drafts, Drug
+from agent.service.cds.facts import CURRENT, Facts
 from agent.service.cds.findings import Finding, listed
 from agent.service.cds.markdown import escaped
 
@@ -19,16 +20,17 @@ __all__ = ["find", "needs"]
 _INSIDE, _OUTSIDE = frozenset({"inpatient"}), frozenset({"outpatient", "community", "discharge"})
 
 
-def needs(card: DuplicateCard, ordered: tuple[Drug, ...] | None) -> frozenset[str]:
+def needs(card: DuplicateCard, drafts: Drafts | None) -> frozenset[str]:
     """The active drugs and the encounters that say whether an inpatient order is over, where a drug is ordered."""
-    return CURRENT if ordered is None or ordered else frozenset()
+    return CURRENT if drafts is None or drafts.drugs else frozenset()
 
 
 def find(card: DuplicateCard, facts: Facts) -> Iterator[Finding]:
     """One finding for each ordered drug and what it doubles: an active drug, or another draft."""
-    current = facts.current if facts.ordered else ()
-    for at, drug in enumerate(facts.ordered):
-        drafts = (*facts.ordered[:at], *facts.others)
+    ordered = facts.drafts.drugs
+    current = facts.current if ordered else ()
+    for at, drug in enumerate(ordered):
+        drafts = (*ordered[:at], *facts.drafts.other_drugs)
         for other in (*current, *drafts):
             if _compared(drug, other):
                 why = _doubles(card, drug, other)

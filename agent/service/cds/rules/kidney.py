@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from agent.service.cds.configuring import KidneyCard
-from agent.service.cds.facts import CURRENT, Drug, Facts
+from agent.service.cds.drafts import Drafts, Drug
+from agent.service.cds.facts import CURRENT, Facts
 from agent.service.cds.findings import Finding, dated, listed
 from agent.service.cds.markdown import escaped
 from fhir_tools import wording
@@ -30,11 +31,11 @@ _DOES = {
 _MEASURE = {"egfr": "an eGFR of", "crcl": "a creatinine clearance of"}
 
 
-def needs(card: KidneyCard, ordered: tuple[Drug, ...] | None) -> frozenset[str]:
+def needs(card: KidneyCard, drafts: Drafts | None) -> frozenset[str]:
     """The results and the Patient, where a drug with a limit is ordered or current ones are meant."""
     current = card.drugs in ("current", "both")
     known = renal_limits()
-    concerned = ordered is None or any(i in known for drug in ordered for i in drug.made_of.ingredients)
+    concerned = drafts is None or any(i in known for drug in drafts.drugs for i in drug.made_of.ingredients)
     if not current and not concerned:
         return frozenset()
     return _LABS | {"patient"} | (CURRENT if current else frozenset())
@@ -149,7 +150,8 @@ def _told(last: _Function, today: date) -> Iterator[str]:
     yield f"Creatinine: {creatinine}{dated(made.creatinine, today)}."
     yield (
         f"eGFR {made.value:.1f} mL/min/1.73 m2, worked out by CKD-EPI 2021 "
-        f"for age {made.age}, {escaped(str(made.gender.value))}."
+        f"for age {made.age}, {escaped(str(made.gender.value))}. It holds for a steady creatinine: "
+        "not in acute kidney injury, and not on dialysis."
     )
 
 
@@ -160,12 +162,17 @@ def _clearance(limit: RenalLimit) -> Iterator[str]:
 
 def _none(card: KidneyCard, facts: Facts, drug: Drug) -> Finding:
     months = card.recent_months
-    older = max((*facts.results("egfr"), *facts.results("creatinine")), key=when_key, default=None)
+    older = max((*facts.measured("egfr"), *facts.measured("creatinine")), key=when_key, default=None)
     last = f"Last one found: {escaped(older.concept.label)}{dated(older, facts.as_of)}." if older else ""
+    if older and is_recent(older, facts.as_of, months):
+        summary = f"{drug.label}: no eGFR can be had from the creatinine or eGFR that was found"
+        last += " It is no number in a known unit, or the equation is not for this patient's age or gender."
+    else:
+        summary = f"{drug.label}: no eGFR or creatinine found of the last {months} months"
     return Finding(
         card=card,
         indicator="info",
-        summary=f"{drug.label}: no eGFR or creatinine found of the last {months} months",
+        summary=summary,
         lines=(
             _ordered(drug, facts.as_of),
             f"Searched: Observations by the LOINC codes of eGFR and creatinine, of the last {months} months before "

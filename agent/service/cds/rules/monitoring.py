@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.service.cds.configuring import MonitoringCard, Watch
-from agent.service.cds.facts import CURRENT, Drug, Facts
+from agent.service.cds.drafts import Drafts, Drug
+from agent.service.cds.facts import CURRENT, Facts
 from agent.service.cds.findings import Finding, dated, listed
 from agent.service.cds.markdown import escaped
 from fhir_tools import dates
@@ -20,7 +21,7 @@ from fhir_tools.types import Fact
 __all__ = ["find", "needs"]
 
 
-def needs(card: MonitoringCard, ordered: tuple[Drug, ...] | None) -> frozenset[str]:
+def needs(card: MonitoringCard, drafts: Drafts | None) -> frozenset[str]:
     """The active drugs and every value that is watched."""
     return CURRENT | {lab for watch in card.watch for lab in watch.labs}
 
@@ -31,7 +32,7 @@ def find(card: MonitoringCard, facts: Facts) -> Iterator[Finding]:
     for watch in card.watch:
         drug = next((d for d in orders if d.within(watch.drugs)), None)
         if drug:
-            results = [f for lab in watch.labs for f in facts.results(lab)]
+            results = [f for lab in watch.labs for f in facts.measured(lab)]
             if not any(is_recent(f, facts.as_of, watch.months) for f in results):
                 yield _finding(card, watch, facts, drug, results)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from agent.service.cds.configuring import ResultCard
-from agent.service.cds.facts import CURRENT, Drug, Facts
+from agent.service.cds.drafts import Drafts, Drug
+from agent.service.cds.facts import CURRENT, Facts, Unread
 from agent.service.cds.findings import Finding, dated, listed
 from agent.service.cds.markdown import escaped
 from fhir_tools import units, wording
@@ -16,16 +17,19 @@ from fhir_tools.types import Fact, Quantity
 __all__ = ["find", "needs"]
 
 
-def needs(card: ResultCard, ordered: tuple[Drug, ...] | None) -> frozenset[str]:
+def needs(card: ResultCard, drafts: Drafts | None) -> frozenset[str]:
     """The results, where one of the drugs is ordered or current ones are meant."""
     current = card.drugs in ("current", "both")
-    if not current and not (ordered is None or any(d.within(card.of) for d in ordered)):
+    if not current and not (drafts is None or any(d.within(card.of) for d in drafts.drugs)):
         return frozenset()
     return frozenset({card.lab}) | (CURRENT if current else frozenset())
 
 
 def find(card: ResultCard, facts: Facts) -> Iterator[Finding]:
-    """One finding for each drug, where the last result is recent and beyond the limit."""
+    """One finding for each drug, where the last result is recent and beyond the limit.
+
+    Raises Unread, also for a last result whose unit cannot be compared.
+    """
     drugs = [d for d in facts.drugs(card.drugs) if d.within(card.of)]
     results = facts.results(card.lab) if drugs else ()
     last = results[-1] if results else None
@@ -42,12 +46,11 @@ def _is_recent(card: ResultCard, facts: Facts, fact: Fact) -> bool:
 
 def _is_beyond(card: ResultCard, fact: Fact) -> bool:
     """Whether the value is surely beyond the limit: `<10` is below 50, `<100` may not be."""
+    assert isinstance(fact.value, Quantity)  # noqa: S101  a number (Facts.results)
     try:
-        value = units.convert(fact.value, card.unit) if isinstance(fact.value, Quantity) else None
+        value = units.convert(fact.value, card.unit)
     except ValueError:
-        return False
-    if value is None:
-        return False
+        raise Unread(card.lab, "the last result is in a unit that cannot be compared") from None
     if card.below is not None:
         sure = value.value <= card.below if value.comparator in ("<", "<=") else value.value < card.below
         return sure and value.comparator not in (">", ">=")

@@ -55,12 +55,14 @@ KEY = RSAKey.generate_key(2048, {"kid": "one"})
 class Ehr:
     """What the next sign-in gives: `user`, `patient` (None: none is chosen) and `scope` (None: all that was asked).
 
+    `audience` is what `aud` has to be, where that is not the FHIR base URL to the letter.
     `changes` go over the token response, `claims` over the identity token. `codes` and `tokens` are what was issued;
     a token maps to its scope, patient, and when it ends.
     """
 
     base: str = ""
     user: str = "Practitioner/1"
+    audience: str | None = None
     patient: str | None = None
     scope: str | None = None
     lives: float = 300.0
@@ -148,7 +150,7 @@ class Ehr:
         """SMART App Launch 2.2, "Obtain authorization code"."""
         if asked.get("response_type") != "code" or asked.get("client_id") != self.client:
             return "client or response_type"
-        if asked.get("aud") != self.iss or len(asked.get("state", "")) < 22:
+        if asked.get("aud") != (self.audience or self.iss) or len(asked.get("state", "")) < 22:
             return "aud or state"
         if asked.get("code_challenge_method") != "S256" or len(asked.get("code_challenge", "")) != 43:
             return "PKCE"
@@ -182,8 +184,13 @@ class Ehr:
                 "iss": self.issuer, "aud": self.client, "sub": self.user, "iat": now, "exp": now + 300,
                 "nonce": asked["nonce"], "fhirUser": f"{self.iss}/{self.user}", "name": f"Dr {self.user[-1]}",
             }  # fmt: skip
+            key = self.identity_key or self.keys[-1]
+            digest = hashlib.new(
+                "sha256" if isinstance(key, RSAKey) else "sha384", answer["access_token"].encode()
+            ).digest()
+            claims["at_hash"] = base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
             told = {k: v for k, v in (claims | self.claims).items() if v is not None}
-            answer["id_token"] = signed(self.identity_key or self.keys[-1], told, **self.identity_header)
+            answer["id_token"] = signed(key, told, **self.identity_header)
         return {k: v for k, v in (answer | self.changes).items() if v is not None}
 
     def _issued(self, scope: str, patient: str | None) -> dict[str, Any]:

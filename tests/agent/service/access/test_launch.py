@@ -201,6 +201,35 @@ async def test_an_answer_that_names_another_issuer_is_refused(ehr: Ehr, launchin
         assert len(ehr.codes) == 1, "the code was sent to nobody"
 
 
+async def test_an_error_of_another_issuer_is_not_told(ehr: Ehr, launching: Launching) -> None:
+    """RFC 9207 2.4: it may be anybody's word."""
+    ehr.error = "access_denied"
+    async with launching() as client:
+        begun = await client.get("/launch/standalone", params={"iss": ehr.iss})
+        async with httpx.AsyncClient() as browser:
+            there = httpx.URL((await browser.get(begun.headers["location"])).headers["location"])
+        response = await client.get(there.copy_set_param("iss", "https://other.example"))
+        assert response.status_code == 403 and "declined" not in response.text and "another server" in response.text
+
+
+async def test_a_server_that_does_not_say_who_it_is_cannot_be_held_to_it(ehr: Ehr, launching: Launching) -> None:
+    """`issuer` of smart-configuration goes with identity tokens; the sign-in behind it may name itself all the same."""
+    ehr.patient, ehr.discovery, ehr.scope = MARIA, {"issuer": None, "jwks_uri": None}, "patient/*.rs"
+    async with launching() as client:
+        response = await through(client, await client.get("/launch/standalone", params={"iss": ehr.iss}))
+        assert response.status_code == 303, response.text
+
+
+async def test_aud_is_the_iss_of_the_launch_to_the_letter(ehr: Ehr, launching: Launching) -> None:
+    ehr.launches["one"], ehr.audience = MARIA, f"{ehr.iss}/"
+    async with launching() as client:
+        for iss, status in ((f"{ehr.iss}/", 303), (ehr.iss, 400)):
+            begun = await client.get("/launch", params={"iss": iss, "launch": "one"})
+            async with httpx.AsyncClient() as browser:
+                sent = await browser.get(begun.headers["location"])
+            assert sent.status_code == (302 if status == 303 else 400)
+
+
 async def test_an_issuer_that_must_be_named_is(ehr: Ehr, launching: Launching) -> None:
     ehr.patient, ehr.discovery = MARIA, {"authorization_response_iss_parameter_supported": True}
     async with launching() as client:
@@ -244,6 +273,8 @@ CLAIMS = [
     {"nbf": 99_999_999_999},
     {"azp": "another"},
     {"sub": None},
+    {"at_hash": "b2Ygc29tZSBvdGhlcg"},
+    {"at_hash": 7},
 ]
 """Claims of an identity token, each of them wrong."""
 

@@ -17,7 +17,8 @@ RESULT = "cards:\n  - {kind: result, name: a, hooks: [order-sign], of: [nsaid], 
 
 def test_the_shipped_file_holds() -> None:
     cards = read_cards(None)
-    assert {c.kind for c in cards.cards} == {"allergy", "kidney", "result", "duplicate", "monitoring", "question"}
+    kinds = {"allergy", "kidney", "result", "duplicate", "repeat", "monitoring", "question"}
+    assert {c.kind for c in cards.cards} == kinds
     assert cards.unread == "tell" and cards.questions == ("last A1c?",)
     assert all(c.who.users == ("Practitioner", "PractitionerRole") for c in cards.cards)
 

@@ -13,10 +13,12 @@ import orjson
 import pytest
 from joserfc.jwk import ECKey
 from pydantic import ValidationError
+from sqlalchemy import select
 
 from agent.errors import SettingsError, UserError
 from agent.service.app import create_app
 from agent.service.cds.clients import read_clients
+from agent.service.cds.gate import SEEN
 from agent.settings import Settings
 from tests.agent.service.cds.conftest import context
 from tests.agent.service.conftest import FOLDER, Opened, client_of, settings_in
@@ -128,6 +130,25 @@ async def test_forgeries_are_refused(guarded: httpx.AsyncClient, signer: Signer,
     assert (await called(guarded, good)).status_code == 200
 
 
+async def test_feedback_is_taken_for_either_address(guarded: httpx.AsyncClient, signer: Signer) -> None:
+    body = {"feedback": [{"card": "x", "outcome": "overridden", "outcomeTimestamp": "2026-06-15T00:00:00Z"}]}
+    for audience, status in ((AUDIENCE, 404), (f"{AUDIENCE}/feedback", 404), (f"{URL}/cds-services/other", 401)):
+        answer = await called(guarded, signer.token(ISSUER, audience), f"{PATH}/feedback", body)
+        assert answer.status_code == status
+    assert (await called(guarded, signer.token(ISSUER, f"{AUDIENCE}/feedback"))).status_code == 401
+
+
+async def test_the_ids_of_ended_tokens_are_let_go(guarded: httpx.AsyncClient, signer: Signer) -> None:
+    app = guarded._transport.app  # type: ignore[attr-defined]
+    assert (await called(guarded, signer.token(ISSUER, AUDIENCE, jti="old"))).status_code == 200
+    later = time.time() + 4000
+    app.state.cds.gate._clock = lambda: later
+    answer = await called(guarded, signer.token(ISSUER, AUDIENCE, jti="new"))
+    assert answer.status_code == 200, answer.text
+    async with app.state.parts.database.connect() as connection:
+        assert list((await connection.execute(select(SEEN.c.jti))).scalars()) == ["new"]
+
+
 async def test_a_token_is_taken_once(guarded: httpx.AsyncClient, signer: Signer) -> None:
     token = signer.token(ISSUER, AUDIENCE)
     assert (await called(guarded, token)).status_code == 200
@@ -144,7 +165,8 @@ async def test_a_refused_call_uses_no_token_up(guarded: httpx.AsyncClient, signe
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer "}])
 async def test_without_a_token_nothing_is_told(guarded: httpx.AsyncClient, header: dict[str, str]) -> None:
     for path in (PATH, f"{PATH}/feedback", "/cds-services/no-such"):
-        assert (await guarded.post(path, json=BODY, headers=header)).status_code == 401
+        answer = await guarded.post(path, json=BODY, headers=header)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="cds-services"')
     assert (await guarded.get("/cds-services")).status_code == 200
 
 

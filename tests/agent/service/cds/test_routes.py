@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agent.service.cds.requests import HOOKS
 from agent.service.cds.responses import CardsOut, ServicesOut
-from tests.agent.service.cds.conftest import MARIA, ROBERT, USER, Ehr, context
+from tests.agent.service.cds.conftest import MARIA, ROBERT, USER, Ehr, context, topics
 from tests.agent.service.conftest import Opened
 from tools.cds_client import draft, request
 
@@ -65,7 +65,6 @@ def in_context(**more: Any) -> dict[str, Any]:
         (changed(context=...), "body.context"),
         (changed(context=[]), "body.context"),
         (changed(prefetch=[]), "body.prefetch"),
-        (changed(prefetch={"patient": "x"}), "body.prefetch.patient"),
         (changed(fhirServer="file:///etc/passwd"), "body.fhirServer"),
         (changed(fhirServer="http://["), "body.fhirServer"),
         (changed(fhirServer="https://user:pw@ehr.example/"), "body.fhirServer"),
@@ -112,6 +111,23 @@ async def test_other_hooks_check_their_own_fields(ehr: Ehr) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b'{"a": "\\ud800"}', b"null", b"7"])
 async def test_what_is_no_json_object_is_refused(ehr: Ehr, content: bytes) -> None:
     assert (await ehr.client.post(SIGN, content=content)).status_code == 422
+
+
+@pytest.mark.parametrize("value", ["123", 7, [], True])
+async def test_a_prefetch_that_is_no_resource_is_not_read_and_the_others_are(ehr: Ehr, value: Any) -> None:
+    """The specification's own example has `"user": "123"`: one key that cannot be taken does not end the call."""
+    orders = context(MARIA, [draft("a", "Amoxicillin", MARIA)])
+    sent = {**await ehr.prefetch("order-sign", orders), "medications": value, "unasked": value}
+    answer = await ehr.call("order-sign", orders, sent)
+    assert answer.status_code == 200 and topics(answer.json()["cards"]) == ["allergy-to-order", "not-checked"]
+    assert "medications: it is no resource" in answer.json()["cards"][1]["detail"]
+
+
+async def test_selections_may_be_bare_ids(ehr: Ehr) -> None:
+    drafts = [draft("a", "Amoxicillin", MARIA), draft("b", "Ondansetron 4 MG", MARIA)]
+    for chosen, told in (("a", ["allergy-to-order"]), ("b", [])):
+        answer = await ehr.call("order-select", {**context(MARIA, drafts), "selections": [chosen]})
+        assert topics(answer.json()["cards"]) == told
 
 
 async def test_too_large_a_body_is_refused(ehr: Ehr) -> None:

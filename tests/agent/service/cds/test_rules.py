@@ -230,7 +230,7 @@ async def test_a_drug_that_is_not_known_is_told_to_be_unchecked(ehr: Ehr) -> Non
     (card,) = await ehr.orders("Wibblezol <b>5</b> MG")
     assert topics([card]) == ["not-checked"] and card["indicator"] == "info"
     assert card["summary"] == "Not everything could be checked: not known here: Wibblezol <b>5</b> MG"
-    assert "Wibblezol \\<b\\>5\\</b\\> MG: no drug that is known here" in card["detail"]
+    assert "Wibblezol \\<b\\>5\\</b\\> MG: no drug is known here by that name" in card["detail"]
 
 
 async def test_who_sees_no_card_is_not_told_what_was_not_checked(ehr: Ehr) -> None:

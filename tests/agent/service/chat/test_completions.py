@@ -67,8 +67,9 @@ async def test_usage_comes_last_where_it_is_asked_for(chat: openai.AsyncOpenAI) 
     stream = await chat.chat.completions.create(
         model="chartline", messages=user("last A1c?"), stream=True, stream_options={"include_usage": True}
     )
-    last = [chunk async for chunk in stream][-1]
+    *others, last = [chunk async for chunk in stream]
     assert last.choices == [] and last.usage.total_tokens == 0
+    assert all("usage" in chunk.model_fields_set and chunk.usage is None for chunk in others)
 
 
 @pytest.mark.loopback
