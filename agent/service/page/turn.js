@@ -61,8 +61,9 @@ function offered({ offers }) {
 function answerView(answer, turn) {
   const meant = MEANT.exec(answer.text);
   const text = meant ? answer.text.slice(meant[0].length) : answer.text;
-  const cite = (mark) => answer.citations.find((citation) => citation.mark === mark);
-  const open = (citation, from) => openEvidence(citation, answer, from);
+  const { searched, readings: read, citations, claims } = answer;
+  const cite = (mark) => citations.find((citation) => citation.mark === mark);
+  const open = (citation, from) => openEvidence(citation, { searched, readings: read, citations, claims }, from);
   return html`
     <div class="answer">
       ${STATUS[answer.status] ? html`<p class="status">${t(STATUS[answer.status])}</p>` : nothing}
