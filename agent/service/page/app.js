@@ -2,7 +2,7 @@
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { call, onUnknown, useToken } from "./api.js";
-import { boxView, choose } from "./box.js";
+import { boxView, choose, focusBox } from "./box.js";
 import { contentsView, openContents } from "./contents.js";
 import { listThreads, openThread } from "./conversation.js";
 import { safe } from "./dom.js";
@@ -177,7 +177,7 @@ async function openPatient(moved) {
   banner.disconnect();
   requestAnimationFrame(() => document.querySelectorAll(".banner").forEach((one) => banner.observe(one)));
   document.title = `${nameOf(state.banner)} · ${t("page.title")}`;
-  if (moved) requestAnimationFrame(() => document.getElementById("question")?.focus({ preventScroll: true }));
+  if (moved) requestAnimationFrame(focusBox);
   listThreads();
   const examples = await suggested("").catch(() => []); // the box serves without them
   if (still(route)) set({ examples });

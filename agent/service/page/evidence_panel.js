@@ -22,6 +22,7 @@ export function panelView() {
       ${among.length > 1 ? stepsView() : nothing}
       <button type="button" class="plain" @click=${closeEvidence}>${t("evidence_panel.close")}</button>
     </div>
+    ${context.patient !== state.route.patient && context.who ? html`<p class="panel-who">${words(context.who)}</p>` : nothing}
     ${claims.length ? html`<p class="panel-claim small">${claims.map(({ text }) => html`<span>${words(text)}</span> `)}</p>` : nothing}
     <section id="evidence-body" class="panel-body" aria-labelledby="evidence-title"></section>
   </dialog>`;

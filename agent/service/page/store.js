@@ -14,6 +14,7 @@ export const state = {
   threads: { list: [], complete: true, problem: null },
   record: null, // what is to be written into the chart, while that is asked
   recorded: {}, // what was written, by the path of what it was made of
+  copied: null, // what was copied a moment ago
   deleting: null, // the thread that waits for a yes
   turns: [],
   threadProblem: null,

@@ -36,7 +36,7 @@ export const verdictView = (one, screened, understood = nothing) => html`<li cla
 function reasonView({ reason, missing, citations, searched, documented, verdict, by }, screened) {
   const cite = (mark) => citations.find((one) => one.mark === mark);
   const patient = screened.patient.split("/").pop();
-  const open = (citation, from) => openEvidence(citation, { searched, citations, patient, asOf: screened.as_of }, from);
+  const open = (citation, from) => openEvidence(citation, { searched, citations, patient, asOf: screened.as_of, who: screened.name || patient }, from);
   return html`<p class="reason">${marked([reason, ...citations.map(({ mark }) => `[${mark}]`)].join(" "), cite, open)}</p>
     ${documented || verdict === "unknown" ? nothing : html`<p class="muted small">${t("verdict.undocumented")}</p>`}
     ${missing ? html`<p class="open-point">${t("verdict.missing", { missing })}</p>` : nothing}
