@@ -88,6 +88,8 @@ async function begin(event, trial) {
 async function cancel({ id }) {
   try {
     await call(`v1/jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
+    following?.abort();
+    told(await call(`v1/jobs/${encodeURIComponent(id)}`));
     announce(t("job.cancelled"));
   } catch (problem) {
     change({ problem });
