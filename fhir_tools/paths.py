@@ -53,6 +53,8 @@ _RARER = {
     "http://hl7.org/fhir/sid/us-npi": "NPI",
 }
 """What a reader calls further systems, by their URIs (HL7 Terminology, "Code Systems - External")."""
+_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})(?::00(?:\.0+)?|(:\d{2}(?:\.\d+)?))?(Z|[+-]\d{2}:\d{2})")
+"""A dateTime with a time of day (R4 2.24.0.1), whose seconds are told where they are not zero."""
 _LONG = 240
 _DEEP = 40
 
@@ -197,7 +199,7 @@ def _leaves(value: Any, place: _Place) -> Iterator[Leaf]:
         for index, inner in enumerate(value):
             yield from _leaves(inner, place.item(index, len(value)))
     elif value is not None:
-        yield place.leaf(value if isinstance(value, str) else json.dumps(value))
+        yield place.leaf(_moment(value) if isinstance(value, str) else json.dumps(value))
 
 
 def _system(uri: str) -> str:
@@ -232,5 +234,15 @@ def _told(value: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
+def _moment(text: str) -> str:
+    """`2023-12-20T12:55:00-05:00` as `2023-12-20 12:55 (UTC-05:00)`; any other text as it is."""
+    found = _INSTANT.fullmatch(text)
+    if not found:
+        return text
+    day, clock, seconds, zone = found.groups()
+    return f"{day} {clock}{seconds or ''} (UTC{'' if zone == 'Z' else zone})"
+
+
 def _period(start: Any, end: Any) -> str:
+    start, end = (_moment(edge) if edge else edge for edge in (start, end))
     return f"{start} to {end}" if start and end else f"since {start}" if start else f"until {end}"

@@ -15,6 +15,7 @@ from agent.errors import UserError
 from agent.trials.checks import Age, All, Any_, AtLeast, Measurement, Not, Pregnancy, Record, Sex, Smoking, walk
 from agent.trials.grammar import read_check
 from agent.trials.judging.finding import label_of
+from fhir_tools.units import show
 
 __all__ = ["Question", "say", "understand"]
 
@@ -120,7 +121,7 @@ def say(check: Any) -> str:
         case AtLeast():
             return f"at least {check.number} of: " + "; ".join(map(say, check.of))
         case Age():
-            return "age " + " and ".join(map(str, check.limits))
+            return "age " + _limits(check)
         case Sex():
             return f"recorded sex {' or '.join(check.of)}"
         case Smoking():
@@ -128,14 +129,17 @@ def say(check: Any) -> str:
         case Pregnancy():
             return "pregnant"
         case Measurement():
-            limits = check.finding or " and ".join(map(str, check.limits))
-            return f"{check.which} result of {label_of(check.of)}{_time(check)} is {limits}"
+            return f"{check.which} result of {label_of(check.of)}{_time(check)} is {check.finding or _limits(check)}"
         case Record():
             state = f"{check.state} " if check.state else ""
             apart = f" apart from {label_of(check.apart)}" if check.apart else ""
             lasting = f", for at least {check.lasting}" if check.lasting else ""
             return f"{state}{check.kind}: {label_of(check.of)}{apart}{_time(check)}{lasting}"
     return str(check.type)
+
+
+def _limits(check: Any) -> str:
+    return " and ".join(f"{limit.sign} {limit.value:.12g} {show(limit.unit)}".strip() for limit in check.limits)
 
 
 def _time(check: Any) -> str:

@@ -67,6 +67,11 @@ async def _verdict(
     return verdict_of(criterion, told, finder), Usage()
 
 
+def _capital(text: str) -> str:
+    """The text with a capital in front, unless its first word has one within: eGFR, pH."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
+
+
 def verdict_of(criterion: Criterion, told: Told, finder: Finder, by: str = "rules") -> Verdict:
     """What is known of a statement, as the public verdict: marks numbered in the order met, searches as proof."""
     s = criterion.statement
@@ -75,7 +80,7 @@ def verdict_of(criterion: Criterion, told: Told, finder: Finder, by: str = "rule
         section=s.section,
         text=s.text,
         verdict=told.word,
-        reason=f"{told.reason[:1].upper()}{told.reason[1:]}.",
+        reason=f"{_capital(told.reason)}.",
         missing=told.missing,
         documented=told.documented,
         citations=tuple(_citations(told.marks, finder.chart)),

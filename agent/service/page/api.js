@@ -63,6 +63,9 @@ export async function call(path, options) {
   }
 }
 
+/** What is there in another form than JSON, as a Blob. */
+export const fetchAs = async (path, media) => (await send(path, { headers: { Accept: media } })).blob();
+
 /** The events of an answer as they come: [name, data], first `question` with the id that it is kept by, if it is.
  * Throws Lost when they stop before the end. */
 export async function* events(path, options) {

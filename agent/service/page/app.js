@@ -2,7 +2,7 @@
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { call, onUnknown, useToken } from "./api.js";
-import { boxView, choose } from "./box.js";
+import { boxView, choose, focusBox } from "./box.js";
 import { contentsView, openContents } from "./contents.js";
 import { listThreads, openThread } from "./conversation.js";
 import { safe } from "./dom.js";
@@ -15,14 +15,17 @@ import { href, read, stay } from "./route.js";
 import { returned, signInView, signOut } from "./sign_in.js";
 import { onChange, set, state, still, today } from "./store.js";
 import { offersView, suggested } from "./suggestions.js";
+import { openScreenings } from "./screenings.js";
 import { summariesView } from "./summaries.js";
 import { loadTexts, now, t } from "./texts.js";
+import { trialsView } from "./trials.js";
 import { turnView } from "./turn.js";
 
 const VIEWS = {
   questions: "nav.questions",
   timeline: "nav.timeline",
   summaries: "nav.summaries",
+  trials: "nav.trials",
   contents: "nav.contents",
 };
 const EMPTY = { text: "", open: false, options: [], active: -1 }; // the question box
@@ -32,7 +35,7 @@ function pageView() {
   if (state.trouble) return bare(troubleView(state.trouble, start));
   if (state.signIn) return bare(signInView(start));
   if (!state.me) return bare(html`<p class="muted loading">${t("page.loading")}</p>`);
-  if (!state.route.patient) return bare(chooserView());
+  if (!state.route.patient) return state.route.view === "trials" ? populationView() : bare(chooserView());
   if (state.bannerProblem) return bare(troubleView(state.bannerProblem, openBanner));
   return html`<a class="skip" href="#main" @click=${skip}>${t("skip")}</a>
     ${topView()}${printHead()}
@@ -48,6 +51,12 @@ function pageView() {
 
 const bare = (content) => html`${topView()}<main id="main" class="page narrow">${content}</main>${state.me ? endView() : nothing}`;
 
+/** Trials before any one patient: the protocol, and several patients held against it. */
+const populationView = () => html`${topView()}
+  <div class="shell whole alone"><main id="main" class="page" tabindex="-1">
+    <h1 class="unseen">${t("trials.title")}</h1>${trialsView()}${endView()}
+  </main>${panelView()}</div>`;
+
 const troubleView = (problem, again) => html`<h1 class="unseen">${t("page.title")}</h1>${problemView(problem, again)}`;
 
 const VIEW = {
@@ -57,17 +66,18 @@ const VIEW = {
     <div id="timeline"></div>
   </section>`,
   summaries: summariesView,
+  trials: trialsView,
   contents: contentsView,
 };
 
 function topView() {
   const { me } = state;
-  const change = me && state.route.patient && !me.patient;
+  const change = me && !me.patient && (state.route.patient || state.route.view === "trials");
   return html`<header class="top">
     <a class="wordmark" href="#" aria-label=${t("top.home")}>chartline</a>
     ${me ? html`<span class="reasoner" title=${t("top.reasoner.title")}>${t("top.reasoner", { reasoner: me.reasoner })}</span>` : nothing}
     <span class="gap"></span>
-    ${change ? html`<a class="plain" href=${href({ patient: null, thread: null, view: "questions" })}>${t("top.change")}</a>` : nothing}
+    ${change ? html`<a class="plain" href=${href({ patient: null, thread: null, job: null, view: "questions" })}>${t("top.change")}</a>` : nothing}
     ${me && me.via !== "local" ? html`<span class="muted user">${me.name}</span><button type="button" class="plain" @click=${signOut}>${t("top.sign_out")}</button>` : nothing}
   </header>`;
 }
@@ -138,12 +148,13 @@ async function arrived() {
   const route = read();
   if (state.me?.patient && !route.patient) route.patient = state.me.patient;
   set({ route, deleting: null, wrongDay: false });
+  const moved = route.view !== before.view || route.job !== before.job;
   const other = route.patient !== before.patient || route.asOf !== before.asOf;
   if (!route.patient) {
     closeEvidence();
     set({ banner: null, turns: [], box: EMPTY, search: { ...state.search, people: null } });
     document.title = t("page.title");
-    await findPatients();
+    await (route.view === "trials" ? openScreenings() : findPatients());
     return;
   }
   if (before.patient && route.patient !== before.patient) set({ box: EMPTY });
@@ -152,7 +163,7 @@ async function arrived() {
     closeEvidence();
     openThread();
   }
-  if (other || route.view !== before.view) {
+  if (other || moved) {
     closeEvidence();
     opened(route.view);
   }
@@ -166,7 +177,7 @@ async function openPatient(moved) {
   banner.disconnect();
   requestAnimationFrame(() => document.querySelectorAll(".banner").forEach((one) => banner.observe(one)));
   document.title = `${nameOf(state.banner)} · ${t("page.title")}`;
-  if (moved) requestAnimationFrame(() => document.getElementById("question")?.focus({ preventScroll: true }));
+  if (moved) requestAnimationFrame(focusBox);
   listThreads();
   const examples = await suggested("").catch(() => []); // the box serves without them
   if (still(route)) set({ examples });
@@ -207,7 +218,7 @@ async function start() {
     useToken(me.csrf);
     set({ me, signIn: null, ended: null, trouble: null });
     if (me.patient && read().patient !== me.patient) stay({ patient: me.patient, thread: null });
-    state.route = { patient: null, thread: null, view: null, asOf: null };
+    state.route = { patient: null, thread: null, job: null, view: null, asOf: null };
     await arrived();
   } catch (problem) {
     if (problem.status !== 401) set({ trouble: problem });

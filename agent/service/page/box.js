@@ -93,6 +93,10 @@ function submitted(event) {
   choose(open && active >= 0 ? options[active] : text);
 }
 
+/** Where fingers type, focus brings the keyboard up over the answer: there it is left alone. */
+const TOUCH = matchMedia("(pointer: coarse)");
+export const focusBox = () => TOUCH.matches || document.getElementById("question")?.focus({ preventScroll: true });
+
 /** A turn that begins low on the screen is brought to the top of it: its answer takes room. */
 function bringUp(turn) {
   if (turn && turn.getBoundingClientRect().top > innerHeight / 2) turn.scrollIntoView({ block: "start" });
@@ -104,6 +108,7 @@ export function choose(question) {
   looking?.abort();
   set({ box: { text: "", open: false, options: [], active: -1 } });
   ask(question.trim());
-  document.getElementById("question")?.focus();
+  if (TOUCH.matches) document.activeElement?.blur();
+  else focusBox();
   requestAnimationFrame(() => bringUp(document.querySelector(".turn:last-of-type")));
 }

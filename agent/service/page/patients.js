@@ -38,6 +38,7 @@ export function chooserView() {
       <label for="patient-search">${t("patients.label")}</label>
       <input id="patient-search" type="search" .value=${text} @input=${typed} autocomplete="off" spellcheck="false">
     </form>
+    ${state.me.patient ? nothing : html`<p class="small"><a href=${href({ patient: null, thread: null, view: "trials" })}>${t("trials.screen")}</a></p>`}
     ${problem ? problemView(problem, findPatients) : nothing}
     <p class="muted small" role="status">${people ? (people.length ? tn("patients.found", people.length) : t("patients.none")) : problem ? nothing : t("patients.searching")}
       ${people && !complete ? t("patients.more") : nothing}</p>
@@ -48,7 +49,7 @@ export function chooserView() {
 }
 
 const personView = (person) => html`<li>
-  <a href=${href({ patient: person.id, thread: null, view: "questions" })}>
+  <a href=${href({ patient: person.id, thread: null, job: null, view: "questions" })}>
     <span class="person-name">${nameOf(person)}</span>
     <span class="person-facts">
       ${person.birth_date ? html`<span>${t("banner.born", { day: person.birth_date })}</span>` : nothing}

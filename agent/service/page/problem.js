@@ -21,6 +21,7 @@ const REMEDIES = {
 
 const KINDS = {
   csrf: ["problem.title.csrf", "problem.do.csrf"],
+  "no-thread": ["problem.title.thread", "problem.do.thread"],
   "unknown-patient": ["problem.title.patient", "problem.do.patient"],
 };
 

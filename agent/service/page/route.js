@@ -1,8 +1,8 @@
-// Where the reader is: patient, conversation, view and day. It stands in the fragment alone, which no server is sent.
+// Where the reader is: patient, conversation, job, view and day. It stands in the fragment alone, which no server is sent.
 
 import { state } from "./store.js";
 
-const VIEWS = ["questions", "timeline", "summaries", "contents"];
+const VIEWS = ["questions", "timeline", "summaries", "trials", "contents"];
 
 export function read() {
   const given = new URLSearchParams(location.hash.slice(1));
@@ -11,6 +11,7 @@ export function read() {
   return {
     patient: given.get("patient") || null,
     thread: given.get("thread") || null,
+    job: given.get("job") || null,
     view: VIEWS.includes(view) ? view : "questions",
     asOf: isDay(day) ? day : null,
   };
@@ -28,6 +29,7 @@ export function href(change = {}) {
   const told = new URLSearchParams();
   if (to.patient) told.set("patient", to.patient);
   if (to.thread) told.set("thread", to.thread);
+  if (to.job) told.set("job", to.job);
   if (to.view !== "questions") told.set("view", to.view);
   if (to.asOf) told.set("as_of", to.asOf);
   return `#${told}`;

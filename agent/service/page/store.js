@@ -5,7 +5,7 @@ export const state = {
   signIn: null, // the ways in, when the server asks who this is
   ended: null, // whose session has ended
   trouble: null, // a problem that keeps the whole page from working
-  route: { patient: null, thread: null, view: "questions", asOf: null },
+  route: { patient: null, thread: null, job: null, view: "questions", asOf: null },
   search: { text: "", people: null, complete: true, problem: null },
   banner: null,
   bannerProblem: null,
@@ -14,12 +14,16 @@ export const state = {
   threads: { list: [], complete: true, problem: null },
   record: null, // what is to be written into the chart, while that is asked
   recorded: {}, // what was written, by the path of what it was made of
+  copied: null, // what was copied a moment ago
   deleting: null, // the thread that waits for a yes
   turns: [],
   threadProblem: null,
   box: { text: "", open: false, options: [], active: -1 },
   evidence: null, // the citation that is open beside the answer
   summary: { kind: null, data: null, problem: null, working: false },
+  protocol: { text: "", name: "", read: null, problem: null, working: false }, // of a trial, and how it was understood
+  matched: null, // the open patient held against it
+  screening: { jobs: [], job: null, work: null, problem: null, only: "", shown: 50, open: [] },
   contents: { data: null, problem: null, filter: "", whole: [] },
 };
 

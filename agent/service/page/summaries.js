@@ -58,7 +58,7 @@ export function summariesView() {
 
 function summaryView(data) {
   const cited = new Map(data.citations.map((one) => [one.mark, citationOf(one)]));
-  const open = (citation, from) => openEvidence(citation, data, from);
+  const open = (citation, from) => openEvidence(citation, { searched: data.searched, citations: [...cited.values()] }, from);
   return html`<article class="summary" aria-labelledby="summary-name">
     <h3 id="summary-name">${words(data.title)}</h3>
     ${data.warnings.length ? html`<ul class="warnings">${data.warnings.map((text) => html`<li>${text}</li>`)}</ul>` : nothing}

@@ -7,6 +7,7 @@ import { Chart } from "./timeline_chart.js";
 import { Facts } from "./timeline_facts.js";
 
 const PAGE = 50;
+const TOUCH = matchMedia("(pointer: coarse)");
 
 /** Show the timeline of a patient's chart. `onPick` is told the reference of a fact that is opened. */
 export async function showTimeline(container, { patient, asOf, onPick }) {
@@ -105,7 +106,7 @@ class View {
   }
 
   tell(at, words = null) {
-    this.told.textContent = at === null || at < 0 ? (words ?? t("timeline.hint")) : this.line(at);
+    this.told.textContent = at === null || at < 0 ? (words ?? t(TOUCH.matches ? "timeline.hint.touch" : "timeline.hint")) : this.line(at);
   }
 
   /** A fact in words. */

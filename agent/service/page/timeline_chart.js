@@ -2,7 +2,7 @@
 
 import { colours, el, onTheme, onWidth } from "./dom.js";
 import { t } from "./texts.js";
-import { DAY, draw, HEAD, HUES, ROW, TITLE } from "./timeline_drawing.js";
+import { DAY, draw, HEAD, HUES, NAMED, ROW, TITLE } from "./timeline_drawing.js";
 import { listen } from "./timeline_hands.js";
 
 const REACH = 7; // pixels: how near a pointer has to be
@@ -16,6 +16,7 @@ export class Chart {
     this.at = -1; // the fact that the keys are on
     this.hover = -1;
     this.bins = []; // by lane, of the last drawing: how many facts begin at each pixel of a crowded one
+    this.names = []; // of the last drawing: which facts are told by name, and where
     this.span();
     listen(this);
   }
@@ -46,7 +47,7 @@ export class Chart {
     this.tops = new Map();
     for (const lane of lanes) {
       this.tops.set(lane.number, top);
-      top += TITLE + lane.rows * ROW + 6;
+      top += TITLE + lane.rows * this.rowOf(lane.number) + 6;
     }
     this.width = width;
     this.height = Math.max(top + 4, 120);
@@ -120,7 +121,13 @@ export class Chart {
   }
 
   y(at) {
-    return this.tops.get(this.facts.lane[at]) + TITLE + this.facts.row[at] * ROW;
+    const lane = this.facts.lane[at];
+    return this.tops.get(lane) + TITLE + this.facts.row[at] * this.rowOf(lane);
+  }
+
+  /** The height of the rows of a lane. */
+  rowOf(lane) {
+    return this.facts.lanes[lane].named ? NAMED : ROW;
   }
 
   // Which fact is where.
@@ -136,16 +143,21 @@ export class Chart {
       const left = this.x(facts.start[at]);
       const right = facts.lasts[at] ? Math.max(left + 4, this.x(facts.end[at])) : left;
       const across = Math.max(left - x, 0, x - right);
-      const along = Math.abs(this.y(at) + ROW / 2 - y);
-      if (across <= REACH && along <= ROW / 2 + 1 && across + along / 10 <= least) [best, least] = [at, across + along / 10];
+      const half = this.rowOf(facts.lane[at]) / 2;
+      const along = Math.abs(this.y(at) + half - y);
+      if (across <= REACH && along <= half + 1 && across + along / 10 <= least) [best, least] = [at, across + along / 10];
     }
-    return best;
+    return best < 0 ? this.named(x, y) : best;
+  }
+
+  named(x, y) {
+    return this.names.find((one) => x >= one.left && x <= one.right && y >= one.y && y < one.y + NAMED)?.at ?? -1;
   }
 
   /** The crowded lane at a place, and how many facts begin within reach of it. */
   crowd(x, y) {
     for (const [lane, top] of this.tops) {
-      const bottom = top + TITLE + this.facts.lanes[lane].rows * ROW;
+      const bottom = top + TITLE + this.facts.lanes[lane].rows * this.rowOf(lane);
       const bins = this.bins[lane];
       if (!bins || y < top || y > bottom) continue;
       const near = bins.subarray(Math.max(0, Math.floor(x - REACH)), Math.floor(x + REACH) + 1);

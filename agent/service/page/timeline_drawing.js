@@ -1,10 +1,12 @@
 // The timeline drawn: lanes by kind, a mark for each fact where there is room, how many there are where there is not.
 
+import { safe } from "./dom.js";
 import { number, t } from "./texts.js";
 
 export const DAY = 86400000;
 export const HEAD = 26; // pixels of the axis
-export const ROW = 9;
+export const ROW = 9; // of a lane
+export const NAMED = 16; // where names are written
 export const TITLE = 17; // of a lane
 export const HUES = ["ink", "muted", "line", "accent", "warn", "paper"];
 
@@ -13,6 +15,8 @@ const MONTH = 30.44 * DAY;
 const YEAR = 365.25 * DAY;
 const STEPS = [DAY, 7 * DAY, MONTH, 3 * MONTH, YEAR, 2 * YEAR, 5 * YEAR, 10 * YEAR, 20 * YEAR];
 const LABEL = 64; // pixels that a date on the axis takes
+const SHORTEST = 32; // pixels that a name needs
+const LETTER = 7; // pixels of a letter of it
 
 /** Draw what a chart shows at the moment. What is crowded is kept with it (`bins`), for the hands. */
 export function draw(chart) {
@@ -27,6 +31,7 @@ export function draw(chart) {
   chart.bins = density(chart, counts);
   columns(ctx, chart);
   marks(ctx, chart);
+  names(ctx, chart);
   titles(ctx, chart, counts);
   rings(ctx, chart);
 }
@@ -74,12 +79,13 @@ function density({ facts, low, high, width }, counts) {
 }
 
 /** Crowded lanes: a column a pixel, as high as the root of how many there are; a shape for each lane. */
-function columns(ctx, { facts, bins, tops, hue }) {
+function columns(ctx, chart) {
+  const { facts, bins, tops, hue } = chart;
   ctx.fillStyle = hue.accent;
   for (const [lane, top] of tops) {
     const own = bins[lane];
     if (!own) continue;
-    const tall = facts.lanes[lane].rows * ROW;
+    const tall = facts.lanes[lane].rows * chart.rowOf(lane);
     const bottom = top + TITLE + tall;
     const scale = tall / Math.sqrt(own.reduce((a, b) => Math.max(a, b), 1));
     for (let x = 0; x < own.length; x += 1) {
@@ -99,7 +105,7 @@ function marks(ctx, chart) {
     const at = shown[n];
     if (bins[lane[at]] || end[at] < low) continue;
     if (lasts[at]) bar(ctx, chart, at);
-    else ctx.fillRect(Math.round(chart.x(start[at])) - 1, chart.y(at) + 1, 4, ROW - 2);
+    else ctx.fillRect(Math.round(chart.x(start[at])) - 1, chart.y(at) + (chart.rowOf(lane[at]) - 7) / 2, 4, 7);
   }
 }
 
@@ -110,11 +116,44 @@ function bar(ctx, chart, at) {
   const y = chart.y(at);
   const left = Math.max(-4, x);
   const wide = Math.min(width + 4, Math.max(x + 4, chart.x(facts.end[at]))) - left;
+  const tall = chart.rowOf(facts.lane[at]);
   const partial = facts.lasts[at] === 2;
-  ctx.globalAlpha = partial ? 0.35 : 0.55;
-  ctx.fillRect(left, y + (partial ? 3 : 1), wide, ROW - (partial ? 6 : 2));
+  ctx.globalAlpha = partial || tall === NAMED ? 0.35 : 0.55;
+  if (partial) ctx.fillRect(left, tall === NAMED ? y + tall - 3 : y + 3, wide, 3);
+  else ctx.fillRect(left, y + 1, wide, tall - 2);
   ctx.globalAlpha = 1;
-  if (!partial) ctx.fillRect(x, y + 1, 2, ROW - 2);
+  if (!partial) ctx.fillRect(x, y + 1, 2, tall - 2);
+}
+
+/** What is what, in its bar or beside its mark, as far as the next thing in the row leaves room. */
+function names(ctx, chart) {
+  const { facts, bins, low, high, width } = chart;
+  const { shown, start, end, lane, row } = facts;
+  const before = new Map(); // by row of a lane, what waits to know its room
+  ctx.fillStyle = chart.hue.ink;
+  ctx.textAlign = "left";
+  chart.names = [];
+  const to = facts.from(high);
+  for (let n = facts.from(low - facts.longest); n < to; n += 1) {
+    const at = shown[n];
+    if (bins[lane[at]] || !facts.lanes[lane[at]].named || end[at] < low) continue;
+    const place = lane[at] * 100 + row[at];
+    if (before.has(place)) name(ctx, chart, before.get(place), chart.x(start[at]));
+    before.set(place, at);
+  }
+  for (const at of before.values()) name(ctx, chart, at, width);
+}
+
+function name(ctx, chart, at, until) {
+  const left = Math.max(0, chart.x(chart.facts.start[at])) + 6;
+  const room = until - left - 4;
+  if (room < SHORTEST) return;
+  const label = safe(chart.facts.label(at));
+  const letters = Math.floor(room / LETTER);
+  const text = label.length <= letters ? label : `${label.slice(0, letters - 1)}…`;
+  const y = chart.y(at);
+  ctx.fillText(text, left, y + NAMED / 2 + 0.5);
+  chart.names.push({ at, left, y, right: left + text.length * LETTER });
 }
 
 function titles(ctx, chart, counts) {
@@ -142,7 +181,7 @@ function rings(ctx, chart) {
     const x = chart.x(facts.start[at]);
     const wide = facts.lasts[at] ? Math.max(4, chart.x(facts.end[at]) - x) : 3;
     ctx.strokeStyle = colour;
-    ctx.strokeRect(x - 4, chart.y(at) - 2, wide + 8, ROW + 4);
+    ctx.strokeRect(x - 4, chart.y(at) - 2, wide + 8, chart.rowOf(facts.lane[at]) + 4);
   }
 }
 

@@ -2,6 +2,7 @@
 
 const ROWS = 6; // of a lane at most
 const BARS = 12; // of a lane of what lasts
+const NAMED = 40; // facts of a lane, up to which its rows are high enough for their names
 const DAY = 86400000;
 
 /** What the service tells as columns, made ready for drawing: all of it once, so that a frame only looks up. */
@@ -56,7 +57,11 @@ export class Facts {
       this.row[at] = rowOf.get(label);
       own[this.row[at]] = Math.max(own[this.row[at]] ?? 0, this.end[at]);
     }
-    this.lanes.forEach((lane) => (lane.rows = Math.max(1, free[lane.number].length)));
+    const counts = this.counts();
+    for (const lane of this.lanes) {
+      lane.rows = Math.max(1, free[lane.number].length);
+      lane.named = most[lane.number] === BARS || counts[lane.number] <= NAMED;
+    }
   }
 
   /** Keep those of some kinds whose label has all the words. */

@@ -2,9 +2,9 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { choose } from "./box.js";
+import { answerText, copyButton, valueText } from "./copying.js";
 import { fetchAgain } from "./conversation.js";
 import { openEvidence } from "./evidence_panel.js";
-import { announce } from "./live.js";
 import { problemView } from "./problem.js";
 import { prose, sources, words } from "./prose.js";
 import { recordButton } from "./record.js";
@@ -61,8 +61,9 @@ function offered({ offers }) {
 function answerView(answer, turn) {
   const meant = MEANT.exec(answer.text);
   const text = meant ? answer.text.slice(meant[0].length) : answer.text;
-  const cite = (mark) => answer.citations.find((citation) => citation.mark === mark);
-  const open = (citation, from) => openEvidence(citation, answer, from);
+  const { searched, readings: read, citations, claims } = answer;
+  const cite = (mark) => citations.find((citation) => citation.mark === mark);
+  const open = (citation, from) => openEvidence(citation, { searched, readings: read, citations, claims }, from);
   return html`
     <div class="answer">
       ${STATUS[answer.status] ? html`<p class="status">${t(STATUS[answer.status])}</p>` : nothing}
@@ -122,7 +123,8 @@ function foot(answer, turn, open) {
         ? html`<details><summary>${tn("answer.sources", answer.citations.length)}</summary>${sources(answer.citations, open)}</details>`
         : nothing}
       ${answer.searched.length ? searchedView(answer.searched) : nothing}
-      ${answer.value ? copyButton(answer.value) : nothing}
+      ${answer.citations.length ? copyButton("answer.copy.all", () => answerText(answer, turn), t("answer.copied")) : nothing}
+      ${answer.value && answer.claims.length === 1 ? copyButton("answer.copy", () => valueText(answer.value)) : nothing}
       ${answer.claims.length ? recordButton(turn.id && `v1/questions/${turn.id}`, "answer", turn.question) : nothing}
     </div>
   </footer>`;
@@ -139,23 +141,3 @@ export const searchedView = (rows) => html`<details>
     )}
   </ul>
 </details>`;
-
-function copyButton(value) {
-  const text = valueText(value);
-  return html`<button type="button" class="link" title=${text} @click=${() => copy(text)}>${t("answer.copy")}</button>`;
-}
-
-function valueText({ value, unit }) {
-  if (Array.isArray(value)) return value.join("\n");
-  if (typeof value === "boolean") return value ? t("value.yes") : t("value.no");
-  return unit ? `${value} ${unit}` : String(value);
-}
-
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    announce(t("copied", { text }));
-  } catch {
-    announce(t("copy.failed"));
-  }
-}

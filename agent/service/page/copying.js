@@ -1,0 +1,52 @@
+// What a reader takes along: an answer with its sources, or its value alone.
+
+import { html } from "./vendor/lit-html/lit-html.js";
+import { safe } from "./dom.js";
+import { announce } from "./live.js";
+import { nameOf } from "./patients.js";
+import { set, state } from "./store.js";
+import { t, tn } from "./texts.js";
+
+const SEEN = 2000; // ms that a button says what it did
+
+/** A button that copies what `made` gives, and says so; `said` is what a screen reader is told. */
+export function copyButton(key, made, said = null) {
+  const done = state.copied?.key === key && state.copied.text === made();
+  return html`<button type="button" class="link" @click=${() => copy(key, made(), said)}>${done ? t("copy.done") : t(key)}</button>`;
+}
+
+async function copy(key, text, said) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    announce(t("copy.failed"));
+    return;
+  }
+  const copied = { key, text };
+  set({ copied });
+  announce(said ?? t("copied", { text }));
+  setTimeout(() => state.copied === copied && set({ copied: null }), SEEN);
+}
+
+export function valueText({ value, unit }) {
+  if (Array.isArray(value)) return value.join("\n");
+  if (typeof value === "boolean") return value ? t("value.yes") : t("value.no");
+  return unit ? `${value} ${unit}` : String(value);
+}
+
+/** Nothing that limits an answer is left behind: its status, its warnings, what was removed and what was not read. */
+export function answerText(answer, { question }) {
+  const { banner, me } = state;
+  const unread = answer.searched.filter((row) => !row.complete).length;
+  const limits = [
+    ...answer.warnings,
+    answer.removed.length ? tn("answer.removed", answer.removed.length) : "",
+    unread ? tn("answer.unread", unread) : "",
+  ];
+  const status = { not_found: t("status.not_found"), incomplete: t("status.incomplete") }[answer.status] ?? "";
+  const sources = answer.citations.map(({ mark, excerpt, reference, inputs }) => `[${mark}] ${excerpt} (${reference || inputs.join(", ")})`.replace(" ()", ""));
+  const who = { name: banner ? nameOf(banner) : answer.patient, numbers: banner?.identifiers.map((one) => one.value).join(", ") ?? "" };
+  const foot = t("answer.copy.foot", { ...who, day: answer.as_of, reasoner: answer.reasoner, version: me.version });
+  const told = [question, status, answer.text, ...limits].filter(Boolean).join("\n");
+  return safe([told, sources.join("\n"), foot].join("\n\n"));
+}
