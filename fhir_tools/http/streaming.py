@@ -82,6 +82,8 @@ async def _attempt(http: Http, call: _Call) -> httpx.Response:
 
 async def _chunks(http: Http, response: httpx.Response, limit: int, end: float) -> AsyncIterator[bytes]:
     if response.is_stream_consumed:  # the auth flow has read it, or a transport that had it whole
+        if len(response.content) > limit:
+            raise http._error(_beyond(limit))
         yield response.content
         return
     size, loop = 0, asyncio.get_running_loop()
@@ -105,9 +107,13 @@ async def _chunks(http: Http, response: httpx.Response, limit: int, end: float) 
             size += len(piece)
             fault = None
             if size > limit:
-                fault = http._error(_Fault(f"sent a body of more than {limit / 1e6:g} MB"))
+                fault = http._error(_beyond(limit))
             elif loop.time() > end:
                 fault = http._error(_Fault("did not send all of the body in time"))
         if fault:
             raise fault
         yield piece
+
+
+def _beyond(limit: int) -> _Fault:
+    return _Fault(f"sent a body of more than {limit / 1e6:g} MB")

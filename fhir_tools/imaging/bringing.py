@@ -2,48 +2,80 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import tempfile
-from collections.abc import Mapping
-from contextlib import aclosing
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from fhir_tools.documents.reading import decode_base64
-from fhir_tools.errors import ChartlineError, ImageError, NotFound
+from fhir_tools.errors import ChartlineError, ImageError
 from fhir_tools.imaging.access import Access
 from fhir_tools.imaging.choosing import Item
+from fhir_tools.imaging.delivery import Delivery
 from fhir_tools.imaging.types import Image, Place
 
-__all__ = ["bring"]
+__all__ = ["Bringer"]
 
+_SOME = 4
+"""Files from which on a series is asked for as a whole."""
 _STEP = re.compile(r"([A-Za-z]+)(?:\[(\d+)\])?")
 
 
-async def bring(item: Item, image: Image, access: Access) -> Path:
-    """The file, from the first of its places that gives it. The caller removes it. Raises the first place's error."""
-    first: ChartlineError | None = None
-    for place in item.places:
-        try:
-            if place.way == "attachment":
-                return await _attachment(place, access)
-            return await _archived(place, item, image, access)
-        except ChartlineError as fault:
-            first = first or fault
-    raise first or ImageError("the chart does not say where the image's pixels are", reason="nowhere")
+class Bringer:
+    """Brings the files of one image, each when it is asked for; closing it removes those that came and nobody took.
+
+    A series of several files that are all wanted is asked for as one answer: each request costs as much as some slices
+    do. What that does not bring is asked for alone. `wanted` are those of the image's `listed` files that will be read.
+    """
+
+    def __init__(self, image: Image, access: Access, listed: Iterable[Item], wanted: Iterable[Item]) -> None:
+        self._image, self._access = image, access
+        self._together = _together(listed, wanted)
+        self._deliveries: dict[tuple[str, str], Delivery] = {}
+
+    async def bring(self, item: Item) -> Path:
+        """The file, which is the caller's then, from the first place that gives it. Raises the first place's error."""
+        first: ChartlineError | None = None
+        for place in item.places:
+            try:
+                if place.way == "attachment":
+                    return await _attachment(place, self._access)
+                return await self._archived(place, item)
+            except ChartlineError as fault:
+                first = first or fault
+        raise first or ImageError("the chart does not say where the image's pixels are", reason="nowhere")
+
+    async def close(self) -> None:
+        """End the answers that are under way."""
+        await asyncio.gather(*(delivery.close() for delivery in self._deliveries.values()))
+
+    async def _archived(self, place: Place, item: Item) -> Path:
+        archive, study = self._access.archives.at(place.address, self._access.limits), self._image.uid
+        if place.way == "wado-uri":
+            return await archive.by_uri(study, item.series, item.instance, self._access.folder)
+        if item.series in self._together:
+            key = place.address, item.series
+            if key not in self._deliveries:
+                files = archive.files(study, item.series, self._access.folder)
+                self._deliveries[key] = Delivery(files, self._together[item.series])
+            if path := await self._deliveries[key].take(item.instance):
+                return path
+        return await archive.file(study, item.series, item.instance, self._access.folder)
 
 
-async def _archived(place: Place, item: Item, image: Image, access: Access) -> Path:
-    archive = access.archives.at(place.address, access.limits)
-    if place.way == "wado-uri":
-        return await archive.by_uri(image.uid, item.series, item.instance, access.folder)
-    async with aclosing(archive.files(image.uid, item.series, item.instance, access.folder)) as files:
-        async for path in files:
-            return path
-    raise NotFound("the archive does not hold the image", status=404)
+def _together(listed: Iterable[Item], wanted: Iterable[Item]) -> dict[str, list[str]]:
+    """The series whose every file is wanted, with their instances."""
+    counts, found = Counter(item.series for item in listed), defaultdict[str, list[str]](list)
+    for item in wanted:
+        if item.series and item.instance:
+            found[item.series].append(item.instance)
+    return {series: uids for series, uids in found.items() if len(uids) == counts[series] >= _SOME}
 
 
 async def _attachment(place: Place, access: Access) -> Path:

@@ -23,7 +23,17 @@ __all__ = ["Decoders", "File"]
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 _START = "import sys; sys.path[:0] = [sys.argv[1]]; from fhir_tools.imaging.worker import main; main()"
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONUTF8": "1",
+    # glibc: memory of one slice is kept for the next, rather than given back and cleared again each time
+    "MALLOC_MMAP_THRESHOLD_": "32000000",
+    "MALLOC_TRIM_THRESHOLD_": "64000000",
+}
 _KEPT = 2
+_PIPE = 1 << 20
+"""Bytes of an answer that are taken in before the process that sends them is made to wait."""
 _GRACE = 2.0
 
 
@@ -83,12 +93,13 @@ class File:
 
     async def read(self, indices: Sequence[int]) -> AsyncGenerator[Decoded, None]:
         """The frames of some indices (from 0), one at a time. Raises ImageError."""
-        await self._process.ask({"do": "read", "frames": list(indices)})
-        while True:
-            told, pixels = await self._process.ask({"do": "next"})
+        asked: dict[str, Any] = {"do": "read", "frames": list(indices)}
+        for _ in indices:
+            told, pixels = await self._process.ask(asked)
             if "end" in told:
                 return
             yield _decoded(told, pixels)
+            asked = {"do": "next"}
 
 
 def _decoded(told: dict[str, Any], pixels: bytes) -> Decoded:
@@ -121,9 +132,9 @@ class _Process:
     @classmethod
     async def start(cls, seconds: float) -> _Process:
         """Without the parent's environment (it may hold credentials), and without a place to write to."""
-        bare = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"} if os.name == "posix" else None
+        bare = _ENVIRONMENT if os.name == "posix" else None
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _START, _ROOT, env=bare,
+            sys.executable, "-c", _START, _ROOT, env=bare, limit=_PIPE,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         return cls(process, seconds)

@@ -28,6 +28,10 @@ SLIDE_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _ELSEWHERE = ("1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95")
 _VIDEO = ("MPEG", "HEVC", "SMPTE")
+_SMALL = 8_000_000
+"""Bytes of a file up to which it is read once, pixels and all; of a larger one no more than a frame is held."""
+_PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+"""Float, Double Float and Pixel Data."""
 _PREAMBLE = 128
 _BARE = (b"\x08\x00\x05\x00", b"\x08\x00\x00\x00", b"\x08\x00\x08\x00", b"\x02\x00\x00\x00")
 
@@ -59,7 +63,7 @@ def open_dicom(path: Path, limits: Limits, look: Look, burned: Burned, uids: Map
 
 
 def _header(path: Path, limits: Limits) -> tuple[Dataset, Any]:
-    """The tags without the pixels, and what pydicom is to read the pixels of: the file, where that can be."""
+    """The tags, and what pydicom is to read the pixels of: them, or of a large file the file, frame by frame."""
     import pydicom
 
     with path.open("rb") as file:
@@ -67,10 +71,14 @@ def _header(path: Path, limits: Limits) -> tuple[Dataset, Any]:
     syntax = "" if bare else str(pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID", ""))
     if syntax == _DEFLATED:
         _refuse_bomb(path, limits.bytes_)
-    header = pydicom.dcmread(path, stop_before_pixels=not bare and syntax != _DEFLATED, force=bare)
+    whole = bare or syntax == _DEFLATED or path.stat().st_size <= _SMALL
+    with path.open("rb") as file:  # behind the pixels there may be padding that is no tag
+        header = pydicom.filereader.read_partial(
+            file, lambda tag, _vr, _length: tag > _PIXELS[-1] or (tag in _PIXELS and not whole), force=bare
+        )
     if "TransferSyntaxUID" not in getattr(header, "file_meta", {}):
         _find_out_syntax(header)
-    return header, header if bare or syntax == _DEFLATED else path
+    return header, header if whole else path
 
 
 def _find_out_syntax(header: Dataset) -> None:

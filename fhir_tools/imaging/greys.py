@@ -146,7 +146,7 @@ def _choose(pixels: NDArray[Any], frame: Attributes, look: Look, values: Grey) -
     lut = frame.item("VOILUTSequence", _VOI)
     if lut is not None and pixels.dtype.kind in "ui":
         order = "<" if frame.header.original_encoding[1] is not False else ">"
-        return partial(_voi_lut, lut=lut, order=order), "VOI LUT"
+        return partial(_voi_lut, lut=lut, order=order, signed=_may_be_negative(pixels, values)), "VOI LUT"
     if window := _window(frame):
         return partial(windowed, window=window), f"window {window.center:g}/{window.width:g}"
     low, high = _range(pixels, frame, values)
@@ -179,7 +179,18 @@ def _window(frame: Attributes) -> Window | None:
     return Window(center=center, width=width, function=function)
 
 
-def _voi_lut(values: NDArray[Any], *, lut: Dataset, order: str) -> NDArray[Any]:
+def _may_be_negative(pixels: NDArray[Any], values: Grey) -> bool:
+    """Whether any value that such pixels can store means a negative number: then so may a LUT's first one (C.11.2.1.1).
+
+    Where they are too many to be tried, whether one of them does.
+    """
+    import numpy as np
+
+    tried = np.arange(1 << (8 * pixels.dtype.itemsize)) if _is_small(pixels) else pixels
+    return bool(np.min(values(tried)) < 0)
+
+
+def _voi_lut(values: NDArray[Any], *, lut: Dataset, order: str, signed: bool) -> NDArray[Any]:
     """Values through a VOI LUT (C.11.2.1.1): those before and behind it have its first and last entry."""
     import numpy as np
 
@@ -187,7 +198,7 @@ def _voi_lut(values: NDArray[Any], *, lut: Dataset, order: str) -> NDArray[Any]:
     data = lut.LUTData
     numbers = np.frombuffer(data, dtype=f"{order}u2") if isinstance(data, bytes) else np.asarray(data)
     table = numbers[: entries or 65_536].astype(np.int64) & ((1 << min(max(bits, 1), 16)) - 1)
-    first -= 65_536 if first > 32_767 and np.min(values) < 0 else 0
+    first -= 65_536 if first > 32_767 and signed else 0
     index = np.clip(np.rint(values).astype(np.int64) - first, 0, len(table) - 1)
     return ranged(table[index], 0, (1 << max(bits, 1)) - 1)
 

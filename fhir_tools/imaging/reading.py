@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fhir_tools.errors import ChartlineError, ImageError
 from fhir_tools.imaging.access import Access
-from fhir_tools.imaging.bringing import bring
+from fhir_tools.imaging.bringing import Bringer
 from fhir_tools.imaging.choosing import Item, from_archive, from_chart, picker
 from fhir_tools.imaging.decoded import Decoded
 from fhir_tools.imaging.types import Box, Choice, Frame, Image, Look, Missed
@@ -115,11 +115,13 @@ class _Reader:
 
     async def _brought(self) -> AsyncGenerator[tuple[int, Path | ChartlineError], None]:
         """The files that may be needed, in order, some of them under way ahead."""
-        rest, waiting = iter(self._needed()), deque[tuple[int, asyncio.Task[Path]]]()
+        needed = self._needed()
+        bringer = Bringer(self._image, self._access, self._items, (self._items[at] for at in needed))
+        rest, waiting = iter(needed), deque[tuple[int, asyncio.Task[Path]]]()
         try:
             while True:
                 while len(waiting) < _AHEAD and (at := next(rest, None)) is not None:
-                    waiting.append((at, asyncio.create_task(bring(self._items[at], self._image, self._access))))
+                    waiting.append((at, asyncio.create_task(bringer.bring(self._items[at]))))
                 if not waiting:
                     return
                 at, task = waiting.popleft()
@@ -131,7 +133,10 @@ class _Reader:
         finally:
             for _, task in waiting:
                 task.cancel()
-            await asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
+            for left in await asyncio.gather(*(task for _, task in waiting), return_exceptions=True):
+                if isinstance(left, Path):
+                    left.unlink(missing_ok=True)
+            await bringer.close()
 
     def _needed(self) -> list[int]:
         firsts = accumulate(self._counts, initial=1)

@@ -1,4 +1,4 @@
-"""DICOMweb (PS3.18) over the project's HTTP client: what a study holds, its instances as files, frames, renderings.
+"""DICOMweb (PS3.18) over the project's HTTP client: what a study holds, and its instances as files.
 
 Addresses are made from an Endpoint's address and UIDs, never taken from what the service answers: some leave out their
 own port there, and none may lead elsewhere. What comes is checked to be of the study that was asked for by the reader.
@@ -6,10 +6,11 @@ own port there, and none may lead elsewhere. What comes is checked to be of the 
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -25,7 +26,6 @@ __all__ = ["Archives", "DicomWeb"]
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _DICOM = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-_OCTETS = 'multipart/related; type="application/octet-stream"'
 _JSON = "application/dicom+json"
 _PORTS = {"http": 80, "https": 443}
 
@@ -74,33 +74,21 @@ class DicomWeb:
         fields = "&".join(f"includefield={tag}" for tag in ("00200013", "00200032", "00200037", "00280008"))
         return await self._json(f"{self._path(study, series)}/instances?{fields}")
 
-    async def metadata(self, study: str, series: str = "", instance: str = "") -> tuple[Tags, ...]:
-        """WADO-RS: the data sets without their pixels."""
-        return await self._json(self._path(study, series, instance) + "/metadata")
+    async def files(self, study: str, series: str, folder: Path) -> AsyncGenerator[Path, None]:
+        """WADO-RS: the instances of a series as files in `folder`, each as it has come whole; the caller removes them.
 
-    async def files(self, study: str, series: str, instance: str, folder: Path) -> AsyncGenerator[Path, None]:
-        """WADO-RS: instances as files in `folder`, each as it has come whole; the caller removes them.
-
-        Without `instance` those of the whole series, without `series` of the study, in the service's order.
+        Without `series` those of the study. They come in the service's order, whatever that is.
         """
+        async with (
+            self._streamed(self._path(study, series), _DICOM) as answer,
+            aclosing(_parts(answer, folder)) as parts,
+        ):
+            async for path in parts:
+                yield path
+
+    async def file(self, study: str, series: str, instance: str, folder: Path) -> Path:
+        """WADO-RS: one instance as a file in `folder`; the caller removes it."""
         async with self._streamed(self._path(study, series, instance), _DICOM) as answer:
-            async for path in _parts(answer, folder):
-                yield path
-
-    async def frames(
-        self, study: str, series: str, instance: str, numbers: Sequence[int], folder: Path
-    ) -> AsyncGenerator[Path, None]:
-        """WADO-RS: frames (from 1) of an instance as uncompressed values, little endian, each in a file."""
-        listed = ",".join(map(str, numbers))  # unescaped: Orthanc takes no %2C
-        async with self._streamed(f"{self._path(study, series, instance)}/frames/{listed}", _OCTETS) as answer:
-            async for path in _parts(answer, folder):
-                yield path
-
-    async def rendered(self, study: str, series: str, instance: str, folder: Path, *, frame: int = 0) -> Path:
-        """WADO-RS: a picture made by the service, as PNG in a file; `frame` from 1, 0 for the instance's own choice."""
-        which = f"/frames/{frame}" if frame else ""
-        url = f"{self._path(study, series, instance)}{which}/rendered"
-        async with self._streamed(url, "image/png") as answer:
             return await self._one(answer, folder)
 
     async def by_uri(self, study: str, series: str, instance: str, folder: Path) -> Path:
@@ -145,6 +133,11 @@ class DicomWeb:
             raise SourceError(f"{self._http.origin} broke off the answer, or sent what is no multipart body") from None
         except ScopeError:
             raise SourceError(f"{self._http.origin} leads to an origin that is not allowed") from None
+        except OSError as error:
+            raise ImageError(
+                f"the image cannot be kept while it is read ({error.strerror or type(error).__name__}): "
+                "TMPDIR names the folder for that, which needs room", reason="disk",
+            ) from None  # fmt: skip
 
     def _refusal(self, status: int) -> SourceError:
         if status in (404, 410):
@@ -157,9 +150,20 @@ class DicomWeb:
         return SourceError(f"the archive at {self._http.origin} answered {status}{remedy}", status=status)
 
     async def _one(self, answer: Streamed, folder: Path) -> Path:
-        async for path in _parts(answer, folder):
-            return path
-        raise SourceError(f"{self._http.origin} sent no image where one was asked for")
+        """The first file of an answer, which is read to its end: else its connection could not be used again."""
+        first: Path | None = None
+        try:
+            async for path in _parts(answer, folder):
+                if first is None:
+                    first = path
+                else:
+                    path.unlink()
+        except (Broken, SourceError):
+            if first is None:
+                raise
+        if first is None:
+            raise NotFound(f"the archive at {self._http.origin} does not hold the image", status=404)
+        return first
 
 
 def _uid(text: str) -> str:
@@ -170,31 +174,39 @@ def _uid(text: str) -> str:
 
 
 async def _parts(answer: Streamed, folder: Path) -> AsyncGenerator[Path, None]:
-    """The parts of a multipart body, or a single body, as files."""
-    boundary = boundary_of(answer.headers.get("content-type", ""))
-    if boundary is None:
-        with _file(folder) as file:
-            async for chunk in answer.chunks:
-                file.write(chunk)
-        yield Path(file.name)
-        return
-    parser, part = Multipart(boundary), None
+    """The parts of a body as files; one that does not come whole is removed."""
+    part: IO[bytes] | None = None
     try:
-        async for chunk in answer.chunks:
-            for event in parser.feed(chunk):
-                if isinstance(event, bytes):
-                    assert part is not None  # noqa: S101  a part's headers come first
-                    part.write(event)
-                elif event is not None:
-                    part = _file(folder)
-                elif part is not None:
-                    part.close()
-                    yield Path(part.name)
-        parser.close()
+        async for event in _events(answer):
+            if isinstance(event, bytes):
+                assert part is not None  # noqa: S101  a part's headers come first
+                part.write(event)
+            elif event is not None:
+                part = _file(folder)
+            elif part is not None:
+                part.close()
+                yield Path(part.name)
     finally:
-        if part is not None:
+        if part is not None and not part.closed:
             part.close()
+            os.unlink(part.name)
 
 
 def _file(folder: Path) -> IO[bytes]:
     return tempfile.NamedTemporaryFile(dir=folder, prefix="image-", delete=False)
+
+
+async def _events(answer: Streamed) -> AsyncGenerator[Mapping[str, str] | bytes | None, None]:
+    """What `Multipart.feed` tells of a body; one that is not multipart is a single part."""
+    boundary = boundary_of(answer.headers.get("content-type", ""))
+    if boundary is None:
+        yield {}
+        async for chunk in answer.chunks:
+            yield chunk
+        yield None
+        return
+    parser = Multipart(boundary)
+    async for chunk in answer.chunks:
+        for event in parser.feed(chunk):
+            yield event
+    parser.close()

@@ -83,12 +83,14 @@ def stored(pattern: NDArray[Any], bits: int, high_bit: int, signed: bool) -> NDA
 
 
 def looked_up(pixels: NDArray[Any], grey: Grey, meaning: Grey) -> NDArray[Any]:
-    """Pixels of one or two bytes through `meaning` (pattern → value) and `grey` (value → uint8), by a table."""
+    """Pixels of one or two bytes through `meaning` (pattern → value) and `grey` (value → uint8), by a table.
+
+    The table ends at the greatest pattern there is: one of 12 bits is a sixteenth of one of 16, for each slice.
+    """
     import numpy as np
 
-    patterns = pixels.view(np.dtype(f"u{pixels.dtype.itemsize}"))
-    table = grey(meaning(np.arange(1 << (8 * patterns.dtype.itemsize), dtype=np.int64)))
-    flat = patterns.reshape(-1)
+    flat = pixels.view(np.dtype(f"u{pixels.dtype.itemsize}")).reshape(-1)
+    table = grey(meaning(np.arange(int(flat.max(initial=0)) + 1, dtype=np.int64)))
     out = np.empty((flat.size, *table.shape[1:]), dtype=np.uint8)
     for start in range(0, flat.size, _ROWS):
         np.take(table, flat[start : start + _ROWS], axis=0, out=out[start : start + _ROWS])

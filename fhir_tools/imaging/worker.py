@@ -4,12 +4,13 @@ Decoders are large and the files they read come from anywhere. Here one may cras
 rest goes on; and tags stay here: what is sent are pixels, figures and words of a fixed vocabulary. Nothing is written
 but to the parent.
 
-Requests are JSON, one a line: {"do": "open", …}, {"do": "read", "frames": [index, …]}, {"do": "next"}. Each answer is
-two lengths (4 bytes each, big endian), then JSON, then pixels.
+Requests are JSON, one a line: {"do": "open", …}, {"do": "read", "frames": [index, …]} for the first frame of some,
+{"do": "next"} for each one after it. Each answer is two lengths (4 bytes each, big endian), then JSON, then pixels.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import struct
@@ -30,6 +31,7 @@ __all__ = ["LENGTHS", "main"]
 
 LENGTHS = struct.Struct(">II")
 _HEAD = 4096
+_PIPE = 1 << 20
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _SEALED = (b"-----BEGIN", b"Salted__", b"\x30\x80\x06\x09\x2a\x86\x48", b"\x30\x82", b"\x30\x83", b"\x30\x84")
 """PGP, openssl enc, and CMS envelopes (RFC 5652; the secure media of PS3.15 annex D)."""
@@ -42,18 +44,21 @@ def main() -> None:
     _bound()
     opened: Opened | None = None
     frames: Iterator[Decoded] = iter(())
+    left = 0
     source, out = sys.stdin.buffer, sys.stdout.buffer
+    _widen(out)
     while line := source.readline():
         asked = json.loads(line)
         try:
             if asked["do"] == "open":
                 opened = _open(asked)
                 _send(out, {"frames": opened.frames, "kind": opened.kind})
-            elif asked["do"] == "read" and opened is not None:
-                frames = opened.read(asked["frames"])
-                _send(out, {})
             else:
+                if asked["do"] == "read" and opened is not None:
+                    frames, left = opened.read(asked["frames"]), len(asked["frames"])
                 _send_frame(out, next(frames, None))
+                left -= 1
+                frames = frames if left else iter(())  # it is not asked for more, and lets go of the file
         except Unreadable as fault:
             _send(out, {"reason": fault.reason, "detail": fault.detail})
         except BaseException as fault:  # noqa: BLE001  whatever a decoder raises: its words may hold what the file does
@@ -68,6 +73,14 @@ def _bound() -> None:
         return
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would be a copy of the pixels
+
+
+def _widen(out: BinaryIO) -> None:
+    """Let a whole slice lie in the pipe, so that it is written at one go while the parent does other things."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):  # Linux alone can, and not beyond a user's share
+        import fcntl
+
+        fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _allow(memory: int) -> None:

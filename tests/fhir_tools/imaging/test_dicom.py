@@ -183,6 +183,23 @@ def test_a_voi_lut_and_a_modality_lut_are_used(tmp_path: Path) -> None:
     assert shown(tmp_path, ds)[0].tolist() == [0, 0, 255, 128, 64, 64]
 
 
+@pytest.mark.parametrize("first", [-100, 65_436])
+def test_a_voi_lut_may_begin_below_zero_where_no_pixel_lies(tmp_path: Path, first: int) -> None:
+    """Its first value is written as if it were unsigned by some (C.11.2.1.1); it is negative if pixels may be."""
+    item = Dataset()
+    item.add_new(0x00283002, "SS" if first < 0 else "US", [201, first, 16])
+    item.add_new(0x00283006, "US", [at * 256 for at in range(201)])
+    ds = dataset(np.array([[0, 50, 100]], np.int16), Modality="MR", VOILUTSequence=[item])
+    assert shown(tmp_path, ds)[0].tolist() == [100, 149, 199]
+
+
+def test_what_stands_behind_the_pixels_is_not_read(tmp_path: Path) -> None:
+    body = bytes_of(dataset(slope_image(), Modality="MR"))
+    for padding in (b"\xff" * 100, bytes(100), b"\r\n", b"\x00\x01" * 33):
+        (tmp_path / "file").write_bytes(body + padding)
+        assert decode(tmp_path / "file")[0].pixels[0, -1] == 255
+
+
 def test_padding_is_black_and_does_not_stretch_the_range(tmp_path: Path) -> None:
     values = np.array([[-2000, -2000, 0, 50, 100]] * 2, np.int16)
     for photometric, seen in (("MONOCHROME2", [0, 0, 0, 128, 255]), ("MONOCHROME1", [0, 0, 255, 127, 0])):
