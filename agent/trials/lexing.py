@@ -267,6 +267,8 @@ def _cues(words: Sequence[Word], blocked: list[bool], text: str, least: int) -> 
     while at < len(words):
         for size in range(min(_LONGEST, len(words) - at), least - 1, -1):
             cue = CUES.get(tuple(w.text for w in words[at : at + size]))
+            if cue and size == 1 and _is_prefix(words, at, blocked):
+                continue
             if cue and not any(blocked[at : at + size]) and not _parted(words[at : at + size], text):
                 blocked[at : at + size] = [True] * size
                 yield Token(
@@ -278,6 +280,11 @@ def _cues(words: Sequence[Word], blocked: list[bool], text: str, least: int) -> 
                 at += size - 1
                 break
         at += 1
+
+
+def _is_prefix(words: Sequence[Word], at: int, blocked: Sequence[bool]) -> bool:
+    """Whether a "non" is part of a word that nobody knows: "non-valvular" denies the valves and not what follows."""
+    return words[at].text == "non" and at + 1 < len(words) and not blocked[at + 1] and words[at + 1].text not in BENIGN
 
 
 def _parted(words: Sequence[Word], text: str) -> bool:

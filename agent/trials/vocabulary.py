@@ -36,9 +36,14 @@ _WAS = Cue(tag="kind", kind="medication", then="ever")
 CUES = _table(
     (
         Cue(tag="no"),
-        "no, not, without, never, none, neither, absence of, free of, free from, denies, lack of, negative for, no evidence of, no history of,"
-        "no known history of, no known, not have, cannot, non, no current, no prior, no previous, no active, no documented, no diagnosis of,"
-        "must not have, must not be, not be, naive to, do not have, does not have, has not had, have not had, has no, have no, had no",
+        "no, not, without, none, neither, absence of, free of, free from, denies, lack of, negative for, no evidence of,"
+        "no known, not have, cannot, non, no current, no active, no documented, no diagnosis of,"
+        "must not have, must not be, not be, do not have, does not have, has no, have no, had no",
+    ),
+    (
+        Cue(tag="no", then="ever"),
+        "never, no history of, no known history of, no prior, no previous, no past, naive to, has not had, have not had, has never, have never, had never, without prior, without previous, without a history of,"
+        "without history of, without any history of, without a prior, without any prior, no prior history of, no previous history of",
     ),
     (
         Cue(tag="ever"),
@@ -102,7 +107,7 @@ CUES = _table(
     (
         Cue(tag="means"),
         "defined as, defined by, as defined by, as defined as, i e, ie, that is, as evidenced by, evidenced by, indicated by, as indicated by, as shown by, as demonstrated by, demonstrated by, as measured by, measured by, as determined by,"
-        "determined by, characterized by, meaning, as reflected by, manifested by, confirmed by, as assessed by",
+        "determined by, characterized by, meaning, as reflected by, manifested by, confirmed by, as confirmed by, documented by, as documented by, proven by, verified by, established by, as assessed by",
     ),
 )  # fmt: skip
 """Runs of words → what they say; the longest run at a place counts."""
