@@ -249,7 +249,7 @@ def _are_same(check: Record, names: Sequence[Concept]) -> bool:
 
 def _is_restated(inside: str) -> bool:
     """Whether it is a result once more in another unit, or the unit alone: "(53 and 86 mmol/mol)", "(mEq/L)"."""
-    unit = _NUMBERS.sub("", inside).strip()
+    unit = _NUMBERS.sub("", inside).replace(" or ", "/").strip()
     return bool(unit) and units.canonical(unit, None) is not None
 
 

@@ -46,8 +46,8 @@ _LATEST = re.compile(
     re.IGNORECASE,
 )
 _SIGNING = re.compile(
-    r"\b(?:at|on|by|before|prior\s+to)\s+(?:the\s+)?(?:time|day|date|point|moment)\s+of\s+(?:the\s+)?(?:(?:signing|providing|giving|obtaining|written|informed|study|initial)\s+(?:the\s+|of\s+)?)*"
-    r"(?:consent(?:\s+form)?|signature|screening|enrol+ment|randomi[sz]ation|inclusion|study\s+entry|entry|recruitment|baseline|diagnosis|visit)\b",
+    r"\b(?:at|on|by|before|prior\s+to)\s+(?:the\s+)?(?:time|day|date|point|moment)\s+of\s+(?:the\s+|their\s+)?(?:(?:signing|providing|giving|obtaining|written|informed|study|initial|first|vaccine)\s+(?:the\s+|of\s+)?)*"
+    r"(?:consent(?:\s+form)?|signature|screening|enrol+ment|randomi[sz]ation|inclusion|study\s+entry|entry|recruitment|baseline|diagnosis|visit|vaccination|immuni[sz]ation|dose|dosing|administration|treatment|registration|infusion)\b",
     re.IGNORECASE,
 )
 _WHATEVER = re.compile(
@@ -101,7 +101,7 @@ def _matcher() -> Matcher:
 
 def lex(raw: str) -> tuple[str, list[Token]]:
     """The text as it is read, in one spelling of signs and joints, and its tokens in order."""
-    text = _unslashed(_opened(_american(levelled(raw))))
+    text = _unslashed(_outside(_opened(_american(levelled(raw)))))
     found: list[Token] = [
         Token(kind="bracket", start=m.start(), end=m.end(), value=m[1] or m[2] or "") for m in _BRACKET.finditer(text)
     ]
@@ -146,6 +146,18 @@ _AT_LEAST_ONE = re.compile(
 def _opened(text: str) -> str:
     """The text without the brackets round a bare comparison: "blood pressure (< 140/90 mmHg)"."""
     return _COMPARED.sub(lambda m: f" {m[1]} " if not re.search(r"[A-Za-z]{4,}\s*[<>≥≤]|\bif\b", m[1]) else m[0], text)
+
+
+_OUTSIDE = re.compile(
+    r"\b(?:outside|not\s+(?:with)?in|not\s+between)\s+(?:of\s+)?(?:(?:the\s+|a\s+)?(?:normal\s+|target\s+|acceptable\s+|reference\s+)?range\s+(?:of\s+|from\s+)?)?"
+    r"(?P<a>\d+(?:\.\d+)?)(?P<unit>[^\d]{0,16}?)\s*(?:-|to|and)\s*(?=\d)",
+    re.IGNORECASE,
+)
+
+
+def _outside(text: str) -> str:
+    """A range that a result must not be in, as its two sides: "outside 3.5-5.0" is below the one or above the other."""
+    return _OUTSIDE.sub(lambda m: f"< {m['a']}{m['unit']} or > ", text)
 
 
 _BRITISH = (

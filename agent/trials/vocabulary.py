@@ -98,7 +98,7 @@ CUES = _table(
         Cue(tag="kind", kind="family"),
         "family history of, family history, familial history of, first degree relative with, first degree relatives with, relative with, relatives with, family member with",
     ),
-    (Cue(tag="with"), "with, plus, who have, who has, who had, and with, combined with, in combination with, together with, accompanied by, complicated by, in addition to, along with, and who have"),
+    (Cue(tag="with"), "with, plus, who have, who has, who had, and with, combined with, in combination with, together with, accompanied by, complicated by, in addition to, along with, and who have, provided that, provided, on condition that, as long as, on the condition that"),
     (Cue(tag="or"), "or, and or, nor, as well as any, versus, vs"),
     (Cue(tag="and"), "and, as well as, but, amp"),
     (Cue(tag="apart"), "other than, except, except for, excluding, with the exception of, with exception of, with the exceptions of, apart from, but not, exclusive of, not including, aside from, not counting"),
