@@ -18,6 +18,7 @@ __all__ = ["read"]
 
 _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
 _NUMBERS = re.compile(r"(?:[<>≤≥=~≈]|\d+(?:[.,]\d+)*|\b(?:and|to)\b|\s|[–-])+(?=\s*[A-Za-z%°µμ])", re.IGNORECASE)
+_RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
 _IGNORED = re.compile(r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2})\s*$")
 
 
@@ -66,7 +67,7 @@ class _Reading:
         """Read the next segment."""
         if piece.role in ("example", "apart"):
             self._widen(piece)
-        elif piece.role == "means":
+        elif piece.role == "means" and self.out:
             self._define(piece)
         elif piece.no_chart and not piece.of("name", "limit", "age", "smoking"):
             self._ask(piece)
@@ -180,7 +181,9 @@ class _Reading:
         last = self.out[-1].check if self.out else None
         if not isinstance(last, Record) or not piece.of("name"):
             return not piece.of("name", "word", "age")
-        return not piece.of("word") and _are_same(last, [n for t in piece.of("name") if (n := named(t, last.kind, self.text))])
+        return not piece.of("word") and _are_same(
+            last, [n for t in piece.of("name") if (n := named(t, last.kind, self.text))]
+        )
 
     def _bracket(self, inside: str) -> None:
         """What stands in brackets: a definition, examples, a time, or another name for the same."""
@@ -190,6 +193,9 @@ class _Reading:
         text, tokens = lex(content)
         if any(t.kind == "cue" and t.value.tag in ("apart", "unless") for t in tokens):
             self._except(text, tokens)
+            return
+        if any(t.kind == "cue" and t.value.tag == "no" for t in tokens):
+            self._deny(inside, content)
             return
         limits = [t for t in tokens if t.kind in ("limit", "age")]
         names = [t for t in tokens if t.kind == "name"]
@@ -218,6 +224,19 @@ class _Reading:
         elif len(more) > 1 and meant:
             atom.check = check.model_copy(update={"of": more, "doubts": ()})
         elif not _are_same(check, more):
+            self._doubt(inside)
+
+    def _deny(self, inside: str, content: str) -> None:
+        """ "(but not diabetes)": what must not be there beside it."""
+        inner = _inner(content)
+        if (
+            inner
+            and not _RELATED.search(content)
+            and all(isinstance(a.check, Record) and not a.check.doubts and a.negated for a in inner)
+        ):
+            inner[0].joint = "and"
+            self.out += inner
+        else:
             self._doubt(inside)
 
     def _except(self, text: str, tokens: Sequence[Token]) -> None:

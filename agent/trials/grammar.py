@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from agent.trials import atoms
+from agent.trials.amounts import levelled
 from agent.trials.checks import All, Any_, AtLeast, NoChart, Not, Reader, Record, Sex, walk
 from agent.trials.lexing import lex
 from agent.trials.names import meanings
+from agent.trials.periods import COUNTS, times
 from agent.trials.pieces import Atom
 from agent.trials.segments import Segment, segments
 from agent.trials.types import Section, Statement
@@ -54,18 +56,25 @@ def _context(head: str) -> tuple[str, str]:
     head = head.rstrip(": ")
     found = _OF_THE_FOLLOWING.search(head)
     if found:
+        after = re.split(r"[.;]", head[found.end() :])[0]
         before = re.sub(
             r"\b(?:including|such\s+as|have|has|meet|meets|meeting|must)\s*$", "", head[: found.start()]
         ).strip()
-        return (before if _ENDS_OPEN.search(before) else ""), head[found.end() :].strip(" ,")
+        return (before if _ENDS_OPEN.search(before) else ""), after.strip(" ,")
     return (head, "") if _ENDS_OPEN.search(head) else ("", "")
 
 
+_SOME_OF = re.compile(
+    r"\b(?:at\s+least|≥|>=)?\s*(?P<n>one|two|three|four|five|[1-5])(?:\s*\(\d\))?(?:\s+or\s+more)?\s+of(?:\s+(?:the\s+)?(?:following|these)(?:\s+[a-z]+){0,3}?)?\s*:\s*",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(r"\s*[,;]\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
 _IF = re.compile(
     r"\W*(?:(?P<if>if|when)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
     re.IGNORECASE,
 )
 _IF_BEHIND = re.compile(r",?\s+\bif\s+", re.IGNORECASE)
+_DECIDES = re.compile(r"\b(?:excluded|ineligible|eligible|included)\b", re.IGNORECASE)
 _SEXES = (re.compile(r"\b(?:m[ae]n|males?)\b", re.IGNORECASE), re.compile(r"\b(?:wom[ae]n|females?)\b", re.IGNORECASE))
 _OF_SEX = re.compile(
     r"\W*(?:all\s+|any\s+)?(?:(?P<female>wom[ae]n|females?)|m[ae]n|males?)\b(?P<asked>(?=.*\b(?:must|should|agrees?|willing|required)\b))?"
@@ -76,6 +85,8 @@ _OF_SEX = re.compile(
 
 def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
+    if some := _some_of(text, section):
+        return some
     found = _condition(text, section)
     if found is None:
         return _plainly(text, section)
@@ -83,15 +94,42 @@ def read_check(text: str, section: Section) -> Any:
     return Any_(of=(Not(of=one), other)) if section == "inclusion" else All(of=(one, other))
 
 
+def _some_of(text: str, section: Section) -> Any:
+    """ "At least two of the following: A, B or C" in one line; a time behind the last is of all. None where it is not."""
+    found = _SOME_OF.search(text)
+    if not found:
+        return None
+    rest = text[found.end() :].strip(" .")
+    when = times(levelled(rest))
+    after = rest[when[-1].start :] if when and when[-1].end >= len(rest) else ""
+    parts = [p for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
+    number = next((n for n, word in enumerate(COUNTS, 1) if found["n"].lower() in (word, str(n))), 0)
+    before = text[: found.start()].strip()
+    if len(parts) < 2 or not number or len(before.split()) > 6:
+        return None
+    read = tuple(
+        _plainly(f"{before if _ENDS_OPEN.search(before) else ''} {p} {after}".strip(), section) for p in parts[:40]
+    )
+    return Any_(of=read) if number == 1 else AtLeast(number=number, of=read)
+
+
 def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
     """Of whom something is asked, and what; None where it is asked of everybody, or where rules cannot tell of whom."""
     sex = _OF_SEX.match(text[:1000])
-    if sex and (section == "exclusion" or sex["asked"] is not None) and not _SEXES[not sex["female"]].search(text, sex.end()):
+    if (
+        sex
+        and (section == "exclusion" or sex["asked"] is not None)
+        and not _SEXES[not sex["female"]].search(text, sex.end())
+    ):
         return Sex(of=("female" if sex["female"] else "male",)), _plainly(text[sex.end() :].strip(), section)
     said = re.search("[,:]", text) if (before := _IF.match(text)) else None
     if said and before:
-        one, other, plainly = text[before.end("if") if before["if"] else before.start() : said.start()], text[said.end() :], not before["if"]
-    elif behind := _IF_BEHIND.search(text):
+        one, other, plainly = (
+            text[before.end("if") if before["if"] else before.start() : said.start()],
+            text[said.end() :],
+            not before["if"],
+        )
+    elif (behind := _IF_BEHIND.search(text)) and not _DECIDES.search(text, 0, behind.start()):
         one, other, plainly = text[behind.end() :], text[: behind.start()], False
     else:
         return None

@@ -12,7 +12,8 @@ from functools import cache
 from typing import Any, Literal
 
 from agent.trials.amounts import Amount, amounts, levelled
-from agent.trials.periods import times
+from agent.trials.checks import Limit, Sign
+from agent.trials.periods import COUNTS, times
 from agent.trials.vocabulary import BENIGN, CUES, SMOKING, STOP
 from fhir_tools.catalogue import Catalogue
 from fhir_tools.codes import Matcher, Word, words_of
@@ -22,7 +23,7 @@ __all__ = ["Kind", "Token", "lex"]
 
 Kind = Literal[
     "name", "word", "cue", "limit", "time", "comma", "bracket", "latest", "any", "age", "adult", "sex", "smoking",
-    "finding", "relation", "stages", "colon",
+    "finding", "relation", "stages", "colon", "count",
 ]  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def lex(raw: str) -> tuple[str, list[Token]]:
         Token(kind="bracket", start=m.start(), end=m.end(), value=m[1] or m[2] or "") for m in _BRACKET.finditer(text)
     ]
     bare = _masked(text, found)
-    found += [Token(kind="word", start=m.start(), end=m.end()) for m in _COUNTED.finditer(bare)]
+    found += [Token(kind="count", start=m.start(), end=m.end(), value=_count(m)) for m in _COUNTED.finditer(bare)]
     found += [Token(kind="latest", start=m.start(), end=m.end()) for m in _AT_LEAST_ONE.finditer(bare)]
     bare = _masked(bare, found)
     found += list(_times_and_amounts(bare))
@@ -134,13 +135,26 @@ _COMPARED = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    r"\b(?:(?:two|three|four|five|(?<!of )(?<!is )(?<!score )[2-9](?=\s+or\s+more\s+[a-z]{4}))\s+or\s+more|(?:at\s+least|more\s+than)\s+(?:two|three|four|five)|multiple|several)\b",
+    r"\b(?:(?:two|three|four|five|(?<!of )(?<!is )(?<!score )[2-9](?=\s+or\s+more\s+[a-z]{4}))\s+or\s+more|at\s+least\s+(?:two|three|four|five)"
+    r"|(?P<most>(?:no|not)\s+more\s+than|at\s+most)\s+(?:one|two|three|four|five)|(?P<more>more\s+than)\s+(?:one|two|three|four|five)|(?P<fewer>(?:fewer|less)\s+than)\s+(?:two|three|four|five)"
+    r"|(?:multiple|several)(?!\s+(?:sclerosis|myeloma|endocrine|system|gestation)))\b(?!\s*(?:hour|day|week|month|year|time|drink|cigarette)s?\b)",
     re.IGNORECASE,
 )
 _AT_LEAST_ONE = re.compile(
     r"\b(?:(?:one|1)\s+or\s+more|at\s+least\s+(?:one|1))(?:\s+of)?\b(?!\s*[.\d]|\s*(?:day|week|month|year|hour)s?\b)",
     re.IGNORECASE,
 )
+
+
+def _count(m: re.Match[str]) -> Amount:
+    """How many a count in words asks for: "two or more", "more than two", "no more than one", "several" (two)."""
+    sign: Sign = "<=" if m["most"] else ">" if m["more"] else "<" if m["fewer"] else ">="
+    words = m[0].lower().split()
+    number = next((n for n, word in enumerate(COUNTS, 1) if word in words), 0)
+    digit = re.search(r"\d", m[0])
+    return Amount(
+        start=m.start(), end=m.end(), limits=(Limit(sign=sign, value=number or int(digit[0] if digit else 2)),)
+    )
 
 
 def _opened(text: str) -> str:

@@ -14,10 +14,10 @@ from datetime import date, timedelta
 from agent.trials.checks import Length, Period
 from fhir_tools import phrases
 
-__all__ = ["Time", "times"]
+__all__ = ["COUNTS", "Time", "times"]
 
-_COUNTS = "one two three four five six seven eight nine ten eleven twelve".split()
-_N = rf"(?P<n>\d+(?:\.\d+)?|{'|'.join(_COUNTS)}|an?)(?:\s*\(\s*\d+\s*\))?"
+COUNTS = "one two three four five six seven eight nine ten eleven twelve".split()
+_N = rf"(?P<n>\d+(?:\.\d+)?|{'|'.join(COUNTS)}|an?)(?:\s*\(\s*\d+\s*\))?"
 _U = r"(?P<u>hours?|hrs?|days?|weeks?|wks?|months?|mos?|years?|yrs?|half-lives)\b(?:'s?)?"
 _LENGTH = rf"{_N}[\s-]*(?:calendar\s+|full\s+|consecutive\s+)?{_U}"
 _DAYS = (
@@ -105,7 +105,7 @@ def _time(kind: str, m: re.Match[str], length: Length) -> Time:
 
 def _length(m: re.Match[str]) -> Length | None:
     word = m.groupdict().get("n", "1").lower()
-    count = 1.0 if word in ("a", "an") else float(_COUNTS.index(word) + 1) if word in _COUNTS else float(word)
+    count = 1.0 if word in ("a", "an") else float(COUNTS.index(word) + 1) if word in COUNTS else float(word)
     unit = m["u"].lower()
     if unit.startswith("h"):
         return Length(count=max(1.0, -(-count // 24)), unit="day") if unit.startswith(("ho", "hr")) else None

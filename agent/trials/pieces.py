@@ -16,6 +16,7 @@ from agent.trials.checks import (
     Limit,
     Measurement,
     NoChart,
+    Not,
     Period,
     Pregnancy,
     Reader,
@@ -25,7 +26,7 @@ from agent.trials.checks import (
 )
 from agent.trials.lexing import Token
 from agent.trials.names import meanings, narrowing
-from agent.trials.periods import Time
+from agent.trials.periods import COUNTS, Time
 from agent.trials.segments import Joint, Segment
 from fhir_tools.lexicon import lexicon
 
@@ -66,6 +67,8 @@ class Atom:
             self.check = check.model_copy(update={"period": time.period})
         elif isinstance(check, Record):
             self.check = _timed(check, time)
+        elif isinstance(check, Not) and isinstance(check.of, Record):
+            self.check = Not(of=_timed(check.of, time))
 
 
 def _timed(check: Record, time: Time) -> Record:
@@ -120,6 +123,7 @@ class Piece:
                 if isinstance(a.check, Measurement)
             ][-1:]
         self._doubts += _runs(self._text, self._piece.of("word"))
+        out = self._counted(out)
         if self._limits and not any(isinstance(c, Measurement | All | Any_) for c in out) and out:
             self._doubts += [self._text[t.start : t.end].strip() for t in self._piece.of("limit")]
         if not out and not self._doubts and (shared := self._shared(self._last_word())):
@@ -133,6 +137,20 @@ class Piece:
         elif self._doubts and not out:
             out += self._unknown()
         return out
+
+    def _counted(self, out: list[Any]) -> list[Any]:
+        """How often something must have been: "more than 2 hospitalizations", "two or more exacerbations"."""
+        said = self._piece.of("count")
+        limit = next((x for t in said for x in t.value.limits), self._limits[0] if len(self._limits) == 1 else None)
+        last = out[-1] if out else None
+        counts = isinstance(last, Record) and last.kind in ("encounter", "procedure", "condition", "immunization")
+        least = int(limit.value) + (limit.sign in (">", "<=")) if limit else 0
+        if limit is None or limit.unit or limit.value != int(limit.value) or not counts or least < 1:
+            self._doubts += [self._text[t.start : t.end] for t in said]
+            return out
+        self._limits = ()
+        told = last.model_copy(update={"least": least})
+        return [*out[:-1], told if limit.sign in (">", ">=", "=") else Not(of=told)]
 
     def _people(self) -> list[Any]:
         """Age, sex, smoking."""
@@ -185,6 +203,8 @@ class Piece:
         pregnant = kind == "condition" and {e.id for e in token.value if e.kind == "condition"} == {"pregnancy"}
         if pregnant and piece.then != "ever" and not piece.of("time"):
             return [Pregnancy()]
+        if concept.name == "Procedure":  # which of them are operations, and of what kind, no rule knows
+            self._doubts.append(self._whole.written)
         self._doubts += _graded(token, concept, self._text)
         return [_record(piece, kind, concept)]
 
@@ -247,7 +267,7 @@ class Piece:
             return [Measurement(of=(Concept(name=phrase[:120]),), limits=self._limits)]
         if shared := self._shared(_phrase(self._text, piece)):
             return [shared]
-        if not re.search(r"[A-Za-z]{3}", phrase):
+        if not re.search(r"[A-Za-z]{3}", phrase) or phrase.lower() in COUNTS:
             return [Reader(why=phrase[:200])]
         return [_record(piece, piece.kind or "condition", Concept(name=phrase[:120]))]
 
