@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from agent.trials.amounts import Amount
 from agent.trials.checks import Age, Concept, Measurement, NoChart, Reader, Record, Sex
 from agent.trials.lexing import Token, lex
 from agent.trials.names import meanings
 from agent.trials.periods import Time
-from agent.trials.pieces import Atom, Context, Piece, Waiting, limits_of, named, sliced, with_unit
+from agent.trials.pieces import COUNTABLE, Atom, Context, Piece, Waiting, limits_of, named, sliced, with_unit
 from agent.trials.segments import Segment, segments
 from fhir_tools import units
 
@@ -19,7 +20,10 @@ __all__ = ["read"]
 _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
 _NUMBERS = re.compile(r"(?:[<>≤≥=~≈]|\d+(?:[.,]\d+)*|\b(?:and|to)\b|\s|[–-])+(?=\s*[A-Za-z%°µμ])", re.IGNORECASE)
 _RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
-_IGNORED = re.compile(r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2})\s*$")
+_IGNORED = re.compile(
+    r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
+    r"|(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)\s+(?:or|and|and/or)\s+(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic))\s*$"
+)
 
 
 def _is_negated(piece: Segment, check: Any, beside: Sequence[Any]) -> bool:
@@ -197,6 +201,9 @@ class _Reading:
         if any(t.kind == "cue" and t.value.tag == "no" for t in tokens):
             self._deny(inside, content)
             return
+        if count := next((t for t in tokens if t.kind == "count"), None):
+            self._times(count.value, inside)
+            return
         limits = [t for t in tokens if t.kind in ("limit", "age")]
         names = [t for t in tokens if t.kind == "name"]
         last = self.out[-1]
@@ -205,6 +212,9 @@ class _Reading:
             if inner and isinstance(last.check, Record | Reader) and all(_is_result(a.check) for a in inner):
                 inner[0].joint, inner[0].negated = last.joint, last.negated
                 self.out[-1:] = inner
+            elif inner and all(isinstance(a.check, Age) for a in inner) and isinstance(last.check, Sex | Record):
+                inner[0].joint = "with"
+                self.out += inner
             elif names or isinstance(last.check, Record):
                 self._doubt(inside)
         elif any(t.kind == "time" for t in tokens):
@@ -216,15 +226,23 @@ class _Reading:
             self._doubt(inside)
 
     def _list(self, atom: Atom, check: Record, more: tuple[Concept, ...], inside: str, *, examples: bool) -> None:
-        """Names in brackets: examples are meant too; several define what they stand behind; one is another name of it."""
+        """Names in brackets: examples and drugs of a class are meant too; several define what they stand behind; one is another name of it."""
         known = [e for c in check.of for e in meanings(c.name, check.kind)]
         meant = all(meanings(c.name, check.kind) for c in more)
-        if examples or (not known and meant):
+        if examples or (meant and (not known or check.kind == "medication")):
             atom.check = check.model_copy(update={"of": tuple(dict.fromkeys((*check.of, *more)))})
         elif len(more) > 1 and meant:
             atom.check = check.model_copy(update={"of": more, "doubts": ()})
         elif not _are_same(check, more):
             self._doubt(inside)
+
+    def _times(self, count: Amount, inside: str) -> None:
+        """ "(two or more episodes)": how often what was just named must have been."""
+        last = self.out[-1]
+        if not isinstance(last.check, Record) or last.check.kind not in COUNTABLE or count.limits[0].sign != ">=":
+            self._doubt(inside)
+        else:
+            last.check = last.check.model_copy(update={"least": int(count.limits[0].value)})
 
     def _deny(self, inside: str, content: str) -> None:
         """ "(but not diabetes)": what must not be there beside it."""

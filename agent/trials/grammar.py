@@ -64,11 +64,15 @@ def _context(head: str) -> tuple[str, str]:
     return (head, "") if _ENDS_OPEN.search(head) else ("", "")
 
 
+_FOLLOWING = r"(?:the\s+)?(?:following|these)(?:\s+[a-z]+){0,3}?"
 _SOME_OF = re.compile(
-    r"\b(?:at\s+least|≥|>=)?\s*(?P<n>one|two|three|four|five|[1-5])(?:\s*\(\d\))?(?:\s+or\s+more)?\s+of(?:\s+(?:the\s+)?(?:following|these)(?:\s+[a-z]+){0,3}?)?\s*:\s*",
+    r"\b(?:(?:at\s+least|≥|>=)\s*)?(?P<n>one|two|three|four|five|[1-5]|any|either|all|both)(?:\s*\(\d\))?(?:\s+or\s+more)?"
+    rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})\s*:\s*",
     re.IGNORECASE,
 )
-_LISTED = re.compile(r"\s*[,;]\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
+_MOST_PARTS = 40
+_LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
+_NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
 _IF = re.compile(
     r"\W*(?:(?P<if>if|when)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
     re.IGNORECASE,
@@ -87,6 +91,9 @@ def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
     if some := _some_of(text, section):
         return some
+    if _NOT_BOTH.search(text):
+        either = read_check(_NOT_BOTH.sub(" ", text), section)
+        return All(of=(either, Not(of=All(of=either.of)))) if isinstance(either, Any_) else Reader(why=_short(text))
     found = _condition(text, section)
     if found is None:
         return _plainly(text, section)
@@ -97,20 +104,22 @@ def read_check(text: str, section: Section) -> Any:
 def _some_of(text: str, section: Section) -> Any:
     """ "At least two of the following: A, B or C" in one line; a time behind the last is of all. None where it is not."""
     found = _SOME_OF.search(text)
-    if not found:
+    before = text[: found.start()].strip() if found else ""
+    if not found or len(before.split()) > 6:
         return None
     rest = text[found.end() :].strip(" .")
     when = times(levelled(rest))
     after = rest[when[-1].start :] if when and when[-1].end >= len(rest) else ""
-    parts = [p for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
-    number = next((n for n, word in enumerate(COUNTS, 1) if found["n"].lower() in (word, str(n))), 0)
-    before = text[: found.start()].strip()
-    if len(parts) < 2 or not number or len(before.split()) > 6:
+    parts = [p.strip() for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
+    if not 1 < len(parts) <= _MOST_PARTS or not all(re.match(r"[A-Za-z(]", p) for p in parts):
         return None
-    read = tuple(
-        _plainly(f"{before if _ENDS_OPEN.search(before) else ''} {p} {after}".strip(), section) for p in parts[:40]
+    lead = before if _ENDS_OPEN.search(before) else ""
+    read = tuple(_plainly(f"{lead} {p} {after}".strip(), section) for p in parts)
+    word = found["n"].lower().split()[0]
+    number = next((n for n, name in enumerate(COUNTS, 1) if word in (name, str(n))), 1)
+    return (
+        All(of=read) if word in ("all", "both") else Any_(of=read) if number == 1 else AtLeast(number=number, of=read)
     )
-    return Any_(of=read) if number == 1 else AtLeast(number=number, of=read)
 
 
 def _condition(text: str, section: Section) -> tuple[Any, Any] | None:

@@ -56,7 +56,7 @@ _WHATEVER = re.compile(
     re.IGNORECASE,
 )
 _STAGES = re.compile(
-    r"\bstages?\s*(?P<a>[1-5])(?:\s*(?:or|and)\s+(?P<up>higher|greater|above|worse|later|over)|(?P<plus>\+)|\s*(?:-|to|through)\s*(?:stage\s*)?(?P<b>[1-5]))",
+    r"\bstages?\s*(?:(?:≥|>=|at\s+least)\s*(?P<least>[1-5])\b|(?P<a>[1-5])(?:\s*(?:or|and)\s+(?P<up>higher|greater|above|worse|later|over)|(?P<plus>\+)|\s*(?:-|to|through|or|and|/)\s*(?:stage\s*)?(?P<b>[1-5])\b))",
     re.IGNORECASE,
 )
 _ANY = re.compile(
@@ -110,12 +110,12 @@ def lex(raw: str) -> tuple[str, list[Token]]:
     found += [Token(kind="count", start=m.start(), end=m.end(), value=_count(m)) for m in _COUNTED.finditer(bare)]
     found += [Token(kind="latest", start=m.start(), end=m.end()) for m in _AT_LEAST_ONE.finditer(bare)]
     bare = _masked(bare, found)
-    found += list(_times_and_amounts(bare))
-    bare = _masked(bare, found)
     found += [
-        Token(kind="stages", start=m.start(), end=m.end(), value=(int(m["a"]), int(m["b"] or 5)))
+        Token(kind="stages", start=m.start(), end=m.end(), value=(int(m["a"] or m["least"]), int(m["b"] or 5)))
         for m in _STAGES.finditer(bare)
     ]
+    bare = _masked(bare, found)
+    found += list(_times_and_amounts(bare))
     bare = _masked(bare, found)
     for kind, pattern in (("latest", _SIGNING), ("latest", _LATEST), ("latest", _WHATEVER), ("any", _ANY)):
         found += [Token(kind=kind, start=m.start(), end=m.end()) for m in pattern.finditer(bare)]  # type: ignore[arg-type]
@@ -157,8 +157,15 @@ def _count(m: re.Match[str]) -> Amount:
     )
 
 
+_SEXED = re.compile(
+    r"\(\s*(?:(?:for|in)\s+)?((?:adult\s+)?(?:females?|wom[ae]n|males?|m[ae]n)(?:\s+(?:subjects|patients|participants))?)\s*\)",
+    re.I,
+)
+
+
 def _opened(text: str) -> str:
-    """The text without the brackets round a bare comparison: "blood pressure (< 140/90 mmHg)"."""
+    """The text without the brackets round a bare comparison, or a sex: "< 140/90 mmHg (women)"."""
+    text = _SEXED.sub(lambda m: f" in {m[1]} ", text)
     return _COMPARED.sub(lambda m: f" {m[1]} " if not re.search(r"[A-Za-z]{4,}\s*[<>≥≤]|\bif\b", m[1]) else m[0], text)
 
 
