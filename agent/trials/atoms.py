@@ -6,19 +6,24 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from agent.trials.amounts import Amount
 from agent.trials.checks import Age, Concept, Measurement, NoChart, Reader, Record, Sex
 from agent.trials.lexing import Token, lex
 from agent.trials.names import meanings
 from agent.trials.periods import Time
-from agent.trials.pieces import Atom, Context, Piece, Waiting, limits_of, named, sliced, with_unit
+from agent.trials.pieces import COUNTABLE, Atom, Context, Piece, Waiting, limits_of, named, sliced, with_unit
 from agent.trials.segments import Segment, segments
+from fhir_tools import units
 
 __all__ = ["read"]
 
 _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
-_RESTATED = re.compile(r"[\s\d.,–-]*(?:and|to)?[\s\d.,–-]*(?:mmol|µmol|umol|mg|g|kg|%|IU|U)[\w\s/%²³^]*", re.IGNORECASE)
-"""A result once more in another unit: "(53 and 86 mmol/mol)"."""
-_IGNORED = re.compile(r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2})\s*$")
+_NUMBERS = re.compile(r"(?:[<>≤≥=~≈]|\d+(?:[.,]\d+)*|\b(?:and|to)\b|\s|[–-])+(?=\s*[A-Za-z%°µμ])", re.IGNORECASE)
+_RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
+_IGNORED = re.compile(
+    r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
+    r"|(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)\s+(?:or|and|and/or)\s+(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic))\s*$"
+)
 
 
 def _is_negated(piece: Segment, check: Any, beside: Sequence[Any]) -> bool:
@@ -66,7 +71,7 @@ class _Reading:
         """Read the next segment."""
         if piece.role in ("example", "apart"):
             self._widen(piece)
-        elif piece.role == "means":
+        elif piece.role == "means" and self.out:
             self._define(piece)
         elif piece.no_chart and not piece.of("name", "limit", "age", "smoking"):
             self._ask(piece)
@@ -164,7 +169,8 @@ class _Reading:
         checks = Piece(self._context, 0, piece).checks() if piece.of("limit", "finding") else []
         measured = [c for c in checks if isinstance(c, Measurement)]
         if not measured:
-            self._bounds_before(piece)
+            if not self._bounds_before(piece) and not self._says_it_again(piece):
+                self._doubt(self.text[piece.start : piece.end])
             return
         joined = [Atom(joint="" if n == 0 and not self.out else "with", check=c) for n, c in enumerate(measured)]
         if self.out and isinstance(self.out[-1].check, Record | Reader | Waiting):
@@ -173,6 +179,15 @@ class _Reading:
         elif self.out and piece.joint in ("and", "or"):
             joined[0].joint = piece.joint
         self.out += joined
+
+    def _says_it_again(self, piece: Segment) -> bool:
+        """Whether a definition says no more than what it defines, or nothing."""
+        last = self.out[-1].check if self.out else None
+        if not isinstance(last, Record) or not piece.of("name"):
+            return not piece.of("name", "word", "age")
+        return not piece.of("word") and _are_same(
+            last, [n for t in piece.of("name") if (n := named(t, last.kind, self.text))]
+        )
 
     def _bracket(self, inside: str) -> None:
         """What stands in brackets: a definition, examples, a time, or another name for the same."""
@@ -183,6 +198,12 @@ class _Reading:
         if any(t.kind == "cue" and t.value.tag in ("apart", "unless") for t in tokens):
             self._except(text, tokens)
             return
+        if any(t.kind == "cue" and t.value.tag == "no" for t in tokens):
+            self._deny(inside, content)
+            return
+        if count := next((t for t in tokens if t.kind == "count"), None):
+            self._times(count.value, inside)
+            return
         limits = [t for t in tokens if t.kind in ("limit", "age")]
         names = [t for t in tokens if t.kind == "name"]
         last = self.out[-1]
@@ -191,16 +212,49 @@ class _Reading:
             if inner and isinstance(last.check, Record | Reader) and all(_is_result(a.check) for a in inner):
                 inner[0].joint, inner[0].negated = last.joint, last.negated
                 self.out[-1:] = inner
+            elif inner and all(isinstance(a.check, Age) for a in inner) and isinstance(last.check, Sex | Record):
+                inner[0].joint = "with"
+                self.out += inner
             elif names or isinstance(last.check, Record):
                 self._doubt(inside)
         elif any(t.kind == "time" for t in tokens):
             last.at(next(t.value for t in tokens if t.kind == "time"))
         elif names and isinstance(last.check, Record):
             more = tuple(n for t in names if (n := named(t, last.check.kind, text)) is not None)
-            known = {e.id for c in last.check.of for e in meanings(c.name, last.check.kind)}
-            if examples or not known:
-                last.check = last.check.model_copy(update={"of": tuple(dict.fromkeys((*last.check.of, *more)))})
-        elif any(t.kind == "word" for t in tokens) and not (examples or _RESTATED.fullmatch(inside)):
+            self._list(last, last.check, more, inside, examples=bool(examples))
+        elif any(t.kind == "word" for t in tokens) and not (examples or _is_restated(inside)):
+            self._doubt(inside)
+
+    def _list(self, atom: Atom, check: Record, more: tuple[Concept, ...], inside: str, *, examples: bool) -> None:
+        """Names in brackets: examples and drugs of a class are meant too; several define what they stand behind; one is another name of it."""
+        known = [e for c in check.of for e in meanings(c.name, check.kind)]
+        meant = all(meanings(c.name, check.kind) for c in more)
+        if examples or (meant and (not known or check.kind == "medication")):
+            atom.check = check.model_copy(update={"of": tuple(dict.fromkeys((*check.of, *more)))})
+        elif len(more) > 1 and meant:
+            atom.check = check.model_copy(update={"of": more, "doubts": ()})
+        elif not _are_same(check, more):
+            self._doubt(inside)
+
+    def _times(self, count: Amount, inside: str) -> None:
+        """ "(two or more episodes)": how often what was just named must have been."""
+        last = self.out[-1]
+        if not isinstance(last.check, Record) or last.check.kind not in COUNTABLE or count.limits[0].sign != ">=":
+            self._doubt(inside)
+        else:
+            last.check = last.check.model_copy(update={"least": int(count.limits[0].value)})
+
+    def _deny(self, inside: str, content: str) -> None:
+        """ "(but not diabetes)": what must not be there beside it."""
+        inner = _inner(content)
+        if (
+            inner
+            and not _RELATED.search(content)
+            and all(isinstance(a.check, Record) and not a.check.doubts and a.negated for a in inner)
+        ):
+            inner[0].joint = "and"
+            self.out += inner
+        else:
             self._doubt(inside)
 
     def _except(self, text: str, tokens: Sequence[Token]) -> None:
@@ -221,6 +275,19 @@ class _Reading:
         last = self.out[-1]
         if isinstance(last.check, Record | Measurement):
             last.check = last.check.model_copy(update={"doubts": (*last.check.doubts, words.strip()[:200])})
+
+
+def _are_same(check: Record, names: Sequence[Concept]) -> bool:
+    """Whether names mean what a check is of, or something that it is a kind of."""
+    known = [e for c in check.of for e in meanings(c.name, check.kind)]
+    wider = {e.id for e in known} | {p for e in known for p in e.parents}
+    return all({e.id for e in meanings(n.name, check.kind)} & wider for n in names)
+
+
+def _is_restated(inside: str) -> bool:
+    """Whether it is a result once more in another unit, or the unit alone: "(53 and 86 mmol/mol)", "(mEq/L)"."""
+    unit = _NUMBERS.sub("", inside).replace(" or ", "/").strip()
+    return bool(unit) and units.canonical(unit, None) is not None
 
 
 def _is_result(check: Any) -> bool:

@@ -214,7 +214,7 @@ class Record(_Doubtful):
     """Something recorded: any of `of` but not `apart`.
 
     `state` is `active` (a condition that goes on), `resolved`, `current` (a drug that is taken) or empty for ever.
-    `lasting`: since at least so long. `relative` narrows a family history; empty is any relative.
+    `least`: so many of them, on different days. `lasting`: since at least so long. `relative` narrows a family history; empty is any relative.
     """
 
     type: Literal["record"] = "record"
@@ -224,6 +224,7 @@ class Record(_Doubtful):
     state: Literal["", "active", "resolved", "current"] = ""
     period: Period | None = None
     lasting: Lasting | None = None
+    least: Annotated[int, Field(ge=1, le=_MANY)] = 1
     relative: Annotated[str, Field(max_length=_NAME)] = ""
 
     @model_validator(mode="after")

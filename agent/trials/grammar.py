@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from agent.trials import atoms
-from agent.trials.checks import All, Any_, AtLeast, Measurement, NoChart, Not, Reader, Record, walk
+from agent.trials.amounts import levelled
+from agent.trials.checks import All, Any_, AtLeast, NoChart, Not, Reader, Record, Sex, walk
 from agent.trials.lexing import lex
 from agent.trials.names import meanings
+from agent.trials.periods import COUNTS, times
 from agent.trials.pieces import Atom
 from agent.trials.segments import Segment, segments
 from agent.trials.types import Section, Statement
@@ -54,15 +56,102 @@ def _context(head: str) -> tuple[str, str]:
     head = head.rstrip(": ")
     found = _OF_THE_FOLLOWING.search(head)
     if found:
+        after = re.split(r"[.;]", head[found.end() :])[0]
         before = re.sub(
             r"\b(?:including|such\s+as|have|has|meet|meets|meeting|must)\s*$", "", head[: found.start()]
         ).strip()
-        return (before if _ENDS_OPEN.search(before) else ""), head[found.end() :].strip(" ,")
+        return (before if _ENDS_OPEN.search(before) else ""), after.strip(" ,")
     return (head, "") if _ENDS_OPEN.search(head) else ("", "")
 
 
+_FOLLOWING = r"(?:the\s+)?(?:following|these)(?:\s+[a-z]+){0,3}?"
+_SOME_OF = re.compile(
+    r"\b(?:(?:at\s+least|≥|>=)\s*)?(?P<n>one|two|three|four|five|[1-5]|any|either|all|both)(?:\s*\(\d\))?(?:\s+or\s+more)?"
+    rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})\s*:\s*",
+    re.IGNORECASE,
+)
+_MOST_PARTS = 40
+_LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
+_NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
+_IF = re.compile(
+    r"\W*(?:(?P<if>if|when)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
+    re.IGNORECASE,
+)
+_IF_BEHIND = re.compile(r",?\s+\bif\s+", re.IGNORECASE)
+_DECIDES = re.compile(r"\b(?:excluded|ineligible|eligible|included)\b", re.IGNORECASE)
+_SEXES = (re.compile(r"\b(?:m[ae]n|males?)\b", re.IGNORECASE), re.compile(r"\b(?:wom[ae]n|females?)\b", re.IGNORECASE))
+_OF_SEX = re.compile(
+    r"\W*(?:all\s+|any\s+)?(?:(?P<female>wom[ae]n|females?)|m[ae]n|males?)\b(?P<asked>(?=.*\b(?:must|should|agrees?|willing|required)\b))?"
+    r"(?=.*(?:child-?\s?bearing|contracept|pregnan|breast-?\s?feed|lactat|menopaus|steril|sperm))",
+    re.IGNORECASE,
+)
+
+
 def read_check(text: str, section: Section) -> Any:
-    """The check of one statement's text."""
+    """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
+    if some := _some_of(text, section):
+        return some
+    if _NOT_BOTH.search(text):
+        either = read_check(_NOT_BOTH.sub(" ", text), section)
+        return All(of=(either, Not(of=All(of=either.of)))) if isinstance(either, Any_) else Reader(why=_short(text))
+    found = _condition(text, section)
+    if found is None:
+        return _plainly(text, section)
+    one, other = found
+    return Any_(of=(Not(of=one), other)) if section == "inclusion" else All(of=(one, other))
+
+
+def _some_of(text: str, section: Section) -> Any:
+    """ "At least two of the following: A, B or C" in one line; a time behind the last is of all. None where it is not."""
+    found = _SOME_OF.search(text)
+    before = text[: found.start()].strip() if found else ""
+    if not found or len(before.split()) > 6:
+        return None
+    rest = text[found.end() :].strip(" .")
+    when = times(levelled(rest))
+    after = rest[when[-1].start :] if when and when[-1].end >= len(rest) else ""
+    parts = [p.strip() for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
+    if not 1 < len(parts) <= _MOST_PARTS or not all(re.match(r"[A-Za-z(]", p) for p in parts):
+        return None
+    lead = before if _ENDS_OPEN.search(before) else ""
+    read = tuple(_plainly(f"{lead} {p} {after}".strip(), section) for p in parts)
+    word = found["n"].lower().split()[0]
+    number = next((n for n, name in enumerate(COUNTS, 1) if word in (name, str(n))), 1)
+    return (
+        All(of=read) if word in ("all", "both") else Any_(of=read) if number == 1 else AtLeast(number=number, of=read)
+    )
+
+
+def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
+    """Of whom something is asked, and what; None where it is asked of everybody, or where rules cannot tell of whom."""
+    sex = _OF_SEX.match(text[:1000])
+    if (
+        sex
+        and (section == "exclusion" or sex["asked"] is not None)
+        and not _SEXES[not sex["female"]].search(text, sex.end())
+    ):
+        return Sex(of=("female" if sex["female"] else "male",)), _plainly(text[sex.end() :].strip(), section)
+    said = re.search("[,:]", text) if (before := _IF.match(text)) else None
+    if said and before:
+        one, other, plainly = (
+            text[before.end("if") if before["if"] else before.start() : said.start()],
+            text[said.end() :],
+            not before["if"],
+        )
+    elif (behind := _IF_BEHIND.search(text)) and not _DECIDES.search(text, 0, behind.start()):
+        one, other, plainly = text[behind.end() :], text[: behind.start()], False
+    else:
+        return None
+    told = _plainly(one, section)
+    if not all(_understood(leaf) for leaf in walk(told)):
+        if plainly:
+            return None
+        told = Reader(why=_short(one.strip()))
+    return (told, _plainly(other.strip(), section)) if len(other.split()) > 1 else None
+
+
+def _plainly(text: str, section: Section) -> Any:
+    """The check of a text without a condition."""
     bare = _LEAD.sub("", text, count=1) or text
     read, tokens = lex(bare)
     start = NO_CHART.search(read)
@@ -73,7 +162,7 @@ def read_check(text: str, section: Section) -> Any:
     ):
         return NoChart(ask=_short(text))
     pieces = segments(read, tokens, section)
-    made = _Assembly(read).check(pieces)
+    made = _Assembly(read, section).check(pieces)
     return made if made is not None else Reader(why=_short(text))
 
 
@@ -84,8 +173,8 @@ def _short(text: str) -> str:
 class _Assembly:
     """Segments → atoms → one check."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, section: Section) -> None:
+        self._text, self._section = text, section
 
     def check(self, pieces: Sequence[Segment]) -> Any:
         """The check, or None where nothing was found."""
@@ -97,7 +186,9 @@ class _Assembly:
         rest[0].joint = ""
         other = self._main(rest)
         if other is None or not all(_understood(leaf) for leaf in walk(other)):
-            return _doubted(main, f"unless {self._text[rest[0].start :].strip()}"[:200])
+            other = Reader(why=f"unless {self._text[rest[0].start :].strip()}"[:200])
+        if self._section == "inclusion":
+            return Any_(of=(main, other))
         return All(of=(main, Not(of=other)))
 
     def _main(self, pieces: Sequence[Segment]) -> Any:
@@ -110,15 +201,6 @@ def _understood(leaf: Any) -> bool:
     return not isinstance(leaf, Reader | NoChart) and not (
         isinstance(leaf, Record) and not meanings(leaf.of[0].name, leaf.kind)
     )
-
-
-def _doubted(check: Any, words: str) -> Any:
-    """The check with a doubt of its last part that can have one."""
-    if isinstance(check, Record | Measurement):
-        return check.model_copy(update={"doubts": (*check.doubts, words)})
-    if isinstance(check, All | Any_):
-        return check.model_copy(update={"of": (*check.of[:-1], _doubted(check.of[-1], words))})
-    return All(of=(check, Reader(why=words)))
 
 
 def _standing(segment: Segment) -> Segment:

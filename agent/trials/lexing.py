@@ -12,7 +12,8 @@ from functools import cache
 from typing import Any, Literal
 
 from agent.trials.amounts import Amount, amounts, levelled
-from agent.trials.periods import times
+from agent.trials.checks import Limit, Sign
+from agent.trials.periods import COUNTS, times
 from agent.trials.vocabulary import BENIGN, CUES, SMOKING, STOP
 from fhir_tools.catalogue import Catalogue
 from fhir_tools.codes import Matcher, Word, words_of
@@ -22,7 +23,7 @@ __all__ = ["Kind", "Token", "lex"]
 
 Kind = Literal[
     "name", "word", "cue", "limit", "time", "comma", "bracket", "latest", "any", "age", "adult", "sex", "smoking",
-    "finding", "relation", "stages", "colon",
+    "finding", "relation", "stages", "colon", "count",
 ]  # fmt: skip
 
 
@@ -46,8 +47,8 @@ _LATEST = re.compile(
     re.IGNORECASE,
 )
 _SIGNING = re.compile(
-    r"\b(?:at|on|by|before|prior\s+to)\s+(?:the\s+)?(?:time|day|date|point|moment)\s+of\s+(?:the\s+)?(?:(?:signing|providing|giving|obtaining|written|informed|study|initial)\s+(?:the\s+|of\s+)?)*"
-    r"(?:consent(?:\s+form)?|signature|screening|enrol+ment|randomi[sz]ation|inclusion|study\s+entry|entry|recruitment|baseline|diagnosis|visit)\b",
+    r"\b(?:at|on|by|before|prior\s+to)\s+(?:the\s+)?(?:time|day|date|point|moment)\s+of\s+(?:the\s+|their\s+)?(?:(?:signing|providing|giving|obtaining|written|informed|study|initial|first|vaccine)\s+(?:the\s+|of\s+)?)*"
+    r"(?:consent(?:\s+form)?|signature|screening|enrol+ment|randomi[sz]ation|inclusion|study\s+entry|entry|recruitment|baseline|diagnosis|visit|vaccination|immuni[sz]ation|dose|dosing|administration|treatment|registration|infusion)\b",
     re.IGNORECASE,
 )
 _WHATEVER = re.compile(
@@ -55,7 +56,7 @@ _WHATEVER = re.compile(
     re.IGNORECASE,
 )
 _STAGES = re.compile(
-    r"\bstages?\s*(?P<a>[1-5])(?:\s*(?:or|and)\s+(?P<up>higher|greater|above|worse|later|over)|(?P<plus>\+)|\s*(?:-|to|through)\s*(?:stage\s*)?(?P<b>[1-5]))",
+    r"\bstages?\s*(?:(?:≥|>=|at\s+least)\s*(?P<least>[1-5])\b|(?P<a>[1-5])(?:\s*(?:or|and)\s+(?P<up>higher|greater|above|worse|later|over)|(?P<plus>\+)|\s*(?:-|to|through|or|and|/)\s*(?:stage\s*)?(?P<b>[1-5])\b))",
     re.IGNORECASE,
 )
 _ANY = re.compile(
@@ -101,20 +102,20 @@ def _matcher() -> Matcher:
 
 def lex(raw: str) -> tuple[str, list[Token]]:
     """The text as it is read, in one spelling of signs and joints, and its tokens in order."""
-    text = _unslashed(_opened(_american(levelled(raw))))
+    text = _unslashed(_outside(_opened(_american(levelled(raw)))))
     found: list[Token] = [
         Token(kind="bracket", start=m.start(), end=m.end(), value=m[1] or m[2] or "") for m in _BRACKET.finditer(text)
     ]
     bare = _masked(text, found)
-    found += [Token(kind="word", start=m.start(), end=m.end()) for m in _COUNTED.finditer(bare)]
+    found += [Token(kind="count", start=m.start(), end=m.end(), value=_count(m)) for m in _COUNTED.finditer(bare)]
     found += [Token(kind="latest", start=m.start(), end=m.end()) for m in _AT_LEAST_ONE.finditer(bare)]
     bare = _masked(bare, found)
-    found += list(_times_and_amounts(bare))
-    bare = _masked(bare, found)
     found += [
-        Token(kind="stages", start=m.start(), end=m.end(), value=(int(m["a"]), int(m["b"] or 5)))
+        Token(kind="stages", start=m.start(), end=m.end(), value=(int(m["a"] or m["least"]), int(m["b"] or 5)))
         for m in _STAGES.finditer(bare)
     ]
+    bare = _masked(bare, found)
+    found += list(_times_and_amounts(bare))
     bare = _masked(bare, found)
     for kind, pattern in (("latest", _SIGNING), ("latest", _LATEST), ("latest", _WHATEVER), ("any", _ANY)):
         found += [Token(kind=kind, start=m.start(), end=m.end()) for m in pattern.finditer(bare)]  # type: ignore[arg-type]
@@ -134,7 +135,9 @@ _COMPARED = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    r"\b(?:(?:two|three|four|five|(?<!of )(?<!is )(?<!score )[2-9](?=\s+or\s+more\s+[a-z]{4}))\s+or\s+more|(?:at\s+least|more\s+than)\s+(?:two|three|four|five)|multiple|several)\b",
+    r"\b(?:(?:two|three|four|five|(?<!of )(?<!is )(?<!score )[2-9](?=\s+or\s+more\s+[a-z]{4}))\s+or\s+more|at\s+least\s+(?:two|three|four|five)"
+    r"|(?P<most>(?:no|not)\s+more\s+than|at\s+most)\s+(?:one|two|three|four|five)|(?P<more>more\s+than)\s+(?:one|two|three|four|five)|(?P<fewer>(?:fewer|less)\s+than)\s+(?:two|three|four|five)"
+    r"|(?:multiple|several)(?!\s+(?:sclerosis|myeloma|endocrine|system|gestation)))\b(?!\s*(?:hour|day|week|month|year|time|drink|cigarette)s?\b)",
     re.IGNORECASE,
 )
 _AT_LEAST_ONE = re.compile(
@@ -143,9 +146,39 @@ _AT_LEAST_ONE = re.compile(
 )
 
 
+def _count(m: re.Match[str]) -> Amount:
+    """How many a count in words asks for: "two or more", "more than two", "no more than one", "several" (two)."""
+    sign: Sign = "<=" if m["most"] else ">" if m["more"] else "<" if m["fewer"] else ">="
+    words = m[0].lower().split()
+    number = next((n for n, word in enumerate(COUNTS, 1) if word in words), 0)
+    digit = re.search(r"\d", m[0])
+    return Amount(
+        start=m.start(), end=m.end(), limits=(Limit(sign=sign, value=number or int(digit[0] if digit else 2)),)
+    )
+
+
+_SEXED = re.compile(
+    r"\(\s*(?:(?:for|in)\s+)?((?:adult\s+)?(?:females?|wom[ae]n|males?|m[ae]n)(?:\s+(?:subjects|patients|participants))?)\s*\)",
+    re.I,
+)
+
+
 def _opened(text: str) -> str:
-    """The text without the brackets round a bare comparison: "blood pressure (< 140/90 mmHg)"."""
+    """The text without the brackets round a bare comparison, or a sex: "< 140/90 mmHg (women)"."""
+    text = _SEXED.sub(lambda m: f" in {m[1]} ", text)
     return _COMPARED.sub(lambda m: f" {m[1]} " if not re.search(r"[A-Za-z]{4,}\s*[<>≥≤]|\bif\b", m[1]) else m[0], text)
+
+
+_OUTSIDE = re.compile(
+    r"\b(?:outside|not\s+(?:with)?in|not\s+between)\s+(?:of\s+)?(?:(?:the\s+|a\s+)?(?:normal\s+|target\s+|acceptable\s+|reference\s+)?range\s+(?:of\s+|from\s+)?)?"
+    r"(?P<a>\d+(?:\.\d+)?)(?P<unit>[^\d]{0,16}?)\s*(?:-|to|and)\s*(?=\d)",
+    re.IGNORECASE,
+)
+
+
+def _outside(text: str) -> str:
+    """A range that a result must not be in, as its two sides: "outside 3.5-5.0" is below the one or above the other."""
+    return _OUTSIDE.sub(lambda m: f"< {m['a']}{m['unit']} or > ", text)
 
 
 _BRITISH = (
@@ -267,6 +300,8 @@ def _cues(words: Sequence[Word], blocked: list[bool], text: str, least: int) -> 
     while at < len(words):
         for size in range(min(_LONGEST, len(words) - at), least - 1, -1):
             cue = CUES.get(tuple(w.text for w in words[at : at + size]))
+            if cue and size == 1 and _is_prefix(words, at, blocked):
+                continue
             if cue and not any(blocked[at : at + size]) and not _parted(words[at : at + size], text):
                 blocked[at : at + size] = [True] * size
                 yield Token(
@@ -278,6 +313,11 @@ def _cues(words: Sequence[Word], blocked: list[bool], text: str, least: int) -> 
                 at += size - 1
                 break
         at += 1
+
+
+def _is_prefix(words: Sequence[Word], at: int, blocked: Sequence[bool]) -> bool:
+    """Whether a "non" is part of a word that nobody knows: "non-valvular" denies the valves and not what follows."""
+    return words[at].text == "non" and at + 1 < len(words) and not blocked[at + 1] and words[at + 1].text not in BENIGN
 
 
 def _parted(words: Sequence[Word], text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fhir_tools.codes import turned
 from fhir_tools.lexicon import Entry, lexicon, normalise
 
-__all__ = ["LEXICAL", "fits", "meanings", "narrowing"]
+__all__ = ["LEXICAL", "fits", "is_given_otherwise", "meanings", "narrowing"]
 
 LEXICAL: dict[str, tuple[str, ...]] = {
     "condition": ("condition", "icd10"),
@@ -42,6 +42,14 @@ _AGAINST: dict[str, frozenset[str]] = {
     **dict.fromkeys(("steroid", "alcoholic", "nonalcoholic", "familial", "juvenile", "bilateral"), frozenset()),
 }
 """Words that make a name mean less than the lexicon's entry for it, with those that say another thing."""
+_LOCAL = frozenset("topical cream ointment lotion inhaler inhalation inhalant actuat nasal ophthalmic otic".split())
+_SWALLOWED = frozenset("oral tablet capsule".split())
+_INJECTED = frozenset("injection injectable injector syringe".split())
+_GIVEN: dict[str, frozenset[str]] = {
+    "systemic": _LOCAL, "oral": _LOCAL | _INJECTED, "intravenous": _LOCAL | _SWALLOWED, "iv": _LOCAL | _SWALLOWED,
+    "topical": _SWALLOWED | _INJECTED, "inhaled": _SWALLOWED | _INJECTED | {"cream", "ointment", "lotion", "topical"},
+}  # fmt: skip
+"""How a drug is given, with the words of a label that say it is given otherwise."""
 _COURSE = frozenset(("acute", "chronic"))
 
 
@@ -75,3 +83,9 @@ def fits(narrow: frozenset[str], label: str) -> bool | None:
     if narrow <= said:
         return True
     return False if any(_AGAINST[w] & said and w not in said for w in narrow) else None
+
+
+def is_given_otherwise(name: str, label: str) -> bool:
+    """Whether a drug's label says another way of giving than a name does: "systemic corticosteroid" is no cream."""
+    said = set(normalise(label).split())
+    return any(w in _GIVEN and w not in said and _GIVEN[w] & said for w in normalise(name).split())

@@ -14,10 +14,10 @@ from datetime import date, timedelta
 from agent.trials.checks import Length, Period
 from fhir_tools import phrases
 
-__all__ = ["Time", "times"]
+__all__ = ["COUNTS", "Time", "times"]
 
-_COUNTS = "one two three four five six seven eight nine ten eleven twelve".split()
-_N = rf"(?P<n>\d+(?:\.\d+)?|{'|'.join(_COUNTS)}|an?)(?:\s*\(\s*\d+\s*\))?"
+COUNTS = "one two three four five six seven eight nine ten eleven twelve".split()
+_N = rf"(?P<n>\d+(?:\.\d+)?|{'|'.join(COUNTS)}|an?)(?:\s*\(\s*\d+\s*\))?"
 _U = r"(?P<u>hours?|hrs?|days?|weeks?|wks?|months?|mos?|years?|yrs?|half-lives)\b(?:'s?)?"
 _LENGTH = rf"{_N}[\s-]*(?:calendar\s+|full\s+|consecutive\s+)?{_U}"
 _DAYS = (
@@ -27,10 +27,16 @@ _DAYS = (
     r"enrol+?ment|screening|inclusion|randomi[sz]ation|baseline)(?:\s+(?:administration|initiation|start))?|(?:the\s+)?start\s+of\s+(?:the\s+)?(?:study|trial|treatment|study\s+treatment|study\s+drug)|index\s+date"
     r"|today|now|(?:the\s+)?(?:study|trial)|dosing|treatment\s+start|participation(?:\s+in\s+(?:the|this)\s+(?:study|trial))?"
 )
-_ANCHOR = (
-    r"(?:\s*,?\s*(?:immediately\s+)?(?:prior\s+to|before|preceding|of|from|to|at|leading\s+up\s+to|ahead\s+of)\s+(?:the\s+)?(?:date\s+of\s+|time\s+of\s+|day\s+of\s+|planned\s+)?(?:the\s+)?"
-    rf"(?:study|trial)?\s*(?:{_DAYS})(?:\s+(?:visit|period|date|phase|day|assessment|into\s+the\s+(?:study|trial)))*|\s+(?:prior|before|ago|earlier|previously|preceding))"
+_DAY = (
+    r"(?:the\s+)?(?:date\s+of\s+|time\s+of\s+|day\s+of\s+|planned\s+)?(?:the\s+)?"
+    rf"(?:study|trial)?\s*(?:{_DAYS})(?:\s+(?:visit|period|date|phase|day|assessment|into\s+the\s+(?:study|trial)))*"
 )
+_AGO = (
+    r"(?:\s*,?\s*(?:immediately\s+)?(?:prior\s+to|before|preceding|of|from|to|leading\s+up\s+to|ahead\s+of)\s+"
+    rf"{_DAY}|\s+(?:prior|before|ago|earlier|previously|preceding))"
+)
+_ANCHOR = rf"(?:{_AGO}|\s+at\s+{_DAY})"
+"""The end of a length that has lasted: it may be so long "at screening", where an age is so many years "at screening"."""
 _PAST = r"(?:past|last|previous|prior|preceding|most\s+recent)"
 _NOT_OTHER = r"(?!\s*(?:prior\s+to|before|after|following|preceding|of|from)\s+(?:the\s+)?[a-z])"
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -39,12 +45,12 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("lasting", rf"\b(?:for|since|duration\s+(?:of|for)|lasting|of)\s+(?:a\s+(?:period|duration|minimum)\s+of\s+)?(?:at\s+least|more\s+than|greater\s+than|longer\s+than|a\s+minimum\s+of|no\s+less\s+than|over|≥|>=?)\s*{_LENGTH}(?:\s+duration)?(?:{_ANCHOR})?"),
         ("lasting", rf"\b(?:for)\s+{_LENGTH}\s+or\s+(?:more|longer)(?:{_ANCHOR})?"),
         ("lasting", rf"(?:≥|>=?|\bat\s+least|\bmore\s+than)\s*{_LENGTH}\s*(?:of\s+)?(?:duration|history)\b"),
-        ("before", rf"(?:\b(?:at\s+least|more\s+than|greater\s+than|over|no\s+less\s+than|not\s+less\s+than)|≥|>=?)\s*{_LENGTH}(?:\s+or\s+more)?{_ANCHOR}"),
-        ("before", rf"\b{_LENGTH}\s+or\s+(?:more|longer)(?:\s+ago|{_ANCHOR})"),
-        ("within", rf"\b(?:with)?in\s+(?:the\s+)?(?:{_PAST}\s+)?(?:less\s+than\s+|<\s*|approximately\s+|≤\s*)?{_LENGTH}{_ANCHOR}"),
-        ("within", rf"\b(?:(?:with)?in|during|over|for|throughout)\s+(?:the\s+)?{_PAST}\s+{_LENGTH}(?:{_ANCHOR})?"),
-        ("within", rf"\b(?:during|over|for)\s+(?:the\s+)?{_LENGTH}{_ANCHOR}"),
-        ("within", rf"(?:\bless\s+than|\bfewer\s+than|<=?|≤|\bno\s+more\s+than|\bup\s+to)\s*{_LENGTH}{_ANCHOR}"),
+        ("before", rf"(?:\b(?:at\s+least|more\s+than|greater\s+than|over|no\s+less\s+than|not\s+less\s+than)|≥|>=?)\s*{_LENGTH}(?:\s+or\s+more)?{_AGO}"),
+        ("before", rf"\b{_LENGTH}\s+or\s+(?:more|longer)(?:\s+ago|{_AGO})"),
+        ("within", rf"\b(?:with)?in\s+(?:the\s+)?(?:{_PAST}\s+)?(?:less\s+than\s+|<\s*|approximately\s+|≤\s*)?{_LENGTH}{_AGO}"),
+        ("within", rf"\b(?:(?:with)?in|during|over|for|throughout)\s+(?:the\s+)?{_PAST}\s+{_LENGTH}(?:{_AGO})?"),
+        ("within", rf"\b(?:during|over|for)\s+(?:the\s+)?{_LENGTH}{_AGO}"),
+        ("within", rf"(?:\bless\s+than|\bfewer\s+than|<=?|≤|\bno\s+more\s+than|\bup\s+to)\s*{_LENGTH}{_AGO}"),
         ("within", rf"\bwithin\s+(?:the\s+)?{_LENGTH}{_NOT_OTHER}"),
         ("within", rf"\b{_PAST}\s+{_LENGTH}"),
         ("one", rf"\b(?:(?:with)?in|during|over|for)\s+(?:the\s+)?{_PAST}\s+(?P<u>day|week|month|year)\b(?:{_ANCHOR})?"),
@@ -99,7 +105,7 @@ def _time(kind: str, m: re.Match[str], length: Length) -> Time:
 
 def _length(m: re.Match[str]) -> Length | None:
     word = m.groupdict().get("n", "1").lower()
-    count = 1.0 if word in ("a", "an") else float(_COUNTS.index(word) + 1) if word in _COUNTS else float(word)
+    count = 1.0 if word in ("a", "an") else float(COUNTS.index(word) + 1) if word in COUNTS else float(word)
     unit = m["u"].lower()
     if unit.startswith("h"):
         return Length(count=max(1.0, -(-count // 24)), unit="day") if unit.startswith(("ho", "hr")) else None

@@ -16,6 +16,7 @@ from agent.trials.checks import (
     Limit,
     Measurement,
     NoChart,
+    Not,
     Period,
     Pregnancy,
     Reader,
@@ -25,11 +26,11 @@ from agent.trials.checks import (
 )
 from agent.trials.lexing import Token
 from agent.trials.names import meanings, narrowing
-from agent.trials.periods import Time
+from agent.trials.periods import COUNTS, Time
 from agent.trials.segments import Joint, Segment
 from fhir_tools.lexicon import lexicon
 
-__all__ = ["Atom", "Context", "Piece", "Waiting", "limits_of", "named", "sliced", "with_unit"]
+__all__ = ["COUNTABLE", "Atom", "Context", "Piece", "Waiting", "limits_of", "named", "sliced", "with_unit"]
 
 _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("condition", frozenset(("condition", "icd10"))),
@@ -43,6 +44,8 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 """The kind of record that a name means where no cue says one, likeliest first, with the lexicon's kinds for it."""
 
+COUNTABLE = frozenset(("encounter", "procedure", "condition", "immunization"))
+"""The kinds of record of which a criterion can ask for several."""
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _OF_WOMEN = frozenset(("pregnancy", "breastfeeding", "menopause"))
 _ADULT = {"adult": (Limit(sign=">=", value=18, unit="years"),), "minor": (Limit(sign="<", value=18, unit="years"),),
@@ -65,7 +68,25 @@ class Atom:
         if isinstance(check, Measurement) and time.period:
             self.check = check.model_copy(update={"period": time.period})
         elif isinstance(check, Record):
-            self.check = _timed(check, time)
+            self.check = _free_for(check, time) if self.negated and time.lasting else _timed(check, time)
+        elif isinstance(check, Smoking):
+            self.check = _smoked(check, time)
+        elif isinstance(check, Not) and isinstance(check.of, Record):
+            self.check = Not(of=_timed(check.of, time))
+
+
+def _smoked(check: Smoking, time: Time) -> Any:
+    """A smoking status at a time: charts tell when it was asked, not when somebody stopped."""
+    when = Reader(why=f"whether somebody smoked {time.period or f'for {time.lasting}'}")
+    if check.of == ("current",) and time.period and time.period.within:
+        return Any_(of=(check, All(of=(Smoking(of=("former",)), when))))
+    return All(of=(check, when))
+
+
+def _free_for(check: Record, time: Time) -> Record:
+    """What must not have been for so long: "free of cancer for at least 5 years" is none within 5 years."""
+    state = check.state if check.kind != "medication" else ""
+    return check.model_copy(update={"period": Period(within=time.lasting), "state": state})
 
 
 def _timed(check: Record, time: Time) -> Record:
@@ -120,6 +141,7 @@ class Piece:
                 if isinstance(a.check, Measurement)
             ][-1:]
         self._doubts += _runs(self._text, self._piece.of("word"))
+        out = self._counted(out)
         if self._limits and not any(isinstance(c, Measurement | All | Any_) for c in out) and out:
             self._doubts += [self._text[t.start : t.end].strip() for t in self._piece.of("limit")]
         if not out and not self._doubts and (shared := self._shared(self._last_word())):
@@ -133,6 +155,20 @@ class Piece:
         elif self._doubts and not out:
             out += self._unknown()
         return out
+
+    def _counted(self, out: list[Any]) -> list[Any]:
+        """How often something must have been: "more than 2 hospitalizations", "two or more exacerbations"."""
+        said = self._piece.of("count")
+        limit = next((x for t in said for x in t.value.limits), self._limits[0] if len(self._limits) == 1 else None)
+        last = out[-1] if out else None
+        counts = isinstance(last, Record) and last.kind in COUNTABLE
+        least = int(limit.value) + (limit.sign in (">", "<=")) if limit else 0
+        if limit is None or limit.unit or limit.value != int(limit.value) or not counts or least < 1:
+            self._doubts += [self._text[t.start : t.end] for t in said]
+            return out
+        self._limits = ()
+        told = last.model_copy(update={"least": least})
+        return [*out[:-1], told if limit.sign in (">", ">=", "=") else Not(of=told)]
 
     def _people(self) -> list[Any]:
         """Age, sex, smoking."""
@@ -162,14 +198,23 @@ class Piece:
             elif token.kind == "name" and related:
                 self._doubts.append(self._text[token.start : token.end])
             elif token.kind == "name":
-                out += self._named(token)
-            elif token.kind == "stages" and out and isinstance(out[-1], Record):
-                out[-1] = _staged(out[-1], *token.value) or out[-1].model_copy(
-                    update={"doubts": (self._text[token.start : token.end],)}
-                )
+                out += self._named(token, out)
+            elif token.kind == "cue" and token.value.kind == "medication" and self._is_treated(out):
+                self._doubts.append(self._text[token.start : token.end])
+        for token in self._piece.of("stages"):
+            staged = _staged(out[-1], *token.value) if out and isinstance(out[-1], Record) else None
+            if staged:
+                out[-1] = staged
+            else:
+                self._doubts.append(self._text[token.start : token.end])
         return _narrowest(out)
 
-    def _named(self, token: Token) -> list[Any]:
+    def _is_treated(self, out: Sequence[Any]) -> bool:
+        """Whether a drug's cue behind a condition asks for some treatment of it: "epilepsy requiring medication"."""
+        drugs = [t for t in self._piece.of("name") if any(e.kind in ("drug", "drug_class") for e in t.value)]
+        return bool(out) and isinstance(out[-1], Record) and out[-1].kind == "condition" and not drugs
+
+    def _named(self, token: Token, before: Sequence[Any]) -> list[Any]:
         piece = self._piece
         kind = self._kind(token)
         concept = named(token, kind, self._text)
@@ -185,6 +230,8 @@ class Piece:
         pregnant = kind == "condition" and {e.id for e in token.value if e.kind == "condition"} == {"pregnancy"}
         if pregnant and piece.then != "ever" and not piece.of("time"):
             return [Pregnancy()]
+        if concept.name == "Procedure" and not any(isinstance(c, Record) and c.kind == "procedure" for c in before):
+            self._doubts.append(self._whole.written)  # which of them are operations, and of what kind, no rule knows
         self._doubts += _graded(token, concept, self._text)
         return [_record(piece, kind, concept)]
 
@@ -247,7 +294,7 @@ class Piece:
             return [Measurement(of=(Concept(name=phrase[:120]),), limits=self._limits)]
         if shared := self._shared(_phrase(self._text, piece)):
             return [shared]
-        if not re.search(r"[A-Za-z]{3}", phrase):
+        if not re.search(r"[A-Za-z]{3}", phrase) or phrase.lower() in COUNTS:
             return [Reader(why=phrase[:200])]
         return [_record(piece, piece.kind or "condition", Concept(name=phrase[:120]))]
 
@@ -301,7 +348,10 @@ def _narrowest(out: list[Any]) -> list[Any]:
 
 
 def _is_same(first: Record, second: Record) -> bool:
-    if second.of[0].name.lower() in _FORMS.get(first.kind, ()):
+    if second.of[0].name.lower() in _FORMS.get(first.kind, ()) or (first.kind, second.of[0].name) == (
+        "procedure",
+        "Procedure",
+    ):
         return True
     before = {p for e in meanings(first.of[0].name, first.kind) for p in e.parents}
     wider = {e.id for e in meanings(second.of[0].name, second.kind)}

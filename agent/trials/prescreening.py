@@ -158,6 +158,7 @@ class Compiler:
         meant = self.names.meant(check.kind, check.of, check.apart, history=check.state == "")
         window = check.period.window(self.cut.as_of) if check.period else None
         settled = [self.names.says(d, meant.sure) for d in check.doubts]
+        settled += [frozenset()] if check.least > 1 else []  # how many, one pass over the facts does not tell
         if check.kind == "medication":
             return leaves.drug(
                 meant, self.cut, current=check.state == "current", window=window, settled=settled,

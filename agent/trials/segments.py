@@ -101,6 +101,7 @@ def _told(segment: Segment, text: str) -> Segment:
         match cue.tag:
             case "no":
                 segment.negated = not segment.negated
+                segment.then = segment.then or cue.then
             case "ever":
                 segment.then = segment.then or "ever"
             case "active" | "resolved":

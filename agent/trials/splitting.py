@@ -21,6 +21,19 @@ _HEAD = re.compile(
     r"[\s*_]*(?P<colon>[:：\-–]|$)[\s*_]*",
     re.IGNORECASE,
 )
+_WHO = r"(?:patients?|subjects?|participants?|individuals?|persons?|people|volunteers?|candidates?|wom[ae]n|those|anyone|they)"
+_OUT = re.compile(
+    rf"\b(?:exclusion\s+criteri\w+|{_WHO}\b[^.:;]{{0,60}}?\b(?:excluded|ineligible|not\s+(?:be\s+)?eligible|not\s+(?:be\s+)?(?:included|enrol+ed|participate|enter))|(?:reasons?|grounds)\s+for\s+exclusion)\b",
+    re.IGNORECASE,
+)
+_IN = re.compile(
+    rf"\b(?:inclusion\s+criteri\w+|(?:to\s+be\s+)?eligible|{_WHO}\b[^.:;]{{0,60}}?\b(?:must|may|will|are\s+to)\s+(?:also\s+)?(?:meet|satisfy|fulfil+|be\s+included|be\s+enrol+ed))\b",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(
+    r"^\W*(?:(?:eligibility|selection|study|trial|entry|enrol+ment|patient|subject|participant|population|key|general)\s+)*(?:criteria|eligibility)\W*$",
+    re.IGNORECASE,
+)
 _BULLET = re.compile(
     r"^(?P<indent>[ \t\u00a0]*)(?P<mark>\\?[*•●○◦▪■‣⁃·➢✓]|[-–—+](?=\s)|o(?=\s)|\(?\d{1,2}(?:\\?[.)]\d{0,2})+(?=\s|[A-Z])|\d{1,2}:(?=\s)|\(?[a-zA-Z]\\?[.)](?=\s)"
     r"|\(?[ivx]{1,4}\\?[.)](?=\s))[ \t\u00a0]*"
@@ -33,6 +46,10 @@ _ANY = re.compile(
 )
 _SOME = re.compile(r"\b(?:at least|≥|>=) ?(two|three|four|five|[2-5])\b(?:\s*\(\d\))?", re.IGNORECASE)
 _ALL = re.compile(r"\b(?:all|both|each|every)\b(?: of)?", re.IGNORECASE)
+_OUT_SENTENCE = re.compile(
+    rf"^\W*(?:(?:the|any|all|those)\s+)*{_WHO}?\s*(?:(?:who|with)\b[^.:;]{{0,200}}?)?\b(?:(?:will|must|should|shall)\s+be|are|is)\s+(?:excluded|ineligible|not\s+eligible)\b",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z•])|;\s*(?=\S)")
 
 
@@ -84,6 +101,10 @@ def _items(source: str) -> list[_Item]:
             if not source[start:end].strip(" \t.*_:"):
                 continue
             line = source[start:end]
+        elif told := _told(line):
+            section, stack, blank = told, [], True
+        elif _TITLE.match(line):
+            continue
         item = _item(source, start, end, section)
         if stack and _continues(source, stack[-1], item, blank):
             stack[-1].end = item.end
@@ -91,6 +112,13 @@ def _items(source: str) -> list[_Item]:
             _place(source, item, stack, roots)
         blank = False
     return roots
+
+
+def _told(line: str) -> Section | None:
+    """The section that a sentence in front of a list opens: "Patients will be excluded if any of these apply:"."""
+    if not line.rstrip(" *_").endswith(":") or _BULLET.match(line):
+        return None
+    return "exclusion" if _OUT.search(line) else "inclusion" if _IN.search(line) else None
 
 
 def _lines(source: str) -> Iterator[tuple[int, int]]:
@@ -180,7 +208,8 @@ def _single(source: str, item: _Item, under: str) -> Iterator[Statement]:
         text = plain(source[at:end]).strip(" ;")
         if len(text) > 1 and re.search(r"[^\W_]", text):
             lead = len(source[at:end]) - len(source[at:end].lstrip())
-            yield Statement(number=0, section=item.section, text=text, start=at + lead, end=end, under=under)
+            section: Section = "exclusion" if _OUT_SENTENCE.match(text) else item.section
+            yield Statement(number=0, section=section, text=text, start=at + lead, end=end, under=under)
         at = end
 
 

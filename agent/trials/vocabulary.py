@@ -36,9 +36,14 @@ _WAS = Cue(tag="kind", kind="medication", then="ever")
 CUES = _table(
     (
         Cue(tag="no"),
-        "no, not, without, never, none, neither, absence of, free of, free from, denies, lack of, negative for, no evidence of, no history of,"
-        "no known history of, no known, not have, cannot, non, no current, no prior, no previous, no active, no documented, no diagnosis of,"
-        "must not have, must not be, not be, naive to, do not have, does not have, has not had, have not had, has no, have no, had no",
+        "no, not, without, none, neither, absence of, free of, free from, denies, lack of, negative for, no evidence of,"
+        "no known, not have, cannot, non, no current, no active, no documented, no diagnosis of,"
+        "must not have, must not be, not be, do not have, does not have, has no, have no, had no",
+    ),
+    (
+        Cue(tag="no", then="ever"),
+        "never, no history of, no known history of, no prior, no previous, no past, naive to, has not had, have not had, has never, have never, had never, without prior, without previous, without a history of,"
+        "without history of, without any history of, without a prior, without any prior, no prior history of, no previous history of",
     ),
     (
         Cue(tag="ever"),
@@ -93,16 +98,16 @@ CUES = _table(
         Cue(tag="kind", kind="family"),
         "family history of, family history, familial history of, first degree relative with, first degree relatives with, relative with, relatives with, family member with",
     ),
-    (Cue(tag="with"), "with, plus, who have, who has, who had, and with, combined with, in combination with, together with, accompanied by, complicated by, in addition to, along with, and who have"),
+    (Cue(tag="with"), "with, plus, who have, who has, who had, and with, combined with, in combination with, together with, accompanied by, complicated by, in addition to, along with, and who have, provided that, provided, on condition that, as long as, on the condition that"),
     (Cue(tag="or"), "or, and or, nor, as well as any, versus, vs"),
     (Cue(tag="and"), "and, as well as, but, amp"),
-    (Cue(tag="apart"), "other than, except, except for, excluding, with the exception of, with exception of, with the exceptions of, apart from, but not, exclusive of, not including, aside from, not counting"),
+    (Cue(tag="apart"), "other than, except, except for, excluding, with the exception of, with exception of, with the exceptions of, apart from, exclusive of, not including, aside from, not counting"),
     (Cue(tag="unless"), "unless"),
     (Cue(tag="example"), "such as, including, including but not limited to, for example, for instance, e g, eg, included but not limited to, like, which include, which includes, includes, include, namely"),
     (
         Cue(tag="means"),
         "defined as, defined by, as defined by, as defined as, i e, ie, that is, as evidenced by, evidenced by, indicated by, as indicated by, as shown by, as demonstrated by, demonstrated by, as measured by, measured by, as determined by,"
-        "determined by, characterized by, meaning, as reflected by, manifested by, confirmed by, as assessed by",
+        "determined by, characterized by, meaning, as reflected by, manifested by, confirmed by, as confirmed by, documented by, as documented by, proven by, verified by, established by, as assessed by",
     ),
 )  # fmt: skip
 """Runs of words → what they say; the longest run at a place counts."""
@@ -115,7 +120,7 @@ SMOKING: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (r"(?:current\s+(?:or|and|and/or)\s+(?:former|past|previous|ex)-?\s?smok(?:ers?|ing)|(?:former|past|previous)\s+(?:or|and)\s+current\s+smok(?:ers?|ing)|ever[- ]smok(?:ers?|ed)|history\s+of\s+(?:cigarette\s+|tobacco\s+)?(?:smoking|tobacco\s+use)|(?:has|have)\s+ever\s+smoked|smoking\s+history)", ("current", "former")),
         (r"(?:former|past|previous|ex)[- ]?\s?(?:cigarette\s+|tobacco\s+)?smok(?:ers?|ing)|quit\s+smoking|stopped\s+smoking|former\s+tobacco\s+users?", ("former",)),
         (r"(?:current(?:ly)?\s+|active(?:ly)?\s+|daily\s+|habitual\s+|regular\s+|heavy\s+)*(?:cigarette\s+|tobacco\s+)?(?:smokers?|smoking|smokes?)(?!\s+(?:cessation|status))(?:\s+tobacco|\s+cigarettes)?(?:\s+every\s+day|\s+daily)?"
-         r"|(?:current(?:ly)?\s+|active\s+|daily\s+)*(?:tobacco|nicotine|cigarette)\s+(?:use|users?|consumption)|(?:use\s+of|uses?|using)\s+(?:tobacco|cigarettes|nicotine)(?:\s+products)?", ("current",)),
+         r"|(?:current(?:ly)?\s+|active\s+|daily\s+)*(?:tobacco|nicotine|cigarette)\s+(?:use|users?|consumption)|(?:use\s+of|uses?|using)\s+(?:tobacco|cigarettes|nicotine)(?!\s+(?:replacement|patch(?:es)?|gum|lozenges?|therapy|spray|inhaler))(?:\s+products)?", ("current",)),
     )
 )  # fmt: skip
 
@@ -164,7 +169,7 @@ STOP = frozenset(
     a all also am an and any are as at be been but by can case cases class condition conditions control count course current date day days did disease do does drug due fall for form from group had has have he
     her hit i if in inclusive is it its lab labs last level levels list long low high man may me men more mood most my new no non normal not note notes of old on one or other our out over own patient patients per pt pts rash ra
     reading recent result results same screening see she so some study subject such take test tests than that the then there they this time to trial type under up use visit visits was week weeks were when who will with woman
-    women year years you history medical medication medications medicine therapy treatment procedure procedures surgery reaction agent agents dose baseline score status blood pressure value values index positive negative diagnosis
+    women year years you ambulatory history medical medication medications medicine therapy treatment procedure procedures surgery reaction agent agents dose baseline score status blood pressure value values index positive negative diagnosis
     documentation document consent stress injury swelling cut stable support screen exam imaging weight height age sex gender male female date stage class range function tired acute chronic severe mild moderate
     """.split()
 ) - {"weight", "height", "surgery", "injury", "swelling", "rash", "ra"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -10,7 +11,7 @@ from agent.chart import Chart
 from agent.retrieve import Gather
 from agent.retrieve.events import facts_of_target
 from agent.trials.checks import Concept
-from agent.trials.names import LEXICAL, fits, meanings, narrowing
+from agent.trials.names import LEXICAL, fits, is_given_otherwise, meanings, narrowing
 from agent.types import Absence, Target
 from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.codes import Matcher, Mention, words_of
@@ -136,18 +137,40 @@ class Finder:
         if kind not in ("medication", "measurement"):
             meant += matcher.entries_of(classes, places)
         if not (meant or known) and not matcher.lexicon.lookup(mention.words, ("body_site",)):
-            yield from ((e, _says_no_more(e, mention.words)) for e in matcher.by_words(mention.words, places))
+            labelled = matcher.by_words(mention.words, places)
+            yield from ((e, _says_no_more(e, mention.words)) for e in labelled if not _is_denied(e, mention.words))
         meant += [e for e in matcher.catalogue.of(*places) if _coded(e, concept)]
+        if ("procedure", "procedure") in classes:
+            yield from (
+                (e, True) for e in matcher.catalogue.of("procedure") if not _NO_OPERATION.search(e.concept.label)
+            )
+            return
+        yield from ((e, False) for e in self._unstaged(known, places) if e not in meant)
         past = (
             [e for e in matcher.catalogue.of("condition") if _is_history(e)]
             if kind in ("condition", "procedure")
             else []
         )
         for e in {(e.kind, e.key): e for e in meant}.values():
-            if (history or e not in past) and (certain := _fits(e, narrow)) is not False:
+            if (
+                (history or e not in past)
+                and (certain := _fits(e, narrow)) is not False
+                and _may_be_given(concept, kind, e)
+            ):
                 yield e, certain is True
         if history:
             yield from ((e, _fits(e, narrow) is True) for e in past if self._was(e, classes, mention.words, kind))
+
+    def _unstaged(self, known: Sequence[Entry], places: Sequence[Kind]) -> list[CatalogueEntry]:
+        """The chart's concepts that leave open the stage that is asked for: "chronic kidney disease"."""
+        wider = {(e.kind, p) for e in known if _STAGED.search(e.label) for p in e.parents}
+        return [e for e in self.chart.matcher.entries_of(wider, places) if self._is_unstaged(e, wider)]
+
+    def _is_unstaged(self, entry: CatalogueEntry, wider: set[tuple[str, str]]) -> bool:
+        matcher = self.chart.matcher
+        meant = matcher.classes_of(entry)
+        told = [known.label for c in meant if (known := matcher.lexicon.by_id(*c))]
+        return bool(meant & wider) and not any(map(_STAGED.search, (*told, entry.concept.label)))
 
     def _was(self, entry: CatalogueEntry, classes: set[tuple[str, str]], words: str, kind: str) -> bool:
         """Whether a "history of …" is of the thing named, or of something narrower."""
@@ -214,6 +237,24 @@ def _is_history(entry: CatalogueEntry) -> bool:
     return normalise(entry.concept.label).startswith(_HISTORY)
 
 
+def _may_be_given(concept: Concept, kind: str, entry: CatalogueEntry) -> bool:
+    """Whether a drug's label does not speak against the way that a name says it is given."""
+    return kind != "medication" or not is_given_otherwise(concept.name, " ".join((entry.concept.label, *entry.labels)))
+
+
+def _is_denied(entry: CatalogueEntry, words: str) -> bool:
+    """Whether a label has words only to deny them: "migraine without aura"."""
+    return bool(re.search(rf"\b(?:without|no|not)\b.*\b{re.escape(words)}\b", normalise(entry.concept.label)))
+
+
+_STAGED = re.compile(r"\b(?:stage|grade) \w+", re.IGNORECASE)
+_NO_OPERATION = re.compile(
+    r"\b(?:\w*therapy|measurement|evaluation|documentation|auscultation|exam\w*|counsel\w+|screen\w+|\w*test\w*|x-?ray|\w*radiograph\w*|ultraso\w+|\w*scan\w*|imaging|tomography|resonance"
+    r"|spirometry|\w*cardiogra\w+|\w*encephalogra\w+|vaccin\w+|immuni[sz]\w+|assessment|monitoring|injection|infusion|interview|review|reconciliation|education|care|rehabilitation|antibody|antigen|culture|count"
+    r"|typing|smear|immobili[sz]ation|ventilation|cardioversion|h[a]?emodialysis|dialysis|bronchodilator|admission|interpretation|study|gathering)\b",
+    re.IGNORECASE,
+)
+"""What a chart lists among procedures that is no operation."""
 _LITTLE = frozenset("of the and disorder finding situation procedure regime therapy disease chronic history".split())
 
 

@@ -97,10 +97,30 @@ def _event(check: Record, finder: Finder, facts: Sequence[Fact]) -> Told:
             f"not {check.state}",
             marks=_marks(finder, facts), facts=tuple(facts),
         )  # fmt: skip
+    if check.least > 1:
+        return _counted(check, finder, fitting, facts)
     if check.period is None:
         last = fitting[-1]
         return Told(word="met", reason=_said(last), marks=_marks(finder, fitting), facts=tuple(facts))
     return _timed(check.period, finder, fitting, facts, ends=check.kind == "encounter")
+
+
+def _counted(check: Record, finder: Finder, fitting: Sequence[Fact], facts: Sequence[Fact]) -> Told:
+    """Whether there are so many of them, on different days; those without an exact day may or may not be more."""
+    window = check.period.window(finder.as_of) if check.period else Window(low=None, high=None, text="")
+    ends = check.kind == "encounter"
+    inside = [f for f in fitting if not check.period or _begins(f, window) or (ends and _over(f, window))]
+    days = sorted({f.when.day for f in inside if f.when and f.when.day}, reverse=True)
+    open_ = [f for f in fitting if f.when is None or f.when.day is None or f.when.precision in ("year", "month")]
+    when = f" {check.period}" if check.period else ""
+    reason = f"{len(days)} of {label_of(check.of)} recorded{when}, {check.least} asked for"
+    if len(days) < check.least <= len(days) + len(open_):
+        return unknown(reason, "the exact dates", marks=_marks(finder, open_), facts=tuple(facts))
+    met = len(days) >= check.least
+    until = check.period.within.after(days[check.least - 1]) if met and check.period and check.period.within else None
+    return Told(
+        word="met" if met else "not_met", reason=reason, marks=_marks(finder, inside or fitting), facts=tuple(facts), until=until,
+    )  # fmt: skip
 
 
 def _in_state(check: Record, fact: Fact, finder: Finder) -> bool:

@@ -108,7 +108,7 @@ def test_inclusion(text: str, expected: str) -> None:
         ("Severe asthma", "record doubts=['Severe'] kind=condition of=Asthma"),
         (
             "Hypertension unless well controlled",
-            "record doubts=['unless well controlled'] kind=condition of=Hypertension",
+            "all(record kind=condition of=Hypertension, not(reader why=unless well controlled))",
         ),
         (
             "Chronic kidney disease stage 3 or higher",
