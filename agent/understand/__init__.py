@@ -10,12 +10,14 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Literal
 
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
+from agent.understand.clauses import askings
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
 from agent.understand.reading import Reading, is_stay, read
@@ -68,6 +70,19 @@ _ORDERED = re.compile(
 
 
 def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
+    """The question as a whole, or where that is not understood, the clause that asks where one is."""
+    ask = _as_it_stands(question, chart, history)
+    if _is_known(ask):
+        return ask
+    clauses = (_as_it_stands(clause, chart, history) for clause in askings(question))
+    return replace(next(filter(_is_known, clauses), ask), question=question)
+
+
+def _is_known(ask: Ask) -> bool:
+    return not ask.unknown and bool(ask.targets or ask.kinds or ask.attribute)
+
+
+def _as_it_stands(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     reading = read(question, chart.matcher, chart.as_of, dates.of_any(chart.person.get("birthDate")))
     ask, skeleton = _assemble(question, reading, chart)
     asked = follow_up(ask, reading, skeleton, history)
@@ -88,7 +103,9 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     cued = _cued(s, relatives)
     targets = distinct(target_of(group, cued, op, chart.matcher) for group in joined(primary))
     purpose, targets = _purpose(s, cued, targets)
+    op = _op(s, but="dose") if op == "dose" and _measured(targets) else op
     window, event = windows(reading, found)
+    window = None if window and _is_now(window, chart, s) else window
     held = any(t.keys for t in targets)
     targets = _topics(reading, targets) if op == "find" else targets
     attribute = "" if cued or held or found else _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
@@ -176,8 +193,15 @@ def _topics(reading: Reading, targets: tuple[Target, ...]) -> tuple[Target, ...]
     return (*targets, *((Target(words=words, label=words),) if words else ()))
 
 
-def _op(s: str) -> Op:
-    return next((op for op, pattern in cues.OPS if pattern.search(s)), "list")
+def _op(s: str, but: Op | None = None) -> Op:
+    """The operation that the words name; `but` leaves one out: "how much" of a result is its value, not a dose."""
+    return next((op for op, pattern in cues.OPS if op != but and pattern.search(s)), "list")
+
+
+def _is_now(window: Window, chart: Chart, s: str) -> bool:
+    """Whether "today" only says again what goes on now ("active today"): no stretch that something was recorded in."""
+    day = window.low == chart.as_of and window.high == chart.as_of + timedelta(days=1)
+    return day and bool(cues.CURRENT.search(s))
 
 
 def _attribute(s: str) -> str:
@@ -185,6 +209,8 @@ def _attribute(s: str) -> str:
 
 
 def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
+    if re.search(r"\bnot (yet )?(been )?resolved\b|\bopen (problems?|issues?|conditions?|diagnos\w+)\b", s):
+        return "active"
     if re.search(r"\b(active|current|currently|ongoing|still|now|present|presently)\b", s):
         return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
     if re.search(r"\b(resolved|inactive|resolve)\b", s):

@@ -9,26 +9,13 @@ from datetime import date
 from functools import lru_cache
 
 from agent.understand import cues
+from agent.understand.clauses import plain
 from agent.understand.vocabulary import BENIGN, FUNCTION_WORDS, STAYS
 from fhir_tools import phrases
 from fhir_tools.codes import Matcher, Mention, Word, names_of, words_of
 from fhir_tools.types import Interval
 
 __all__ = ["Reading", "is_stay", "read"]
-
-_POLITE = re.compile(
-    r"^\s*(?:(?:hi|hello|hey|ok(?:ay)?|please|pls|kindly|so|well)\b[\s,!.]*)*"
-    r"(?:"
-    r"(?:can|could|would|will) (?:you|we|i) (?:please |kindly |also )?(?=\w+)"
-    r"(?:(?:tell|show|give|let|help|remind)(?: (?:me|us))?(?: know)?\b)?"
-    r"|i(?:'d| would)? (?:want|need|like|love) to (?:know|see|find(?: out)?|check)"
-    r"|i(?:'m| am) (?:wondering|curious|interested)(?: to know)?"
-    r"|do (?:you|we) (?:know|have)|let me know|remind me|report (?=the\b)"
-    r")?\s*(?=\S)",
-    re.IGNORECASE,
-)
-"""How a question is introduced; its words say nothing about what is asked."""
-_ASIDE = re.compile(r"\(?\bnot the (?:latest|last|most recent|current)(?: one| value| result)?\b,?", re.IGNORECASE)
 
 _MANY = 6
 """Words that fit more concepts than this name none of them."""
@@ -57,7 +44,7 @@ class Reading:
 
 def read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) -> Reading:
     """The question taken apart against one chart. `birth` turns ages ("at age 50") into windows."""
-    text = _ASIDE.sub(" ", _POLITE.sub("", question, count=1))
+    text = plain(question)
     words = words_of(text)
     labels = matcher.labels_in(words)
     reading = Reading(text=text, words=words, times=_times(text, words, labels, as_of, birth, matcher))
