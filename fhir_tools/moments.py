@@ -376,7 +376,10 @@ _POINTS: tuple[tuple[re.Pattern[str], Callable[[_Reader, re.Match[str]], Point |
         ),
         _Reader.rolling,
     ),
-    (_rx(rf"\b(?P<the>the )?(?P<which>last|past|previous|preceding|prior|this) (?:calendar )?{_CALENDAR}(?! of\b)"), _Reader.recent),
+    (
+        _rx(rf"\b(?P<the>the )?(?P<which>last|past|previous|preceding|prior|this) (?:calendar )?{_CALENDAR}(?! of\b)"),
+        _Reader.recent,
+    ),
     (_rx(r"\b(?:the )?(?:last|past) (?P<u>day|hour)\b(?! of\b)"), _Reader.rolling),
     (_rx(r"\b(?:the day before yesterday|yesterday|today|tonight|last night|overnight)\b(?:['’]s)?"), _Reader.single),
     (_rx(r"\bthis (?:morning|afternoon|evening)\b"), _Reader.single),

@@ -31,6 +31,13 @@ _ASIDES = re.compile(
     re.IGNORECASE,
 )
 
+_TEAM = r"(?:the |our |his |her |their )?(?:\w+(?:ology|ologist|ist)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|surgeon)"
+_ASKED_BY = re.compile(
+    rf"^{_TEAM} (?:is |are )?(?:asks?|asking|wants?|needs?|wonders?|wondering)(?: to know)? (?:for |about )?(?=\w)",
+    re.IGNORECASE,
+)
+"""Who wants to know: "cardiology is asking for", "the surgeon wants to know whether"."""
+
 _PERSON = r"he|she|they|it|i|we|you|that|there|here"
 _NEGATED = r"is|are|was|were|has|have|had|do|does|did|ca|wo"
 _SUBJECT = r"he|she|they|it|(?:the )?(?:patient|pt)"
@@ -67,7 +74,7 @@ _LENGTH = 400
 
 def plain(question: str) -> str:
     """The question without courtesy and asides, its contractions and shorthand written out."""
-    text = _ASIDES.sub(" ", _POLITE.sub("", question, count=1))
+    text = _ASIDES.sub(" ", _POLITE.sub("", _ASKED_BY.sub("", question.strip()), count=1))
     for pattern, instead in _WRITTEN_OUT if len(text) <= _LENGTH else ():
         text = pattern.sub(instead, text)
     return text
@@ -78,11 +85,11 @@ _ASKS = (
     r"|show|give|tell)\b"
 )
 _BREAK = re.compile(rf"(?<=[.!?;:])\s+|\s+[-–—]+\s+|,\s+(?:so\s+|and\s+)?(?={_ASKS})", re.IGNORECASE)
-_TEAM = r"(?:the |our |his |her |their )?(?:\w+(?:ology|ologist|ist)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|surgeon)"
 _STATES = re.compile(
     rf"^(?:(?:and|so|but|also|since|as|because)\s+)?(?:(?:i|we|{_SUBJECT}|{_TEAM})\s+"
     r"(?:is|are|am|has|have|can|will|may|might|says?|looks?|seems?|feels?|wants?|needs?|asks?|asked|complains?|thinks?|"
     r"called|plans?|keeps?)\b"
+    r"|(?:going|coming|due|booked|listed|admitted|here) (?:to|for|in|with)\b"
     r"|before (?:i|we|you|\w+ing)\b|(?:good )?(?:morning|afternoon|evening)\W*$|quick (?:one|question)\b|\w+ here\W*$)",
     re.IGNORECASE,
 )

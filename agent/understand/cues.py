@@ -185,7 +185,9 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "reason",
         any_of(
-            words("why, because of (?:what|which), reasons?, indications?, indicated, purpose, rationale, for what, chief complaint"),
+            words(
+                "why, because of (?:what|which), reasons?, indications?, indicated, purpose, rationale, for what, chief complaint"
+            ),
             r"\bwhats?\b.*\b(?:for|treat(?:s|ing)?)$",
             r"\bm\d what for$",
             words("admitting (?:diagnosis|dx|problem|complaint)"),
@@ -279,7 +281,10 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
 
 ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("date of birth", any_of(words("dob, d o b, date of birth, birth ?dates?, birthdays?, bday, born, birth"))),
-    ("deceased", any_of(words("deceased, dod, dead, die, died, alive, death, (?<!for a )living, pass(?:ed)? away, expired"))),
+    (
+        "deceased",
+        any_of(words("deceased, dod, dead, die, died, alive, death, (?<!for a )living, pass(?:ed)? away, expired")),
+    ),
     ("gender", any_of(words("gender, sex, male or female, male, female, man or (?:a )?woman"))),
     ("race", any_of(words("race"))),
     ("ethnicity", any_of(words("ethnic*"))),
@@ -371,7 +376,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         any_of(
             words(
                 "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmac*, dispens*,"
-                " therap*, regimen, refill*, dos(?:e|es|age|ing)"
+                " therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
             )
         ),
     ),
@@ -416,7 +421,7 @@ HARMLESS = any_of(
 """Phrases whose words are safe together, though one of them alone is not."""
 
 VERBS_FIRST = re.compile(
-    r"^(?:and |so |but |ok |also |then )*"
+    r"^(?:whether|if)\b|^(?:and |so |but |ok |also |then )*"
     r"(?:is|are|was|were|has|have|had|does|do|did|any|ever|isn|hasn|still|been|am|could there|might)\b"
 )
 """A question that wants yes or no."""

@@ -81,7 +81,7 @@ BENIGN = FUNCTION_WORDS | frozenset(
     totals trajectory treat treated treating treatment treats trend trending trends type types undergo undergoes
     undergone underwent unit units unresolved updated upon usual vaccinated vaccination vaccinations vaccine
     vaccines valid value values varied various vary verify versus visit visited visits vs weigh went whats whens
-    wheres whole whos wondering word words work worked works worst write writes written wrote yearly zenith
+    wheres whole whos wondering word words work worked works write writes written wrote yearly zenith
     """.split()
 )
 """Words that need no meaning of their own once an operation and its subject are found."""
