@@ -275,10 +275,17 @@ class Matcher:
             known = [self._mention(i, i + length, _bare(texts[i : i + length])) for i in free]
             # of overlapping names of one length the chart's own label wins over a term of the lexicon
             for mention in sorted(known, key=lambda m: not m.entries):
-                if (mention.entries or mention.classes) and not any(taken[mention.first : mention.last]):
+                if self._is_named(mention, texts, stop) and not any(taken[mention.first : mention.last]):
                     taken[mention.first : mention.last] = [True] * length
                     found.append(mention)
         return sorted(found, key=lambda m: m.first)
+
+    def _is_named(self, mention: Mention, texts: Sequence[str], stop: frozenset[str]) -> bool:
+        """Whether the words name something; "max ALT" is no drug that is written as one word."""
+        if mention.entries or not mention.classes or mention.last - mention.first == 1:
+            return bool(mention.entries or mention.classes)
+        joined = mention.words.replace(" ", "")
+        return not (texts[mention.first] in stop and any(joined in c.terms for c in mention.classes))
 
     def by_words(self, phrase: str, kinds: Sequence[str] = ()) -> tuple[CatalogueEntry, ...]:
         """The chart's concepts whose label holds every word of the phrase (whole words, plain plurals folded)."""
@@ -373,7 +380,9 @@ def turned(phrase: str) -> tuple[str, ...]:
     """ "cancer of ovary" the other way round: "ovary cancer", "ovarian cancer"; other names for a malignant growth."""
     head, of, tail = phrase.partition(" of ")
     if not of:
-        return ()
+        site, _, growth = phrase.rpartition(" ")
+        same = site and growth in ("carcinoma", "ca", "malignancy")
+        return tuple(f"{s} cancer" for s in (site, _ADJECTIVES.get(site, site))) if same else ()
     heads = (
         ("cancer", head)
         if head in ("malignant neoplasm", "carcinoma", "malignancy", "malignant tumor", "tumor", "ca")

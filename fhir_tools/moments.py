@@ -152,6 +152,9 @@ class _Reader:
         found = date(self.short(int(m["y"])), month, day)
         return self.made(m, _whole(found, "days"))
 
+    def dotted(self, m: re.Match[str]) -> Point:
+        return self.made(m, _whole(date(int(m["y"]), int(m["m"]), int(m["d"])), "days"))
+
     def month_slash(self, m: re.Match[str]) -> Point:
         return self.made(m, _whole(date(int(m["y"]), int(m["m"]), 1), "months"))
 
@@ -340,6 +343,8 @@ _POINTS: tuple[tuple[re.Pattern[str], Callable[[_Reader, re.Match[str]], Point |
     ),
     (_rx(rf"(?<![\w./-])(?P<y>{_YEAR})\s*[-–/]\s*(?P<y2>{_YEAR})(?![\w/]|[-.]\d)"), _Reader.year_range),
     (_rx(r"(?<![\w/.-])(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4}|\d\d)(?![\w/]|[-.]\d)"), _Reader.slashed),
+    # With dots the day comes first, as it is written wherever dots are.
+    (_rx(rf"(?<![\w/.-])(?P<d>\d{{1,2}})\.\s?(?P<m>\d{{1,2}})\.\s?(?P<y>{_YEAR})(?![\w/]|[-.]\d)"), _Reader.dotted),
     (_rx(rf"(?<![\w/.-])(?P<m>\d{{1,2}})-(?P<d>\d{{1,2}})-(?P<y>{_YEAR})(?![\w/]|[-.]\d)"), _Reader.slashed),
     (_rx(rf"(?<![\w/.-])(?P<m>0?[1-9]|1[0-2])/(?P<y>{_YEAR})(?![\w/]|[-.]\d)"), _Reader.month_slash),
     (_rx(r"(?<![\w/.-])(?P<m>\d{1,2})/(?P<d>\d{1,2})(?![\w/%]|[-.]\d)"), _Reader.day_slash),
@@ -371,7 +376,10 @@ _POINTS: tuple[tuple[re.Pattern[str], Callable[[_Reader, re.Match[str]], Point |
         ),
         _Reader.rolling,
     ),
-    (_rx(rf"\b(?P<the>the )?(?P<which>last|past|previous|this) {_CALENDAR}(?! of\b)"), _Reader.recent),
+    (
+        _rx(rf"\b(?P<the>the )?(?P<which>last|past|previous|preceding|prior|this) (?:calendar )?{_CALENDAR}(?! of\b)"),
+        _Reader.recent,
+    ),
     (_rx(r"\b(?:the )?(?:last|past) (?P<u>day|hour)\b(?! of\b)"), _Reader.rolling),
     (_rx(r"\b(?:the day before yesterday|yesterday|today|tonight|last night|overnight)\b(?:['’]s)?"), _Reader.single),
     (_rx(r"\bthis (?:morning|afternoon|evening)\b"), _Reader.single),

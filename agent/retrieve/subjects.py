@@ -96,14 +96,20 @@ def _analytes(gather: Gather, facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...]
     return tuple(tuple(g) for g in groups.values())
 
 
+_OVER_FEW = ("change", "mean", "highest", "lowest", "range", "trend")
+"""Operations over the last few results where a number of them is named."""
+
+
 def _measured(
     gather: Gather, ask: Ask, inside: tuple[Fact, ...], real: tuple[Fact, ...], told: str, names: tuple[str, ...]
 ) -> tuple[Card, ...]:
     mass = _molar_mass(gather, inside)
     if ask.op == "closest" and ask.anchor:
         return _closest(gather, real, names, mass)
-    if ask.op == "change" and ask.n:
-        inside = tuple(f for f in inside if isinstance(numbers_of(f).value, Quantity))[-ask.n :]
+    if ask.n and ask.op in _OVER_FEW:
+        numbers = tuple(f for f in inside if isinstance(numbers_of(f).value, Quantity))
+        told = f"{told} in the last {ask.n} results".strip() if len(numbers) > ask.n and ask.op != "change" else told
+        inside = numbers[-ask.n :] or inside
     if ask.op == "count" and ask.threshold:
         inside = tuple(f for f in inside if _passes(f, ask.threshold))
         told = f"{told} {_BEYOND[ask.threshold[0]]} {ask.threshold[1]:g}".strip()

@@ -10,12 +10,14 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Literal
 
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
+from agent.understand.clauses import askings
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
 from agent.understand.reading import Reading, is_stay, read
@@ -68,6 +70,19 @@ _ORDERED = re.compile(
 
 
 def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
+    """The question as a whole, or where that is not understood, the clause that asks where one is."""
+    ask = _as_it_stands(question, chart, history)
+    if _is_known(ask):
+        return ask
+    clauses = (_as_it_stands(clause, chart, history) for clause in askings(question))
+    return replace(next(filter(_is_known, clauses), ask), question=question)
+
+
+def _is_known(ask: Ask) -> bool:
+    return not ask.unknown and bool(ask.targets or ask.kinds or ask.attribute)
+
+
+def _as_it_stands(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     reading = read(question, chart.matcher, chart.as_of, dates.of_any(chart.person.get("birthDate")))
     ask, skeleton = _assemble(question, reading, chart)
     asked = follow_up(ask, reading, skeleton, history)
@@ -86,12 +101,14 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     op = _op(s)
     relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
     cued = _cued(s, relatives)
-    targets = distinct(target_of(group, cued, op, chart.matcher) for group in joined(primary))
+    targets = distinct(target_of(g, _panels(g, cued, op, s, chart), op, chart.matcher) for g in joined(primary))
     purpose, targets = _purpose(s, cued, targets)
+    op = _op(s, but="dose") if op == "dose" and _measured(targets) else op
     window, event = windows(reading, found)
+    window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
     held = any(t.keys for t in targets)
     targets = _topics(reading, targets) if op == "find" else targets
-    attribute = "" if cued or held or found else _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
+    attribute = "" if cued or held or found else _attribute_of(reading, s, targets)
     targets = () if attribute and not any(t.kinds[:1] == ("condition",) for t in targets) else targets
     ask = Ask(
         question=question,
@@ -176,15 +193,47 @@ def _topics(reading: Reading, targets: tuple[Target, ...]) -> tuple[Target, ...]
     return (*targets, *((Target(words=words, label=words),) if words else ()))
 
 
-def _op(s: str) -> Op:
-    return next((op for op, pattern in cues.OPS if pattern.search(s)), "list")
+def _op(s: str, but: Op | None = None) -> Op:
+    """The operation that the words name; `but` leaves one out: "how much" of a result is its value, not a dose."""
+    return next((op for op, pattern in cues.OPS if op != but and pattern.search(s)), "list")
+
+
+def _onward(window: Window | None, reading: Reading, op: Op) -> Window | None:
+    """What is worked out over results "from 3 August" goes on from that day."""
+    told = next((t for t in reading.times if t.window == window), None)
+    if not window or not told or op not in NUMERIC or told.on is None:
+        return window
+    starts = reading.text[told.start : told.end].lower().startswith("from ")
+    return Window(low=window.low, high=None, text=f"since {told.on.isoformat()}") if starts else window
+
+
+def _is_now(window: Window, chart: Chart, s: str) -> bool:
+    """Whether "today" only says again what goes on now ("active today"): no stretch that something was recorded in."""
+    day = window.low == chart.as_of and window.high == chart.as_of + timedelta(days=1)
+    return day and bool(cues.CURRENT.search(s))
 
 
 def _attribute(s: str) -> str:
     return next((name for name, p in cues.ATTRIBUTES if p.search(s)), "")
 
 
+def _panels(group: Sequence[Mention], cued: tuple[Kind, ...], op: Op, s: str, chart: Chart) -> tuple[Kind, ...]:
+    """How many panels there are and when the last was: their reports say, where the chart has some."""
+    panel = any(chart.matcher.is_panel((c.kind, c.id)) for m in group for c in m.classes)
+    counted = op == "count" or re.search(r"\b(?:when|dates?)\b", s)
+    return ("report", *cued) if panel and counted else cued
+
+
+def _attribute_of(reading: Reading, s: str, targets: tuple[Target, ...]) -> str:
+    """What is asked of the person; "where" and "single" beside a thing that the lexicon knows ask nothing of them."""
+    if any(t.lexicon for t in targets):
+        return _attribute(" ".join(t.words for t in targets))
+    return _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
+
+
 def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
+    if re.search(r"\bnot (yet )?(been )?resolved\b|\bopen (problems?|issues?|conditions?|diagnos\w+)\b", s):
+        return "active"
     if re.search(r"\b(active|current|currently|ongoing|still|now|present|presently)\b", s):
         return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
     if re.search(r"\b(resolved|inactive|resolve)\b", s):
@@ -217,6 +266,15 @@ def _number(s: str) -> int | None:
     return 2 if re.search(r"\b(than|from|to) (the )?(one|value|result) before( it)?\b", s) else None
 
 
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,/-]\d+)*(?!\w)")
+
+
+def _taken(targets: Sequence[Target]) -> bool:
+    """Whether drugs are asked about, whose strengths may be named."""
+    return any("medication" in t.kinds for t in targets)
+
+
+_FIRST_FEW = re.compile(r"\bfirst (?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b")
 _BEYOND = {
     **dict.fromkeys(("above", "over", "greater than", "more than", "higher than"), ">"),
     **dict.fromkeys(("below", "under", "less than", "lower than", "fewer than"), "<"),
@@ -241,7 +299,9 @@ def _unknown(
         t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
     )
     who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
-    return (*reading.left, *vague, *unsafe, *regions, *who, *_loose(reading, op, primary, targets))
+    loose = () if op == "find" or _taken(targets) else tuple(_NUMBER.findall(_THRESHOLD.sub(" ", _FEW.sub(" ", s))))
+    few = tuple(m.group() for m in _FIRST_FEW.finditer(s)) if op in NUMERIC else ()
+    return (*reading.left, *vague, *unsafe, *regions, *who, *few, *loose, *_loose(reading, op, primary, targets))
 
 
 _JOINT = re.compile(

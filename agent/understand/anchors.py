@@ -31,6 +31,10 @@ _RELATION = re.compile(
     r"|after|later than|following|since|during|for|in|from|with|of|upon)\b"
     rf"(?P<fill>(?: (?:{_FILL}))*) (?P<m>m\d+)\b(?P<tail>(?: (?:{_TAIL}))*)"
 )
+_TO_EVENT = re.compile(
+    r"\b(?:closest|nearest)\b.* (?P<rel>to) (?:the )?(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of (?P<m>m\d+)\b"
+)
+"""The event apart from its relation: "the closest weight to the onset of gout"."""
 _EVENT = re.compile(
     r"\b(diagnos\w*|dx|dxd|dxed|onset|start\w*|began|beginning|develop\w*|first|put on|when|time of|day of)\b"
 )
@@ -65,6 +69,9 @@ class Found:
 
 def find_anchor(reading: Reading) -> Found | None:
     """Which mention is the event that a time is told by; None when every mention is a subject."""
+    apart = _TO_EVENT.search(reading.skeleton)
+    if apart and len(reading.mentions) > 1:
+        return Found(int(apart["m"][1:]), "closest", apart.start("rel"), apart.end())
     for match in _RELATION.finditer(reading.skeleton):
         found = _judge(match, reading)
         if found:

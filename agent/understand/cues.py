@@ -26,8 +26,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "age_at",
         any_of(
-            r"\bhow (?:old|young|many (?:years|yrs) old)\b.*\b(?:when|at|was|upon|with)\b.*m\d",
-            r"\bage\b.*\b(?:at|when|of|with)\b.*(?:m\d|onset|diagnos)",
+            r"\b(?:how (?:old|young|many (?:years|yrs))|ages?|years old)\b.*(?:m\d|onset|diagnos)",
+            r"m\d.*\b(?:how (?:old|young)|age|years old)\b",
             words("what age, age (?:at|of) (?:onset|diagnosis)"),
         ),
     ),
@@ -54,7 +54,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "count",
         any_of(
             r"\bhow many\b(?! (?:years|yrs) old)",
-            words("number of, count, how (?:often|frequently), total (?:number|count|of), tally"),
+            words("how much times, number of, count, how (?:often|frequently), total (?:number|count|of), tally"),
             r"\btotal\b.*\b(?:readings|measurements|values|results)\b",
             r"\btotal "
             + words(
@@ -116,7 +116,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "change",
         any_of(
-            r"\b(?:how much|by how much|how far)\b.*"
+            r"\b(?:how much|by how much|how far|what amount)\b.*"
             + words(
                 "chang*, increas*, decreas*, ris*, rose, fall*, fell, drop*, gain*, los[te]*, differ*, mov*, shift*,"
                 " go, gone, went, vary, varied"
@@ -152,7 +152,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\bhow high\b.*\b(?:ever|get|got|gone|go|been|peak\w*)\b",
             words(
                 "all time high, record high, high point, highest, max, maximum, maximal, peak(?:ed)?, largest,"
-                " greatest, top, biggest, tallest, heaviest, zenith, upper limit"
+                " greatest, top, biggest, tallest, heaviest, fastest, zenith, upper limit"
             ),
         ),
     ),
@@ -162,7 +162,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\bhow low\b.*\b(?:ever|get|got|gone|go|been|drop\w*)\b",
             words(
                 "all time low, record low, low point, lowest, min, minimum, minimal, nadir, smallest, least,"
-                " bottom(?:ed)?, lightest"
+                " bottom(?:ed)?, lightest, slowest"
             ),
         ),
     ),
@@ -185,7 +185,9 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "reason",
         any_of(
-            words("why, reasons?, indications?, indicated, purpose, rationale, for what, chief complaint"),
+            words(
+                "why, because of (?:what|which), reasons?, indications?, indicated, purpose, rationale, for what, chief complaint"
+            ),
             r"\bwhats?\b.*\b(?:for|treat(?:s|ing)?)$",
             r"\bm\d what for$",
             words("admitting (?:diagnosis|dx|problem|complaint)"),
@@ -279,12 +281,15 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
 
 ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("date of birth", any_of(words("dob, d o b, date of birth, birth ?dates?, birthdays?, bday, born, birth"))),
-    ("deceased", any_of(words("deceased, dod, dead, die, died, alive, death, living, pass(?:ed)? away, expired"))),
+    (
+        "deceased",
+        any_of(words("deceased, dod, dead, die, died, alive, death, (?<!for a )living, pass(?:ed)? away, expired")),
+    ),
     ("gender", any_of(words("gender, sex, male or female, male, female, man or (?:a )?woman"))),
     ("race", any_of(words("race"))),
     ("ethnicity", any_of(words("ethnic*"))),
     ("marital status", any_of(words("marital, married, single, divorced, widowed, spouse"))),
-    ("address", any_of(words("address, lives?, city, zip, postcode, reside*, where"))),
+    ("address", any_of(words("address, lives?, city, town, zip, postcode, reside*, where"))),
     ("phone", any_of(words("phone, telephone, contact number, cell, mobile"))),
     ("language", any_of(words("language, speaks?"))),
     ("medical record number", any_of(words("mrn, medical record number, record number, hospital number"))),
@@ -293,7 +298,7 @@ ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
         any_of(words("pcp, gp, primary care (?:doctor|physician|provider), general practitioner, family doctor")),
     ),
     ("age", any_of(words("how old, age, years old, y o, yo"))),
-    ("name", any_of(words("name, called"))),
+    ("name", any_of(words("name, surname, called"))),
 )
 """What can be asked about the person; the value is the label of the fact (`fhir_tools.facts`)."""
 
@@ -330,7 +335,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("condition",),
         any_of(
             words(
-                "problems? lists?, problems?, conditions?, diagnos*, dx, dxs, dxd, comorbid*, pmh, pmhx,"
+                "problems? lists?, problems?, probs?, issues?, conditions?, diagnos*, dx, dxs, dxd, comorbid*, pmh, pmhx,"
                 " medical history, past medical, illness*, diseases?, disorders?, suffer*, ailments?"
             )
         ),
@@ -357,8 +362,12 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
             words(
                 "encounters?, visits?, visited, appointments?, admissions?, admitted, hospitali[sz]*, inpatient stays?,"
                 " stays?, came in, come in, comes? here, been here, last here, been in, checkups?, discharge[ds]?,"
-                " attended, consults?, consultations?"
-            )
+                " attend(?:ed|s|ing|ances?)?, consults?, consultations?, reviewed, review date, (?:come|came) to us"
+            ),
+            r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?(?:last |most recently )?"
+            r"(?:here|in|come|in the (?:clinic|hospital|practice))\b(?: last| most recently| last time)?$",
+            r"\b(?:he|she|they|patient) (?:was|were) last (?:here|in)$",
+            r"^last time (?:(?:here|in|at) )?(?:the )?(?:clinic|hospital|practice)\b",
         ),
     ),
     (
@@ -366,8 +375,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("medication",),
         any_of(
             words(
-                "meds?, medications?, medicines?, drugs?, prescri*, rx, pills?, tablets?, scripts?, pharmac*, dispens*,"
-                " therap*, regimen, refill*, dos(?:e|es|age|ing)"
+                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmac*, dispens*,"
+                " therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
             )
         ),
     ),
@@ -402,13 +411,17 @@ CURRENT = any_of(words(r"active, current, currently, now, still, ongoing, presen
 
 HARMLESS = any_of(
     r"\bmost recent\w*\b",
-    words("next to last, second to last, no longer, not taking, no more"),
+    words("next to last, second to last, no longer, not taking, no more, how old would, because of (?:what|which)"),
+    words("(?:i|we) should (?:know|be aware), should (?:i|we) (?:know|be aware), supposed to be on"),
+    words(r"not (?:yet )?(?:been )?resolved, most up to date, up to date(?= m\d)"),
+    r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,5} worst\b",
+    r"\bworst (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
     r"\bdo not\b(?= take)",
 )
 """Phrases whose words are safe together, though one of them alone is not."""
 
 VERBS_FIRST = re.compile(
-    r"^(?:and |so |but |ok |also |then )*"
+    r"^(?:whether|if)\b|^(?:and |so |but |ok |also |then )*"
     r"(?:is|are|was|were|has|have|had|does|do|did|any|ever|isn|hasn|still|been|am|could there|might)\b"
 )
 """A question that wants yes or no."""
@@ -416,7 +429,7 @@ VERBS_FIRST = re.compile(
 UNSAFE = any_of(
     words("except, excluding, besides, other than, apart from, unless, instead, without, never, not, nor, neither"),
     words("should, would, could, recommend*, advis*, best, safe, risk, interact*, contraindicat*, need(?:s|ed)? to"),
-    words("likely, probab*, predict*, prognos*, because, cause[sd]?, causing, expla*, interpret*, mean that"),
+    words("worst, likely, probab*, predict*, prognos*, because, cause[sd]?, causing, expla*, interpret*, mean that"),
     words("compare[ds]? to guideline, guideline*, normal for, worr*, concern*, appropriate, correct dose"),
     words("tomorrow, next, future, plan(?:s|ned)? for, increase the, decrease the, stop the, start the, switch"),
     words("fasting, pre and post, post, pre, while, before (?:and|or|versus|vs) after"),

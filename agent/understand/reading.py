@@ -9,30 +9,18 @@ from datetime import date
 from functools import lru_cache
 
 from agent.understand import cues
+from agent.understand.clauses import plain
 from agent.understand.vocabulary import BENIGN, FUNCTION_WORDS, STAYS
 from fhir_tools import phrases
 from fhir_tools.codes import Matcher, Mention, Word, names_of, words_of
+from fhir_tools.lexicon import lexicon
 from fhir_tools.types import Interval
 
 __all__ = ["Reading", "is_stay", "read"]
 
-_POLITE = re.compile(
-    r"^\s*(?:(?:hi|hello|hey|ok(?:ay)?|please|pls|kindly|so|well)\b[\s,!.]*)*"
-    r"(?:"
-    r"(?:can|could|would|will) (?:you|we|i) (?:please |kindly |also )?(?=\w+)"
-    r"(?:(?:tell|show|give|let|help|remind)(?: (?:me|us))?(?: know)?\b)?"
-    r"|i(?:'d| would)? (?:want|need|like|love) to (?:know|see|find(?: out)?|check)"
-    r"|i(?:'m| am) (?:wondering|curious|interested)(?: to know)?"
-    r"|do (?:you|we) (?:know|have)|let me know|remind me|report (?=the\b)"
-    r")?\s*(?=\S)",
-    re.IGNORECASE,
-)
-"""How a question is introduced; its words say nothing about what is asked."""
-_ASIDE = re.compile(r"\(?\bnot the (?:latest|last|most recent|current)(?: one| value| result)?\b,?", re.IGNORECASE)
-
 _MANY = 6
 """Words that fit more concepts than this name none of them."""
-_NUMERAL = re.compile(r"[\d.,%<>=/+-]+")
+_NUMERAL = re.compile(r"[\d.,%<>=/+-]+(?:mg|mcg|ug|g|ml|kg|cm|mmol|mmhg|units?|iu)?")
 
 
 @dataclass(kw_only=True)
@@ -57,7 +45,7 @@ class Reading:
 
 def read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) -> Reading:
     """The question taken apart against one chart. `birth` turns ages ("at age 50") into windows."""
-    text = _ASIDE.sub(" ", _POLITE.sub("", question, count=1))
+    text = plain(question)
     words = words_of(text)
     labels = matcher.labels_in(words)
     reading = Reading(text=text, words=words, times=_times(text, words, labels, as_of, birth, matcher))
@@ -69,6 +57,7 @@ def read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) -
     found += _stays(words, found, blocked, matcher)
     reading.mentions = _not_the_patient(sorted(found, key=lambda m: m.first))
     _fuse(reading, matcher)
+    _forms(reading, matcher)
     _mend(reading, matcher)
     reading.skeleton = _skeleton(reading)
     if not reading.mentions:
@@ -169,14 +158,23 @@ def _is_content(i: int, reading: Reading) -> bool:
     word = reading.words[i]
     if any(m.first <= i < m.last for m in reading.mentions) or word.text in BENIGN or reading.in_time(word):
         return False
+    if reading.text[word.start : word.end].strip("?.,;:!()").lower() in _units():
+        return False
     return not (_is_cue(word.text) or _NUMERAL.fullmatch(word.text) or cues.UNSAFE.fullmatch(word.text))
+
+
+@lru_cache(maxsize=1)
+def _units() -> frozenset[str]:
+    """Units as they are typed after a result ("mmol/l"): they say nothing about what is asked."""
+    coded = (e.attributes.get("unit", "") for e in lexicon().entries("lab"))
+    return frozenset(("mmhg", "bpm", "lbs", *(re.sub(r"\{.*?\}", "", u).lower() for u in coded if "/" in u)))
 
 
 def _fuse(reading: Reading, matcher: Matcher) -> None:
     """Neighbouring mentions that are one label of the chart: "house dust mite" and "IgE"."""
     out: list[Mention] = []
     for m in reading.mentions:
-        if out and out[-1].last == m.first and not is_stay(m):
+        if out and _is_linked(out[-1], m, reading) and not is_stay(m):
             words = f"{out[-1].words} {m.words}"
             entries = matcher.by_words(words)
             if entries and len({e.key for e in entries}) <= _MANY:
@@ -184,6 +182,30 @@ def _fuse(reading: Reading, matcher: Matcher) -> None:
                 continue
         out.append(m)
     reading.mentions = out
+
+
+_FORMS = frozenset(
+    """tablet tablets tab tabs pill pills capsule capsules cream ointment inhaler injection injections infusion infusions
+    drip syrup drops patch patches supplement supplements replacement""".split()
+)
+
+
+def _forms(reading: Reading, matcher: Matcher) -> None:
+    """ "Bicarbonate tablets" are a drug, though the lexicon knows the word as something measured."""
+    for n, m in enumerate(reading.mentions):
+        after = reading.words[m.last].text if m.last < len(reading.words) else ""
+        if after in _FORMS and m.classes and all(c.kind == "lab" for c in m.classes):
+            entries = matcher.by_words(m.words, ("medication",))
+            reading.mentions[n] = replace(m, entries=entries, classes=())
+
+
+_LINKS = frozenset(("of", "from", "in", "by", "due", "to", "caused", "secondary", "with", "the", "and"))
+
+
+def _is_linked(one: Mention, other: Mention, reading: Reading) -> bool:
+    """Beside each other, or with words between that only join: "neuropathy from diabetes"."""
+    between = [w.text for w in reading.words[one.last : other.first]]
+    return not between or (all(w in _LINKS for w in between) and "and" not in between)
 
 
 def _mend(reading: Reading, matcher: Matcher) -> None:
@@ -221,6 +243,11 @@ def _widened(first: int, last: int, phrase: str, reading: Reading, matcher: Matc
     """A word beside a mention may narrow it: "viral" of "sinusitis (viral)", where the chart has such a label."""
     for n, m in enumerate(reading.mentions):
         if m.last == first or m.first == last:
+            ordered = f"{phrase} {m.words}" if last == m.first else f"{m.words} {phrase}"
+            known = {(c.kind, c.id) for c in matcher.lexicon.lookup(ordered)}
+            if known & {(c.kind, c.id) for c in m.classes} or any(known & matcher.classes_of(e) for e in m.entries):
+                reading.mentions[n] = replace(m, first=min(first, m.first), last=max(last, m.last))
+                return True
             entries = tuple(e for e in matcher.by_words(f"{m.words} {phrase}") if e.kind != "order")
             if entries and len({e.key for e in entries}) <= _MANY:
                 span = min(first, m.first), max(last, m.last)
@@ -248,21 +275,27 @@ def _name_of_cues(reading: Reading, matcher: Matcher) -> None:
     """Words that are all cues can still be one label of the chart: "medication documentation"."""
     run: list[int] = []
     for i in range(len(reading.words) + 1):
-        if (
-            i < len(reading.words)
-            and reading.words[i].text not in FUNCTION_WORDS
-            and not reading.in_time(reading.words[i])
-        ):
-            run.append(i)
-            continue
-        phrase = " ".join(reading.words[k].text for k in run)
+        if i < len(reading.words) and not reading.in_time(reading.words[i]):
+            text = reading.words[i].text
+            if text not in FUNCTION_WORDS or (run and text in _INSIDE):
+                run.append(i)
+                continue
+        while run and reading.words[run[-1]].text in _INSIDE:
+            run.pop()
+        phrase = " ".join(_WHOLE.get(w, w) for w in (reading.words[k].text for k in run) if w not in _INSIDE)
         part = any(all(p.search(w) for w in phrase.split()) or p.fullmatch(phrase) for _, _, p in cues.CATEGORIES)
-        entries = matcher.by_words(phrase) if len(run) > 1 and not part else ()
+        labels = matcher.by_words(phrase) if len(run) > 1 and not part else ()
+        entries = tuple(e for e in labels if e.kind not in ("goal", "careplan"))
         if entries and len({e.key for e in entries}) <= _MANY // 2:
             reading.mentions = [Mention(first=run[0], last=run[-1] + 1, words=phrase, entries=entries)]
             reading.skeleton = _skeleton(reading)
             return
         run = []
+
+
+_INSIDE = frozenset(("of", "current", "the"))
+_WHOLE = {"meds": "medications", "med": "medication", "exam": "examination", "vax": "vaccine"}
+"""Words that are cut short where labels write them out."""
 
 
 def _skeleton(reading: Reading) -> str:

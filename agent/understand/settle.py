@@ -17,10 +17,15 @@ __all__ = ["settle"]
 
 _ASKS_WHEN = any_of(
     words("when, what date, which date, what day, what year, what month, since when, how far back, how recently"),
-    words("how long ago, on what, dates?, (?:start|end|stop|discharge|diagnosis|onset) date"),
+    words("how long ago, on what, (?<!to )dates?, (?:start|end|stop|discharge|diagnosis|onset) date"),
     words("date (?:first|last|started|of|when), (?:first|last) (?:rx|order|dose|prescription) date"),
+    r"^(?:the )?(?:first|last) time\b(?=.*m\d)|\bsince$",
 )
-_WHAT_AND_WHEN = re.compile(r"^(and |so )*(what|whats|which|how (high|low|much|many))\b.*\b(and|,) when\b")
+_VALUE_TOO = any_of(
+    r"^(?!when\b|date\b|(?:and |so )*(?:what|which) (?:date|day|year)\b).*\b(?:and|with|plus) (?:(?:its|the|their|a) )?(?:when|dates?)\b",
+    r"^(?:and |so )*(?:what|whats|which|how)\b.*\bwhen (?:it|they|he|she|last|first|most recently)\b",
+)
+"""A value is asked for, and its date as well; or "when" only says which one ("what was it when it was last checked")."""
 _LAST = r"\b(last|latest|most recent\w*|newest|final)\b"
 _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initial|previous|prior)\b"
 
@@ -28,8 +33,8 @@ _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initia
 def settle(ask: Ask, s: str) -> Ask:
     """The question with its operation and expected answer; `s` is the skeleton without the anchor's phrase."""
     kind = ask.kinds[0] if ask.kinds else None
-    yes_no = bool(cues.VERBS_FIRST.search(s))
-    asks_when = bool(_ASKS_WHEN.search(s)) and not _WHAT_AND_WHEN.search(s) and not yes_no
+    yes_no = bool(cues.VERBS_FIRST.search(s)) or s.endswith("yes or no")
+    asks_when = bool(_ASKS_WHEN.search(s)) and not _VALUE_TOO.search(s) and not yes_no
     if kind == "patient" and not ask.targets:
         return _person(ask, s, asks_when)
     op = ask.op
@@ -72,6 +77,8 @@ def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
         return "closest" if ask.anchor.relation in ("closest", "at") else "latest"
     if ask.op in ("count", "count_by_year"):
         return ask.op
+    if ask.op == "change" and yes_no and ask.direction in ("higher", "lower"):
+        return "compare"
     if ask.threshold:
         ever = re.search(r"\b(ever|any|anytime)\b", s)
         return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
@@ -120,7 +127,7 @@ def _medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
 
 
 def _event(ask: Ask, s: str, yes_no: bool, asks_when: bool, kind: Kind) -> Op:
-    if kind == "encounter" and re.search(r"\btotal m\d", s):
+    if kind == "encounter" and re.search(r"\btotal (?:m\d|$)|\btotal$", s):
         return "count"
     if ask.op in ("age_at", "count", "count_by_year", "reason", "duration", "describe", "find"):
         return ask.op

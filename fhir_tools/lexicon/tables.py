@@ -76,11 +76,20 @@ def _entry(row: dict[str, str], kind: str, system: str, code_column: str, parent
         id=row["id"],
         kind=kind,
         label=row["label"],
-        terms=_terms(row),
+        terms=_ways_to_say(_terms(row)) if kind == "vaccine" else _terms(row),
         codes=tuple((system, code) for code in codes),
         parents=tuple(_list(row[parent_column])) if parent_column else (),
         attributes=attributes,
     )
+
+
+_GIVEN = ("vaccine", "vaccination", "immunization", "immunisation", "shot", "jab")
+
+
+def _ways_to_say(terms: tuple[str, ...]) -> tuple[str, ...]:
+    """A vaccine's terms with each word for being vaccinated: "flu jab", "flu vaccination"."""
+    named = (t.removesuffix(f" {word}") for t in terms for word in _GIVEN if t.endswith(f" {word}"))
+    return tuple(dict.fromkeys((*terms, *(f"{name} {word}" for name in named for word in _GIVEN))))
 
 
 def _terms(row: dict[str, str]) -> tuple[str, ...]:

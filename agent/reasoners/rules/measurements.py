@@ -109,7 +109,7 @@ def _holds(ask: Ask, mark: Mark | None) -> bool | None:
     return False if _NO.search(told) else True if _YES.search(told) else None
 
 
-_SMOKING = re.compile(r"\bsmoker\b|\b(does|is|do|did)\b.*\bsmok(e|ing)\b", re.IGNORECASE)
+_SMOKING = re.compile(r"^(?!.*\bstatus\b).*(?:\bsmoker\b|\b(does|is|do|did)\b.*\bsmok(e|ing)\b)", re.IGNORECASE)
 
 
 def _lead(word: str, card: Card) -> str:

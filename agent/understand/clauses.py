@@ -1,0 +1,116 @@
+"""A question as it is typed → the words that ask: shorthand written out, courtesy and what only introduces it left out.
+
+Nothing is dropped that could narrow the question: a sentence beside it is passed over only where it says how things
+are with the patient or the one who asks, names no past, no number and no exception, and nothing points back to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+__all__ = ["askings", "plain"]
+
+_POLITE = re.compile(
+    r"^\s*(?:(?:hi|hello|hey|ok(?:ay)?|please|pls|kindly|so|well)\b[\s,!.]*)*"
+    r"(?:"
+    r"(?:can|could|would|will|may) (?:you|we|i) (?:please |kindly |also )?(?=\w+)"
+    r"(?:(?:tell|show|give|let|help|remind|trouble|bother)(?: (?:me|us|you))?(?: know| for)?\b)?"
+    r"|i(?:'d| would)? (?:want|need|like|love) to (?:know|see|find(?: out)?|check)"
+    r"|i (?:want|need|wonder)(?= (?:a|an|the|his|her|their|how|what|when|which|if|whether)\b)"
+    r"|i(?:'m| am) (?:wondering|curious|interested)(?: to know)?"
+    r"|do (?:you|we) (?:know|have)|let me know|remind me|report (?=the\b)"
+    r")?\s*(?=\S)",
+    re.IGNORECASE,
+)
+"""How a question is introduced; its words say nothing about what is asked."""
+_ASIDES = re.compile(
+    r"\(?\bnot the (?:latest|last|most recent|current)(?: one| value| result)?\b,?"
+    r"|\bfor (?:the|a|an|my|our|his|her|their) (?:\w+ )?(?:form|letter|referral|paperwork|handover|anaesthetist|"
+    r"anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|ward round)(?=\W*$)",
+    re.IGNORECASE,
+)
+
+_TEAM = r"(?:the |our |his |her |their )?(?:\w+(?:ology|ologist|ist)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|surgeon)"
+_ASKED_BY = re.compile(
+    rf"^{_TEAM} (?:is |are )?(?:asks?|asking|wants?|needs?|wonders?|wondering)(?: to know)? (?:for |about )?(?=\w)",
+    re.IGNORECASE,
+)
+"""Who wants to know: "cardiology is asking for", "the surgeon wants to know whether"."""
+
+_PERSON = r"he|she|they|it|i|we|you|that|there|here"
+_NEGATED = r"is|are|was|were|has|have|had|do|does|did|ca|wo"
+_SUBJECT = r"he|she|they|it|(?:the )?(?:patient|pt)"
+_WRITTEN_OUT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, flags), instead)
+    for pattern, instead, flags in (
+        (r"[’`´]", "'", 0),
+        # "He isn't on warfarin, is he?" and "Isn't he on warfarin?" ask whether he is.
+        (
+            rf"^\W*({_SUBJECT}) ({_NEGATED})n'?t (.*?),? (?:is|has|does|did|was|do|are|have) (?:{_SUBJECT})(?=\W*$)",
+            r"\2 \1 \3",
+            re.IGNORECASE,
+        ),
+        (rf"^\W*({_NEGATED})n'?t (?={_SUBJECT})", r"\1 ", re.IGNORECASE),
+        (r"\b(ca|wo)n't\b", r"\1n not", re.IGNORECASE),
+        (rf"\b({_NEGATED})n't\b", r"\1 not", re.IGNORECASE),
+        (rf"\b({_PERSON})'s\b", r"\1 is", re.IGNORECASE),
+        (rf"\b({_PERSON})'re\b", r"\1 are", re.IGNORECASE),
+        (rf"\b({_PERSON})'ve\b", r"\1 have", re.IGNORECASE),
+        (rf"\b({_PERSON})'ll\b", r"\1 will", re.IGNORECASE),
+        (r"\b([iI])'m\b", r"\1 am", 0),
+        (r"\b([A-Z][A-Z0-9]{1,4})s\b", r"\1", 0),  # "CRPs" are several CRP, "CRPS" is a syndrome
+        (r"\bA\s?&\s?E\b", "emergency department", re.IGNORECASE),
+        (r"(?<!\w)@(?!\w)", "at", 0),
+        (r"\(?\by\s?/\s?n\b\)?", "yes or no", re.IGNORECASE),
+        (r"\b(?:no|nr|n|num)\.? of\b", "number of", re.IGNORECASE),
+        (r"\bnow ?a ?days\b|\bnowadays\b|\b(?<![A-Z])rn(?=\W*$)", "now", 0),
+        (r"\bas it stands\b", "now", re.IGNORECASE),
+    )
+)
+_LENGTH = 400
+"""Characters; a longer text is no question to write out by these patterns."""
+
+
+def plain(question: str) -> str:
+    """The question without courtesy and asides, its contractions and shorthand written out."""
+    text = _ASIDES.sub(" ", _POLITE.sub("", _ASKED_BY.sub("", question.strip()), count=1))
+    for pattern, instead in _WRITTEN_OUT if len(text) <= _LENGTH else ():
+        text = pattern.sub(instead, text)
+    return text
+
+
+_ASKS = (
+    r"(?:what|whats|which|when|whens|where|why|how|hows|who|is|are|was|were|has|have|had|does|do|did|can|could|any|please|list"
+    r"|show|give|tell)\b"
+)
+_BREAK = re.compile(rf"(?<=[.!?;:])\s+|\s+[-–—]+\s+|,\s+(?:so\s+|and\s+)?(?={_ASKS})", re.IGNORECASE)
+_STATES = re.compile(
+    rf"^(?:(?:and|so|but|also|since|as|because)\s+)?(?:(?:i|we|{_SUBJECT}|{_TEAM})\s+"
+    r"(?:is|are|am|has|have|can|will|may|might|says?|looks?|seems?|feels?|wants?|needs?|asks?|asked|complains?|thinks?|"
+    r"called|plans?|keeps?)\b"
+    r"|(?:going|coming|due|booked|listed|admitted|here) (?:to|for|in|with)\b"
+    r"|before (?:i|we|you|\w+ing)\b|(?:good )?(?:morning|afternoon|evening)\W*$|quick (?:one|question)\b|\w+ here\W*$)",
+    re.IGNORECASE,
+)
+_NARROWS = re.compile(
+    r"\d|\b(?:only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|other than|instead|both|yesterday|ago|last|"
+    r"since|after|during|was|were|did|started|stopped|mean|i (?:do|can|am) not|we (?:do|can|are) not)\b",
+    re.IGNORECASE,
+)
+_POINTS_BACK = re.compile(
+    r"\b(?:then|that|it|its|this|these|those|(?<!is )(?<!are )there|same|such|ones?|afterwards|so far|since\W*$)\b",
+    re.IGNORECASE,
+)
+
+
+def askings(question: str) -> Iterator[str]:
+    """The clauses that may be all of the question: the others only say why it is asked, or greet."""
+    parts = [p for p in _BREAK.split(plain(question)) if p.strip(" .,;:!?-")]
+    asks = [p for p in parts if not _is_context(p)]
+    if len(parts) > 1 and len(asks) == 1 and not _POINTS_BACK.search(asks[0]):
+        yield asks[0]
+
+
+def _is_context(part: str) -> bool:
+    return bool(_STATES.match(part)) and not part.rstrip().endswith("?") and not _NARROWS.search(part)
