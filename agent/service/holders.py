@@ -48,7 +48,7 @@ class Holder:
 
     async def __aenter__(self) -> Holder:
         self._file = self._lock()
-        await self._beat()
+        await self.beat()
         self._beating = asyncio.create_task(self._beats())
         return self
 
@@ -79,11 +79,12 @@ class Holder:
         while True:
             await asyncio.sleep(self._lease / 5)
             try:
-                await self._beat()
+                await self.beat()
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("the database did not take a heartbeat (%s)", type(error).__name__)
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
+        """Keep this process's row fresh. Raises SQLAlchemyError where the database does not take it."""
         until = {"lease": now() + self._lease}
         async with self._database.begin() as connection:
             beat = await connection.execute(update(HOLDERS).where(HOLDERS.c.id == self.id).values(until))
