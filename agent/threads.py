@@ -28,9 +28,9 @@ _BUSY = 30.0
 """Seconds that one process waits for another which is writing the file."""
 _REACH = 15.0
 """Seconds in which PostgreSQL must be reached when the threads are opened."""
-_LOST = 5.0
-"""Seconds for which a lost connection is waited for. The next who needs one tries anew: it is there as soon as the
-server is, where longer tries would come ever more seldom."""
+_LOST = 2.0
+"""Seconds for which a lost connection is waited for, by one after the other. Who comes next tries anew: it is there as
+soon as the server is, where longer tries would come ever more seldom."""
 _SETUP = 0x636861727401
 """The advisory lock under which one process makes the tables and the others wait."""
 

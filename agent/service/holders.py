@@ -56,11 +56,12 @@ class Holder:
         if self._beating:
             self._beating.cancel()
             await asyncio.wait([self._beating])
-        with suppress(SQLAlchemyError):  # its lease ends all the same
+        with suppress(SQLAlchemyError):  # the file stays then, not locked: who finds it knows, and waits for no lease
             async with self._database.begin() as connection:
                 await connection.execute(delete(HOLDERS).where(HOLDERS.c.id == self.id))
+            if self._file is not None:
+                self._path(self.id).unlink(missing_ok=True)
         if self._file is not None:
-            self._path(self.id).unlink(missing_ok=True)
             os.close(self._file)
 
     async def bury(self) -> None:

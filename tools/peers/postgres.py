@@ -65,7 +65,7 @@ def postgres(*, durable: bool = False) -> Iterator[Postgres]:
             shutil.chown(secret, _USER)
         _run(programs / "initdb", ["-D", data, "-U", "chartline", "-A", "scram-sha-256", f"--pwfile={secret}", "-N"])
         options = [f"-p {port}", "-c listen_addresses=127.0.0.1", f"-k {scratch}", "-c max_connections=200"]
-        options += [] if durable else ["-c fsync=off", "-c synchronous_commit=off", "-c full_page_writes=off"]
+        options += [] if durable else ["-c fsync=off", "-c full_page_writes=off"]
 
         def control(*arguments: str) -> None:
             _run(programs / "pg_ctl", ["-D", data, "-w", "-l", scratch + "/log", "-o", " ".join(options), *arguments])
