@@ -163,8 +163,9 @@ class Questions:
             error = problem_of(failed)
             if error.status >= 500:
                 _log.error("question %s: %s", run.id, type(failed).__name__)
-            if error.kind == AWAY or not await self._failed(run, error):
-                error = None  # it is not over: nothing is told, and it is tried again
+            # Where the database is away it is tried again later; who waits is told that, and can come back.
+            if error.kind != AWAY and not await self._failed(run, error):
+                error = None  # it is not over: nothing is told
         finally:
             live.end(error)
 
