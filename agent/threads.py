@@ -28,6 +28,9 @@ _BUSY = 30.0
 """Seconds that one process waits for another which is writing the file."""
 _REACH = 15.0
 """Seconds in which PostgreSQL must be reached when the threads are opened."""
+_LOST = 2.0
+"""Seconds for which a lost connection is waited for, by one after the other. Who comes next tries anew: it is there as
+soon as the server is, where longer tries would come ever more seldom."""
 _SETUP = 0x636861727401
 """The advisory lock under which one process makes the tables and the others wait."""
 
@@ -83,7 +86,14 @@ async def _postgres(url: str) -> AsyncIterator[Saver]:
     options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     # The saver does one thing at a time; the second connection is for when the first has been lost.
     pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
-        _conninfo(url), kwargs=options, min_size=1, max_size=2, open=False, check=AsyncConnectionPool.check_connection
+        _conninfo(url),
+        kwargs=options,
+        min_size=1,
+        max_size=2,
+        open=False,
+        check=AsyncConnectionPool.check_connection,
+        timeout=_LOST,
+        reconnect_timeout=_LOST,
     )
     try:
         await pool.open(wait=True, timeout=_REACH)

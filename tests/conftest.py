@@ -96,6 +96,16 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL of its own; the test is skipped where it is not installed, except in continuous integration."""
+    yield from _postgres()
+
+
+@pytest.fixture(scope="module")
+def stoppable_postgres() -> Iterator[Postgres]:
+    """The same, for tests that stop it and start it again."""
+    yield from _postgres()
+
+
+def _postgres() -> Iterator[Postgres]:
     with ExitStack() as stack:
         try:
             server = stack.enter_context(postgres())

@@ -107,7 +107,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
                 entrance=entrance,
                 studies=studies,
                 turns=turns,
-                ready=Readiness(database, desk),
+                ready=Readiness(holder, saver, desk),
                 counts=counts,
             )
             app.state.jobs = await stack.enter_async_context(Jobs(holder, KINDS, parts, most=settings.service_jobs))

@@ -19,7 +19,7 @@ from agent.service.events import GONE, Event, sse, unless_gone, wants_events
 from agent.service.examples import ANSWERED
 from agent.service.fhir_forms import answer_response, wants_fhir
 from agent.service.parts import Parts, TheCaller, TheParts
-from agent.service.problems import Problem
+from agent.service.problems import AWAY, Problem, problem_of
 from agent.service.questions.live import told
 from agent.service.questions.runs import Asked
 from agent.types import Answer
@@ -69,7 +69,14 @@ async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts
         response: Response = sse(found)
         response.headers.update(headers)
         return response
-    answer = await unless_gone(request, _last(found))
+    try:
+        answer = await unless_gone(request, _last(found))
+    except Exception as error:
+        problem = problem_of(error)
+        if problem.kind != AWAY:
+            raise
+        problem.headers |= headers  # it is answered all the same: there, and not by asking again
+        raise problem from error
     if answer is None:
         return Response(status_code=GONE)
     assert isinstance(answer, Answer)  # noqa: S101  the last event, or an error was raised

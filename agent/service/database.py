@@ -11,12 +11,14 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Float, MetaData, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -103,13 +105,33 @@ def _engine(url: URL) -> AsyncEngine:
 
 
 def _file(path: Path) -> AsyncEngine:
-    url = URL.create("sqlite+aiosqlite", database=str(path))
+    kept = str(path) != ":memory:"
+    # Opened as a URI, so that a file which is gone is not made anew, without tables.
+    place = {"database": f"file:{quote(str(path.absolute()))}", "query": {"mode": "rw", "uri": "true"}}
+    url = URL.create("sqlite+aiosqlite", **(place if kept else {"database": ":memory:"}))
     # One connection, for which blocks wait in turn: SQLite has one writer, and lets those who wait for it starve; and
     # in memory each connection would have a database of its own. So no block may open another within itself.
     options: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
     engine = create_async_engine(url, **options)
     event.listen(engine.sync_engine, "connect", _prepare)
+    if kept:
+        event.listen(engine.sync_engine, "connect", lambda _, record: record.info.update(file=_file_at(path)))
+        event.listen(engine.sync_engine, "checkout", partial(_require_same, path))
     return engine
+
+
+def _require_same(path: Path, _: Any, record: Any, __: Any) -> None:
+    """Have the file opened anew where another has taken its place: what is written to one that was removed is lost."""
+    if record.info["file"] != _file_at(path):
+        raise DisconnectionError
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare(connection: Any, _: Any) -> None:

@@ -48,7 +48,7 @@ class Holder:
 
     async def __aenter__(self) -> Holder:
         self._file = self._lock()
-        await self._beat()
+        await self.beat()
         self._beating = asyncio.create_task(self._beats())
         return self
 
@@ -56,11 +56,12 @@ class Holder:
         if self._beating:
             self._beating.cancel()
             await asyncio.wait([self._beating])
-        with suppress(SQLAlchemyError):  # its lease ends all the same
+        with suppress(SQLAlchemyError):  # the file stays then, not locked: who finds it knows, and waits for no lease
             async with self._database.begin() as connection:
                 await connection.execute(delete(HOLDERS).where(HOLDERS.c.id == self.id))
+            if self._file is not None:
+                self._path(self.id).unlink(missing_ok=True)
         if self._file is not None:
-            self._path(self.id).unlink(missing_ok=True)
             os.close(self._file)
 
     async def bury(self) -> None:
@@ -79,11 +80,12 @@ class Holder:
         while True:
             await asyncio.sleep(self._lease / 5)
             try:
-                await self._beat()
+                await self.beat()
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("the database did not take a heartbeat (%s)", type(error).__name__)
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
+        """Keep this process's row fresh. Raises SQLAlchemyError where the database does not take it."""
         until = {"lease": now() + self._lease}
         async with self._database.begin() as connection:
             beat = await connection.execute(update(HOLDERS).where(HOLDERS.c.id == self.id).values(until))

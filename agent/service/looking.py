@@ -8,8 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from sqlalchemy.exc import SQLAlchemyError
-
 __all__ = ["DAY", "PRUNE", "looks"]
 
 DAY = 86_400.0
@@ -29,7 +27,7 @@ async def looks(
 ) -> None:
     """Take a look every so many seconds, and at once when woken; delete what is old once in `PRUNE` seconds.
 
-    It never ends of itself: a database that fails is told in the log (`what` names the rows) and asked again.
+    It never ends of itself: a look that fails is told in the log (`what` names the rows), and another is taken.
     """
     pruned = -PRUNE
     while True:
@@ -39,7 +37,7 @@ async def looks(
             if time.monotonic() - pruned > PRUNE:
                 pruned = time.monotonic()
                 await prune()
-        except SQLAlchemyError as error:
+        except Exception as error:  # noqa: BLE001  of two databases, each with errors of its own
             _log.warning("the database did not tell of %s (%s)", what, type(error).__name__)
         with suppress(TimeoutError):  # not wait_for, which in Python 3.11 can swallow a cancellation
             async with asyncio.timeout(seconds):

@@ -24,7 +24,9 @@ class ReadyOut(BaseModel):
     """What the service needs, and whether each of them answers."""
 
     status: Annotated[str, Field(examples=["ready"])]
-    checks: Annotated[dict[str, str], Field(examples=[{"database": "ready", "fhir": "ready", "model": "ready"}])]
+    checks: Annotated[
+        dict[str, str], Field(examples=[{"database": "ready", "threads": "ready", "fhir": "ready", "model": "ready"}])
+    ]
 
 
 @router.get("/healthz", summary="Is the process alive?")
@@ -41,7 +43,7 @@ async def readyz(parts: TheParts) -> ReadyOut:
     if parts.turns.closed:
         away = "the service is being stopped"
     if away:
-        raise Problem(503, "not-ready", away, more={"checks": dict(checks)})
+        raise Problem(503, "not-ready", away, headers={"Retry-After": "5"}, more={"checks": dict(checks)})
     return ReadyOut(status="ready", checks=dict(checks))
 
 

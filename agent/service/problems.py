@@ -30,8 +30,10 @@ from agent.errors import (
     one_line,
 )
 
-__all__ = ["MEDIA", "Problem", "ProblemOut", "install", "problem_of", "response", "responses"]
+__all__ = ["AWAY", "MEDIA", "Problem", "ProblemOut", "install", "problem_of", "response", "responses"]
 
+AWAY = "database"
+"""The kind of problem that what the service keeps cannot be reached or written: it will be, and nothing is lost."""
 MEDIA = "application/problem+json"
 _URN = "urn:chartline:problem:"
 _log = logging.getLogger(__name__)
@@ -92,7 +94,7 @@ def problem_of(error: Exception) -> Problem:
             return Problem(status, name, one_line(error))
     if _is_of_database(error):
         told = "what the service keeps cannot be read or written now; ask again shortly"
-        return Problem(503, "database", told, headers={"Retry-After": "5"})
+        return Problem(503, AWAY, told, headers={"Retry-After": "5"})
     return Problem(500, "broken", f"something in chartline broke ({type(error).__name__}); tell its operator")
 
 

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from agent.errors import NotFound, SourceError
+from agent.graph import Saver
 from agent.models.base import Served
 from agent.service.desk import Desk
+from agent.service.holders import Holder
 from fhir_tools.types import Query
 
 __all__ = ["Readiness"]
@@ -27,8 +27,8 @@ _NOBODY = Query(type="Patient", params=(("_id", "chartline-readiness"),))
 class Readiness:
     """What the service needs, by name, with `ready` or why it is not; without patient data."""
 
-    def __init__(self, database: AsyncEngine, desk: Desk) -> None:
-        self._database, self._desk = database, desk
+    def __init__(self, holder: Holder, saver: Saver, desk: Desk) -> None:
+        self._holder, self._saver, self._desk = holder, saver, desk
         self._lock = asyncio.Lock()
         self._at, self._found = float("-inf"), dict[str, str]()
 
@@ -36,14 +36,18 @@ class Readiness:
         """Name → `ready`, or the kind of failure."""
         async with self._lock:
             if monotonic() - self._at > _FRESH:
-                asked = {"database": self._database_answers, "fhir": self._fhir_answers, "model": self._model_answers}
+                asked = {
+                    "database": self._holder.beat,  # it must be written to, which a full disk prevents
+                    "threads": self._threads_answer,
+                    "fhir": self._fhir_answers,
+                    "model": self._model_answers,
+                }
                 told = await asyncio.gather(*map(_tried, asked.values()))
                 self._found, self._at = dict(zip(asked, told, strict=True)), monotonic()
             return self._found
 
-    async def _database_answers(self) -> None:
-        async with self._database.connect() as connection:
-            await connection.exec_driver_sql("SELECT 1")
+    async def _threads_answer(self) -> None:
+        await self._saver.aget_tuple({"configurable": {"thread_id": "chartline-readiness"}})
 
     async def _fhir_answers(self) -> None:
         """A server that refuses the question answers as well: callers may bring grants of their own."""

@@ -7,10 +7,11 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tools.peers.pinned import PeerMissing
 from tools.peers.running import free_port
@@ -28,6 +29,16 @@ class Postgres:
     """A running PostgreSQL of this machine's loopback, and the address of its first database."""
 
     address: str
+    control: Callable[..., None]
+    """Calls pg_ctl with these arguments, and waits until it is done."""
+
+    def stop(self, how: Literal["fast", "immediate"]) -> None:
+        """End it: `fast` tells those who are connected, `immediate` is as a crash."""
+        self.control("-m", how, "stop")
+
+    def start(self) -> None:
+        """Begin anew at the same address, with what it had."""
+        self.control("start")
 
     def database(self) -> str:
         """The address of a new, empty database."""
@@ -54,13 +65,18 @@ def postgres(*, durable: bool = False) -> Iterator[Postgres]:
             shutil.chown(secret, _USER)
         _run(programs / "initdb", ["-D", data, "-U", "chartline", "-A", "scram-sha-256", f"--pwfile={secret}", "-N"])
         options = [f"-p {port}", "-c listen_addresses=127.0.0.1", f"-k {scratch}", "-c max_connections=200"]
-        options += [] if durable else ["-c fsync=off", "-c synchronous_commit=off", "-c full_page_writes=off"]
-        log = Path(scratch, "log")
-        _run(programs / "pg_ctl", ["-D", data, "-w", "-l", log, "-o", " ".join(options), "start"])
+        options += [] if durable else ["-c fsync=off", "-c full_page_writes=off"]
+
+        def control(*arguments: str) -> None:
+            _run(programs / "pg_ctl", ["-D", data, "-w", "-l", scratch + "/log", "-o", " ".join(options), *arguments])
+
+        server = Postgres(address=f"postgresql://chartline:{password}@127.0.0.1:{port}", control=control)
+        server.start()
         try:
-            yield Postgres(address=f"postgresql://chartline:{password}@127.0.0.1:{port}")
+            yield server
         finally:
-            _run(programs / "pg_ctl", ["-D", data, "-w", "-m", "immediate", "stop"])
+            if Path(data, "postmaster.pid").exists():
+                server.stop("immediate")
 
 
 def _programs() -> Path:

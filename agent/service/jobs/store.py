@@ -177,7 +177,8 @@ class JobRows:
 
     async def _take(self, job: Job, holder: str) -> Job | None:
         same = update(JOBS).where(JOBS.c.id == job.id, JOBS.c.holder == job.holder, JOBS.c.tries == job.tries, _OPEN)
-        taken = same.values(holder=holder, state="working", tries=JOBS.c.tries + 1, updated=now())
+        tries = JOBS.c.tries + int(job.holder != holder)  # that the database failed is not held against it
+        taken = same.values(holder=holder, state="working", tries=tries, updated=now())
         async with self._database.begin() as connection:
             row = (await connection.execute(taken.returning(*_COLUMNS))).mappings().one_or_none()
         return Job(**row) if row is not None else None

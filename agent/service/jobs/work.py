@@ -19,7 +19,7 @@ from agent.service.jobs.store import Job, JobRows
 from agent.service.jobs.types import Work
 from agent.service.looking import DAY, looks
 from agent.service.parts import Parts
-from agent.service.problems import Problem, problem_of
+from agent.service.problems import AWAY, Problem, problem_of
 from agent.service.questions.runs import TRIES
 from agent.service.remembered import recalled
 
@@ -146,14 +146,13 @@ class Jobs:
                 raise _poison()
             if not await self._units(job):
                 return
-        except SQLAlchemyError as failed:
-            _log.error("job %s: the database failed (%s); it is tried again", job.id, type(failed).__name__)
-            await asyncio.sleep(_LOOK)
-            return
         except Exception as failed:  # noqa: BLE001  kept with the job, and told to its owner
             error = problem_of(failed)
-            if error.status == 500:
+            if error.status >= 500:
                 _log.error("job %s: %s", job.id, type(failed).__name__)
+            if error.kind == AWAY:
+                await asyncio.sleep(_LOOK)  # then it is tried again
+                return
         with suppress(SQLAlchemyError):  # then it is tried again
             await self.rows.end(job.id, self._holder.id, error)
             self._callers.pop(job.id, None)

@@ -26,7 +26,7 @@ from agent.service.desk import Desk
 from agent.service.events import Event
 from agent.service.holders import Holder
 from agent.service.looking import DAY, looks
-from agent.service.problems import Problem, problem_of
+from agent.service.problems import AWAY, Problem, problem_of
 from agent.service.questions.live import Live, told
 from agent.service.questions.runs import TRIES, Asked, Run, Runs, no_question
 from agent.service.remembered import recalled
@@ -159,13 +159,12 @@ class Questions:
                 live.tell(*told(answer))
             else:
                 await self._tidy(run.thread)
-        except SQLAlchemyError as failed:
-            _log.error("question %s: the database failed (%s); it is tried again", run.id, type(failed).__name__)
         except Exception as failed:  # noqa: BLE001  kept, and told to those who wait
             error = problem_of(failed)
-            if error.status == 500:
+            if error.status >= 500:
                 _log.error("question %s: %s", run.id, type(failed).__name__)
-            if not await self._failed(run, error):
+            # Where the database is away it is tried again later; who waits is told that, and can come back.
+            if error.kind != AWAY and not await self._failed(run, error):
                 error = None  # it is not over: nothing is told
         finally:
             live.end(error)
@@ -243,7 +242,8 @@ class Questions:
 
 
 def _poison() -> Problem:
-    return Problem(500, "given-up", f"the service stopped {TRIES} times while it worked on this; tell its operator")
+    told = f"{TRIES} times the service stopped at this, or could not keep its answer; tell its operator"
+    return Problem(500, "given-up", told)
 
 
 def _outcome(run: Run) -> list[Event]:

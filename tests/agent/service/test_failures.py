@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -75,14 +76,82 @@ async def test_the_database_is_gone_and_made_anew_by_a_restart(opened: Opened, t
         await client.post("/v1/threads", json={"patient": MARIA})
         for path in tmp_path.glob("*.sqlite*"):  # noqa: ASYNC240
             if path.is_file():
-                path.unlink()
-        for _ in range(4):
-            answers = await asyncio.gather(
-                *(client.post("/v1/ask", json=ASKED, headers={"Idempotency-Key": str(n)}) for n in range(6))
-            )
-            assert all(a.status_code in (200, 503) for a in answers), [a.text for a in answers]
+                path.rename(path.with_name(f"{path.name}.aside"))
+        answers = await asyncio.gather(
+            *(client.post("/v1/ask", json=ASKED, headers={"Idempotency-Key": str(n)}) for n in range(6))
+        )
+        assert {problem(answer) for answer in answers} == {(503, "database")}
+        assert (await client.get("/readyz")).json()["checks"]["database"] == "failed (OperationalError)"
         assert (await client.post("/v1/ask", json=ASKED)).status_code == 200
+        assert not (tmp_path / "service.sqlite").exists()
     async with opened() as client:
+        assert (await client.post("/v1/threads", json={"patient": MARIA})).status_code == 201
+
+
+async def test_the_database_is_put_back_while_the_service_runs(opened: Opened, tmp_path: Path) -> None:
+    """As by who restores a copy: what was asked before the copy is there, and what comes is kept."""
+    state, copy = tmp_path / "service.sqlite", tmp_path / "copy.sqlite"
+    async with opened() as client:
+        before = (await client.post("/v1/threads", json={"patient": MARIA})).json()
+        with sqlite3.connect(state) as found, sqlite3.connect(copy) as made:
+            found.backup(made)
+        made.close(), found.close()
+        await client.post("/v1/threads", json={"patient": MARIA})
+        for path in tmp_path.glob("service.sqlite*"):  # noqa: ASYNC240
+            if path.is_file():
+                path.unlink()
+        assert problem(await client.get("/v1/threads")) == (503, "database")
+        copy.rename(state)
+        assert [thread["id"] for thread in (await client.get("/v1/threads")).json()["threads"]] == [before["id"]]
+        assert (await client.post("/v1/ask", json={**ASKED, "thread": before["id"]})).status_code == 200
+
+
+@contextmanager
+def full(path: Path) -> Iterator[None]:
+    """The disk has no room for a longer journal."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name(f"{path.name}-wal").stat().st_size, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+async def test_the_disk_is_full_and_has_room_again(tmp_path: Path) -> None:
+    app = create_app(settings_in(tmp_path), fhir=(str(FOLDER),))
+    async with client_of(app) as client:
+        thread = (await client.post("/v1/threads", json={"patient": MARIA})).json()["id"]
+        held = held_in(app)
+        asking = asyncio.create_task(client.post("/v1/ask", json={**ASKED, "thread": thread}))
+        await held.reached()
+        with full(tmp_path / "service.sqlite"):
+            held.free.set()
+            answer = await asking
+            assert problem(answer) == (503, "database") and answer.headers["retry-after"] == "5"
+            where = answer.headers["content-location"]
+            assert (await client.get("/readyz")).json()["checks"]["database"] == "failed (OperationalError)"
+            assert problem(await client.post("/v1/threads", json={"patient": MARIA})) == (503, "database")
+            assert (await client.get(where)).json()["state"] == "working"  # what is there can be read
+        told = await client.get(where, headers=STREAM)
+        assert "event: answer" in told.text and "problem" not in told.text
+        turns = (await client.get(f"/v1/threads/{thread}")).json()["turns"]
+        assert [(turn["id"], turn["state"]) for turn in turns] == [(where.rpartition("/")[2], "answered")]
+
+
+async def test_the_file_is_made_read_only(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare, connections = database._prepare, list[Any]()
+
+    def noted(connection: Any, record: Any) -> None:
+        prepare(connection, record)
+        connections.append(connection.driver_connection)
+
+    monkeypatch.setattr(database, "_prepare", noted)
+    async with opened() as client:
+        await connections[-1].execute("PRAGMA query_only=ON")  # root may write to any file
+        assert problem(await client.post("/v1/threads", json={"patient": MARIA})) == (503, "database")
+        assert (await client.get("/readyz")).json()["checks"]["database"] == "failed (OperationalError)"
+        assert (await client.get("/v1/threads")).json() == {"threads": [], "complete": True}
+        await connections[-1].execute("PRAGMA query_only=OFF")
         assert (await client.post("/v1/threads", json={"patient": MARIA})).status_code == 201
 
 

@@ -97,7 +97,7 @@ async def test_no_token_opens_nothing(tmp_path: Path) -> None:
 async def test_ready_says_what_answers(client: httpx.AsyncClient) -> None:
     assert (await client.get("/readyz")).json() == {
         "status": "ready",
-        "checks": {"database": "ready", "fhir": "ready", "model": "ready"},
+        "checks": {"database": "ready", "threads": "ready", "fhir": "ready", "model": "ready"},
     }
 
 
@@ -128,6 +128,16 @@ class _Desk:
         return self.outcome
 
 
+class _Away:
+    """A database, and threads, that cannot be reached."""
+
+    async def beat(self) -> None:
+        raise OSError
+
+    async def aget_tuple(self, config: object) -> None:
+        raise OSError
+
+
 QUERY = Query(type="Patient")
 
 
@@ -144,10 +154,11 @@ QUERY = Query(type="Patient")
 )
 async def test_which_answers_of_a_server_count(outcome: SearchResult | Exception, ready: bool) -> None:
     desk: Any = _Desk(outcome)
-    checked = Readiness(None, desk)  # type: ignore[arg-type]
+    away: Any = _Away()
+    checked = Readiness(away, away, desk)
     told = await asyncio.gather(*(checked.checks() for _ in range(5)))
     assert (told[0]["fhir"] == "ready") is ready
-    assert told[0]["database"] != "ready"
+    assert (told[0]["database"], told[0]["threads"]) == ("failed (OSError)", "failed (OSError)")
     assert desk.asked == 1
 
 
