@@ -143,10 +143,14 @@ def install(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101  registered for it
+        if any(e["type"] == "json_invalid" for e in error.errors()):
+            return response(Problem(400, "no-json", "the body is no JSON"), request)
         # Where and why, never the value: it can be a question or a name.
         sent = request.headers.get("content-type", "")
         if not _is_json(sent) and any(e["loc"] == ("body",) for e in error.errors()):
-            wanted = Problem(415, "no-json", "send JSON, as application/json", headers={"Accept": "application/json"})
+            wanted = Problem(
+                415, "media-type", "send JSON, as application/json", headers={"Accept": "application/json"}
+            )
             return response(wanted, request)
         faults = [{"where": ".".join(map(str, e["loc"])), "why": e["msg"]} for e in error.errors()]
         told = "; ".join(f"{f['where']}: {f['why']}" for f in faults)

@@ -12,6 +12,7 @@
 - immunization, procedure: `reason`, `body_site`, `outcome`, `status_reason`, `dose`, `category`
 - encounter: `class`, `type`, `reason`, `disposition`, `location`, `service`, `provider`
 - report: `category`, `results`, `studies`, `codes`;  document: `category`, `title`, `author`, `content_types`
+- order, careplan, goal, device: `category`, `intent`, `reason`, `body_site`
 - imaging: `modality`, `body_site`, `series`, `instances`, `reason`;  family: `relationship`, `onset`
 """
 

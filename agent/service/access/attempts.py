@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import orjson
-from sqlalchemy import Column, Float, LargeBinary, String, Table, delete, insert
+from sqlalchemy import Column, Float, LargeBinary, String, Table, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.service.access.sealing import Seal
 from agent.service.access.sessions import digest
 from agent.service.database import METADATA
+from agent.service.problems import Problem
 from fhir_tools.auth.launching import Attempt
 
-__all__ = ["LIFETIME", "TABLE", "Attempts", "cookie_name"]
+__all__ = ["LIFETIME", "MOST", "TABLE", "Attempts", "cookie_name"]
 
 TABLE = Table(
     "access_attempts",
@@ -29,6 +30,8 @@ TABLE = Table(
 )
 LIFETIME = 600.0
 """Seconds in which a user signs in at the server."""
+MOST = 10_000
+"""How many may be under way: some 17 a second."""
 
 
 class Attempts:
@@ -38,7 +41,10 @@ class Attempts:
         self._database, self._seal, self._clock = database, seal, clock
 
     async def keep(self, iss: str, attempt: Attempt) -> str:
-        """Keep an attempt; the secret of the browser's cookie that goes with it."""
+        """Keep an attempt; the secret of the browser's cookie that goes with it.
+
+        Raises Problem (503) where more are under way than people begin: anybody can open the address of a launch.
+        """
         browser, id_ = secrets.token_urlsafe(32), digest(attempt.state)
         row = {
             "id": id_,
@@ -48,6 +54,8 @@ class Attempts:
             "ends": self._clock() + LIFETIME,
         }
         async with self._database.begin() as connection:
+            if (await connection.execute(select(func.count()).select_from(TABLE))).scalar_one() >= MOST:
+                raise Problem(503, "busy", "too many launches are under way; launch again in a while")
             await connection.execute(insert(TABLE).values(row))
         return browser
 

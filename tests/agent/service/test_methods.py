@@ -56,7 +56,13 @@ async def test_a_weak_tag_and_any_tag_are_known(client: httpx.AsyncClient) -> No
 async def test_what_is_not_sent_as_json_is_415(client: httpx.AsyncClient, sent: str) -> None:
     answer = await client.post("/v1/ask", content=b'{"question": "x"}', headers={"Content-Type": sent})
     assert (answer.status_code, answer.headers["accept"]) == (415, "application/json")
-    assert answer.json()["type"] == "urn:chartline:problem:no-json"
+    assert answer.json()["type"] == "urn:chartline:problem:media-type"
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"question": }', b"[" * 200_000, b'{"question": 1' + b"1" * 6000 + b"}"])
+async def test_what_is_no_json_is_400(client: httpx.AsyncClient, content: bytes) -> None:
+    answer = await client.post("/v1/ask", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
 async def test_other_json_is_json(client: httpx.AsyncClient) -> None:

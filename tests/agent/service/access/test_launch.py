@@ -8,6 +8,7 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
+from agent.service.access import attempts
 from fhir_tools.auth.keys import SigningKey
 from tests.agent.service.access.conftest import Launching, csrf, launch, through
 from tests.agent.service.access.ehr import Ehr
@@ -150,6 +151,28 @@ async def test_another_browsers_answer_is_refused(ehr: Ehr, launching: Launching
         response = await through(client, begun)
         assert (response.status_code, response.json()["type"]) == (403, "urn:chartline:problem:launch")
         assert (await client.get("/v1/me")).status_code == 401
+
+
+async def test_launches_under_way_fill_no_disk(ehr: Ehr, launching: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "MOST", 2)
+    async with launching() as client:
+        found = [await client.get("/launch/standalone", params={"iss": ehr.iss}) for _ in range(3)]
+        assert [one.status_code for one in found] == [303, 303, 503]
+        assert found[2].headers["retry-after"] == "30"
+
+
+async def test_a_session_that_somebody_else_chose_is_not_taken_up(ehr: Ehr, launching: Launching) -> None:
+    """Session fixation: a cookie from before the sign-in opens nothing after it."""
+    ehr.patient, planted = MARIA, "A" * 43
+    async with launching() as client:
+        client.cookies.set("chartline_session", planted)
+        response = await through(client, await client.get("/launch/standalone", params={"iss": ehr.iss}))
+        assert response.status_code == 303
+        given = response.headers["set-cookie"].partition("chartline_session=")[2].partition(";")[0]
+        client.cookies.clear()
+        for token, status in ((planted, 401), (given, 200)):
+            told = await client.get("/v1/me", headers={"Cookie": f"chartline_session={token}"})
+            assert told.status_code == status
 
 
 async def test_an_answer_is_good_once(ehr: Ehr, launching: Launching) -> None:
