@@ -26,6 +26,11 @@ Exclusion Criteria:
 """
 
 
+def kept(path: Path) -> str:
+    """A file that was saved."""
+    return path.read_text("utf-8")
+
+
 async def read(page: Page, text: str = PROTOCOL) -> None:
     """Have a protocol read."""
     await page.fill("#protocol", text)
@@ -79,7 +84,10 @@ async def test_checks_can_be_changed_and_files_chosen(tab: Tab, tmp_path: Path) 
 
 async def test_what_is_no_protocol_is_told(tab: Tab) -> None:
     page = await maria(tab, "&view=trials", expected=("422",))
-    for text, told in (('{"protocolSection": ', "begins like JSON"), ("NCT00000000", "numbers are not looked up here")):
+    for text, told in (
+        ('{"protocolSection": ', "begins like JSON"),
+        ("NCT00000000", "Numbers of trials are not looked up here"),
+    ):
         await page.fill("#protocol", text)
         await page.click("text=Read the criteria")
         await expect(page.locator(".problem")).to_contain_text(told)
@@ -110,8 +118,7 @@ async def test_several_patients_become_a_worklist(tab: Tab, way: str) -> None:
     await expect(chip).to_be_focused()
     async with page.expect_download() as waited:
         await page.click("text=CSV")
-    saved = Path(await (await waited.value).path()).read_text("utf-8")
-    assert saved.count("Patient/demo-") == 3
+    assert kept(await (await waited.value).path()).count("Patient/demo-") == 3
     await page.click("text=Open the chart of Maria")
     await expect(page.locator("#patient-name")).to_have_text("Maria Elena Santos")
     await expect(page.locator("#protocol")).to_have_value(PROTOCOL.replace("* Current use of insulin\n", ""))
