@@ -45,7 +45,7 @@ async def test_a_patient_is_held_against_each_criterion(tab: Tab, way: str) -> N
     rows = page.locator(".criterion")
     await expect(rows.nth(2)).to_contain_text("latest result of eGFR is ≥ 20 mL/min/1.73 m2")
     await expect(rows.nth(3)).to_contain_text("somebody has to ask")
-    await expect(page.locator(".criteria > .muted")).to_contain_text("6 criteria, 1 for a person to settle")
+    await expect(page.locator(".criteria > .muted")).to_contain_text("6 criteria, 1 of them needs a person")
     assert await violations(page) == []
     await page.click("text=Match Maria Elena Santos")
     await expect(page.locator(".outcome")).to_contain_text("Excluded")
@@ -53,6 +53,7 @@ async def test_a_patient_is_held_against_each_criterion(tab: Tab, way: str) -> N
     await expect(rows.nth(3).locator(".verdict")).to_have_text("Unknown")
     await expect(rows.nth(4).locator(".verdict")).to_have_text("Does not apply")
     await expect(rows.nth(5).locator(".verdict")).to_have_text("Applies")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await look(page, f"trials-{way}", whole=True)
     assert await violations(page) == []
     chip = rows.nth(1).locator(".chip").first
@@ -105,6 +106,7 @@ async def test_several_patients_become_a_worklist(tab: Tab, way: str) -> None:
     await expect(rows).to_have_count(3)
     await expect(rows.first).to_contain_text("Maria Elena Santos")
     await expect(rows.first.locator(".outcome").first).to_have_text("Possibly eligible")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await look(page, f"worklist-{way}", whole=True)
     assert await violations(page) == []
     await rows.first.locator("summary").click()
