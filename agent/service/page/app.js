@@ -16,7 +16,7 @@ import { returned, signInView, signOut } from "./sign_in.js";
 import { onChange, set, state, still, today } from "./store.js";
 import { offersView, suggested } from "./suggestions.js";
 import { openScreenings } from "./screenings.js";
-import { summariesView } from "./summaries.js";
+import { openSummary, summariesView } from "./summaries.js";
 import { loadTexts, now, t } from "./texts.js";
 import { trialsView } from "./trials.js";
 import { turnView } from "./turn.js";
@@ -185,6 +185,7 @@ async function openPatient(moved) {
 
 function opened(view) {
   if (view === "contents") openContents();
+  if (view === "summaries" && !state.summary.kind) openSummary("snapshot");
   if (view === "timeline") requestAnimationFrame(openTimeline);
 }
 

@@ -1,7 +1,7 @@
 // What a reader takes along: an answer with its sources, or its value alone.
 
 import { html } from "./vendor/lit-html/lit-html.js";
-import { safe } from "./dom.js";
+import { safe, toClipboard } from "./dom.js";
 import { announce } from "./live.js";
 import { nameOf } from "./patients.js";
 import { set, state } from "./store.js";
@@ -11,20 +11,15 @@ const SEEN = 2000; // ms that a button says what it did
 
 /** A button that copies what `made` gives, and says so; `said` is what a screen reader is told. */
 export function copyButton(key, made, said = null) {
-  const done = state.copied?.key === key && state.copied.text === made();
-  return html`<button type="button" class="link" @click=${() => copy(key, made(), said)}>${done ? t("copy.done") : t(key)}</button>`;
+  const now = state.copied?.key === key && state.copied.text === made() ? state.copied.outcome : t(key);
+  return html`<button type="button" class="link" @click=${() => copy(key, made(), said)}>${now}</button>`;
 }
 
 async function copy(key, text, said) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    announce(t("copy.failed"));
-    return;
-  }
-  const copied = { key, text };
+  const done = await toClipboard(text);
+  const copied = { key, text, outcome: done ? t("copy.done") : t("copy.failed") };
   set({ copied });
-  announce(said ?? t("copied", { text }));
+  announce(done ? (said ?? t("copied", { text })) : t("copy.failed"));
   setTimeout(() => state.copied === copied && set({ copied: null }), SEEN);
 }
 

@@ -31,6 +31,16 @@ export function button(text, onclick, { pressed = null, label = null, kind = "pl
   return el("button", { type: "button", class: kind, onclick, "aria-pressed": state, "aria-label": label }, text);
 }
 
+/** Whether a text could be put on the clipboard: browsers allow it where the page came by HTTPS or from this machine. */
+export async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A colour of the page as a canvas understands it: what `light-dark()` makes of it at the moment. */
 export function colours(near, names) {
   const probe = near.appendChild(el("span", { hidden: true }));

@@ -22,6 +22,7 @@ const REMEDIES = {
 const KINDS = {
   csrf: ["problem.title.csrf", "problem.do.csrf"],
   "no-thread": ["problem.title.thread", "problem.do.thread"],
+  "no-registry": ["problem.title.registry", "problem.do.registry"],
   "unknown-patient": ["problem.title.patient", "problem.do.patient"],
 };
 

@@ -1,6 +1,6 @@
 // A resource as it is: JSON that can be folded and copied.
 
-import { button, el, safe } from "./dom.js";
+import { button, el, safe, toClipboard } from "./dom.js";
 import { t, tn } from "./texts.js";
 
 const LONG = 2000; // characters of a string that are shown
@@ -22,12 +22,7 @@ export function rawView({ resource, resource_complete: whole }) {
 }
 
 async function copy(resource, told) {
-  try {
-    await navigator.clipboard.writeText(JSON.stringify(resource, null, 2));
-    told.textContent = t("evidence.raw.copied");
-  } catch {
-    told.textContent = t("evidence.raw.not_copied");
-  }
+  told.textContent = (await toClipboard(JSON.stringify(resource, null, 2))) ? t("copy.done") : t("copy.failed");
 }
 
 function branch(name, value, open = false) {

@@ -74,13 +74,15 @@ async function begin(event, trial) {
   event.preventDefault();
   const patients = state.screening.only.split(/[\s,;]+/).filter(Boolean).map((one) => one.replace(/^Patient\//, ""));
   const { asOf } = state.route;
-  change({ problem: null });
+  change({ problem: null, beginning: true });
   try {
     const body = { kind: KIND, input: { trial, patients, ...(asOf ? { as_of: asOf } : {}) } };
     const job = await call("v1/jobs", { method: "POST", body });
     go({ job: job.id });
   } catch (problem) {
     change({ problem });
+  } finally {
+    change({ beginning: false });
   }
 }
 
@@ -97,7 +99,7 @@ async function cancel({ id }) {
 }
 
 export function screeningsView(trial) {
-  const { jobs, job, work, problem, only } = state.screening;
+  const { jobs, job, work, problem, only, beginning } = state.screening;
   if (state.me.patient) return nothing; // these credentials are for one patient
   return html`<section class="screenings" aria-labelledby="screenings-title">
     <h3 id="screenings-title">${t("screenings.title")}</h3>
@@ -105,7 +107,7 @@ export function screeningsView(trial) {
       ? html`<form class="protocol" @submit=${(event) => begin(event, trial)}>
           <label for="only">${t("screenings.only")}</label>
           <textarea id="only" rows="2" spellcheck="false" .value=${only} @input=${(event) => change({ only: event.target.value })}></textarea>
-          <div class="protocol-foot"><button type="submit" class="main" ?disabled=${job && !ENDED.includes(job.state)}>${only.trim() ? t("screenings.begin.only") : t("screenings.begin")}</button></div>
+          <div class="protocol-foot"><button type="submit" class="main" ?disabled=${beginning || (job && !ENDED.includes(job.state))}>${only.trim() ? t("screenings.begin.only") : t("screenings.begin")}</button></div>
         </form>`
       : html`<p class="muted">${t("screenings.first")}</p>`}
     ${problem ? problemView(problem, openScreenings) : nothing}

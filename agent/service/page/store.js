@@ -23,7 +23,7 @@ export const state = {
   summary: { kind: null, data: null, problem: null, working: false },
   protocol: { text: "", name: "", read: null, problem: null, working: false }, // of a trial, and how it was understood
   matched: null, // the open patient held against it
-  screening: { jobs: [], job: null, work: null, problem: null, only: "", shown: 50, open: [] },
+  screening: { jobs: [], job: null, work: null, problem: null, only: "", beginning: false, shown: 50, open: [] },
   contents: { data: null, problem: null, filter: "", whole: [] },
 };
 

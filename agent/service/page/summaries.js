@@ -20,7 +20,7 @@ const KINDS = {
   "for-patient": "summary.for-patient",
 };
 
-async function openSummary(kind) {
+export async function openSummary(kind) {
   const { patient, asOf } = state.route;
   set({ summary: { kind, data: null, problem: null, working: true } });
   announce(t("summary.working"));
@@ -52,7 +52,6 @@ export function summariesView() {
     ${working ? html`<p class="stage"><span class="pulse" aria-hidden="true"></span>${t("summary.working")}</p>` : nothing}
     ${problem ? problemView(problem, () => openSummary(kind)) : nothing}
     ${data ? summaryView(data) : nothing}
-    ${kind ? nothing : html`<p class="muted">${t("summary.choose")}</p>`}
   </section>`;
 }
 

@@ -35,7 +35,8 @@ export function now() {
   return `${day(time)}, ${clock(time)}`;
 }
 
-const clock = (time) => new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(time);
+/** As hospitals write it, and as charts do. */
+const clock = (time) => new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(time);
 
 /** The day in the reader's own time zone, as ISO 8601 writes it: so do charts. */
 const day = (time) => [time.getFullYear(), time.getMonth() + 1, time.getDate()].map((part) => String(part).padStart(2, "0")).join("-");

@@ -138,7 +138,9 @@ function names(ctx, chart) {
     const at = shown[n];
     if (bins[lane[at]] || !facts.lanes[lane[at]].named || end[at] < low) continue;
     const place = lane[at] * 100 + row[at];
-    if (before.has(place)) name(ctx, chart, before.get(place), chart.x(start[at]));
+    const last = before.get(place);
+    if (last !== undefined && facts.label(last) === facts.label(at) && end[last] >= start[at]) continue; // it goes on
+    if (last !== undefined) name(ctx, chart, last, chart.x(start[at]));
     before.set(place, at);
   }
   for (const at of before.values()) name(ctx, chart, at, width);

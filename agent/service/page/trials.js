@@ -44,7 +44,8 @@ function change(patch) {
 async function fileChosen({ target }) {
   const [file] = target.files;
   if (!file) return;
-  change({ text: (await file.text()).slice(0, 100000), name: file.name.replace(/\.\w+$/, "") });
+  const [, stem, kind] = /^(.*?)(?:\.(\w+))?$/.exec(file.name);
+  change({ text: await file.text(), name: /json|ya?ml/i.test(kind) ? "" : stem });
   target.value = "";
   await readProtocol();
 }
@@ -117,7 +118,7 @@ function understoodView({ check, told, understood, doubts, by }, alone) {
   return html`
     ${check.type in OPEN ? nothing : html`<p class="looked"><span class="muted">${t("trials.looked")}</span> ${told.replaceAll(">=", "≥").replaceAll("<=", "≤")}</p>`}
     ${understood || !alone ? nothing : html`<p class="open-point">${t(OPEN[check.type] ?? "trials.reader.part")}</p>`}
-    ${doubts.length ? html`<p class="open-point">${t("trials.doubts", { words: doubts.map((word) => `“${word}”`).join(", ") })}</p>` : nothing}
+    ${doubts.length ? html`<p class="open-point">${t("trials.doubts", { words: [...new Set(doubts)].map((word) => `“${word}”`).join(", ") })}</p>` : nothing}
     ${by === "rules" ? nothing : html`<p class="muted small">${t("trials.by", { by })}</p>`}
   `;
 }

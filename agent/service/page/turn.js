@@ -114,7 +114,7 @@ function foot(answer, turn, open) {
   return html`<footer class="answer-foot">
     <p class="by">
       <span>${t("answer.by", { reasoner: answer.reasoner })}</span>
-      <span>${t("answer.seconds", { seconds: number(Math.round(usage.seconds * 100) / 100) })}</span>
+      ${usage.seconds < 0.01 ? nothing : html`<span>${t("answer.seconds", { seconds: number(Math.round(usage.seconds * 100) / 100) })}</span>`}
       ${usage.llm_calls ? html`<span>${tn("answer.calls", usage.llm_calls)}</span>` : nothing}
       <span>${t("answer.as_of", { day: answer.as_of })}</span>
     </p>

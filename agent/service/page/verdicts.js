@@ -2,7 +2,7 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { openEvidence } from "./evidence_panel.js";
-import { marked, words } from "./prose.js";
+import { marked, sources, words } from "./prose.js";
 import { t, tn } from "./texts.js";
 
 /** What all verdicts come to. */
@@ -41,5 +41,6 @@ function reasonView({ reason, missing, citations, searched, documented, verdict,
     ${documented || verdict === "unknown" ? nothing : html`<p class="muted small">${t("verdict.undocumented")}</p>`}
     ${missing ? html`<p class="open-point">${t("verdict.missing", { missing })}</p>` : nothing}
     ${by === "rules" ? nothing : html`<p class="muted small">${t("verdict.by", { by })}</p>`}
+    <div class="print-only">${sources(citations)}</div>
     ${searched.some((row) => !row.complete) ? html`<p class="bad small">${t("verdict.unread")}</p>` : nothing}`;
 }

@@ -41,9 +41,7 @@ class Tab:
         found = await self._call("browsingContext.getTree")
         self._context = found["contexts"][0]["context"]
         await self._call("session.subscribe", events=["log.entryAdded"])
-        await self._call(
-            "browsingContext.setViewport", context=self._context, viewport={"width": 1360, "height": 860}
-        )
+        await self._call("browsingContext.setViewport", context=self._context, viewport={"width": 1360, "height": 860})
 
     async def go(self, address: str) -> None:
         """Load a page."""
@@ -62,10 +60,8 @@ class Tab:
 
     async def until(self, script: str) -> Any:
         """Wait until an expression holds; gives what it came to."""
-        async with asyncio.timeout(SECONDS):
-            while not (found := await self.tell(script)):
-                await asyncio.sleep(0.05)
-        return found
+        look = f"const found = ({script}); found ? done(found) : setTimeout(look, 30);"
+        return await self.tell(f"new Promise((done) => {{ const look = () => {{ {look} }}; look(); }})")
 
     async def text(self, selector: str) -> str:
         """The text of an element, once it has any."""

@@ -47,7 +47,7 @@ async def test_an_empty_chart_says_so_in_every_view(tab: Tab, empty: str) -> Non
     await page.click("text=Snapshot")
     await expect(page.locator(".summary h4").first).to_be_visible()
     await look(page, "empty-summary")
-    await page.click(".views a >> nth=3")
+    await page.click(".views a >> nth=4")
     await expect(page.locator(".contents")).to_contain_text("Nothing is recorded in this chart up to this day.")
     assert await violations(page) == []
     await page.click(".views a >> nth=0")

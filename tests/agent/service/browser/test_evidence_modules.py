@@ -309,7 +309,7 @@ async def test_the_raw_record_is_folded_and_copied(demo: str) -> None:
         await show(page, MARIA, asked(demo, "last A1c?"))
         await page.locator(".evidence-raw > summary").click()
         await page.get_by_role("button", name="Copy JSON").click()
-        await expect(page.locator(".raw-told")).to_have_text("Copied.")
+        await expect(page.locator(".raw-told")).to_have_text("Copied")
         copied = await page.evaluate("navigator.clipboard.readText().then(JSON.parse)")
         assert copied["id"] == "santos-a1c-2026-04-06"
         await look(page, "evidence-raw")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 
 import pytest
 from playwright.async_api import Page, Route, expect
 
 from agent.types import Answer, Citation, ClaimOut, Reading, Removed, SearchedOut
-from tests.agent.service.browser.chromium import look
+from tests.agent.service.browser.chromium import look, violations
 from tests.agent.service.browser.conftest import Tab
 from tests.agent.service.conftest import MARIA
 
@@ -257,6 +258,55 @@ async def test_a_value_is_copied(tab: Tab) -> None:
     await page.click("text=Copy value")
     assert await page.evaluate("navigator.clipboard.readText()") == "7.2 %"
     await expect(page.locator("#live")).to_have_text("Copied: 7.2 %")
+    await expect(page.locator(f"{TURN} .link").nth(1)).to_have_text("Copied")
+
+
+async def test_an_answer_is_copied_with_its_sources_and_what_limits_it(tab: Tab) -> None:
+    page = await maria(tab)
+    await ask(page, "last potassium and hemoglobin?")
+    await expect(page.get_by_text("Copy value")).to_have_count(0)  # two values: neither is the answer
+    await page.click("text=Copy with sources")
+    assert await page.evaluate("navigator.clipboard.readText()") == "\n".join((
+        "last potassium and hemoglobin?",
+        "Latest: Potassium was 4.9 mmol/L (N) on 2026-04-06 [1]. "
+        "Latest: Hemoglobin was 10.8 g/dL (L) on 2025-12-22 [2].",
+        "",
+        "[1] 2026-04-06 Potassium 4.9 mmol/L (Observation/santos-potassium-2026-04-06)",
+        "[2] 2025-12-22 Hemoglobin 10.8 g/dL (Observation/santos-hemoglobin-2025-12-22)",
+        "",
+        f"Maria Elena Santos, D-10031. As of 2026-06-15. Answered by rules, chartline {version('chartline')}.",
+    ))  # fmt: skip
+    events = f"event: answer\ndata: {TOLD.model_dump_json()}\n\n"
+    await page.route("**/v1/ask", lambda route: route.fulfill(content_type="text/event-stream", body=events))
+    await ask(page, "any nodule?")
+    await page.locator(TURN).nth(1).get_by_text("Copy with sources").click()
+    await expect(page.locator("#live")).to_have_text("The answer is copied, with its sources.")
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    for told in (
+        "Incomplete: ",
+        "2 records are of this patient",
+        "1 statement was removed",
+        "1 search was not finished",
+    ):
+        assert told in copied
+
+
+async def test_the_panel_goes_from_source_to_source(tab: Tab) -> None:
+    page = await maria(tab)
+    await ask(page, "current medications")
+    chips = page.locator(".prose .chip")
+    await chips.first.click()
+    panel = page.locator("#evidence")
+    await expect(panel.locator(".steps")).to_contain_text("1 of 6")
+    await expect(panel.get_by_role("button", name="Previous source")).to_be_disabled()
+    await panel.get_by_role("button", name="Next source").press("Enter")
+    await expect(panel.locator("h2").first).to_have_text("Source 2")
+    await expect(panel).to_contain_text("Amlodipine")
+    await expect(panel.get_by_role("button", name="Next source")).to_be_focused()
+    await expect(chips.nth(1)).to_have_attribute("aria-current", "true")
+    assert await violations(page) == []
+    await page.keyboard.press("Escape")
+    await expect(chips.nth(1)).to_be_focused()
 
 
 async def test_the_contents_lead_to_a_question(tab: Tab) -> None:

@@ -133,6 +133,12 @@ async def test_a_caller_of_one_patient_is_led_straight_to_the_chart(
     await page.click(".wordmark")
     await expect(page.locator("#patient-name")).to_have_text("Maria Elena Santos")
     await ask(page, "last A1c?")
+    await page.click(".views a >> nth=3")
+    await page.fill("#protocol", "Inclusion Criteria:\n* Age 18 years or older")
+    await page.click("text=Read the criteria")
+    await page.click("text=Match Maria")
+    await expect(page.locator(".outcome strong")).to_have_text("Eligible")
+    await expect(page.get_by_text("Screen several patients")).to_have_count(0)
 
 
 async def test_two_people_do_not_see_each_others_conversations(tab: Tab, service: str, keys: dict[str, str]) -> None:
@@ -147,7 +153,7 @@ async def test_two_people_do_not_see_each_others_conversations(tab: Tab, service
     await expect(second.locator(".examples button").first).to_be_visible()
     await expect(second.locator(".history li", has_text="sodium")).to_have_count(0)
     await second.goto(first.url)
-    await expect(second.locator(".questions .problem")).to_contain_text("Not there")
+    await expect(second.locator(".questions .problem")).to_contain_text("This conversation is not there")
     await expect(second.locator(TURN)).to_have_count(0)
 
 
@@ -188,7 +194,6 @@ async def test_a_launch_lands_on_the_chart_of_its_patient(browser: Browser, tmp_
         ehr.patient = MARIA
         await page.context.clear_cookies()
         await page.click(".views a >> nth=2")
-        await page.click("text=Snapshot")
         await expect(page.locator(".sign-in")).to_contain_text("Your session has ended")
         await page.click("text=Sign in at Test EHR")
         await expect(page.locator(".kinds button").first).to_be_visible()
