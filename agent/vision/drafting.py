@@ -121,7 +121,7 @@ def _links(report: DraftReport) -> Mapping[str, Any]:
         told["media"] = [{"link": {"reference": str(image.reference)}}]
     if image.encounter:
         told["encounter"] = {"reference": str(image.encounter)}
-    if image.when and image.when.text:
+    if image.when and image.when.low:  # a period of which only the end is known has no dateTime
         told["effectiveDateTime"] = image.when.text
     return told
 

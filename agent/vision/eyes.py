@@ -22,6 +22,10 @@ ANYTHING = "What is abnormal on this image? Tell each finding."
 """What is asked where the question names nothing to look for."""
 _COMPARED = " Tell of each finding how it changed since the PRIOR pictures."
 _LONGEST = 300
+_UNSAID = {
+    True: "was cut off twice in its reply about an image: allow it a longer context",
+    False: "does not reply about an image in the form asked for: name a vision model that keeps to a JSON schema",
+}
 
 
 class Eyes:
@@ -36,8 +40,8 @@ class Eyes:
     async def read(self, glance: Glance, question: str = "") -> Sight:
         """What the model makes of the image. Raises ModelError: server down, a reply that is none, no pictures taken.
 
-        One completion, or two where the first was cut off. Findings name frames and regions of the current image; the
-        prior's pictures are there to compare with.
+        One completion, or two where the first was cut off or is not of the form. Findings name frames and regions of
+        the current image; the prior's pictures are there to compare with.
         """
         sent = messages(glance, question)
         pictures = glance.current.pictures
@@ -52,7 +56,7 @@ class Eyes:
             said, usage = self._said(done, glance), usage.plus(usage_of(done.used))
         card = await self.model.describe()
         if said is None:
-            raise ModelError(f"the reply of {card.name} about an image was cut off twice; allow it a longer context")
+            raise ModelError(f"{card.name} {_UNSAID[done.finish == 'length']}")
         return Sight(
             image=glance.current.image,
             prior=glance.prior.image if glance.prior else None,

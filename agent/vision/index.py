@@ -112,12 +112,11 @@ class Index:
 
     def __len__(self) -> int:
         """How many pictures it holds."""
-        return int(self._store.execute("SELECT count(*) FROM pictures").fetchone()[0])
+        return int(self._rows("SELECT count(*) FROM pictures")[0][0])
 
     def stamps(self, patient: str) -> Mapping[str, str]:
         """The images of a patient that it holds, with the state each was in."""
-        rows = self._store.execute("SELECT DISTINCT image, stamp FROM pictures WHERE patient = ?", (patient,))
-        return dict(rows.fetchall())
+        return dict(self._rows("SELECT DISTINCT image, stamp FROM pictures WHERE patient = ?", (patient,)))
 
     def put(self, patient: str, image: str, stamp: str, rows: Sequence[Row]) -> None:
         """Keep the pictures of an image in place of those that were there. Raises OperatorError, ValueError."""
@@ -146,9 +145,7 @@ class Index:
 
     def of(self, patient: str, image: str) -> Vectors:
         """The vectors of an image, shape (n, width); none where it is not in the index."""
-        found = self._store.execute(
-            "SELECT vector FROM pictures WHERE patient = ? AND image = ? ORDER BY key", (patient, image)
-        ).fetchall()
+        found = self._rows("SELECT vector FROM pictures WHERE patient = ? AND image = ? ORDER BY key", (patient, image))
         return _unpacked((blob for (blob,) in found), self._width)
 
     def nearest(self, vectors: Vectors, count: int, *, patients: Collection[str] | None = None) -> tuple[Hit, ...]:
@@ -160,7 +157,7 @@ class Index:
         for key, score in self._scored(vectors, count, patients):
             scores[key] = max(score, scores.get(key, -1.0))
         best = sorted(scores, key=lambda key: (-scores[key], key))[:count]
-        return tuple(self._hit(key, scores[key]) for key in best)
+        return tuple(hit for key in best if (hit := self._hit(key, scores[key])))
 
     def _scored(self, vectors: Vectors, count: int, patients: Collection[str] | None) -> Iterator[tuple[int, float]]:
         if not len(vectors) or count < 1:
@@ -176,23 +173,33 @@ class Index:
 
     def _held(self, patients: Collection[str] | None) -> tuple[list[int], Vectors]:
         if patients is None:
-            rows = self._store.execute("SELECT key, vector FROM pictures ORDER BY key").fetchall()
+            rows = self._rows("SELECT key, vector FROM pictures ORDER BY key")
         else:
             rows = [
                 row
                 for patient in dict.fromkeys(patients)
-                for row in self._store.execute("SELECT key, vector FROM pictures WHERE patient = ?", (patient,))
+                for row in self._rows("SELECT key, vector FROM pictures WHERE patient = ?", (patient,))
             ]
         return [key for key, _ in rows], _unpacked((blob for _, blob in rows), self._width)
 
-    def _hit(self, key: int, score: float) -> Hit:
-        row = self._store.execute(
-            "SELECT patient, image, place, caption, taken FROM pictures WHERE key = ?", (key,)
-        ).fetchone()
-        patient, image, place, caption, taken = row
+    def _hit(self, key: int, score: float) -> Hit | None:
+        """The picture of a key; None where another process has removed it since the graph was loaded."""
+        rows = self._rows("SELECT patient, image, place, caption, taken FROM pictures WHERE key = ?", (key,))
+        if not rows:
+            return None
+        patient, image, place, caption, taken = rows[0]
         return Hit(patient=patient, image=image, place=place, caption=caption, taken=taken, score=round(score, 4))
 
     # What is kept.
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._store.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise OperatorError(
+                f"the image index {str(self._path)!r} cannot be read ({error}): try again, or remove the folder to "
+                "embed anew"
+            ) from error
 
     def _check(self, card: EncoderCard) -> None:
         found = self._store.execute("SELECT name, revision, width FROM model").fetchone()

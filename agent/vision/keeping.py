@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.errors import OperatorError, UserError
 from agent.vision.pictures import shown
 from fhir_tools.imaging import Access
-from fhir_tools.imaging.types import Image, Images
+from fhir_tools.imaging.types import Image, Images, Missed
 from fhir_tools.types import Reference
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ _PICTURES = 64
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updated:
     """What an update did, in images. `unread` are those that could not be read, each with why; they keep what was
-    there. `whole` is False where the chart could not be searched to its end: nothing was dropped then."""
+    there. One of which a part could not be read is among them too, and is read anew by the next update. `whole` is
+    False where the chart could not be searched to its end: nothing was dropped then."""
 
     added: int = 0
     changed: int = 0
@@ -54,8 +55,9 @@ async def update(
             counts["kept"] += 1
             continue
         try:
-            await _embed(index, encoder, image, access, (owner, name, stamp), slices)
+            missed = await _embed(index, encoder, image, access, (owner, name, stamp), slices)
             counts["changed" if name in known else "added"] += 1
+            unread += [f"{image.reference}, {one.what}: {one.why}" for one in missed]
         except (UserError, OperatorError) as error:
             unread.append(f"{image.reference}: {error}")
     gone = [name for name in known if name not in current] if found.complete else []
@@ -85,18 +87,21 @@ def _stamp(image: Image) -> str:
 
 async def _embed(
     index: Index, encoder: MedSigLIP, image: Image, access: Access, named: tuple[str, str, str], slices: int
-) -> None:
+) -> tuple[Missed, ...]:
+    """Keep what of an image can be read, under no stamp where that is not all of it; what could not be read."""
     from agent.vision.index import Row
 
     card = await encoder.describe()
-    pictures = (await shown(image, access, most=slices, size=card.size)).pictures
+    seen = await shown(image, access, most=slices, size=card.size)
+    pictures, (owner, name, stamp) = seen.pictures, named
     vectors = await encoder.images([p.data for p in pictures])
     taken = image.when.text if image.when else ""
     rows = [
         Row(place=str(p.number), caption=p.caption, taken=taken, vector=vector)
         for p, vector in zip(pictures, vectors, strict=True)
     ]
-    index.put(*named, rows)
+    index.put(owner, name, "" if seen.missed else stamp, rows)
+    return seen.missed
 
 
 def similar(

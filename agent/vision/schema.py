@@ -152,7 +152,7 @@ def _once(one: Finding, other: Finding) -> Finding:
 
 def region_of(box: Sequence[float], picture: Picture) -> Region | None:
     """The box on the stored image; None for one that is turned round, has no size, or lies in the padding."""
-    y0, x0, y1, x1 = (min(max(float(edge), 0.0), float(FULL)) for edge in box)
+    y0, x0, y1, x1 = (min(max(edge, 0), FULL) for edge in box)
     if y1 - y0 < _THIN or x1 - x0 < _THIN:
         return None
     wide, high = picture.width / FULL, picture.height / FULL

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import orjson
 
 from fhir_tools.documents.types import Document, Scanned
 from fhir_tools.errors import ChartlineError
-from fhir_tools.parsing import Parsed, Parsers, ReadPage, Scan, tesseract
+from fhir_tools.parsing import Parsers, Scan, tesseract
 from fhir_tools.parsing import parsers as shared_parsers
 from fhir_tools.parsing.types import Unreadable
 from fhir_tools.source import Source
@@ -26,7 +27,10 @@ from fhir_tools.types import Fact
 __all__ = ["decode_base64", "read_document"]
 
 _DEPTH = 30
-_NO_OCR = "a scan, which needs Tesseract (apt-get install tesseract-ocr) or a model to be read"
+_NO_OCR = "a scan, which needs Tesseract to be read (apt-get install tesseract-ocr)"
+_OCR_SECONDS = 300.0
+"""For the scans of one file: a page may take a minute, and a file have 200 of them."""
+_NO_TIME = f"its later pages are scans, and OCR had read for {_OCR_SECONDS:g} s: open the document itself for them"
 _GENERAL = ("", "application/octet-stream", "binary/octet-stream")
 
 
@@ -42,26 +46,20 @@ class _Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
-    """What reads the files of documents: where they come from, what parses them, and what reads their pictures."""
+    """What reads the files of documents: where they come from, and what parses them."""
 
     source: Source
     parsers: Parsers
-    read_page: ReadPage | None
 
 
 async def read_document(
-    resource: Mapping[str, Any],
-    fact: Fact,
-    source: Source,
-    *,
-    read_page: ReadPage | None = None,
-    parsers: Parsers | None = None,
+    resource: Mapping[str, Any], fact: Fact, source: Source, *, parsers: Parsers | None = None
 ) -> Document:
     """All the text of a document or report. What could not be read is told in `unread`; nothing is raised for it.
 
-    Pages that are pictures are read by `read_page`, and by Tesseract where none is given and it is installed.
+    Pages that are pictures are read by Tesseract where it is installed.
     """
-    reader = _Reader(source=source, parsers=parsers or shared_parsers(), read_page=read_page or tesseract())
+    reader = _Reader(source=source, parsers=parsers or shared_parsers())
     told = _narratives(resource) if resource.get("resourceType") == "Composition" else []
     attachments = list(_attachments(resource))
     read = await asyncio.gather(
@@ -184,7 +182,8 @@ async def _parsed(reader: _Reader, body: bytes, content_type: str, heading: str 
         found = await reader.parsers.parse(body, content_type)
     except Unreadable as fault:
         return _Part(unread=(_named(title, str(fault)),))
-    pieces = await _read_pieces(reader, found)
+    until = time.monotonic() + _OCR_SECONDS
+    pieces = [_Part(text=p) if isinstance(p, str) else await _scan(p, until) for p in found.pieces]
     text, scanned = _together([p for p in pieces if p.text], between="\n\n")
     lead = f"{heading}\n" if heading and text else ""
     moved = tuple(Scanned(start=s.start + len(lead), end=s.end + len(lead), by=s.by) for s in scanned)
@@ -196,20 +195,17 @@ def _named(title: str, reason: str) -> str:
     return f"{title!r}: {reason}" if title else reason
 
 
-async def _read_pieces(reader: _Reader, found: Parsed) -> list[_Part]:
-    return [_Part(text=p) if isinstance(p, str) else await _scan(reader.read_page, p) for p in found.pieces]
-
-
-async def _scan(read_page: ReadPage | None, scan: Scan) -> _Part:
-    if read_page is None:
+async def _scan(scan: Scan, until: float) -> _Part:
+    ocr = tesseract()
+    if ocr is None:
         return _Part(unread=(f"page {scan.page} is {_NO_OCR}",))
+    if time.monotonic() > until:
+        return _Part(unread=(_NO_TIME,))
     try:
-        text = (await read_page(scan.png)).strip()
+        text = (await ocr.read(scan.png)).strip()
     except Unreadable as fault:
         return _Part(unread=(f"page {scan.page} is a scan: {fault}",))
-    except ChartlineError as fault:
-        return _Part(unread=(f"page {scan.page} is a scan that could not be read ({type(fault).__name__})",))
-    return _Part(text=text, scanned=(Scanned(start=0, end=len(text), by=read_page.name),) if text else ())
+    return _Part(text=text, scanned=(Scanned(start=0, end=len(text), by=ocr.name),) if text else ())
 
 
 # Narratives.

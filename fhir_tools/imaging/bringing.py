@@ -19,6 +19,7 @@ from fhir_tools.imaging.access import Access
 from fhir_tools.imaging.choosing import Item
 from fhir_tools.imaging.delivery import Delivery
 from fhir_tools.imaging.types import Image, Place
+from fhir_tools.imaging.web import not_kept
 
 __all__ = ["Bringer"]
 
@@ -91,9 +92,12 @@ async def _attachment(place: Place, access: Access) -> Path:
         raise ImageError(
             f"the image cannot be read: it has more than {access.limits.bytes_ / 1e6:g} MB", reason="large"
         )
-    handle, name = tempfile.mkstemp(dir=access.folder, prefix="image-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(body)
+    try:
+        handle, name = tempfile.mkstemp(dir=access.folder, prefix="image-")
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+    except OSError as error:
+        raise not_kept(error) from None
     return Path(name)
 
 

@@ -13,6 +13,8 @@ __all__ = ["Item", "Picker", "evenly", "from_archive", "from_chart", "picker"]
 
 _MAKERS = ("SR", "PR", "KO", "DOC", "PLAN", "REG", "RWV", "AU", "RTPLAN", "RTSTRUCT", "ECG")
 """Modalities of series without pixels."""
+_MOST = 1_000_000
+"""Frames of an instance beyond which an archive is not believed before the file is opened."""
 _CLASSES = "1.2.840.10008.5.1.4.1.1."
 _SINGLE = frozenset(
     f"{_CLASSES}{end}" for end in ("1", "1.1", "1.1.1", "1.2", "1.2.1", "1.3", "1.3.1", "2", "4", "7", "128")
@@ -76,7 +78,7 @@ def from_archive(
             places=own.get(_text(row, "0020000E")) or image.places,
             series=_text(row, "0020000E"),
             instance=_text(row, "00080018"),
-            frames=integer(_value(row, "00280008")) or (1 if _text(row, "00080016") in _SINGLE else None),
+            frames=_frames(row),
         )
         for row in sorted(rows, key=key)
     ]
@@ -101,6 +103,14 @@ def _value(row: Mapping[str, Any], tag: str) -> Any:
 def _text(row: Mapping[str, Any], tag: str) -> str:
     found = _value(row, tag)
     return found if isinstance(found, str) else ""
+
+
+def _frames(row: Mapping[str, Any]) -> int | None:
+    """How many frames an instance has; None where that is not told, or told as what cannot be."""
+    count = integer(_value(row, "00280008"))
+    if count is None:
+        return 1 if _text(row, "00080016") in _SINGLE else None
+    return count if 0 < count <= _MOST else None
 
 
 def _position(row: Mapping[str, Any]) -> float | None:
@@ -135,7 +145,9 @@ class Picker:
 
     def may_need(self, at: int, first: int, count: int | None) -> bool:
         """Whether anything of a file is wanted, as far as can be told before it is opened."""
-        return bool(self.picks(at, first, count)) if count else self.files is None or at in self.files
+        if self.numbers is not None and count:
+            return any(first <= number < first + count for number in self.numbers)
+        return self.files is None or at in self.files
 
 
 def picker(choose: Choice, items: Sequence[Item]) -> Picker:

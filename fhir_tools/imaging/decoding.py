@@ -16,7 +16,7 @@ from typing import Any
 
 from fhir_tools.errors import ImageError, MissingExtra
 from fhir_tools.imaging.decoded import REASONS, Decoded
-from fhir_tools.imaging.types import Box, Burned, Description, Limits, Look
+from fhir_tools.imaging.types import MODEL_SIZE, Box, Burned, Description, Limits, Look
 from fhir_tools.imaging.worker import LENGTHS
 
 __all__ = ["Decoders", "File"]
@@ -35,6 +35,7 @@ _KEPT = 2
 _PIPE = 1 << 20
 """Bytes of an answer that are taken in before the process that sends them is made to wait."""
 _GRACE = 2.0
+_COLOURS = 3
 
 
 class Decoders:
@@ -73,7 +74,7 @@ class Decoders:
             await self._given_back(process)
 
     async def _started(self) -> _Process:
-        process = await _Process.start(self.limits.seconds)
+        process = await _Process.start(self.limits)
         self._all.add(process)
         return process
 
@@ -98,11 +99,17 @@ class File:
             told, pixels = await self._process.ask(asked)
             if "end" in told:
                 return
-            yield _decoded(told, pixels)
+            try:
+                frame = _decoded(told, pixels)
+            except (KeyError, TypeError, ValueError):
+                self._process.sound = False
+                raise _error("crashed") from None
+            yield frame
             asked = {"do": "next"}
 
 
 def _decoded(told: dict[str, Any], pixels: bytes) -> Decoded:
+    """Raises KeyError, TypeError or ValueError for what is no frame."""
     import numpy as np
 
     said = told["description"]
@@ -120,8 +127,9 @@ def _decoded(told: dict[str, Any], pixels: bytes) -> Decoded:
 class _Process:
     """One decoding process. `sound` is False once it did not answer as it should."""
 
-    def __init__(self, process: asyncio.subprocess.Process, seconds: float) -> None:
-        self._process, self._seconds = process, seconds
+    def __init__(self, process: asyncio.subprocess.Process, limits: Limits) -> None:
+        self._process, self._seconds = process, limits.seconds
+        self._most = max(limits.pixels, MODEL_SIZE**2) * _COLOURS
         self.sound = True
 
     @property
@@ -130,14 +138,14 @@ class _Process:
         return self._process.pid
 
     @classmethod
-    async def start(cls, seconds: float) -> _Process:
+    async def start(cls, limits: Limits) -> _Process:
         """Without the parent's environment (it may hold credentials), and without a place to write to."""
         bare = _ENVIRONMENT if os.name == "posix" else None
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _START, _ROOT, env=bare, limit=_PIPE,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        return cls(process, seconds)
+        return cls(process, limits)
 
     async def ask(self, asked: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """The answer to a request and its pixels. Raises ImageError for what the process tells, or fails to."""
@@ -149,7 +157,7 @@ class _Process:
                 told, pixels = await self._exchange(asked)
         except TimeoutError:
             raise _error("slow", f"{self._seconds:g} s") from None
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             raise _error("crashed") from None
         self.sound = True
         if "reason" in told:
@@ -162,6 +170,8 @@ class _Process:
         into.write(json.dumps(asked).encode() + b"\n")
         await into.drain()
         words, size = LENGTHS.unpack(await out.readexactly(LENGTHS.size))
+        if words > _PIPE or size > self._most:  # what has gone wrong in there is not to go wrong here
+            raise ConnectionError
         told = json.loads(await out.readexactly(words))
         return told, await out.readexactly(size) if size else b""
 

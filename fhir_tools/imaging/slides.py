@@ -59,9 +59,8 @@ def _frames(slide: Any, places: Sequence[tuple[int, int, int]], indices: Sequenc
                 left, top, side = places[index - 1]
                 right, bottom = min(left + side, width), min(top + side, height)
                 pixels, region = _region(slide, left, top, side), Box(left=left, top=top, right=right, bottom=bottom)
-                pixels = pixels[
-                    : round((bottom - top) * MODEL_SIZE / side), : round((right - left) * MODEL_SIZE / side)
-                ]
+                high, wide = (max(1, round(x * MODEL_SIZE / side)) for x in (bottom - top, right - left))
+                pixels = pixels[:high, :wide]
             shown = Description(
                 kind="slide",
                 modality="SM",

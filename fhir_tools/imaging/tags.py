@@ -50,7 +50,7 @@ def integer(value: Any) -> int | None:
     """A tag's value as an int; None for what is none."""
     try:
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -22,7 +22,7 @@ from fhir_tools.http import Http, Streamed, stream
 from fhir_tools.imaging.multipart import Broken, Multipart, boundary_of
 from fhir_tools.imaging.types import Limits
 
-__all__ = ["Archives", "DicomWeb"]
+__all__ = ["Archives", "DicomWeb", "not_kept"]
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _DICOM = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -105,7 +105,7 @@ class DicomWeb:
 
     async def _json(self, url: str) -> tuple[Tags, ...]:
         body = bytearray()
-        async with self._streamed(url, _JSON) as answer:
+        async with self._streamed(url, _JSON, limit=self._http.limits.body) as answer:
             if answer.status == 204:  # PS3.18 8.3.4.4.1: nothing matched
                 return ()
             async for chunk in answer.chunks:
@@ -119,12 +119,10 @@ class DicomWeb:
         return tuple(row for row in rows if isinstance(row, dict))
 
     @asynccontextmanager
-    async def _streamed(self, url: str, accept: str) -> AsyncIterator[Streamed]:
-        limits = self._limits
+    async def _streamed(self, url: str, accept: str, limit: int | None = None) -> AsyncIterator[Streamed]:
+        most, seconds = limit or self._limits.bytes_, self._limits.transfer_seconds
         try:
-            opening = stream(
-                self._http, url, headers={"accept": accept}, limit=limits.bytes_, seconds=limits.transfer_seconds
-            )
+            opening = stream(self._http, url, headers={"accept": accept}, limit=most, seconds=seconds)
             async with opening as answer:
                 if not 200 <= answer.status < 300:
                     raise self._refusal(answer.status)
@@ -134,10 +132,7 @@ class DicomWeb:
         except ScopeError:
             raise SourceError(f"{self._http.origin} leads to an origin that is not allowed") from None
         except OSError as error:
-            raise ImageError(
-                f"the image cannot be kept while it is read ({error.strerror or type(error).__name__}): "
-                "TMPDIR names the folder for that, which needs room", reason="disk",
-            ) from None  # fmt: skip
+            raise not_kept(error) from None
 
     def _refusal(self, status: int) -> SourceError:
         if status in (404, 410):
@@ -164,6 +159,15 @@ class DicomWeb:
         if first is None:
             raise NotFound(f"the archive at {self._http.origin} does not hold the image", status=404)
         return first
+
+
+def not_kept(error: OSError) -> ImageError:
+    """What is told where a file cannot be written: mostly, a disk that is full."""
+    return ImageError(
+        f"the image cannot be kept while it is read ({error.strerror or type(error).__name__}): make room in the "
+        "folder for temporary files, or name another one by TMPDIR",
+        reason="disk",
+    )
 
 
 def _uid(text: str) -> str:

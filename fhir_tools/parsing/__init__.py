@@ -7,7 +7,7 @@ its own that cannot write, cannot reach the network, and is ended when it takes 
 from __future__ import annotations
 
 from fhir_tools.parsing.kinds import declared, kind_of
-from fhir_tools.parsing.ocr import ReadPage, Tesseract, tesseract
+from fhir_tools.parsing.ocr import Tesseract, tesseract
 from fhir_tools.parsing.pool import Parsers, parsers
 from fhir_tools.parsing.types import Limits, Parsed, Scan
 
@@ -15,7 +15,6 @@ __all__ = [
     "Limits",
     "Parsed",
     "Parsers",
-    "ReadPage",
     "Scan",
     "Tesseract",
     "declared",

@@ -1,4 +1,4 @@
-"""Pictures of pages → text, by Tesseract where it is installed, or by a model that is passed in."""
+"""Pictures of pages → text, by Tesseract where it is installed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import shutil
 import subprocess
 from functools import lru_cache
 from statistics import fmean
-from typing import Protocol
 
 from fhir_tools.parsing.types import Unreadable
 
-__all__ = ["ReadPage", "Tesseract", "tesseract"]
+__all__ = ["Tesseract", "tesseract"]
 
 _SECONDS = 60.0
 _MEMORY = 2_000_000_000
@@ -21,29 +20,26 @@ _SURE = 60.0
 """Mean confidence (0 to 100) of Tesseract's words under which what it read is not to be trusted."""
 
 
-class ReadPage(Protocol):
-    """Reads the picture of a page. `name` is who is said to have read it."""
-
-    @property
-    def name(self) -> str: ...
-
-    async def __call__(self, png: bytes) -> str:
-        """The page's text. Raises Unreadable with the reason where it cannot be read."""
-        ...
+class _Unclear(Unreadable):
+    """It was read, and what came is nothing to rely on."""
 
 
 class Tesseract:
-    """The `tesseract` program. Pictures go through pipes: nothing of a patient is written to a disk."""
+    """The `tesseract` program. Pictures go through pipes: nothing of a patient is written to a disk.
+
+    `name` is who is said to have read a page.
+    """
+
+    name = "Tesseract"
 
     def __init__(self, program: str, language: str = "eng") -> None:
         self._program, self._language = program, language
-        self.name = "Tesseract"
 
-    async def __call__(self, png: bytes) -> str:
-        """Raises Unreadable: it failed, took more than a minute, or is not sure of what it read."""
+    async def read(self, png: bytes) -> str:
+        """A page's text. Raises Unreadable: it failed, took more than a minute, or is not sure of what it read."""
         try:
             return await asyncio.to_thread(self._read, png)
-        except Unreadable:
+        except _Unclear:
             return await asyncio.to_thread(self._read, await asyncio.to_thread(_without_specks, png))
 
     def _read(self, png: bytes) -> str:
@@ -97,9 +93,9 @@ def _text(table: str) -> str:
             lines.setdefault(tuple(cells[2:5]), []).append(cells[11].strip())
             sure.append(float(cells[10]))
     if not sure:
-        raise Unreadable("no text was found by OCR")
+        raise _Unclear("no text was found by OCR")
     if fmean(sure) < _SURE:
-        raise Unreadable("it is too unclear for OCR")
+        raise _Unclear("it is too unclear for OCR")
     out, before = [], None
     for (block, paragraph, _), words in lines.items():
         if before not in (None, (block, paragraph)):

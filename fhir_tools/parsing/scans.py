@@ -11,6 +11,10 @@ from fhir_tools.parsing.types import Limits, Parsed, Scan, Unreadable
 __all__ = ["read_image"]
 
 _FORMATS = ("TIFF", "PNG", "JPEG", "GIF", "BMP", "WEBP")
+_BROKEN = (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError)
+"""What Pillow raises for a page that it cannot read."""
+_TIMES = 8
+"""A picture of so many times the points of a page is made smaller before it is read."""
 _FLAT = 32
 """Grey levels between the darkest and the lightest point under which a page is blank."""
 
@@ -19,7 +23,7 @@ def read_image(body: bytes, limits: Limits) -> Parsed:
     """Raises Unreadable for what is broken or has more points than the limit."""
     from PIL import Image, UnidentifiedImageError
 
-    Image.MAX_IMAGE_PIXELS = limits.pixels * 8
+    Image.MAX_IMAGE_PIXELS = limits.pixels * _TIMES
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is odd about a file that can be read all the same
@@ -28,7 +32,7 @@ def read_image(body: bytes, limits: Limits) -> Parsed:
                 return _pages(image, limits)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Unreadable("the picture has too many points") from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError):
+    except (UnidentifiedImageError, *_BROKEN):
         raise Unreadable("the picture is broken") from None
 
 
@@ -41,9 +45,12 @@ def _pages(image: Any, limits: Limits) -> Parsed:
             image.seek(number - 1)
         except EOFError:
             break
+        if image.width * image.height > limits.pixels * _TIMES:  # Pillow looks at the first page alone
+            notes.append(f"page {number} of the picture has too many points")
+            continue
         try:
             png = _png(image, limits)
-        except OSError:
+        except _BROKEN:
             notes.append(f"page {number} of the picture is broken")
             continue
         total += len(png)

@@ -55,15 +55,7 @@ def main() -> None:
 
 def _warm() -> None:
     """Import what parsers need while files may still be opened; a missing package shows when it is needed."""
-    for name in (
-        "pypdfium2",
-        "pypdfium2.raw",
-        "striprtf.striprtf",
-        "lxml.etree",
-        "zipfile",
-        "PIL.Image",
-        "PIL.ImageOps",
-    ):
+    for name in _PACKAGES:
         try:
             __import__(name)
         except ImportError:

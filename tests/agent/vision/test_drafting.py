@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from agent.vision.drafting import DraftReport, as_fhir, as_text
+from fhir_tools.dates import period
 from fhir_tools.imaging.types import Missed
 from fhir_tools.types import Reference
 from tests.agent.vision.made import finding, image, sight
@@ -32,6 +34,12 @@ def test_the_text_says_first_that_it_is_a_draft_and_by_what() -> None:
     assert "- Pleural effusion: present, right base (fairly sure).\n- Pneumothorax: absent (sure)." in text
     assert "Impression: Small effusion" in text
     assert "Note: part of the image was not seen: slice 3" in text and "Note: Reading and report disagree" in text
+
+
+def test_an_image_of_which_only_the_end_is_known_has_no_time_in_fhir() -> None:
+    told = draft()
+    late = replace(told.sight, image=replace(told.sight.image, when=period({"end": "2024-03-02"})))
+    assert "effectiveDateTime" not in as_fhir(replace(told, sight=late))
 
 
 def test_the_resource_is_preliminary_valid_and_says_who_made_it_of_what() -> None:

@@ -142,3 +142,20 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
 def test_a_vector_of_another_length_is_a_mistake(tmp_path: Path) -> None:
     with Index(tmp_path, CARD) as index, pytest.raises(ValueError, match="shape"):
         index.put(A, "x", "1", [Row(place="1", caption="", taken="", vector=np.ones(3, dtype=np.float32))])
+
+
+def test_what_another_process_has_removed_is_no_hit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Index(tmp_path, CARD) as index, Index(tmp_path, CARD) as other:
+        made = fill(index)
+        hits = index.nearest(made[2][None], 6)
+        other.drop(A, ["ImagingStudy/2"])
+        monkeypatch.setattr(module, "_EXACT", 0)  # the graph of this process still has it
+        assert {h.image for h in index.nearest(made[2][None], 6)} == {h.image for h in hits[1:]}
+
+
+def test_a_store_that_breaks_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with Index(tmp_path, CARD) as index:
+        fill(index)
+        index._store.execute("DROP TABLE pictures")
+        with pytest.raises(OperatorError, match="remove the folder"):
+            index.stamps(A)

@@ -122,6 +122,12 @@ def test_a_reply_that_is_cut_off_is_asked_for_again(store: LocalStore) -> None:
     assert "cut off" in eyes.requests[1].messages[-1].text
 
 
+def test_a_reply_that_is_never_of_the_form_is_told_as_that(store: LocalStore) -> None:
+    answer = asked(store, "look at the x-ray", Scripted(lambda _: "The lungs are clear.", card=EYES, check=False))
+    assert answer.status == "incomplete" and not answer.readings
+    assert any("keeps to a JSON schema" in (row.error or "") for row in answer.searched)
+
+
 def test_the_reasoning_model_gets_no_reading_and_may_ask_for_one(store: LocalStore) -> None:
     claim = {"text": "XR CHEST PA was taken on 2024-03-02.", "marks": ["1"]}
     thinker = Scripted(

@@ -112,6 +112,13 @@ def test_a_charts_images_are_added_changed_and_dropped(folder: Path, tmp_path: P
                 assert "Media/ph" not in index.stamps(str(PATIENT))
                 done = await brought(worse, encoder, index)
                 assert len(done.unread) == 1 and "ImagingStudy/bad" in done.unread[0]
+            part = study("s0", "2023-03-02", 230, 240)
+            part["series"][0]["instance"][1]["extension"][0]["valueAttachment"]["data"] = "bm8="
+            with Index(tmp_path / "other", await encoder.describe()) as index:
+                for _ in range(2):
+                    done = await brought(store_of(tmp_path, part), encoder, index)
+                    assert len(done.unread) == 1 and done.unread[0].startswith("ImagingStudy/s0, file 2 of 2: ")
+                    assert done.kept == 0 and len(index) == 1
 
     asyncio.run(run())
 

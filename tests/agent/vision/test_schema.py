@@ -60,6 +60,11 @@ def test_a_box_that_shows_nothing_is_left_out_and_counted(box: list[int]) -> Non
     assert said is not None and said.findings[0].regions == () and said.dropped == 1
 
 
+def test_an_edge_beyond_every_number_is_the_pictures_edge() -> None:
+    said = read_reply(reply({"boxes": [{"box_2d": [-(10**400), 0, 10**400, 500]}]}), [picture_of(1000, 1000)])
+    assert said is not None and [r.box for r in said.findings[0].regions] == [(0, 0, 500, 1000)]
+
+
 @given(
     box=st.lists(st.floats(-2000, 3000, allow_nan=False), min_size=4, max_size=4),
     width=st.integers(1, 5000),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +12,12 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
 
-from fhir_tools.documents import Document, Found, find, read_document, sections, sentences
+from fhir_tools.documents import Document, Found, find, read_document, reading, sections, sentences
 from fhir_tools.errors import SourceError
 from fhir_tools.facts import facts_of
+from fhir_tools.parsing import tesseract
 from fhir_tools.types import Concept, Fact, Fetched, Reference
 
 FACT = Fact(
@@ -104,6 +107,27 @@ async def test_a_document_in_two_formats_is_read_once_and_the_unread_one_is_told
         )
     )
     assert (document.text, document.unread) == ("All well.", "the PDF is broken")
+
+
+async def test_a_scan_is_read_by_ocr_and_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = note({"contentType": "image/png", "data": packed(scan("Patient denies chest pain.")), "title": "Fax"})
+    if tesseract():
+        document = await read(page)
+        assert document.text == "Patient denies chest pain." and document.unread == ""
+        assert [(s.start, s.end, s.by) for s in document.scanned] == [(0, 26, "Tesseract")]
+    monkeypatch.setattr(reading, "_OCR_SECONDS", -1.0)
+    assert "open the document itself" in (await read(page)).unread
+    monkeypatch.setattr(reading, "tesseract", lambda: None)
+    assert (await read(page)).unread == "'Fax': page 1 is a scan, which needs Tesseract to be read (apt-get install " \
+        "tesseract-ocr)"  # fmt: skip
+
+
+def scan(line: str) -> bytes:
+    """A page with a line of print, as PNG."""
+    page, out = Image.new("L", (1200, 400), 255), io.BytesIO()
+    ImageDraw.Draw(page).text((100, 150), line, fill=20, font=ImageFont.load_default(size=44))
+    page.save(out, "PNG")
+    return out.getvalue()
 
 
 async def test_attachments_behind_a_url() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_tools.imaging.choosing import Item, evenly, from_archive, picker
+from fhir_tools.imaging.choosing import Item, Picker, evenly, from_archive, picker
 from fhir_tools.imaging.types import Choice, Image
 from fhir_tools.types import Reference
 
@@ -89,3 +89,17 @@ def test_without_places_by_number_and_series_by_number_without_reports() -> None
 
 def test_rows_that_are_no_dicom_json_are_passed_over() -> None:
     assert from_archive(STUDY, [series("1.2.1", 1), {"0020000E": "x"}], [{}, {"00080018": {"Value": "x"}}]) == []
+
+
+def test_a_count_that_cannot_be_is_not_believed() -> None:
+    """An archive's NumberOfFrames is gone through frame by frame, and one below 1 would leave the file out."""
+    image = Image(reference=Reference(type="ImagingStudy", id="s"), path="ImagingStudy", uid="1.2")
+    for count in (0, -3, 2**31, 1e300, "4x", None, [2]):
+        told = row("1.2.1.1", 1) | {"00080016": {"Value": ["1.2.3"]}, "00280008": {"Value": [count]}}
+        assert from_archive(image, [series("1.2.1", 1)], [told])[0].frames is None
+
+
+def test_what_may_be_needed_is_known_without_counting_it_out() -> None:
+    assert Picker(numbers=frozenset({5})).may_need(0, 1, 10**12)
+    assert not Picker(numbers=frozenset({5})).may_need(0, 6, 10**12)
+    assert Picker().may_need(0, 1, 10**12) and not Picker(files=frozenset({1})).may_need(0, 1, 10**12)

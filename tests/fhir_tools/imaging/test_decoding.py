@@ -152,6 +152,22 @@ async def test_a_process_that_crashes_is_replaced(decoders: Decoders, monkeypatc
     assert len(await read(decoders, real("CT_small.dcm"))) == 1
 
 
+@pytest.mark.parametrize("said", [
+    "struct.pack('>II', 2**31, 0)",
+    "struct.pack('>II', 2, 2**32 - 1) + b'{}'",
+    "struct.pack('>II', 4, 0) + b'nope'",
+], ids=["words", "pixels", "no-json"])  # fmt: skip
+async def test_a_process_that_lies_about_its_answer_is_ended(
+    decoders: Decoders, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """A decoder that a file has taken over does not make this process take memory for what never comes."""
+    start = f"import struct, sys, time; sys.stdout.buffer.write({said}); sys.stdout.flush(); time.sleep(60)"
+    with monkeypatch.context() as broken:
+        broken.setattr(decoding, "_START", start)
+        assert await told(decoders, real("CT_small.dcm")) == "crashed"
+    assert decoders.processes == ()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="memory is bounded where the system can do that")
 async def test_memory_is_bounded(tmp_path: Path) -> None:

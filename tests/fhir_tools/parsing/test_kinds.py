@@ -145,6 +145,15 @@ def test_pages_of_a_tiff_are_pictures_to_be_read_and_blank_ones_are_passed_over(
     assert all(kind_of(p.png) == "image" for p in found.pieces if isinstance(p, Scan))
 
 
+def test_one_page_that_is_a_bomb_or_broken_leaves_the_others_to_be_read() -> None:
+    page, out = scanned(["Patient denies chest pain."]).convert("1"), io.BytesIO()
+    bomb = Image.new("1", (20_000, 20_000), 1)
+    page.save(out, "TIFF", save_all=True, append_images=[bomb, page], compression="group4")
+    found = read(out.getvalue(), "", LIMITS)
+    assert [p.page for p in found.pieces if isinstance(p, Scan)] == [1, 3]
+    assert found.notes == ("page 2 of the picture has too many points",)
+
+
 @pytest.mark.skipif(tesseract() is None, reason="Tesseract is not installed")
 async def test_a_scanner_like_page_is_read_by_ocr_from_a_tiff_and_from_a_pdf() -> None:
     ocr = tesseract()
@@ -155,11 +164,11 @@ async def test_a_scanner_like_page_is_read_by_ocr_from_a_tiff_and_from_a_pdf() -
         page.save(out, format_, resolution=200)
         (scan,) = read(out.getvalue(), "", LIMITS).pieces
         assert isinstance(scan, Scan)
-        assert (await ocr(scan.png)).split() == "Patient denies chest pain. Metformin was stopped in 2024.".split()
+        assert (await ocr.read(scan.png)).split() == "Patient denies chest pain. Metformin was stopped in 2024.".split()
     noise = io.BytesIO()
     Image.effect_noise((400, 300), 120).save(noise, "PNG")
     with pytest.raises(Unreadable):
-        await ocr(noise.getvalue())
+        await ocr.read(noise.getvalue())
 
 
 PAGE = """<html><body><h1>Discharge Summary</h1><p>Patient denies chest pain. M&uuml;ller, 38.5&deg;C, BP &le; 140/90.
