@@ -20,9 +20,10 @@ __all__ = ["read"]
 _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
 _NUMBERS = re.compile(r"(?:[<>≤≥=~≈]|\d+(?:[.,]\d+)*|\b(?:and|to)\b|\s|[–-])+(?=\s*[A-Za-z%°µμ])", re.IGNORECASE)
 _RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
+_COURSE = r"(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)"
 _IGNORED = re.compile(
     r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
-    r"|(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)\s+(?:or|and|and/or)\s+(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic))\s*$"
+    rf"|{_COURSE}\s+(?:or|and|and/or)\s+{_COURSE})\s*$"
 )
 
 
