@@ -227,7 +227,7 @@ class _Reading:
             self._doubt(inside)
 
     def _list(self, atom: Atom, check: Record, more: tuple[Concept, ...], inside: str, *, examples: bool) -> None:
-        """Names in brackets: examples and drugs of a class are meant too; several define what they stand behind; one is another name of it."""
+        """Names in brackets: examples and drugs of a class are meant too; several define it, one is its other name."""
         known = [e for c in check.of for e in meanings(c.name, check.kind)]
         meant = all(meanings(c.name, check.kind) for c in more)
         if examples or (meant and (not known or check.kind == "medication")):
