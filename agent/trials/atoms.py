@@ -20,9 +20,10 @@ __all__ = ["read"]
 _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
 _NUMBERS = re.compile(r"(?:[<>≤≥=~≈]|\d+(?:[.,]\d+)*|\b(?:and|to)\b|\s|[–-])+(?=\s*[A-Za-z%°µμ])", re.IGNORECASE)
 _RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
+_COURSE = r"(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)"
 _IGNORED = re.compile(
     r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
-    r"|(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)\s+(?:or|and|and/or)\s+(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic))\s*$"
+    rf"|{_COURSE}\s+(?:or|and|and/or)\s+{_COURSE})\s*$"
 )
 
 
@@ -226,7 +227,7 @@ class _Reading:
             self._doubt(inside)
 
     def _list(self, atom: Atom, check: Record, more: tuple[Concept, ...], inside: str, *, examples: bool) -> None:
-        """Names in brackets: examples and drugs of a class are meant too; several define what they stand behind; one is another name of it."""
+        """Names in brackets: examples and drugs of a class are meant too; several define it, one is its other name."""
         known = [e for c in check.of for e in meanings(c.name, check.kind)]
         meant = all(meanings(c.name, check.kind) for c in more)
         if examples or (meant and (not known or check.kind == "medication")):

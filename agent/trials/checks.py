@@ -214,7 +214,8 @@ class Record(_Doubtful):
     """Something recorded: any of `of` but not `apart`.
 
     `state` is `active` (a condition that goes on), `resolved`, `current` (a drug that is taken) or empty for ever.
-    `least`: so many of them, on different days. `lasting`: since at least so long. `relative` narrows a family history; empty is any relative.
+    `least`: so many of them, on different days. `lasting`: since at least so long. `relative` narrows a family history;
+    empty is any relative.
     """
 
     type: Literal["record"] = "record"

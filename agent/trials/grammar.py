@@ -102,7 +102,7 @@ def read_check(text: str, section: Section) -> Any:
 
 
 def _some_of(text: str, section: Section) -> Any:
-    """ "At least two of the following: A, B or C" in one line; a time behind the last is of all. None where it is not."""
+    """ "Two of the following: A, B or C" in one line; a time behind the last is of all. None for other texts."""
     found = _SOME_OF.search(text)
     before = text[: found.start()].strip() if found else ""
     if not found or len(before.split()) > 6:

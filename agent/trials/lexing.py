@@ -254,6 +254,11 @@ def _named(text: str) -> Iterator[Token]:
     blocked = [False] * len(words)
     yield from _cues(words, blocked, text, least=2)
     stop = STOP | {w for (w, *rest) in CUES if not rest}
+    for first in _denied(words, blocked, stop):
+        blocked[first - 1 : first + 1] = [True, True]
+        yield Token(
+            kind="word", start=words[first - 1].start, end=_trimmed(text, words[first - 1].start, words[first].end)
+        )
     for mention in _matcher().mentions(words, blocked, stop):
         if _is_name(mention.classes) and not _is_eponym(mention.classes, words[mention.last : mention.last + 1]):
             blocked[mention.first : mention.last] = [True] * (mention.last - mention.first)
@@ -264,6 +269,16 @@ def _named(text: str) -> Iterator[Token]:
     for word, used in zip(words, blocked, strict=True):
         if not used and word.text not in BENIGN and re.search(r"\w", word.text):
             yield Token(kind="word", start=word.start, end=_trimmed(text, word.start, word.end))
+
+
+def _denied(words: Sequence[Word], blocked: list[bool], stop: frozenset[str]) -> list[int]:
+    """Where a "non-" denies only the first word of a name: "non-ischemic cardiomyopathy" is a cardiomyopathy."""
+    if not any(w.text == "non" for w in words):
+        return []
+    found = _matcher().mentions(words, blocked, stop)
+    begins = {m.first for m in found}
+    denied = [m for m in found if m.first and words[m.first - 1].text == "non"]
+    return [m.first for m in denied if m.last - m.first > 1 or m.last in begins]
 
 
 def _is_name(classes: Sequence[Entry]) -> bool:

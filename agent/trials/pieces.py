@@ -163,7 +163,7 @@ class Piece:
         last = out[-1] if out else None
         counts = isinstance(last, Record) and last.kind in COUNTABLE
         least = int(limit.value) + (limit.sign in (">", "<=")) if limit else 0
-        if limit is None or limit.unit or limit.value != int(limit.value) or not counts or least < 1:
+        if last is None or limit is None or limit.unit or limit.value != int(limit.value) or not counts or least < 1:
             self._doubts += [self._text[t.start : t.end] for t in said]
             return out
         self._limits = ()
@@ -390,6 +390,8 @@ def named(token: Token, kind: str, text: str) -> Concept | None:
     """The name as the lexicon has it in that kind of record; as written where it means several things or none there."""
     written = " ".join(_BRACKETED.sub(" ", text[token.start : token.end]).split())
     written = " ".join(w for w in written.split() if w.lower() not in ("the", "a", "an"))
+    if written.lower().startswith("non-") and not meanings(written, kind):
+        written = written[4:]  # one word to the reader of words, and its denial is read as one
     return Concept(name=_settled(written, kind)[:120]) if written else None
 
 

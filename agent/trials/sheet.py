@@ -22,8 +22,8 @@ _HEAD = """\
 # Under `check`, type is one of: age, sex, record, measurement, pregnancy, smoking, not, all, any, at least,
 # no chart (nobody can look it up: always unknown), reader (rules do not understand it).
 # A record has kind (condition, medication, allergy, procedure, immunization, encounter, family, device, imaging), of,
-# and if need be apart, state (active, resolved, current), period (within, before, since, until), lasting, least, doubts.
-# `doubts` are words that the check passes over: delete those that do not matter.
+# and if need be apart, state (active, resolved, current), period (within, before, since, until), lasting, least (how
+# many, on different days), doubts. `doubts` are words that the check passes over: delete those that do not matter.
 """
 _TAGS = frozenset(
     (

@@ -119,7 +119,8 @@ def _counted(check: Record, finder: Finder, fitting: Sequence[Fact], facts: Sequ
     met = len(days) >= check.least
     until = check.period.within.after(days[check.least - 1]) if met and check.period and check.period.within else None
     return Told(
-        word="met" if met else "not_met", reason=reason, marks=_marks(finder, inside or fitting), facts=tuple(facts), until=until,
+        word="met" if met else "not_met", reason=reason, marks=_marks(finder, inside or fitting), facts=tuple(facts),
+        until=until,
     )  # fmt: skip
 
 

@@ -71,6 +71,61 @@ def told(check: Any) -> str:
         ("Metformin ≥ 1500 mg/day", "record doubts=['≥ 1500 mg/day'] kind=medication of=metformin state=current"),
         ("Written informed consent obtained", "no chart ask=Written informed consent obtained"),
         ("Obesity, defined as BMI ≥ 30 kg/m2", "measurement of=BMI limits=['>= 30 kg/m2']"),
+        ("Age ≥ 30 and ≤ 70 years at the time of screening", "age limits=['>= 30 years', '<= 70 years']"),
+        ("At least 50 years of age on the day of the first dose", "age limits=['>= 50 years']"),
+        ("Female (45 to 60 years)", "all(sex of=['female'], age limits=['>= 45 years', '<= 60 years'])"),
+        ("No prior treatment with methotrexate", "not(record kind=medication of=methotrexate)"),
+        ("Never treated with methotrexate", "not(record kind=medication of=methotrexate)"),
+        ("Free of cancer for at least 5 years", "not(record kind=condition of=Cancer period={'within': '5 years'})"),
+        (
+            "Not on insulin for at least 3 months",
+            "not(record kind=medication of=insulin period={'within': '3 months'})",
+        ),
+        (
+            "Non-ischemic cardiomyopathy proven by biopsy",
+            "record doubts=['Non-ischemic', 'biopsy'] kind=condition of=Cardiomyopathy",
+        ),
+        ("Heart failure (NYHA class II-IV)", "record doubts=['NYHA class II-IV'] kind=condition of=Heart failure"),
+        ("Weight > 50 kg (110 lb)", "measurement of=Body weight limits=['> 50 kg']"),
+        (
+            "Taking a beta blocker unless contraindicated",
+            "any(record kind=medication of=beta blocker state=current, reader why=unless contraindicated)",
+        ),
+        (
+            "If taking a statin, LDL cholesterol < 100 mg/dL",
+            "any(not(record kind=medication of=statin state=current), measurement of=LDL limits=['< 100 mg/dL'])",
+        ),
+        (
+            "For patients with diabetes, HbA1c < 9 %",
+            "any(not(record kind=condition of=Diabetes), measurement of=Hemoglobin A1c limits=['< 9 %'])",
+        ),
+        (
+            "Women of childbearing potential must use contraception",
+            "any(not(sex of=['female']), no chart ask=of childbearing potential must use contraception)",
+        ),
+        (
+            "Gout or asthma, but not both",
+            "all(any(record kind=condition of=Gout, record kind=condition of=Asthma), not(all(record kind=condition of=Gout, "
+            "record kind=condition of=Asthma)))",
+        ),
+        (
+            "At least two of the following conditions: gout, asthma or stroke within 1 year",
+            "at least(record kind=condition of=Gout period={'within': '1 year'}, record kind=condition of=Asthma period={'within': "
+            "'1 year'}, record kind=condition of=Stroke period={'within': '1 year'})",
+        ),
+        (
+            "Hypertension, provided that potassium is below 5 mmol/L",
+            "all(record kind=condition of=Hypertension, measurement of=Potassium limits=['< 5 mmol/L'])",
+        ),
+        ("Ambulatory", "record kind=condition of=Ambulatory"),
+        (
+            "Received at least two doses of a COVID-19 vaccine",
+            "record kind=immunization of=COVID-19 vaccine least=2",
+        ),
+        (
+            "No more than one hospitalization in the past year",
+            "not(record kind=encounter of=Inpatient stay period={'within': '1 year'} least=2)",
+        ),
     ],
 )
 def test_inclusion(text: str, expected: str) -> None:
@@ -135,6 +190,55 @@ def test_inclusion(text: str, expected: str) -> None:
         ),
         ("Ectopic (tubal) pregnancy", "record kind=condition of=Ectopic pregnancy"),
         ("Whipple disease", "record kind=condition of=Whipple"),
+        (
+            "Sodium outside 130-150 mmol/L",
+            "any(measurement of=Sodium limits=['< 130'], measurement of=Sodium limits=['> 150 mmol/L'])",
+        ),
+        (
+            "Diabetes unless HbA1c < 7 %",
+            "all(record kind=condition of=Diabetes, not(measurement of=Hemoglobin A1c limits=['< 7 %']))",
+        ),
+        (
+            "Prediabetes (but not diabetes)",
+            "all(record kind=condition of=Prediabetes, not(record kind=condition of=Diabetes))",
+        ),
+        ("Subjects are excluded if they have gout", "record kind=condition of=Gout"),
+        (
+            "Oral contraceptives, if sexually active",
+            "all(reader why=sexually active, record kind=medication of=contraceptive state=current)",
+        ),
+        (
+            "Vascular disease (stroke, TIA or peripheral artery disease)",
+            "record kind=condition of=['Stroke', 'Transient ischemic attack', 'Peripheral artery disease']",
+        ),
+        (
+            "Treatment with any of the following: rifampin, ketoconazole or warfarin",
+            "any(record kind=medication of=rifampin state=current, record kind=medication of=ketoconazole state=current, record "
+            "kind=medication of=warfarin state=current)",
+        ),
+        (
+            "Hemoglobin < 11 g/dL (females) or < 12 g/dL (males)",
+            "any(all(sex of=['female'], measurement of=Hemoglobin limits=['< 11 g/dL']), all(sex of=['male'], measurement "
+            "of=Hemoglobin limits=['< 12 g/dL']))",
+        ),
+        ("Stage 4 or 5 chronic kidney disease", "record kind=condition of=['CKD stage 4', 'CKD stage 5']"),
+        ("Epilepsy requiring medication", "record doubts=['requiring', 'medication'] kind=condition of=Epilepsy"),
+        (
+            "Major surgery within 4 weeks",
+            "record doubts=['surgery'] kind=procedure of=Procedure period={'within': '4 weeks'}",
+        ),
+        ("Prior coronary artery bypass surgery", "record kind=procedure of=CABG"),
+        (
+            "Smoking within the past year",
+            "any(smoking of=['current'], all(smoking of=['former'], reader why=whether somebody smoked within 1 year))",
+        ),
+        ("Using nicotine gum", "record kind=medication of=nicotine state=current"),
+        (
+            "More than two exacerbations of COPD within 12 months",
+            "record kind=condition of=COPD exacerbation period={'within': '12 months'} least=3",
+        ),
+        ("Multiple sclerosis", "record kind=condition of=Multiple sclerosis"),
+        ("Unstable angina", "record kind=condition of=Unstable angina"),
     ],
 )
 def test_exclusion(text: str, expected: str) -> None:

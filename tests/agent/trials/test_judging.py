@@ -233,3 +233,41 @@ def test_results_of_one_moment_that_disagree_are_unknown(tmp_path: Path) -> None
     )
     assert judged(chart, "HbA1c > 7 %").verdict == "unknown"
     assert set(cited(judged(chart, "HbA1c > 5 %"))) == {"Observation/1", "Observation/2"}
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Chart:
+    """Events that repeat, a cream, an operation, a disease without its stage."""
+    return made_up(
+        tmp_path,
+        *(condition(f"s{n}", "Viral sinusitis", f"{m}-01") for n, m in enumerate(("2023-08", "2024-02", "2024-04"))),
+        condition("k", "Chronic kidney disease", "2015-01-01"),
+        condition("m", "Migraine without aura", "2012-01-01"),
+        order("1", "Hydrocortisone 10 MG/ML Topical Cream", "2024-01-10"),
+        {
+            "resourceType": "Procedure", "id": "o", "status": "completed", "code": {"text": "Hip replacement"},
+            "subject": {"reference": "Patient/p"}, "performedDateTime": "2024-05-01",
+        },
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "reference"),
+    [
+        ("Three or more episodes of sinusitis within 12 months", "met", "Condition/s0"),
+        ("More than three episodes of sinusitis", "not_met", "Condition/s2"),
+        ("At least two episodes of sinusitis in the past 3 months", "not_met", "Condition/s2"),
+        ("No more than two episodes of sinusitis in the past year", "not_met", "Condition/s0"),
+        ("Chronic kidney disease stage 3 or 4", "unknown", "Condition/k"),
+        ("Migraine with aura", "unknown", ""),
+        ("Use of topical corticosteroids", "met", "MedicationRequest/1"),
+        ("Use of systemic corticosteroids", "not_met", ""),
+        ("Major surgery within 3 months", "unknown", "Procedure/o"),
+        ("Major surgery within 2 weeks", "not_met", "Procedure/o"),
+    ],
+)
+def test_counts_routes_stages_and_operations(odd: Chart, text: str, verdict: str, reference: str) -> None:
+    found = judged(odd, text, "exclusion")
+    assert found.verdict == verdict, found.reason
+    if reference:
+        assert reference in cited(found), found

@@ -71,6 +71,26 @@ def test_headings_in_many_forms(head: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Patients will be excluded if they have any of the following:",
+        "A participant is not eligible if any of these is true:",
+        "If any exclusion criterion applies, the subject must not be included:",
+        "Reasons for exclusion:",
+    ],
+)
+def test_a_sentence_opens_a_section(head: str) -> None:
+    text = f"Eligibility Criteria\n\nSubjects must meet all of the following:\n1. Asthma\n\n{head}\n o Stroke\n o Gout"
+    assert _told(text) == [("in", "Asthma"), ("ex", "Stroke"), ("ex", "Gout")]
+
+
+def test_a_sentence_says_its_own_section() -> None:
+    assert _told("Adults with asthma are eligible. Patients with gout will be excluded.") == [
+        ("in", "Adults with asthma are eligible."), ("ex", "Patients with gout will be excluded."),
+    ]  # fmt: skip
+
+
 def test_a_paragraph_without_marks_is_split_into_sentences() -> None:
     assert _told("Inclusion Criteria: Age over 18; asthma. Able to consent.\nExclusion Criteria: Stroke") == [
         ("in", "Age over 18"), ("in", "asthma."), ("in", "Able to consent."), ("ex", "Stroke"),
