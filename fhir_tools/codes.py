@@ -83,8 +83,15 @@ def words_of(text: str) -> tuple[Word, ...]:
     """The normalised words of a text with their offsets; `labs/vitals` is two words, `h/o` what it stands for."""
     out = []
     for token in _TOKEN.finditer(text):
-        out += [Word(text=part, start=token.start(), end=token.end()) for part in _parts(token.group())]
+        for part in _parts(token.group()):
+            text = _ROMAN.get(part, part) if out and out[-1].text in _RANKED else part
+            out.append(Word(text=text, start=token.start(), end=token.end()))
     return tuple(out)
+
+
+_RANKED = frozenset(("stage", "grade", "type", "class"))
+_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4"}
+"""Numerals after these are written either way, by charts and by people: "stage III", "type 2"."""
 
 
 @lru_cache(maxsize=20_000)
@@ -271,7 +278,8 @@ class Matcher:
         found = []
         longest = max(self._longest, self.lexicon.max_words)
         for length in range(min(longest, len(texts)), 0, -1):
-            free = [i for i in range(len(texts) - length + 1) if _can_name(texts[i : i + length], stop)]
+            starts = range(len(texts) - length + 1)
+            free = [i for i in starts if _is_token(words[i : i + length]) or _can_name(texts[i : i + length], stop)]
             known = [self._mention(i, i + length, _bare(texts[i : i + length])) for i in free]
             # of overlapping names of one length the chart's own label wins over a term of the lexicon
             for mention in sorted(known, key=lambda m: not m.entries):
@@ -389,6 +397,11 @@ def turned(phrase: str) -> tuple[str, ...]:
         else (head,)
     )
     return tuple(f"{t} {h}" for h in heads for t in dict.fromkeys((tail, _ADJECTIVES.get(tail, tail))))
+
+
+def _is_token(words: Sequence[Word]) -> bool:
+    """Whether several words were typed as one: the "a" of "a-fib" is no article."""
+    return len(words) > 1 and words[0].start == words[-1].start
 
 
 def _can_name(words: Sequence[str], stop: frozenset[str]) -> bool:

@@ -251,7 +251,8 @@ class _Reader:
         if word == "this":
             return self.made(m, _whole(self.today, unit))
         before = m.string[: m.start()].lower()
-        if word == "past" or _group(m, "the") or re.search(r"\b(?:over|within)\s+$", before):
+        rolls = word == "past" or _group(m, "the") or re.search(r"\b(?:over|within)\s+$", before)
+        if rolls and "calendar" not in m[0].lower():
             return self.made(m, (self.today - span, self.today + timedelta(days=1), f"last {unit[:-1]}"), rolling=True)
         return self.made(m, _whole(_whole(self.today, unit)[0] - timedelta(days=1), unit))
 

@@ -236,7 +236,7 @@ def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
         return "active"
     if re.search(r"\b(active|current|currently|ongoing|still|now|present|presently)\b", s):
         return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
-    if re.search(r"\b(resolved|inactive|resolve)\b", s):
+    if re.search(r"\b(resolved|inactive|resolve|cleared|gone away|healed)\b", s):
         return "resolved"
     return "stopped" if re.search(r"\b(stopped|discontinued|no longer|former\w*)\b", s) else ""
 

@@ -32,7 +32,8 @@ _RELATION = re.compile(
     rf"(?P<fill>(?: (?:{_FILL}))*) (?P<m>m\d+)\b(?P<tail>(?: (?:{_TAIL}))*)"
 )
 _TO_EVENT = re.compile(
-    r"\b(?:closest|nearest)\b.* (?P<rel>to) (?:the )?(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of (?P<m>m\d+)\b"
+    r"\b(?:closest|nearest)\b.* (?P<rel>to) (?:the )?(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of"
+    r" (?P<m>m\d+)\b"
 )
 """The event apart from its relation: "the closest weight to the onset of gout"."""
 _EVENT = re.compile(

@@ -31,7 +31,10 @@ _ASIDES = re.compile(
     re.IGNORECASE,
 )
 
-_TEAM = r"(?:the |our |his |her |their )?(?:\w+(?:ology|ologist|ist)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|surgeon)"
+_TEAM = (
+    r"(?:the |our |his |her |their )?"
+    r"(?:\w+(?:ology|ologist|ist)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|surgeon)"
+)
 _ASKED_BY = re.compile(
     rf"^{_TEAM} (?:is |are )?(?:asks?|asking|wants?|needs?|wonders?|wondering)(?: to know)? (?:for |about )?(?=\w)",
     re.IGNORECASE,

@@ -186,7 +186,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "reason",
         any_of(
             words(
-                "why, because of (?:what|which), reasons?, indications?, indicated, purpose, rationale, for what, chief complaint"
+                "why, because of (?:what|which), reasons?, indications?, indicated, purpose, rationale, for what,"
+                " chief complaint"
             ),
             r"\bwhats?\b.*\b(?:for|treat(?:s|ing)?)$",
             r"\bm\d what for$",
@@ -335,7 +336,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("condition",),
         any_of(
             words(
-                "problems? lists?, problems?, probs?, issues?, conditions?, diagnos*, dx, dxs, dxd, comorbid*, pmh, pmhx,"
+                "problems? lists?, problems?, probs?, issues?, conditions?, diagnos*, dx, dxs, dxd, comorbid*, pmh,"
+                " pmhx,"
                 " medical history, past medical, illness*, diseases?, disorders?, suffer*, ailments?"
             )
         ),
@@ -375,8 +377,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("medication",),
         any_of(
             words(
-                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmac*, dispens*,"
-                " therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
+                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmac*,"
+                " dispens*, therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
             )
         ),
     ),
@@ -414,14 +416,14 @@ HARMLESS = any_of(
     words("next to last, second to last, no longer, not taking, no more, how old would, because of (?:what|which)"),
     words("(?:i|we) should (?:know|be aware), should (?:i|we) (?:know|be aware), supposed to be on"),
     words(r"not (?:yet )?(?:been )?resolved, most up to date, up to date(?= m\d)"),
-    r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,5} worst\b",
+    r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} worst\b",
     r"\bworst (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
     r"\bdo not\b(?= take)",
 )
 """Phrases whose words are safe together, though one of them alone is not."""
 
 VERBS_FIRST = re.compile(
-    r"^(?:whether|if)\b|^(?:and |so |but |ok |also |then )*"
+    r"^(?:whether|if)\b(?!.*\b(?:what|when|which|how|why|who)\b)|^(?:and |so |but |ok |also |then )*"
     r"(?:is|are|was|were|has|have|had|does|do|did|any|ever|isn|hasn|still|been|am|could there|might)\b"
 )
 """A question that wants yes or no."""
@@ -434,6 +436,9 @@ UNSAFE = any_of(
     words("tomorrow, next, future, plan(?:s|ned)? for, increase the, decrease the, stop the, start the, switch"),
     words("fasting, pre and post, post, pre, while, before (?:and|or|versus|vs) after"),
     words("up to date, overdue, due for, (?:die|died|dying) (?:of|from)"),
+    r"\b(?:problems?|issues?|trouble|difficulty)\b(?: \w+){0,4} with m\d",
+    r"(?:\babout |^)(?:stopping|starting) m\d",
+    words(r"on before m\d"),
     words(r"median, percentile, variance, standard deviation, correlat*, between m\d and m\d"),
 )
 """Words whose meaning rules do not handle: with any of them left over the question is refused."""

@@ -158,9 +158,16 @@ def _is_content(i: int, reading: Reading) -> bool:
     word = reading.words[i]
     if any(m.first <= i < m.last for m in reading.mentions) or word.text in BENIGN or reading.in_time(word):
         return False
-    if reading.text[word.start : word.end].strip("?.,;:!()").lower() in _units():
+    if _is_unit(i, reading):
         return False
     return not (_is_cue(word.text) or _NUMERAL.fullmatch(word.text) or cues.UNSAFE.fullmatch(word.text))
+
+
+def _is_unit(i: int, reading: Reading) -> bool:
+    """Whether the word is part of the unit of a result; "in umol/L" asks for another one, which is not passed over."""
+    word = reading.words[i]
+    asked = re.search(r"\b(?:in|as|into|to)\s+$", reading.text[: word.start])
+    return not asked and reading.text[word.start : word.end].strip("?.,;:!()").lower() in _units()
 
 
 @lru_cache(maxsize=1)
@@ -185,8 +192,8 @@ def _fuse(reading: Reading, matcher: Matcher) -> None:
 
 
 _FORMS = frozenset(
-    """tablet tablets tab tabs pill pills capsule capsules cream ointment inhaler injection injections infusion infusions
-    drip syrup drops patch patches supplement supplements replacement""".split()
+    """tablet tablets tab tabs pill pills capsule capsules cream ointment inhaler injection injections infusion
+    infusions drip syrup drops patch patches supplement supplements replacement""".split()
 )
 
 

@@ -22,10 +22,11 @@ _ASKS_WHEN = any_of(
     r"^(?:the )?(?:first|last) time\b(?=.*m\d)|\bsince$",
 )
 _VALUE_TOO = any_of(
-    r"^(?!when\b|date\b|(?:and |so )*(?:what|which) (?:date|day|year)\b).*\b(?:and|with|plus) (?:(?:its|the|their|a) )?(?:when|dates?)\b",
+    r"^(?!when\b|date\b|(?:and |so )*(?:what|which) (?:date|day|year)\b)"
+    r".*\b(?:and|with|plus) (?:(?:its|the|their|a) )?(?:when|dates?)\b",
     r"^(?:and |so )*(?:what|whats|which|how)\b.*\bwhen (?:it|they|he|she|last|first|most recently)\b",
 )
-"""A value is asked for, and its date as well; or "when" only says which one ("what was it when it was last checked")."""
+"""A value is asked for, its date as well; or "when" only says which one ("what was it when it was last checked")."""
 _LAST = r"\b(last|latest|most recent\w*|newest|final)\b"
 _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initial|previous|prior)\b"
 

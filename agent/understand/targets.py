@@ -25,11 +25,21 @@ def joined(mentions: Sequence[Mention]) -> list[tuple[Mention, ...]]:
     """Mentions, with a body site and a modality beside each other taken as one ("chest x-ray")."""
     groups: list[tuple[Mention, ...]] = []
     for m in mentions:
-        if groups and is_image(m) and is_image(groups[-1][-1]) and m.first - groups[-1][-1].last <= 2:
+        if (
+            groups
+            and is_image(m)
+            and not all(map(_is_modality, (*groups[-1], m)))
+            and is_image(groups[-1][-1])
+            and m.first - groups[-1][-1].last <= 2
+        ):
             groups[-1] = (*groups[-1], m)
         else:
             groups.append((m,))
     return groups
+
+
+def _is_modality(mention: Mention) -> bool:
+    return all(c.kind == "modality" for c in mention.classes)
 
 
 def outranking(kinds: Sequence[Kind]) -> tuple[Kind, ...]:

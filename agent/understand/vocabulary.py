@@ -28,17 +28,17 @@ FUNCTION_WORDS = frozenset(
 BENIGN = FUNCTION_WORDS | frozenset(
     """
     abnormal abnormalities abnormality above absolute according across active actual actually add additional adds
-    administered administration admission admissions admitted admitting aged allergen allergens allergic allergies
-    allergy along altogether amount amounts annually answer anybody anyone anything anywhere apart appear appeared
-    appears appointment appointments approximately arithmetic around associated attend attended attending attends
-    author authored available average averaged averaging avg aware away back baseline became become becomes began
-    begin beginning begun below beyond big birth board booster born brief briefly bring brings calculate calculated
-    calendar called came capsule capsules capture captured care carried carries carry change changed changes
-    changing chart charted charting charts checked checking checks client clinic clinical clinician clinicians
-    closest cm code codes collect collected combined come comes compare compared comparison complete completed
-    compute computed concerning condition conditions confirm confirmation confirmed confirms connected contain
-    contained containing contains continue continued continues continuing corresponding count counted course cream
-    critical curious cvx daily data dated dates dating decrease decreased delta department describe describing
+    administered administration admission admissions admitted admitting against aged allergen allergens allergic
+    allergies allergy along altogether amount amounts annually answer anybody anyone anything anywhere apart appear
+    appeared appears appointment appointments approximately arithmetic around associated attend attended attending
+    attends author authored available average averaged averaging avg aware away back baseline became become becomes
+    began begin beginning begun below beyond big birth board booster born brief briefly bring brings calculate
+    calculated calendar called came capsule capsules capture captured care carried carries carry change changed
+    changes changing chart charted charting charts checked checking checks cleared client clinic clinical clinician
+    clinicians closest cm code codes collect collected combined come comes compare compared comparison complete
+    completed compute computed concerning condition conditions confirm confirmation confirmed confirms connected
+    contain contained containing contains continue continued continues continuing corresponding count counted course
+    cream critical curious cvx daily data dated dates dating decrease decreased delta department describe describing
     detail details detect detected detects develop developed dia diagnose diagnosed diagnoses diagnosis die dies
     differ differed difference different dipped discharge discharged discontinuation discontinue discontinued
     discussing disease diseases disorder display dl doctors document documentation documented documents done dose
@@ -74,10 +74,10 @@ BENIGN = FUNCTION_WORDS | frozenset(
     say says scale scan scans score scores script second seen serum set sets seven sex share shift shifted shot
     shots showing shown shows sign signs single sit sits sitting six size small snomed sole solution somebody
     someone something sort specific specifically spell spelled spray staff stand standing stands start started
-    starting starts state states status stay stays stood stop stopped stopping studies study subject subsequent
-    suffer suffered suffering suffers sum summarise summarize summary summed supposed surgeries surgery surgical
-    suspension sys system tablet tablets take taken takes taking talking tall team telling ten term terms test
-    tested testing tests therapy theres third thus times timing together told took tool topical total totalled
+    starting starts state states status stay stayed stays stood stop stopped stopping studies study subject
+    subsequent suffer suffered suffering suffers sum summarise summarize summary summed supposed surgeries surgery
+    surgical suspension sys system tablet tablets take taken takes taking talking tall team telling ten term terms
+    test tested testing tests therapy theres third thus times timing together told took tool topical total totalled
     totals trajectory treat treated treating treatment treats trend trending trends type types undergo undergoes
     undergone underwent unit units unresolved updated upon usual vaccinated vaccination vaccinations vaccine
     vaccines valid value values varied various vary verify versus visit visited visits vs weigh went whats whens

@@ -1,0 +1,171 @@
+"""Shorthand written out, and which clause of several asks."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.chart import Chart
+from agent.types import Ask
+from agent.understand import understand
+from agent.understand.clauses import askings, plain
+
+PLAIN = (
+    ("Could I trouble you for the last weight?", "the last weight?"),
+    ("I need his DOB for the referral form", "his DOB"),
+    ("The surgeon wants to know whether he smokes", "whether he smokes"),
+    ("She isn't on warfarin, is she?", "is She on warfarin?"),
+    ("Isn't he on apixaban?", "Is he on apixaban?"),
+    ("what haven't we checked", "what have not we checked"),
+    ("we've had CRPs", "we have had CRP"),
+    ("any CRPS?", "any CRPS?"),
+    ("meds rn", "meds now"),
+    ("lithium y/n?", "lithium yes or no?"),
+    ("no. of weights", "number of weights"),
+    ("last A&E visit", "last emergency department visit"),
+)
+
+
+@pytest.mark.parametrize(("typed", "text"), PLAIN)
+def test_shorthand_and_courtesy(typed: str, text: str) -> None:
+    assert plain(typed).strip() == text
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_taken(text: str) -> None:
+    assert isinstance(plain(text), str)
+    assert len(list(askings(text))) <= 1
+
+
+ALONE = (
+    ("He is going to theatre tomorrow, is he on a blood thinner?", "is he on a blood thinner?"),
+    ("I'm clerking her in. What are the active problems?", "What are the active problems?"),
+    ("INR pls - she is due a procedure", "INR pls"),
+    ("Before I prescribe: any allergies?", "any allergies?"),
+)
+
+
+@pytest.mark.parametrize(("question", "clause"), ALONE)
+def test_the_clause_that_asks(question: str, clause: str) -> None:
+    assert list(askings(question)) == [clause]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "I only want values of this year. What is the highest potassium?",  # an exception
+        "I do not trust the bedside values. What is the last hemoglobin?",
+        "He had a bleed. What was the hemoglobin?",  # a past that may be meant
+        "She is on lithium. When was it started?",  # it points back
+        "His weight is 80 now. Is that more than before?",
+        "Is he on lithium? Is he on warfarin?",  # two questions
+        "last weight?",
+    ],
+)
+def test_what_may_narrow_the_question_is_not_passed_over(question: str) -> None:
+    assert not list(askings(question))
+
+
+def asked(question: str, chart: Chart) -> Ask:
+    ask = understand(question, chart)
+    assert not ask.unknown, ask.unknown
+    assert ask.question == question
+    return ask
+
+
+def test_a_question_among_clauses_is_understood(charts: dict[str, Chart]) -> None:
+    ask = asked("He's going to theatre tomorrow, is he on a blood thinner?", charts["r"])
+    assert (ask.op, ask.window) == ("taking", None)
+
+
+KNOWN = (
+    ("which problems haven't resolved yet?", "list", "active"),
+    ("open problems", "list", "active"),
+    ("what is he taking today?", "list", "active"),
+)
+
+
+@pytest.mark.parametrize(("question", "op", "state"), KNOWN)
+def test_what_goes_on_now(question: str, op: str, state: str, charts: dict[str, Chart]) -> None:
+    ask = asked(question, charts["r"])
+    assert ask.op == op
+    assert ask.state == state or ask.current
+    assert ask.window is None
+
+
+OPS = (
+    ("how much was the last potassium", "latest", "number"),
+    ("how much times was potassium tested", "count", "number"),
+    ("potassium, last result and its date", "latest", "number"),
+    ("what was potassium when it was last checked", "latest", "number"),
+    ("last time potassium was checked", "latest", "date"),
+    ("did potassium rise between the last two readings", "compare", "bool"),
+    ("by what amount did potassium go up from the first to the last reading", "change", "number"),
+    ("the fastest heart rate", "highest", "number"),
+    ("the slowest heart rate", "lowest", "number"),
+    ("the worst (lowest) hemoglobin", "lowest", "number"),
+    ("age, hypertension onset", "age_at", "number"),
+    ("when sleep apnea was found, what was his age", "age_at", "number"),
+    ("apixaban since?", "started", "date"),
+    ("ED visits total", "count", "number"),
+    ("max ALT", "highest", "number"),
+    ("last hemoglobin, g/dL", "latest", "number"),
+)
+
+
+@pytest.mark.parametrize(("question", "op", "expects"), OPS)
+def test_the_operation(question: str, op: str, expects: str, charts: dict[str, Chart]) -> None:
+    ask = asked(question, charts["r"])
+    assert (ask.op, ask.expects) == (op, expects)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "worst potassium",  # high or low?
+        "creatinine in umol/L",  # another unit is asked for
+        "hemoglobin 2024 13 17",  # numbers that nothing accounts for
+        "average of the first three weights",
+        "what issues did he have with amiodarone",
+        "the team asks about stopping apixaban",
+        "what was he on before apixaban",
+        "is he up to date with vaccines",
+    ],
+)
+def test_what_is_not_understood_is_said(question: str, charts: dict[str, Chart]) -> None:
+    assert understand(question, charts["r"]).unknown
+
+
+def test_a_thing_that_the_chart_lacks_is_not_a_question_about_the_person(charts: dict[str, Chart]) -> None:
+    ask = asked("where is his vitamin D these days?", charts["r"])
+    assert not ask.attribute
+    assert ask.kinds[:1] == ("measurement",)
+
+
+def test_a_mean_from_a_day_goes_on_from_it(charts: dict[str, Chart]) -> None:
+    mean = asked("mean weight from 3 August 2023", charts["r"]).window
+    one = asked("weight from 3 August 2023", charts["r"]).window
+    assert mean is not None
+    assert mean.high is None
+    assert one is not None
+    assert one.high is not None
+
+
+def test_tablets_are_a_drug(charts: dict[str, Chart]) -> None:
+    assert asked("still on potassium tablets?", charts["r"]).kinds[:1] == ("medication",)
+
+
+def test_words_that_join_are_part_of_a_label(charts: dict[str, Chart]) -> None:
+    (target,) = asked("when was the ulcer with bleeding diagnosed", charts["r"]).targets
+    assert target.label == "Gastric ulcer with bleeding"
+
+
+def test_images_of_two_kinds_are_two_subjects(charts: dict[str, Chart]) -> None:
+    assert len(asked("x-rays, CTs", charts["r"]).targets) == 2
+
+
+def test_an_event_apart_from_its_relation(charts: dict[str, Chart]) -> None:
+    anchor = asked("closest weight to the onset of hypertension", charts["r"]).anchor
+    assert anchor is not None
+    assert (anchor.relation, anchor.target.label) == ("closest", "Essential hypertension")
