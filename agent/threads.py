@@ -21,7 +21,19 @@ from fhir_tools.journal import make_file
 if TYPE_CHECKING:
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
-__all__ = ["kept", "open_threads"]
+__all__ = ["PATIENCE", "kept", "open_threads"]
+
+PATIENCE = {
+    "connect_timeout": "5",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""Of libpq: a server whose machine went off without a word is given up within half a minute, not a quarter of an hour.
+
+What CHARTLINE_DATABASE says itself counts.
+"""
 
 _FORM = "CHARTLINE_DATABASE (not shown): give postgresql://user:password@host:port/name"
 _BUSY = 30.0
@@ -113,7 +125,7 @@ async def _postgres(url: str) -> AsyncIterator[Saver]:
 def _conninfo(url: str) -> str:
     """The address as libpq reads it, whichever driver it names. Raises SettingsError for what is none."""
     from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
     kind, _, rest = url.partition("://")
     address = f"postgresql://{rest}"
@@ -123,7 +135,7 @@ def _conninfo(url: str) -> str:
         parts = {}
     if not parts or not str(parts.get("port", "5432")).replace(",", "").isdigit():
         raise SettingsError(_FORM)
-    return address
+    return make_conninfo(address, **{name: value for name, value in PATIENCE.items() if name not in parts})
 
 
 async def _set_up(saver: AsyncPostgresSaver, pool: Any) -> None:

@@ -1,9 +1,10 @@
 """Whether anything is lost, told twice or half-told when the service is killed with `kill -9` at random moments.
 
-    python -m benchmarks.bench_killed --kills 200 [--database postgresql] [--processes 2]
+    python -m benchmarks.bench_killed --kills 200 [--database postgresql] [--processes 2] [--pause 6]
 
-Each kill comes up to three seconds after the process answers again, one in ten while it starts. Afterwards every
-thread and every checkpoint is held against what its client was told.
+Each kill comes up to three seconds after the process answers again, one in ten while it starts. With `--pause` the
+process is not killed but stands still (SIGSTOP) for longer than its lease, and then goes on. Afterwards every thread
+and every checkpoint is held against what its client was told.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from agent.service.database import open_database
+from agent.service.holders import LEASE
 from agent.service.questions.runs import RUNS
 from agent.settings import Settings
 from agent.threads import open_threads
@@ -59,17 +61,28 @@ class Report:
         return [*self.lost, *self.twice, *self.half, *self.job_faults]
 
 
-async def kill(folder: Path, kills: int, *, database: str | None = None, processes: int = 1, seed: int = 0) -> Report:
-    """Kill a process so often, with clients asking all the while, and look at what is there in the end."""
+async def kill(
+    folder: Path,
+    kills: int,
+    *,
+    database: str | None = None,
+    processes: int = 1,
+    seed: int = 0,
+    pause: float | None = None,
+) -> Report:
+    """Kill a process so often, with clients asking all the while, and look at what is there in the end.
+
+    With `pause` it is not killed but stands still for so many seconds, in which its lease runs out twice.
+    """
     random.seed(seed)
     report = Report(kills=kills)
     files = {"threads": folder / "threads.sqlite", "service_state": folder / "service.sqlite"}
     settings = Settings(audit=None, database=database, **files)  # type: ignore[arg-type]
     stop = asyncio.Event()
-    async with Site(folder, processes, database) as site:
+    async with Site(folder, processes, database, pause / 2 if pause else LEASE) as site:
         clients, jobs = [Client(site, number) for number in range(CLIENTS)], JobClient(site)
         asking = [asyncio.create_task(work) for work in (*(client.run(stop) for client in clients), jobs.run(stop))]
-        await _kill(site, settings, report)
+        await _kill(site, settings, report, pause)
         stop.set()
         await asyncio.gather(*asking)
         await _check(site, settings, clients, report)
@@ -77,21 +90,25 @@ async def kill(folder: Path, kills: int, *, database: str | None = None, process
     return report
 
 
-async def _kill(site: Site, settings: Settings, report: Report) -> None:
+async def _kill(site: Site, settings: Settings, report: Report, pause: float | None) -> None:
     async with open_database(settings) as database, open_threads(settings) as saver:
         for _ in range(report.kills):
             victim = random.choice(site.servers)
             if random.random() < 0.9:
                 report.starts.append(await site.ready(victim))
             await asyncio.sleep(random.random() * SPREAD)
-            victim.kill()
+            victim.pause() if pause else victim.kill()
             async with database.connect() as connection:
                 working = select(RUNS.c.id, RUNS.c.thread).where(RUNS.c.state == "working")
                 left = (await connection.execute(working)).all()
             report.at_work.append(len(left))
             for id_, thread in left:
                 report.between += id_ in [turn["run"] for turn in await _turns(saver, thread)]
-            victim.start()
+            if pause:
+                await asyncio.sleep(pause)
+                victim.go_on()
+            else:
+                victim.start()
 
 
 async def _turns(saver: Any, thread: str) -> list[dict[str, Any]]:
@@ -154,13 +171,15 @@ def main() -> None:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), nargs="+", default=["sqlite", "postgresql"])
     parser.add_argument("--processes", type=int, default=1, help="processes that share the state")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pause", type=float, help="seconds to stand still instead of being killed")
     arguments = parser.parse_args()
     for kind in arguments.database:
         began = time.monotonic()
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="killed-")))
             url = _postgres(stack) if kind == "postgresql" else None
-            made = kill(folder, arguments.kills, database=url, processes=arguments.processes, seed=arguments.seed)
+            options = {name: getattr(arguments, name) for name in ("processes", "seed", "pause")}
+            made = kill(folder, arguments.kills, database=url, **options)
             _tell(f"{kind}, {arguments.processes} processes", asyncio.run(made), time.monotonic() - began)
 
 

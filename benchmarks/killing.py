@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -23,6 +24,7 @@ from typing import Any, Literal
 
 import httpx
 
+from agent.service.holders import LEASE
 from fhir_tools import demo
 from tools.peers.running import free_port
 
@@ -38,10 +40,13 @@ _CHART = next(str(path) for path in demo.paths() if "maria" in path.name)
 Way = Literal["again", "events", "away", "once"]
 
 
-def _serve(arguments: list[str], environment: dict[str, str], notes: Path) -> None:
+def _serve(arguments: list[str], environment: dict[str, str], notes: Path, lease: float) -> None:
     os.environ.update(environment)
     sys.argv = ["chartline", *arguments]
     from agent.cli import main
+    from agent.service.holders import Holder
+
+    (Holder.__init__.__kwdefaults__ or {})["lease"] = lease
 
     with notes.open("w") as file:
         os.dup2(file.fileno(), 1)
@@ -52,10 +57,10 @@ def _serve(arguments: list[str], environment: dict[str, str], notes: Path) -> No
 class Server:
     """One process of the service, on a port that it keeps over its lives."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path, lease: float = LEASE) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
-        self._environment = dict(environment)
+        self._environment, self._lease = dict(environment), lease
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._notes = folder / f"{self.port}.txt"
@@ -65,7 +70,7 @@ class Server:
         """Begin a life."""
         arguments = ["serve", "--fhir", _CHART, "--as-of", demo.AS_OF.isoformat(), "--port", str(self.port)]
         self._process = self._context.Process(
-            target=_serve, args=(arguments, self._environment, self._notes), daemon=True
+            target=_serve, args=(arguments, self._environment, self._notes, self._lease), daemon=True
         )
         self._process.start()
 
@@ -80,6 +85,14 @@ class Server:
         self._process.join()
         self._process.close()
 
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing any more, and does not know it."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT: for the process no time has passed."""
+        os.kill(self._process.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """SIGTERM, and wait until it has ended."""
         self._process.terminate()
@@ -90,14 +103,14 @@ class Server:
 class Site:
     """The processes that serve one state, and a way to reach any that lives."""
 
-    def __init__(self, folder: Path, processes: int, database: str | None) -> None:
+    def __init__(self, folder: Path, processes: int, database: str | None, lease: float = LEASE) -> None:
         environment = {
             "CHARTLINE_AUDIT": "off",
             "CHARTLINE_THREADS": str(folder / "threads.sqlite"),
             "CHARTLINE_SERVICE_STATE": str(folder / "service.sqlite"),
             **({"CHARTLINE_DATABASE": database} if database else {}),
         }
-        self.servers = [Server(environment, folder) for _ in range(processes)]
+        self.servers = [Server(environment, folder, lease) for _ in range(processes)]
         self.http = httpx.AsyncClient(timeout=30, trust_env=False)
 
     async def __aenter__(self) -> Site:

@@ -15,6 +15,7 @@ import pytest
 from agent.service import readiness
 from agent.service.access.keys import KeyFile
 from agent.service.app import create_app
+from agent.service.database import open_database
 from agent.settings import Settings
 from agent.threads import open_threads
 from tests.agent.service.conftest import MARIA, client_of, settings_in
@@ -202,3 +203,14 @@ async def test_the_service_stops_without_it(server: Postgres, tmp_path: Path) ->
     assert stopped - began < 10
     async with running(settings) as service:
         assert [turn["state"] for turn in await ended(service, thread)] == ["answered"]
+
+
+async def test_both_connections_give_up_a_server_that_is_silent(server: Postgres, tmp_path: Path) -> None:
+    """For as long as is usual, or as the address says."""
+    settings = settings_in(tmp_path, database=f"{server.database()}?tcp_user_timeout=7000")
+    async with open_database(settings) as database, database.connect() as connection:
+        raw: Any = (await connection.get_raw_connection()).driver_connection
+        told = [raw.info.get_parameters()]
+    async with open_threads(settings) as saver, saver.conn.connection() as kept:  # type: ignore[attr-defined]
+        told.append(kept.info.get_parameters())
+    assert [(one["connect_timeout"], one["tcp_user_timeout"]) for one in told] == [("5", "7000")] * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import insert, select, update
 
+from agent.errors import ScopeError
 from agent.service.callers import Access, Caller
 from agent.service.database import now, open_database
 from agent.service.holders import HOLDERS
@@ -305,6 +307,26 @@ async def test_a_question_that_needs_credentials_which_are_gone_is_told_as_faile
         assert "ehr.example" not in str(run.caller)
         found = await settled(service, "r1")
     assert (found["state"], found["error"]["type"], found["error"]["status"]) == ("failed", "interrupted", 409)
+
+
+async def test_what_is_tried_again_here_has_its_credentials_still(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The threads' database was away for a moment."""
+    tried: list[Caller | None] = []
+
+    async def answer(self: Questions, live: object, run: object, caller: Caller) -> None:
+        tried.append(caller)
+        raise sqlite3.OperationalError if len(tried) == 1 else ScopeError("reached")
+
+    monkeypatch.setattr(Questions, "_answer", answer)
+    async with opened() as service:
+        own = Access(base="https://ehr.example", auth=Bearer("https://ehr.example", "SECRET"), key="launch:1")
+        caller = Caller(id="ada", name="ada", via="launch", access=own)
+        asked = Asked(question=A1C, patient=MARIA, as_of=None, today=service.app.state.parts.desk.today())
+        found = await settled(service, (await service.questions.ask(caller, asked)).id)
+        assert (found["state"], found["error"]["type"]) == ("failed", "out-of-scope")
+        assert tried == [caller, caller] and service.questions._callers == {}
 
 
 async def test_what_another_process_took_up_is_not_told_by_the_first(opened: Opened) -> None:

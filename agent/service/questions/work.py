@@ -54,6 +54,8 @@ class Questions:
         self._holder, self._desk, self._saver, self._most = holder, desk, saver, most
         self._keys = KeyFile(desk.settings.service_keys)
         self._live: dict[str, Live] = {}
+        self._callers: dict[str, Caller | None] = {}
+        """Of questions that are to be tried again here: with their credentials, which are kept nowhere else."""
         self._wake = asyncio.Event()
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -163,8 +165,9 @@ class Questions:
             error = problem_of(failed)
             if error.status >= 500:
                 _log.error("question %s: %s", run.id, type(failed).__name__)
-            # Where the database is away it is tried again later; who waits is told that, and can come back.
-            if error.kind != AWAY and not await self._failed(run, error):
+            if error.kind == AWAY:  # it is tried again; who waits is told that, and can come back
+                self._callers[run.id] = caller
+            elif not await self._failed(run, error):
                 error = None  # it is not over: nothing is told
         finally:
             live.end(error)
@@ -200,6 +203,7 @@ class Questions:
         """Go on with what nobody is at work on: of processes that died, and what this one could not put on record."""
         near = await self.runs.near(self._holder.id)
         held = {run.id for run in near if run.holder == self._holder.id}
+        self._callers = {id_: caller for id_, caller in self._callers.items() if id_ in held}
         for id_ in [id_ for id_, live in self._live.items() if live.task and id_ not in held]:
             await self._drop(id_)
         for run in near:
@@ -218,7 +222,7 @@ class Questions:
         finally:
             if taken and taken.tries <= TRIES:
                 _log.warning("question %s is taken up again", run.id)
-                self._begin(live, taken, None)
+                self._begin(live, taken, self._callers.pop(run.id, None))
             else:
                 del self._live[run.id]
                 live.end()
