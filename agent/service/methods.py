@@ -30,8 +30,8 @@ class Methods:
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
         async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 405:
-                MutableHeaders(scope=message)["Allow"] = ", ".join(self._taken(scope))
+            if message["type"] == "http.response.start" and message["status"] == 405 and (taken := self._taken(scope)):
+                MutableHeaders(scope=message)["Allow"] = ", ".join(taken)
             await send(message)
 
         try:
@@ -41,6 +41,7 @@ class Methods:
                 scope["route"] = inner["route"]
 
     def _taken(self, scope: Scope) -> list[str]:
+        """The methods of all routes of the path; empty where an app is there that says itself (`/mcp`)."""
         here = (route for route in self._routes if route.matches(scope)[0] is not Match.NONE)
         taken = {method for route in here for method in route.methods or ()}
         return sorted(taken | ({"HEAD"} if "GET" in taken else set()))

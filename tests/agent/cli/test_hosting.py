@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -38,14 +38,16 @@ def started(folder: Path, *arguments: str, **settings: str) -> Iterator[tuple[su
     given |= {f"CHARTLINE_{name.upper()}": value for name, value in settings.items()}
     environment = {**os.environ, **given, "COLUMNS": "300", "TMPDIR": str(folder)}
     command = [sys.executable, "-m", "agent.cli", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    own = {"stderr": subprocess.PIPE, "text": True, "env": environment, "start_new_session": True}
+    with subprocess.Popen(command, **own) as process:  # type: ignore[call-overload]
         lines: list[str] = []
         reader = threading.Thread(target=lambda: lines.extend(iter(process.stderr.readline, "")), daemon=True)  # type: ignore[union-attr]
         reader.start()
         try:
             yield process, _address(process, lines), lines
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):  # its workers too: they would keep the pipe open
+                os.killpg(process.pid, signal.SIGKILL)
             reader.join(10)
 
 

@@ -149,9 +149,9 @@ async def test_a_full_page_of_the_latest_orders_is_enough(ehr: Ehr) -> None:
     next_page = {"link": [{"relation": "next", "url": "https://ehr.example/next"}]}
     found = {**await ehr.prefetch("order-sign", orders), "reports": None, "tests": None}
     for sent, told in (
-        (rows[:50], ["repeated-test"]),
-        (rows[:49], ["not-checked"]),
-        (rows[:50][::-1], ["not-checked"]),
+        (rows[:30], ["repeated-test"]),
+        (rows[:29], ["not-checked"]),
+        (rows[:30][::-1], ["not-checked"]),
     ):
         found["orders"] = bundle_of(sent, **next_page)
         assert topics((await ehr.call("order-sign", orders, found)).json()["cards"]) == told
