@@ -81,7 +81,7 @@ _EDGES = frozenset(
 
 def words_of(text: str) -> tuple[Word, ...]:
     """The normalised words of a text with their offsets; `labs/vitals` is two words, `h/o` what it stands for."""
-    out = []
+    out: list[Word] = []
     for token in _TOKEN.finditer(text):
         for part in _parts(token.group()):
             text = _ROMAN.get(part, part) if out and out[-1].text in _RANKED else part
