@@ -81,7 +81,7 @@ _EDGES = frozenset(
 
 def words_of(text: str) -> tuple[Word, ...]:
     """The normalised words of a text with their offsets; `labs/vitals` is two words, `h/o` what it stands for."""
-    out = []
+    out: list[Word] = []
     for token in _TOKEN.finditer(text):
         for part in _parts(token.group()):
             text = _ROMAN.get(part, part) if out and out[-1].text in _RANKED else part
@@ -280,7 +280,7 @@ class Matcher:
         for length in range(min(longest, len(texts)), 0, -1):
             starts = range(len(texts) - length + 1)
             free = [i for i in starts if _is_token(words[i : i + length]) or _can_name(texts[i : i + length], stop)]
-            known = [self._mention(i, i + length, _bare(texts[i : i + length])) for i in free]
+            known = [self._mention(i, i + length, _bare(words[i : i + length])) for i in free]
             # of overlapping names of one length the chart's own label wins over a term of the lexicon
             for mention in sorted(known, key=lambda m: not m.entries):
                 if self._is_named(mention, texts, stop) and not any(taken[mention.first : mention.last]):
@@ -369,9 +369,9 @@ def names_of(label: str) -> tuple[str, ...]:
 _ARTICLES = frozenset(("the", "a", "an"))
 
 
-def _bare(words: Sequence[str]) -> str:
+def _bare(words: Sequence[Word]) -> str:
     """The words as a label has them: "laceration of the face" is "laceration of face"."""
-    return " ".join(w for w in words if w not in _ARTICLES)
+    return " ".join(w.text for w in words if w.text not in _ARTICLES or _is_token(words))
 
 
 _ADJECTIVES = {

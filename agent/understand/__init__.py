@@ -15,7 +15,7 @@ from typing import Literal
 
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
-from agent.understand import cues
+from agent.understand import cautions, cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
 from agent.understand.clauses import askings
 from agent.understand.looking import Looking, looking
@@ -266,6 +266,15 @@ def _number(s: str) -> int | None:
     return 2 if re.search(r"\b(than|from|to) (the )?(one|value|result) before( it)?\b", s) else None
 
 
+_LEVEL = r"(?:levels?|concentration|readings?|values?)\b"
+
+
+def _levels(s: str, primary: Sequence[Mention], reading: Reading, targets: tuple[Target, ...]) -> tuple[str, ...]:
+    """ "Oxygen level" asks for something measured: where the name is known for other things alone, it was not meant."""
+    asked = any(re.search(rf"\bm{reading.mentions.index(m)} {_LEVEL}", s) for m in primary)
+    return tuple(t.words for t in targets if asked and not t.keys and "measurement" not in t.kinds)
+
+
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,/-]\d+)*(?!\w)")
 
 
@@ -294,14 +303,24 @@ def _unknown(
 ) -> tuple[str, ...]:
     """Words that nothing accounts for: content words, vague times, words rules must not pass over, loose subjects."""
     vague = tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None)
-    unsafe = tuple(m.group() for m in cues.UNSAFE.finditer(cues.HARMLESS.sub(" ", reading.skeleton)))
+    unsafe = tuple(m.group() for m in cautions.UNSAFE.finditer(cautions.HARMLESS.sub(" ", reading.skeleton)))
     regions = tuple(
         t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
     )
     who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
     loose = () if op == "find" or _taken(targets) else tuple(_NUMBER.findall(_THRESHOLD.sub(" ", _FEW.sub(" ", s))))
     few = tuple(m.group() for m in _FIRST_FEW.finditer(s)) if op in NUMERIC else ()
-    return (*reading.left, *vague, *unsafe, *regions, *who, *few, *loose, *_loose(reading, op, primary, targets))
+    return (
+        *reading.left,
+        *vague,
+        *unsafe,
+        *regions,
+        *who,
+        *few,
+        *loose,
+        *_levels(s, primary, reading, targets),
+        *_loose(reading, op, primary, targets),
+    )
 
 
 _JOINT = re.compile(

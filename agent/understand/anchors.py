@@ -32,8 +32,9 @@ _RELATION = re.compile(
     rf"(?P<fill>(?: (?:{_FILL}))*) (?P<m>m\d+)\b(?P<tail>(?: (?:{_TAIL}))*)"
 )
 _TO_EVENT = re.compile(
-    r"\b(?:closest|nearest)\b.* (?P<rel>to) (?:the )?(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of"
-    r" (?P<m>m\d+)\b"
+    r"\b(?:closest|nearest)\b.* (?P<rel>to) (?:the )?"
+    r"(?:(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of )?(?P<m>m\d+)\b"
+    r"(?: being (?:diagnosed|found|made|given|done))?"
 )
 """The event apart from its relation: "the closest weight to the onset of gout"."""
 _EVENT = re.compile(

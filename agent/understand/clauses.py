@@ -63,6 +63,9 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"\b({_PERSON})'ll\b", r"\1 will", re.IGNORECASE),
         (r"\b([iI])'m\b", r"\1 am", 0),
         (r"\b([A-Z][A-Z0-9]{1,4})s\b", r"\1", 0),  # "CRPs" are several CRP, "CRPS" is a syndrome
+        (r"\bappt(s?)\b", r"appointment\1", re.IGNORECASE),
+        (r"\b(?:i\.e|e\.g|viz)\b\.?", " ", re.IGNORECASE),
+        (r"\bby any chance\b", " ", re.IGNORECASE),
         (r"\bA\s?&\s?E\b", "emergency department", re.IGNORECASE),
         (r"(?<!\w)@(?!\w)", "at", 0),
         (r"\(?\by\s?/\s?n\b\)?", "yes or no", re.IGNORECASE),

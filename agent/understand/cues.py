@@ -13,7 +13,7 @@ from agent.types import Op
 from agent.understand.patterns import any_of, words
 from fhir_tools.types import Kind
 
-__all__ = ["ATTRIBUTES", "CATEGORIES", "CURRENT", "DIRECTIONS", "HARMLESS", "OPS", "UNSAFE", "VERBS_FIRST"]
+__all__ = ["ATTRIBUTES", "CATEGORIES", "CURRENT", "DIRECTIONS", "OPS", "VERBS_FIRST"]
 
 _EARLY = r"\b(?:first|oldest|earliest|initial|baseline)\b"
 _LATE = r"\b(?:last|latest|most recent|newest|current)\b"
@@ -26,7 +26,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "age_at",
         any_of(
-            r"\b(?:how (?:old|young|many (?:years|yrs))|ages?|years old)\b.*(?:m\d|onset|diagnos)",
+            r"\b(?:how (?:old|young|many (?:years|yrs) old)|ages?|years old)\b.*(?:m\d|onset|diagnos)",
             r"m\d.*\b(?:how (?:old|young)|age|years old)\b",
             words("what age, age (?:at|of) (?:onset|diagnosis)"),
         ),
@@ -42,7 +42,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\b(?:notes?|document|letter|summary|report|documentation|m\d) (?:say|mention|state|report|document)",
             rf"\b{_NOTES}\b.{{0,30}}"
             + words(
-                "mention, mentions, mentioned, mentioning, say, says, said, about,"
+                "mention, mentions, mentioned, mentioning, say, says, said, about(?! (?:the )?(?:time|when)\\b),"
                 " discuss*, describ*, contain*, refer*, talk*"
             ),
             words("mentioning, discussing, describing, mention(?:s|ed)? (?:of|in), quote"),
@@ -53,8 +53,12 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "count",
         any_of(
-            r"\bhow many\b(?! (?:years|yrs) old)",
-            words("how much times, number of, count, how (?:often|frequently), total (?:number|count|of), tally"),
+            r"\bhow many\b(?! (?:years|yrs|months|weeks|days|nights|hours)\b(?! of))",
+            r"\b(?:t\d|so far) (?:number|count)$",
+            words(
+                "how much times, quantity of, number of, count, how (?:often|frequently), total (?:number|count|of),"
+                " tally"
+            ),
             r"\btotal\b.*\b(?:readings|measurements|values|results)\b",
             r"\btotal "
             + words(
@@ -108,7 +112,10 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
                 " increased?, decreased?, risen, fallen, rise, fall, drop(?:ped)?, climb(?:ed)?, gain(?:ed|ing)?,"
                 " lost, losing"
             ),
-            r"\b(?:vs|versus|compared|relative)\b.*\b(?:higher|lower|up|down|more|less)\b",
+            r"\b(?:vs|versus|compared|relative)\b.*"
+            + words(
+                "higher, lower, up, down, more, less, climbed, risen, rose, increased, fallen, fell, dropped, decreased"
+            ),
             r"\bcompared? (?:to|with|against)\b.*\b(?:previous|prior|before|last)\b",
             r"\bcompare\b",
         ),
@@ -116,7 +123,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "change",
         any_of(
-            r"\b(?:how much|by how much|how far|what amount)\b.*"
+            r"\b(?:how much|by how much|how far|what amount)\b(?!.*\b(?:maxim|minim|highest|lowest|peak))"
+            + r".*"
             + words(
                 "chang*, increas*, decreas*, ris*, rose, fall*, fell, drop*, gain*, los[te]*, differ*, mov*, shift*,"
                 " go, gone, went, vary, varied"
@@ -172,7 +180,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         any_of(
             r"\bhow long (?!ago)",
             words("length of (?:the )?(?:stay|admission|visit|hospitali[sz]ation), los, duration"),
-            words("how many (?:days|nights|hours|weeks|months|years)"),
+            words("how many (?:days|nights|hours|weeks|months|years|yrs)"),
         ),
     ),
     (
@@ -186,8 +194,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "reason",
         any_of(
             words(
-                "why, because of (?:what|which), reasons?, indications?, indicated, purpose, rationale, for what,"
-                " chief complaint"
+                "why, because of (?:what|which), in aid of, reasons?, indications?, indicated, purpose, rationale,"
+                " for what, chief complaint"
             ),
             r"\bwhats?\b.*\b(?:for|treat(?:s|ing)?)$",
             r"\bm\d what for$",
@@ -318,7 +326,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
     (
         "allergy",
         ("allergy",),
-        any_of(words("allerg*, nkda, nka, intoleran*, (?:adverse )?reactions?, hypersensitiv*, anaphyla*")),
+        any_of(words("allerg*, reacts? to, nkda, nka, intoleran*, (?:adverse )?reactions?, hypersensitiv*, anaphyla*")),
     ),
     (
         "immunization",
@@ -367,7 +375,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
                 " attend(?:ed|s|ing|ances?)?, consults?, consultations?, reviewed, review date, (?:come|came) to us"
             ),
             r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?(?:last |most recently )?"
-            r"(?:here|in|come|in the (?:clinic|hospital|practice))\b(?: last| most recently| last time)?$",
+            r"(?:here|in|come|(?:in|at) the (?:clinic|hospital|practice|surgery))\b"
+            r"(?: last| most recently| last time)?$",
             r"\b(?:he|she|they|patient) (?:was|were) last (?:here|in)$",
             r"^last time (?:(?:here|in|at) )?(?:the )?(?:clinic|hospital|practice)\b",
         ),
@@ -411,34 +420,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
 CURRENT = any_of(words(r"active, current, currently, now, still, ongoing, present, presently, taking, today, on m\d"))
 """Words for what is going on now."""
 
-HARMLESS = any_of(
-    r"\bmost recent\w*\b",
-    words("next to last, second to last, no longer, not taking, no more, how old would, because of (?:what|which)"),
-    words("(?:i|we) should (?:know|be aware), should (?:i|we) (?:know|be aware), supposed to be on"),
-    words(r"not (?:yet )?(?:been )?resolved, most up to date, up to date(?= m\d)"),
-    r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} worst\b",
-    r"\bworst (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
-    r"\bdo not\b(?= take)",
-)
-"""Phrases whose words are safe together, though one of them alone is not."""
-
 VERBS_FIRST = re.compile(
     r"^(?:whether|if)\b(?!.*\b(?:what|when|which|how|why|who)\b)|^(?:and |so |but |ok |also |then )*"
     r"(?:is|are|was|were|has|have|had|does|do|did|any|ever|isn|hasn|still|been|am|could there|might)\b"
 )
 """A question that wants yes or no."""
-
-UNSAFE = any_of(
-    words("except, excluding, besides, other than, apart from, unless, instead, without, never, not, nor, neither"),
-    words("should, would, could, recommend*, advis*, best, safe, risk, interact*, contraindicat*, need(?:s|ed)? to"),
-    words("worst, likely, probab*, predict*, prognos*, because, cause[sd]?, causing, expla*, interpret*, mean that"),
-    words("compare[ds]? to guideline, guideline*, normal for, worr*, concern*, appropriate, correct dose"),
-    words("tomorrow, next, future, plan(?:s|ned)? for, increase the, decrease the, stop the, start the, switch"),
-    words("fasting, pre and post, post, pre, while, before (?:and|or|versus|vs) after"),
-    words("up to date, overdue, due for, (?:die|died|dying) (?:of|from)"),
-    r"\b(?:problems?|issues?|trouble|difficulty)\b(?: \w+){0,4} with m\d",
-    r"(?:\babout |^)(?:stopping|starting) m\d",
-    words(r"on before m\d"),
-    words(r"median, percentile, variance, standard deviation, correlat*, between m\d and m\d"),
-)
-"""Words whose meaning rules do not handle: with any of them left over the question is refused."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
-from agent.understand import cues
+from agent.understand import cautions, cues
 from agent.understand.clauses import plain
 from agent.understand.vocabulary import BENIGN, FUNCTION_WORDS, STAYS
 from fhir_tools import phrases
@@ -156,11 +156,20 @@ def _is_cue(word: str) -> bool:
 
 def _is_content(i: int, reading: Reading) -> bool:
     word = reading.words[i]
-    if any(m.first <= i < m.last for m in reading.mentions) or word.text in BENIGN or reading.in_time(word):
+    if any(m.first <= i < m.last for m in reading.mentions) or _is_benign(word.text) or reading.in_time(word):
         return False
     if _is_unit(i, reading):
         return False
-    return not (_is_cue(word.text) or _NUMERAL.fullmatch(word.text) or cues.UNSAFE.fullmatch(word.text))
+    return not (_is_cue(word.text) or _NUMERAL.fullmatch(word.text) or cautions.UNSAFE.fullmatch(word.text))
+
+
+_ENDED = re.compile(r"(?P<stem>\w{3,})(?:s|es|ed|ing)")
+
+
+def _is_benign(word: str) -> bool:
+    """Whether a word, or the verb that it is a form of ("looks", "pulled"), names nothing in a chart."""
+    stem = m["stem"] if (m := _ENDED.fullmatch(word)) else word
+    return word in BENIGN or stem in BENIGN or f"{stem}e" in BENIGN
 
 
 def _is_unit(i: int, reading: Reading) -> bool:

@@ -24,6 +24,7 @@ _ASKS_WHEN = any_of(
 _VALUE_TOO = any_of(
     r"^(?!when\b|date\b|(?:and |so )*(?:what|which) (?:date|day|year)\b)"
     r".*\b(?:and|with|plus) (?:(?:its|the|their|a) )?(?:when|dates?)\b",
+    r"^when\b.*\bwhat (?:was|is) (?:it|the (?:value|result))\b",
     r"^(?:and |so )*(?:what|whats|which|how)\b.*\bwhen (?:it|they|he|she|last|first|most recently)\b",
 )
 """A value is asked for, its date as well; or "when" only says which one ("what was it when it was last checked")."""
@@ -34,7 +35,8 @@ _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initia
 def settle(ask: Ask, s: str) -> Ask:
     """The question with its operation and expected answer; `s` is the skeleton without the anchor's phrase."""
     kind = ask.kinds[0] if ask.kinds else None
-    yes_no = bool(cues.VERBS_FIRST.search(s)) or s.endswith("yes or no")
+    and_when = bool(re.search(r"\band when\b", s))
+    yes_no = (bool(cues.VERBS_FIRST.search(s)) or s.endswith("yes or no")) and not and_when
     asks_when = bool(_ASKS_WHEN.search(s)) and not _VALUE_TOO.search(s) and not yes_no
     if kind == "patient" and not ask.targets:
         return _person(ask, s, asks_when)

@@ -47,6 +47,7 @@ def mentioned(question: str) -> list[Mention]:
         ("D.O.B.", ["dob"]),
         ("s/p CABG, w/ stent", ["after", "cabg", "with", "stent"]),
         ("CVX 216", ["cvx", "216"]),
+        ("Stage III, type II", ["stage", "3", "type", "2"]),
         ("", []),
         ("?!", []),
     ],
@@ -141,3 +142,23 @@ def test_a_panel_is_told_from_an_analyte() -> None:
 def test_labels_with_numbers_are_found_before_times() -> None:
     (mention,) = MATCHER.labels_in(words_of("last Atorvastatin 20 MG Oral Tablet order"))
     assert mention.entries == (STATIN,)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ovarian carcinoma", "ovarian cancer"),
+        ("ovary ca", "ovarian cancer"),
+        ("a-fib", "atrial fibrillation"),
+        ("flu vaccination", "influenza vaccine"),
+    ],
+)
+def test_other_ways_to_write_a_term(typed: str, meant: str) -> None:
+    (found,) = mentioned(typed)
+    assert meant in {c.id for c in found.classes}
+
+
+def test_a_word_of_asking_is_no_part_of_a_name_in_one_word() -> None:
+    words = words_of("max alt")
+    (found,) = MATCHER.mentions(words, [False, False], frozenset(("max",)))
+    assert found.words == "alt"

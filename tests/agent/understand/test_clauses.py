@@ -10,6 +10,7 @@ from agent.chart import Chart
 from agent.types import Ask
 from agent.understand import understand
 from agent.understand.clauses import askings, plain
+from tests.agent.asking import ask
 
 PLAIN = (
     ("Could I trouble you for the last weight?", "the last weight?"),
@@ -68,15 +69,15 @@ def test_what_may_narrow_the_question_is_not_passed_over(question: str) -> None:
 
 
 def asked(question: str, chart: Chart) -> Ask:
-    ask = understand(question, chart)
-    assert not ask.unknown, ask.unknown
-    assert ask.question == question
-    return ask
+    found = understand(question, chart)
+    assert not found.unknown, found.unknown
+    assert found.question == question
+    return found
 
 
 def test_a_question_among_clauses_is_understood(charts: dict[str, Chart]) -> None:
-    ask = asked("He's going to theatre tomorrow, is he on a blood thinner?", charts["r"])
-    assert (ask.op, ask.window) == ("taking", None)
+    found = asked("He's going to theatre tomorrow, is he on a blood thinner?", charts["r"])
+    assert (found.op, found.window) == ("taking", None)
 
 
 KNOWN = (
@@ -88,10 +89,10 @@ KNOWN = (
 
 @pytest.mark.parametrize(("question", "op", "state"), KNOWN)
 def test_what_goes_on_now(question: str, op: str, state: str, charts: dict[str, Chart]) -> None:
-    ask = asked(question, charts["r"])
-    assert ask.op == op
-    assert ask.state == state or ask.current
-    assert ask.window is None
+    found = asked(question, charts["r"])
+    assert found.op == op
+    assert found.state == state or found.current
+    assert found.window is None
 
 
 OPS = (
@@ -111,13 +112,20 @@ OPS = (
     ("ED visits total", "count", "number"),
     ("max ALT", "highest", "number"),
     ("last hemoglobin, g/dL", "latest", "number"),
+    ("when potassium was measured the first time, what was it?", "first", "number"),
+    ("to how much did potassium go at maximum", "highest", "number"),
+    ("potassium results in 2024, number", "count", "number"),
+    ("how many years has he had hypertension", "duration", "text"),
+    ("has he had a flu shot, and when last", "latest", "date"),
+    ("versus the prior value, has potassium climbed?", "compare", "bool"),
+    ("what is apixaban in aid of", "reason", "text"),
 )
 
 
 @pytest.mark.parametrize(("question", "op", "expects"), OPS)
 def test_the_operation(question: str, op: str, expects: str, charts: dict[str, Chart]) -> None:
-    ask = asked(question, charts["r"])
-    assert (ask.op, ask.expects) == (op, expects)
+    found = asked(question, charts["r"])
+    assert (found.op, found.expects) == (op, expects)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +139,10 @@ def test_the_operation(question: str, op: str, expects: str, charts: dict[str, C
         "the team asks about stopping apixaban",
         "what was he on before apixaban",
         "is he up to date with vaccines",
+        "problem with potassium?",
+        "where was the colonoscopy done",
+        "which doctor saw him last",
+        "what made his hemoglobin drop",
     ],
 )
 def test_what_is_not_understood_is_said(question: str, charts: dict[str, Chart]) -> None:
@@ -138,9 +150,9 @@ def test_what_is_not_understood_is_said(question: str, charts: dict[str, Chart])
 
 
 def test_a_thing_that_the_chart_lacks_is_not_a_question_about_the_person(charts: dict[str, Chart]) -> None:
-    ask = asked("where is his vitamin D these days?", charts["r"])
-    assert not ask.attribute
-    assert ask.kinds[:1] == ("measurement",)
+    found = asked("where is his vitamin D these days?", charts["r"])
+    assert not found.attribute
+    assert found.kinds[:1] == ("measurement",)
 
 
 def test_a_mean_from_a_day_goes_on_from_it(charts: dict[str, Chart]) -> None:
@@ -150,6 +162,27 @@ def test_a_mean_from_a_day_goes_on_from_it(charts: dict[str, Chart]) -> None:
     assert mean.high is None
     assert one is not None
     assert one.high is not None
+
+
+def test_going_back_to_a_day_is_since_that_day(charts: dict[str, Chart]) -> None:
+    window = asked("average weight going back to 3 March 2025", charts["r"]).window
+    assert window is not None
+    assert window.high is None
+
+
+def test_a_word_of_everyday_speech_is_no_misspelt_name(charts: dict[str, Chart]) -> None:
+    (target,) = asked("he wants to see his last weight as it looks now", charts["r"]).targets
+    assert target.label == "Body weight"
+
+
+def test_a_level_of_what_is_known_as_a_drug_alone_is_not_understood(charts: dict[str, Chart]) -> None:
+    assert understand("heparin reading?", charts["r"]).unknown
+
+
+def test_a_mean_over_the_last_few(charts: dict[str, Chart]) -> None:
+    answer = ask(charts["r"], "average of the last three weights").text
+    assert "in the last 3 results" in answer
+    assert "(3 results)" in answer
 
 
 def test_tablets_are_a_drug(charts: dict[str, Chart]) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from agent.chart import Chart
-from agent.understand import cues, understand, vocabulary
+from agent.understand import cautions, understand, vocabulary
 from agent.understand.patterns import any_of, words
 from fhir_tools.codes import words_of
 
@@ -118,7 +118,7 @@ def test_a_vocabulary_holds_words_as_questions_are_read(table: frozenset[str]) -
 
 def test_no_word_is_both_harmless_alone_and_unsafe_alone() -> None:
     """But for words that are safe only within a cue ("next to last", "concerning")."""
-    both = {w for w in vocabulary.BENIGN if cues.UNSAFE.fullmatch(w)}
+    both = {w for w in vocabulary.BENIGN if cautions.UNSAFE.fullmatch(w)}
     known = {
         "apart", "because", "besides", "concerning", "could", "never", "neither", "next", "not", "pre", "post",
         "should", "while", "without", "would",
