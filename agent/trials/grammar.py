@@ -74,7 +74,7 @@ _MOST_PARTS = 40
 _LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
 _NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
 _IF = re.compile(
-    r"\W*(?:(?P<if>if|when)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
+    r"\W*(?:(?P<if>if|when)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:[a-z-]+\s+){0,2}?(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
     re.IGNORECASE,
 )
 _IF_BEHIND = re.compile(r",?\s+\bif\s+", re.IGNORECASE)
@@ -104,10 +104,12 @@ def read_check(text: str, section: Section) -> Any:
 def _some_of(text: str, section: Section) -> Any:
     """ "Two of the following: A, B or C" in one line; a time behind the last is of all. None for other texts."""
     found = _SOME_OF.search(text)
-    before = text[: found.start()].strip() if found else ""
-    if not found or len(before.split()) > 6:
+    colon = text.find(":")
+    before = text[: found.start() if found else max(colon, 0)].strip()
+    opens = bool(_ENDS_OPEN.search(before)) and section == "exclusion"
+    if not (found or opens) or len(before.split()) > 6:
         return None
-    rest = text[found.end() :].strip(" .")
+    rest = text[found.end() if found else colon + 1 :].strip(" .")
     when = times(levelled(rest))
     after = rest[when[-1].start :] if when and when[-1].end >= len(rest) else ""
     parts = [p.strip() for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
@@ -115,7 +117,7 @@ def _some_of(text: str, section: Section) -> Any:
         return None
     lead = before if _ENDS_OPEN.search(before) else ""
     read = tuple(_plainly(f"{lead} {p} {after}".strip(), section) for p in parts)
-    word = found["n"].lower().split()[0]
+    word = found["n"].lower() if found else "any"
     number = next((n for n, name in enumerate(COUNTS, 1) if word in (name, str(n))), 1)
     return (
         All(of=read) if word in ("all", "both") else Any_(of=read) if number == 1 else AtLeast(number=number, of=read)

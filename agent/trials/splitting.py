@@ -23,11 +23,11 @@ _HEAD = re.compile(
 )
 _WHO = r"(?:patients?|subjects?|participants?|individuals?|persons?|people|volunteers?|candidates?|wom[ae]n|those|anyone|they)"
 _OUT = re.compile(
-    rf"\b(?:exclusion\s+criteri\w+|{_WHO}\b[^.:;]{{0,60}}?\b(?:excluded|ineligible|not\s+(?:be\s+)?eligible|not\s+(?:be\s+)?(?:included|enrol+ed|participate|enter))|(?:reasons?|grounds)\s+for\s+exclusion)\b",
+    rf"\b(?:exclusion\s+criteri\w+|{_WHO}\b[^.:;]{{0,60}}?\b(?:excluded|ineligible|not\s+(?:be\s+)?eligible|(?:can|may|must|should|will)\s*(?:not|n't)\s+(?:be\s+)?(?:included|enrol+ed|enrol+|participate|enter|join|take\s+part))|who\s+can(?:\s*not|'t)\s+(?:take\s+part|participate|join)|(?:reasons?|grounds)\s+for\s+exclusion)\b",
     re.IGNORECASE,
 )
 _IN = re.compile(
-    rf"\b(?:inclusion\s+criteri\w+|(?:to\s+be\s+)?eligible|{_WHO}\b[^.:;]{{0,60}}?\b(?:must|may|will|are\s+to)\s+(?:also\s+)?(?:meet|satisfy|fulfil+|be\s+included|be\s+enrol+ed))\b",
+    rf"\b(?:inclusion\s+criteri\w+|(?:to\s+be\s+)?eligible|who\s+can\s+(?:take\s+part|participate|join)|{_WHO}\b[^.:;]{{0,60}}?\b(?:must|may|will|are\s+to)\s+(?:also\s+)?(?:meet|satisfy|fulfil+|be\s+included|be\s+enrol+ed))\b",
     re.IGNORECASE,
 )
 _TITLE = re.compile(
@@ -45,7 +45,15 @@ _ANY = re.compile(
     r"\b(?:any|either|one or more|1 or more|at least (?:one|1)|one)\b(?:\s*\(\d\))?(?: of)?", re.IGNORECASE
 )
 _SOME = re.compile(r"\b(?:at least|≥|>=) ?(two|three|four|five|[2-5])\b(?:\s*\(\d\))?", re.IGNORECASE)
-_ALL = re.compile(r"\b(?:all|both|each|every)\b(?: of)?", re.IGNORECASE)
+_ALL = re.compile(
+    r"\b(?:all|both|each|every)(?: one)?(?: of)?(?: the)?(?: (?:following|these|those|below|criteria|conditions|of)\b|\s*:)",
+    re.IGNORECASE,
+)
+_QUALIFIED = re.compile(
+    rf"^\W*(?:(?:for|in|of|applicable\s+to)\s+)?(?:(?:all|the|both|any|healthy)\s+)*(?:{_WHO}|cohorts?|parts?|arms?|groups?|phases?|stud(?:y|ies))\b(?:\s+\w{{1,2}})?\W*$",
+    re.IGNORECASE,
+)
+"""What a heading says behind its word of whom it is: "Exclusion Criteria - All Participants:"."""
 _OUT_SENTENCE = re.compile(
     rf"^\W*(?:(?:the|any|all|those)\s+)*{_WHO}?\s*(?:(?:who|with)\b[^.:;]{{0,200}}?)?\b(?:(?:will|must|should|shall)\s+be|are|is)\s+(?:excluded|ineligible|not\s+eligible)\b",
     re.IGNORECASE,
@@ -64,13 +72,14 @@ def plain(text: str) -> str:
 
 @dataclass(kw_only=True)
 class _Item:
-    """One item of a list while it is read; `indent` and `mark` say which list."""
+    """One item of a list while it is read; `indent` and `mark` say which list, `opens` that it is a section's heading."""
 
     start: int
     end: int
     indent: int = 0
     mark: str = ""
     section: Section = "inclusion"
+    opens: bool = False
     children: list[_Item] = field(default_factory=list)
 
 
@@ -91,21 +100,22 @@ def _items(source: str) -> list[_Item]:
     section: Section = "inclusion"
     blank = True
     for start, end in _lines(source):
-        line = source[start:end]
+        line, opened = source[start:end], None
         if not line.strip():
             blank = True
             continue
         if head := _HEAD.match(line):
             section, stack = ("exclusion" if head["what"].lower() == "exclusion" else "inclusion"), []
             start, blank = start + head.end(), True
-            if not source[start:end].strip(" \t.*_:"):
+            if not source[start:end].strip(" \t.*_:") or _QUALIFIED.match(source[start:end]):
                 continue
             line = source[start:end]
-        elif told := _told(line):
-            section, stack, blank = told, [], True
+        elif opened := _told(line):
+            section, stack, blank = opened, [], True
         elif _TITLE.match(line):
             continue
         item = _item(source, start, end, section)
+        item.opens = bool(opened)
         if stack and _continues(source, stack[-1], item, blank):
             stack[-1].end = item.end
         else:
@@ -176,7 +186,7 @@ def _place(source: str, item: _Item, stack: list[_Item], roots: list[_Item]) -> 
 def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement]:
     text = plain(source[item.start : item.end])
     if not item.children:
-        yield from _single(source, item, under)
+        yield from () if item.opens else _single(source, item, under)
         return
     needed = _needed(text, item.section)
     if needed is not None:

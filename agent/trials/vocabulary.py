@@ -145,7 +145,7 @@ NO_CHART = re.compile(
 _GRAMMAR = """
 a about above additional aged ages all already also am an and any appear are as associated at available be because been before being below both but by can
 could currently date day days did do does done due during each either enter entered entering entry every exact following for found from further get given has
-have having he her here hers him his if in include inclusive individual individuals into is it its just may meet meeting meets might more most must of off
+have having he her here hers him his if in include inclusive individual individuals into is it its just may meet meeting meets might more most must of
 on one ones only or other others our out over own per person persons presence presenting prior shall she should since so some such than that the their them then there
 these they this those through time times to under until up use used via was were when where whether which while who whom whose will with within would you your
 """

@@ -117,6 +117,10 @@ def told(check: Any) -> str:
             "Hypertension, provided that potassium is below 5 mmol/L",
             "all(record kind=condition of=Hypertension, measurement of=Potassium limits=['< 5 mmol/L'])",
         ),
+        (
+            "For diabetic patients, HbA1c < 9 %",
+            "any(not(record kind=condition of=Diabetes), measurement of=Hemoglobin A1c limits=['< 9 %'])",
+        ),
         ("Ambulatory", "record kind=condition of=Ambulatory"),
         (
             "Received at least two doses of a COVID-19 vaccine",
@@ -239,6 +243,29 @@ def test_inclusion(text: str, expected: str) -> None:
         ),
         ("Multiple sclerosis", "record kind=condition of=Multiple sclerosis"),
         ("Unstable angina", "record kind=condition of=Unstable angina"),
+        (
+            "Within 6 months of screening: gout, stroke or PCI",
+            "any(record kind=condition of=Gout period={'within': '6 months'}, record kind=condition of=Stroke period={'within': "
+            "'6 months'}, record kind=procedure of=PCI period={'within': '6 months'})",
+        ),
+        (
+            "Allergy to: latex, penicillin or eggs",
+            "any(record kind=allergy of=Latex, record kind=allergy of=penicillin, record kind=allergy of=Egg)",
+        ),
+        (
+            "Poor liver function: AST/ALT > 3 x ULN",
+            "any(measurement of=AST limits=['> 3 ULN'], measurement of=ALT limits=['> 3 ULN'])",
+        ),
+        ("Hepatitis (B or C)", "record doubts=['B or C'] kind=condition of=Hepatitis"),
+        (
+            "Pregnant women and women of childbearing potential without contraception",
+            "any(pregnancy, all(sex of=['female'], not(record doubts=['childbearing potential'] kind=medication of=contraceptive "
+            "state=current), no chart ask=women of childbearing potential without contraception))",
+        ),
+        (
+            "Wheezing with use of a short-acting bronchodilator (albuterol, ipratropium)",
+            "all(record kind=condition of=Wheezing, record kind=medication of=['albuterol', 'ipratropium'] state=current)",
+        ),
     ],
 )
 def test_exclusion(text: str, expected: str) -> None:

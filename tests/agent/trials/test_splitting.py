@@ -78,6 +78,9 @@ def test_headings_in_many_forms(head: str) -> None:
         "A participant is not eligible if any of these is true:",
         "If any exclusion criterion applies, the subject must not be included:",
         "Reasons for exclusion:",
+        "People cannot take part if they have:",
+        "Exclusion Criteria - All participants:",
+        "Exclusion criteria (both arms)",
     ],
 )
 def test_a_sentence_opens_a_section(head: str) -> None:
