@@ -57,6 +57,7 @@ def _context(head: str) -> tuple[str, str]:
     found = _OF_THE_FOLLOWING.search(head)
     if found:
         after = re.split(r"[.;]", head[found.end() :])[0]
+        after = after if times(levelled(after)) else ""  # "… apply:", "… is true:" say nothing of the items
         before = re.sub(
             r"\b(?:including|such\s+as|have|has|meet|meets|meeting|must)\s*$", "", head[: found.start()]
         ).strip()
@@ -74,7 +75,7 @@ _MOST_PARTS = 40
 _LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
 _NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
 _IF = re.compile(
-    r"\W*(?:(?P<if>if|when)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:[a-z-]+\s+){0,2}?(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
+    r"\W*(?:(?P<if>if|when|unless)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:[a-z-]+\s+){0,2}?(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
     re.IGNORECASE,
 )
 _IF_BEHIND = re.compile(r",?\s+\bif\s+", re.IGNORECASE)
@@ -98,7 +99,8 @@ def read_check(text: str, section: Section) -> Any:
     if found is None:
         return _plainly(text, section)
     one, other = found
-    return Any_(of=(Not(of=one), other)) if section == "inclusion" else All(of=(one, other))
+    others = one.of if isinstance(one, Not) else Not(of=one)
+    return Any_(of=(others, other)) if section == "inclusion" else All(of=(one, other))
 
 
 def _some_of(text: str, section: Section) -> Any:
@@ -149,12 +151,15 @@ def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
         if plainly:
             return None
         told = Reader(why=_short(one.strip()))
+    if before and before["if"] and before["if"].lower() == "unless":
+        told = Not(of=told)
     return (told, _plainly(other.strip(), section)) if len(other.split()) > 1 else None
 
 
 def _plainly(text: str, section: Section) -> Any:
     """The check of a text without a condition."""
-    bare = _LEAD.sub("", text, count=1) or text
+    bare = _LEAD.sub("", text, count=1)
+    bare = bare if re.search("[A-Za-z]", bare) else text
     read, tokens = lex(bare)
     start = NO_CHART.search(read)
     if start and not any(
@@ -213,7 +218,7 @@ def _standing(segment: Segment) -> Segment:
 def _share_times(found: list[Atom]) -> None:
     """A time behind a list of alternatives is of all of them; one before everything too."""
     for at, atom in enumerate(found):
-        if atom.time is None or not isinstance(atom.check, Record):
+        if atom.time is None or not isinstance(atom.check, Record) or atom.check.least > 1:
             continue
         back = at
         while (

@@ -121,6 +121,13 @@ def told(check: Any) -> str:
             "For diabetic patients, HbA1c < 9 %",
             "any(not(record kind=condition of=Diabetes), measurement of=Hemoglobin A1c limits=['< 9 %'])",
         ),
+        ("Adult patients (18+)", "age limits=['>= 18 years']"),
+        ("Women (50+)", "all(sex of=['female'], age limits=['>= 50 years'])"),
+        ("Pain score of at least 4 on a 0-10 numeric rating scale", "measurement of=Pain score limits=['>= 4']"),
+        (
+            "Unless taking a statin, total cholesterol < 300 mg/dL",
+            "any(record kind=medication of=statin state=current, measurement of=Cholesterol limits=['< 300 mg/dL'])",
+        ),
         ("Ambulatory", "record kind=condition of=Ambulatory"),
         (
             "Received at least two doses of a COVID-19 vaccine",
@@ -242,6 +249,10 @@ def test_inclusion(text: str, expected: str) -> None:
             "record kind=condition of=COPD exacerbation period={'within': '12 months'} least=3",
         ),
         ("Multiple sclerosis", "record kind=condition of=Multiple sclerosis"),
+        (
+            "Gout, or more than two episodes of sinusitis in the past year",
+            "any(record kind=condition of=Gout, record kind=condition of=Sinusitis period={'within': '1 year'} least=3)",
+        ),
         ("Unstable angina", "record kind=condition of=Unstable angina"),
         (
             "Within 6 months of screening: gout, stroke or PCI",
@@ -275,6 +286,20 @@ def test_exclusion(text: str, expected: str) -> None:
 def test_a_time_behind_a_list_is_of_all_of_it() -> None:
     check = read_check("Stroke or myocardial infarction within 6 months", "exclusion")
     assert [str(leaf.period) for leaf in walk(check)] == ["within 6 months", "within 6 months"]
+
+
+def test_parts_get_no_words_of_the_heading_but_its_time() -> None:
+    statement = Statement(
+        number=1,
+        section="exclusion",
+        text="Gout",
+        start=0,
+        end=4,
+        under="Not eligible if any of these is true:",
+        parts=(),
+        needed=0,
+    )
+    assert told(compiled(statement)) == "record kind=condition of=Gout"
 
 
 def test_parts_get_what_the_heading_says() -> None:
