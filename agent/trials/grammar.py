@@ -71,7 +71,7 @@ _SOME_OF = re.compile(
     rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})\s*:\s*",
     re.IGNORECASE,
 )
-_MOST_PARTS = 40
+_MOST_PARTS, _LONG = 40, 4000
 _LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
 _NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
 _IF = re.compile(
@@ -79,6 +79,12 @@ _IF = re.compile(
     re.IGNORECASE,
 )
 _IF_BEHIND = re.compile(r",?\s+\bif\s+", re.IGNORECASE)
+_EXCLUDED = re.compile(
+    r"\b(?:(?:will|must|should|shall|can|may)\s*(?:not\s+)?be|are|is)\s+(?:also\s+)?(?:excluded|ineligible|(?:not\s+)?eligible)\b"
+    r"(?:\s+(?:from|for)\s+(?:the\s+|this\s+)?(?:study|trial|participation|enrol+ment|inclusion))?(?:\s+if\b)?",
+    re.IGNORECASE,
+)
+"""What a reason to exclude says of itself: "patients with gout will be excluded"."""
 _DECIDES = re.compile(r"\b(?:excluded|ineligible|eligible|included)\b", re.IGNORECASE)
 _SEXES = (re.compile(r"\b(?:m[ae]n|males?)\b", re.IGNORECASE), re.compile(r"\b(?:wom[ae]n|females?)\b", re.IGNORECASE))
 _OF_SEX = re.compile(
@@ -90,6 +96,7 @@ _OF_SEX = re.compile(
 
 def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
+    text = _EXCLUDED.sub(" ", text).strip() or text if section == "exclusion" else text
     if some := _some_of(text, section):
         return some
     if _NOT_BOTH.search(text):
@@ -109,7 +116,7 @@ def _some_of(text: str, section: Section) -> Any:
     colon = text.find(":")
     before = text[: found.start() if found else max(colon, 0)].strip()
     opens = bool(_ENDS_OPEN.search(before)) and section == "exclusion"
-    if not (found or opens) or len(before.split()) > 6:
+    if not (found or opens) or len(before.split()) > 6 or len(text) > _LONG:
         return None
     rest = text[found.end() if found else colon + 1 :].strip(" .")
     when = times(levelled(rest))

@@ -55,6 +55,16 @@ _QUALIFIED = re.compile(
 )
 """What a heading says behind its word of whom it is: "Exclusion Criteria - All Participants:"."""
 _OUT_SENTENCE = re.compile(
+    r"\b(?:(?:will|must|should|shall)\s+be|are|is)\s+(?:excluded|ineligible|not\s+eligible)\b(?!\s+if\s+not\b)",
+    re.IGNORECASE,
+)
+_NONE_OF = re.compile(
+    r"\b(?:none\s+of\s+(?:the\s+)?(?:following|these)|(?:must|should|may|can|do|does|will)\s*not\s+(?:have|be|meet|fulfil+|show|suffer|take|use)"
+    r"|(?:no\s+(?:history|evidence|presence)\s+of|without|free\s+(?:of|from)|absence\s+of)\s+(?:any|all)|cannot\s+have)\b",
+    re.IGNORECASE,
+)
+"""A heading of an inclusion whose items must not be: each of them is a reason to exclude."""
+_SENTENCE = re.compile(
     rf"^\W*(?:(?:the|any|all|those)\s+)*{_WHO}?\s*(?:(?:who|with)\b[^.:;]{{0,200}}?)?\b(?:(?:will|must|should|shall)\s+be|are|is)\s+(?:excluded|ineligible|not\s+eligible)\b",
     re.IGNORECASE,
 )
@@ -188,6 +198,8 @@ def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement
     if not item.children:
         yield from () if item.opens else _single(source, item, under)
         return
+    if item.section == "inclusion" and text.endswith(":") and _NONE_OF.search(text):
+        _exclude(item)
     needed = _needed(text, item.section)
     if needed is not None:
         parts = tuple(p for child in item.children for p in _texts(source, child))
@@ -210,6 +222,13 @@ def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement
         yield from _statements(source, child, text)
 
 
+def _exclude(item: _Item) -> None:
+    """Make an item and all below it exclusions."""
+    item.section = "exclusion"
+    for child in item.children:
+        _exclude(child)
+
+
 def _single(source: str, item: _Item, under: str) -> Iterator[Statement]:
     """The item as a statement; a paragraph without a mark is one for each of its sentences."""
     at = item.start
@@ -218,7 +237,7 @@ def _single(source: str, item: _Item, under: str) -> Iterator[Statement]:
         text = plain(source[at:end]).strip(" ;")
         if len(text) > 1 and re.search(r"[^\W_]", text):
             lead = len(source[at:end]) - len(source[at:end].lstrip())
-            section: Section = "exclusion" if _OUT_SENTENCE.match(text) else item.section
+            section: Section = "exclusion" if _OUT_SENTENCE.search(text) else item.section
             yield Statement(number=0, section=section, text=text, start=at + lead, end=end, under=under)
         at = end
 

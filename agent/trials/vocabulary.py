@@ -153,7 +153,7 @@ _TRIAL = """
 according adult age amount analysis applicable assessed assessment baseline based beyond candidate candidates case cases checked classified clinic clinical clinically collected confirmed
 considered criteria criterion defined determined document documentation documented eligibility eligible enrolled enrollment enrolment
 ensure established evaluated evaluation evidence exam examination exclusion excluded extent fasting form greater group had higher human identified inclusion included
-indicated initial informed known laboratory lab labs last lasting latest least less level levels list listed local longer lower major mean measure measured measurement measurements
+indicated ineligible initial informed known laboratory lab labs last lasting latest least less level levels list listed local longer lower major mean measure measured measurement measurements
 medical medically minimum maximum newest noted number obtained occurring office outpatient participant participants patient patients people population prescribed presence
 previous primary problem proven randomization randomisation randomized reading readings reason received record recorded records reported require required requirement research respectively
 result results screen screened screening serum plasma blood shown signed site standard started status studies study subject subjects suitable systemic test tested tests testing trial type types

@@ -214,6 +214,9 @@ def test_inclusion(text: str, expected: str) -> None:
             "all(record kind=condition of=Prediabetes, not(record kind=condition of=Diabetes))",
         ),
         ("Subjects are excluded if they have gout", "record kind=condition of=Gout"),
+        ("Patients with gout will be excluded", "record kind=condition of=Gout"),
+        ("Patients are not eligible for the study if they have gout", "record kind=condition of=Gout"),
+        ("Pregnant women are ineligible", "pregnancy"),
         (
             "Oral contraceptives, if sexually active",
             "all(reader why=sexually active, record kind=medication of=contraceptive state=current)",
