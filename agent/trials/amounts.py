@@ -75,6 +75,8 @@ _UNITS = (
         "10*6/uL",
     ),
     (re.compile(r"(?:x|×|\*)\s*10\s*\^?\s*(?:12|¹²)\s*/\s*l\b", re.I), "10*12/L"),
+    (re.compile(r"(?:degrees?|deg\.?|°)\s*c(?:elsius|entigrade)?\b", re.I), "Cel"),
+    (re.compile(r"(?:degrees?|deg\.?|°)\s*f(?:ahrenheit)?\b", re.I), "[degF]"),
     (re.compile(r"years?(?:\s*\(s\))?|yrs?\b|y/?o\b|y\b(?!/)", re.I), "years"),
     (re.compile(r"months?\b|mos?\b", re.I), "months"),
     (re.compile(r"weeks?\b|wks?\b", re.I), "weeks"),

@@ -22,7 +22,7 @@ _NUMBERS = re.compile(r"(?:[<>≤≥=~≈]|\d+(?:[.,]\d+)*|\b(?:and|to)\b|\s|[�
 _RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
 _COURSE = r"(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)"
 _IGNORED = re.compile(
-    r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
+    r"^\s*(?:s|es|(?!.*\b(?:or|and)\b)[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
     rf"|{_COURSE}\s+(?:or|and|and/or)\s+{_COURSE})\s*$"
 )
 
@@ -67,17 +67,25 @@ class _Reading:
         self.text, self.out = text, self._context.out
         self._waiting: list[Atom] = []
         self._time: Time | None = None
+        self._headed: bool | None = None
+        self._defined = False
 
     def take(self, at: int, piece: Segment) -> None:
         """Read the next segment."""
         if piece.role in ("example", "apart"):
             self._widen(piece)
-        elif piece.role == "means" and self.out:
-            self._define(piece)
+        elif piece.role == "means" and self._is_headed():
+            self._define(at, piece)
         elif piece.no_chart and not piece.of("name", "limit", "age", "smoking"):
             self._ask(piece)
         elif not self._bounds_before(piece) and not self._only_time(piece):
             self._atoms(at, piece)
+
+    def _is_headed(self) -> bool:
+        """Whether something stands before the colon that what comes defines; else that is a list of its own."""
+        if self._headed is None:
+            self._headed = bool(self.out)
+        return self._headed
 
     def _atoms(self, at: int, piece: Segment) -> None:
         checks = Piece(self._context, at, piece).checks()
@@ -101,7 +109,7 @@ class _Reading:
     def _also(self, ask: NoChart) -> None:
         """What no chart holds beside what it does: the words are a doubt of that, or stand for themselves."""
         last = self.out[-1] if self.out else None
-        if last is not None and isinstance(last.check, Record | Measurement):
+        if last is not None and isinstance(last.check, Record | Measurement) and not last.negated:
             last.check = last.check.model_copy(update={"doubts": tuple(dict.fromkeys((*last.check.doubts, ask.ask)))})
         else:
             self.out.append(Atom(joint="with" if self.out else "", check=ask))
@@ -165,21 +173,24 @@ class _Reading:
         field = "of" if piece.role == "example" else "apart"
         last.check = last.check.model_copy(update={field: tuple(dict.fromkeys((*getattr(last.check, field), *names)))})
 
-    def _define(self, piece: Segment) -> None:
+    def _define(self, at: int, piece: Segment) -> None:
         """ "Renal impairment, defined as eGFR < 30": what is measured stands for what it defines."""
-        checks = Piece(self._context, 0, piece).checks() if piece.of("limit", "finding") else []
-        measured = [c for c in checks if isinstance(c, Measurement)]
+        checks = Piece(self._context, at, piece).checks() if piece.of("limit", "finding", "name") else []
+        measured = [c for c in checks if isinstance(c, Measurement | Waiting)]
         if not measured:
             if not self._bounds_before(piece) and not self._says_it_again(piece):
                 self._doubt(self.text[piece.start : piece.end])
             return
         joined = [Atom(joint="" if n == 0 and not self.out else "with", check=c) for n, c in enumerate(measured)]
-        if self.out and isinstance(self.out[-1].check, Record | Reader | Waiting):
+        if self.out and not self._defined and isinstance(self.out[-1].check, Record | Reader | Waiting):
             joined[0].joint, joined[0].negated = self.out[-1].joint, self.out[-1].negated
             self.out.pop()
         elif self.out and piece.joint in ("and", "or"):
             joined[0].joint = piece.joint
+        self._defined = True
         self.out += joined
+        self._waiting += [a for a in joined if isinstance(a.check, Waiting)]
+        self._settle(piece)
 
     def _says_it_again(self, piece: Segment) -> bool:
         """Whether a definition says no more than what it defines, or nothing."""
@@ -230,7 +241,7 @@ class _Reading:
         """Names in brackets: examples and drugs of a class are meant too; several define it, one is its other name."""
         known = [e for c in check.of for e in meanings(c.name, check.kind)]
         meant = all(meanings(c.name, check.kind) for c in more)
-        if examples or (meant and (not known or check.kind == "medication")):
+        if examples or (meant and (not known or (check.kind == "medication" and not check.doubts))):
             atom.check = check.model_copy(update={"of": tuple(dict.fromkeys((*check.of, *more)))})
         elif len(more) > 1 and meant:
             atom.check = check.model_copy(update={"of": more, "doubts": ()})

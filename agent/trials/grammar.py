@@ -57,6 +57,7 @@ def _context(head: str) -> tuple[str, str]:
     found = _OF_THE_FOLLOWING.search(head)
     if found:
         after = re.split(r"[.;]", head[found.end() :])[0]
+        after = after if times(levelled(after)) else ""  # "… apply:", "… is true:" say nothing of the items
         before = re.sub(
             r"\b(?:including|such\s+as|have|has|meet|meets|meeting|must)\s*$", "", head[: found.start()]
         ).strip()
@@ -70,14 +71,20 @@ _SOME_OF = re.compile(
     rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})\s*:\s*",
     re.IGNORECASE,
 )
-_MOST_PARTS = 40
+_MOST_PARTS, _LONG = 40, 4000
 _LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
 _NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
 _IF = re.compile(
-    r"\W*(?:(?P<if>if|when)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
+    r"\W*(?:(?P<if>if|when|unless)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:[a-z-]+\s+){0,2}?(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
     re.IGNORECASE,
 )
 _IF_BEHIND = re.compile(r",?\s+\bif\s+", re.IGNORECASE)
+_EXCLUDED = re.compile(
+    r"\b(?:(?:will|must|should|shall|can|may)\s*(?:not\s+)?be|are|is)\s+(?:also\s+)?(?:excluded|ineligible|(?:not\s+)?eligible)\b"
+    r"(?:\s+(?:from|for)\s+(?:the\s+|this\s+)?(?:study|trial|participation|enrol+ment|inclusion))?(?:\s+if\b)?",
+    re.IGNORECASE,
+)
+"""What a reason to exclude says of itself: "patients with gout will be excluded"."""
 _DECIDES = re.compile(r"\b(?:excluded|ineligible|eligible|included)\b", re.IGNORECASE)
 _SEXES = (re.compile(r"\b(?:m[ae]n|males?)\b", re.IGNORECASE), re.compile(r"\b(?:wom[ae]n|females?)\b", re.IGNORECASE))
 _OF_SEX = re.compile(
@@ -89,6 +96,7 @@ _OF_SEX = re.compile(
 
 def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
+    text = _EXCLUDED.sub(" ", text).strip() or text if section == "exclusion" else text
     if some := _some_of(text, section):
         return some
     if _NOT_BOTH.search(text):
@@ -98,16 +106,19 @@ def read_check(text: str, section: Section) -> Any:
     if found is None:
         return _plainly(text, section)
     one, other = found
-    return Any_(of=(Not(of=one), other)) if section == "inclusion" else All(of=(one, other))
+    others = one.of if isinstance(one, Not) else Not(of=one)
+    return Any_(of=(others, other)) if section == "inclusion" else All(of=(one, other))
 
 
 def _some_of(text: str, section: Section) -> Any:
     """ "Two of the following: A, B or C" in one line; a time behind the last is of all. None for other texts."""
     found = _SOME_OF.search(text)
-    before = text[: found.start()].strip() if found else ""
-    if not found or len(before.split()) > 6:
+    colon = text.find(":")
+    before = text[: found.start() if found else max(colon, 0)].strip()
+    opens = bool(_ENDS_OPEN.search(before)) and section == "exclusion"
+    if not (found or opens) or len(before.split()) > 6 or len(text) > _LONG:
         return None
-    rest = text[found.end() :].strip(" .")
+    rest = text[found.end() if found else colon + 1 :].strip(" .")
     when = times(levelled(rest))
     after = rest[when[-1].start :] if when and when[-1].end >= len(rest) else ""
     parts = [p.strip() for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
@@ -115,7 +126,7 @@ def _some_of(text: str, section: Section) -> Any:
         return None
     lead = before if _ENDS_OPEN.search(before) else ""
     read = tuple(_plainly(f"{lead} {p} {after}".strip(), section) for p in parts)
-    word = found["n"].lower().split()[0]
+    word = found["n"].lower() if found else "any"
     number = next((n for n, name in enumerate(COUNTS, 1) if word in (name, str(n))), 1)
     return (
         All(of=read) if word in ("all", "both") else Any_(of=read) if number == 1 else AtLeast(number=number, of=read)
@@ -147,12 +158,15 @@ def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
         if plainly:
             return None
         told = Reader(why=_short(one.strip()))
+    if before and before["if"] and before["if"].lower() == "unless":
+        told = Not(of=told)
     return (told, _plainly(other.strip(), section)) if len(other.split()) > 1 else None
 
 
 def _plainly(text: str, section: Section) -> Any:
     """The check of a text without a condition."""
-    bare = _LEAD.sub("", text, count=1) or text
+    bare = _LEAD.sub("", text, count=1)
+    bare = bare if re.search("[A-Za-z]", bare) else text
     read, tokens = lex(bare)
     start = NO_CHART.search(read)
     if start and not any(
@@ -211,7 +225,7 @@ def _standing(segment: Segment) -> Segment:
 def _share_times(found: list[Atom]) -> None:
     """A time behind a list of alternatives is of all of them; one before everything too."""
     for at, atom in enumerate(found):
-        if atom.time is None or not isinstance(atom.check, Record):
+        if atom.time is None or not isinstance(atom.check, Record) or atom.check.least > 1:
             continue
         back = at
         while (

@@ -80,7 +80,10 @@ _RELATION = re.compile(
     r"\b(?:for|due\s+to|secondary\s+to|caused\s+by|because\s+of|related\s+to|associated\s+with|as\s+a\s+result\s+of|attributable\s+to|resulting\s+from|following|after|during|affecting|involving)\b",
     re.IGNORECASE,
 )
-_AGE_BEFORE = re.compile(r"\b(?:age[ds]?|ages?\s+range)\b[^,;.]{0,22}$|\bage\s*$|\baged?\s*[:=]?\s*$", re.IGNORECASE)
+_AGE_BEFORE = re.compile(
+    r"\b(?:adults?|elderly|wom[ae]n|m[ae]n|females?|males?)(?:\s+(?:patients|subjects|participants|men|women))?\s*$|\b(?:age[ds]?|ages?\s+range)\b[^,;.]{0,22}$|\bage\s*$|\baged?\s*[:=]?\s*$",
+    re.IGNORECASE,
+)
 _AGE_AFTER = re.compile(
     r"^[\s-]*(?:of\s+age|old|in\s+age|of\s+years)\b|^\s*(?:or|and)\s+(?:older|younger)", re.IGNORECASE
 )
@@ -131,7 +134,7 @@ def lex(raw: str) -> tuple[str, list[Token]]:
 
 
 _COMPARED = re.compile(
-    r"\(\s*((?:[<>≥≤=]|at\s+least|greater|less|more|above|below|over|under)[^()]*|\d[^()]*\b(?:or|and)\s+(?:older|above|over|more|greater|younger|less|below))\)",
+    r"\(\s*((?:[<>≥≤=]|at\s+least|greater|less|more|above|below|over|under)[^()]*|\d+\s*\+|\d[^()]*\b(?:or|and)\s+(?:older|above|over|more|greater|younger|less|below))\)",
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
@@ -157,6 +160,11 @@ def _count(m: re.Match[str]) -> Amount:
     )
 
 
+_SCALE = re.compile(
+    r"\(?\s*\b(?:(?:on|by|using)\s+(?:an?|the)\s+)?[01]\s*(?:-|to)\s*\d{1,3}(?:[\s-]*points?)?\s+(?:[a-z]+\s+){0,3}scale\b\s*\)?",
+    re.IGNORECASE,
+)
+"""The scale of a score, which is no comparison: "on a 0-10 numeric rating scale"."""
 _SEXED = re.compile(
     r"\(\s*(?:(?:for|in)\s+)?((?:adult\s+)?(?:females?|wom[ae]n|males?|m[ae]n)(?:\s+(?:subjects|patients|participants))?)\s*\)",
     re.I,
@@ -165,6 +173,7 @@ _SEXED = re.compile(
 
 def _opened(text: str) -> str:
     """The text without the brackets round a bare comparison, or a sex: "< 140/90 mmHg (women)"."""
+    text = _SCALE.sub(" ", text)
     text = _SEXED.sub(lambda m: f" in {m[1]} ", text)
     return _COMPARED.sub(lambda m: f" {m[1]} " if not re.search(r"[A-Za-z]{4,}\s*[<>≥≤]|\bif\b", m[1]) else m[0], text)
 

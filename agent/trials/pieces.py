@@ -158,12 +158,22 @@ class Piece:
 
     def _counted(self, out: list[Any]) -> list[Any]:
         """How often something must have been: "more than 2 hospitalizations", "two or more exacerbations"."""
+        name = max((t.start for t in self._piece.of("name", "word")), default=0)
         said = self._piece.of("count")
         limit = next((x for t in said for x in t.value.limits), self._limits[0] if len(self._limits) == 1 else None)
         last = out[-1] if out else None
         counts = isinstance(last, Record) and last.kind in COUNTABLE
         least = int(limit.value) + (limit.sign in (">", "<=")) if limit else 0
-        if last is None or limit is None or limit.unit or limit.value != int(limit.value) or not counts or least < 1:
+        late = any(t.start > name for t in (*said, *self._piece.of("limit")))
+        if (
+            late
+            or last is None
+            or limit is None
+            or limit.unit
+            or limit.value != int(limit.value)
+            or not counts
+            or least < 1
+        ):
             self._doubts += [self._text[t.start : t.end] for t in said]
             return out
         self._limits = ()

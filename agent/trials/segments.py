@@ -126,6 +126,8 @@ def _settle_commas(made: list[Segment], section: Section) -> None:
                 _either(made, at)
                 ends = "or"
             segment.joint = ends or ("or" if section == "exclusion" else "and")
+        if section == "exclusion" and segment.joint == "and" and segment.of("sex") and not segment.of("limit", "age"):
+            segment.joint = "or" if any(s.of("sex") for s in made[:at]) else "and"  # "pregnant women and women who …"
 
 
 def _either(made: list[Segment], at: int) -> None:

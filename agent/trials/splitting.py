@@ -23,11 +23,11 @@ _HEAD = re.compile(
 )
 _WHO = r"(?:patients?|subjects?|participants?|individuals?|persons?|people|volunteers?|candidates?|wom[ae]n|those|anyone|they)"
 _OUT = re.compile(
-    rf"\b(?:exclusion\s+criteri\w+|{_WHO}\b[^.:;]{{0,60}}?\b(?:excluded|ineligible|not\s+(?:be\s+)?eligible|not\s+(?:be\s+)?(?:included|enrol+ed|participate|enter))|(?:reasons?|grounds)\s+for\s+exclusion)\b",
+    rf"\b(?:exclusion\s+criteri\w+|{_WHO}\b[^.:;]{{0,60}}?\b(?:excluded|ineligible|not\s+(?:be\s+)?eligible|(?:can|may|must|should|will)\s*(?:not|n't)\s+(?:be\s+)?(?:included|enrol+ed|enrol+|participate|enter|join|take\s+part))|who\s+can(?:\s*not|'t)\s+(?:take\s+part|participate|join)|(?:reasons?|grounds)\s+for\s+exclusion)\b",
     re.IGNORECASE,
 )
 _IN = re.compile(
-    rf"\b(?:inclusion\s+criteri\w+|(?:to\s+be\s+)?eligible|{_WHO}\b[^.:;]{{0,60}}?\b(?:must|may|will|are\s+to)\s+(?:also\s+)?(?:meet|satisfy|fulfil+|be\s+included|be\s+enrol+ed))\b",
+    rf"\b(?:inclusion\s+criteri\w+|(?:to\s+be\s+)?eligible|who\s+can\s+(?:take\s+part|participate|join)|{_WHO}\b[^.:;]{{0,60}}?\b(?:must|may|will|are\s+to)\s+(?:also\s+)?(?:meet|satisfy|fulfil+|be\s+included|be\s+enrol+ed))\b",
     re.IGNORECASE,
 )
 _TITLE = re.compile(
@@ -45,8 +45,26 @@ _ANY = re.compile(
     r"\b(?:any|either|one or more|1 or more|at least (?:one|1)|one)\b(?:\s*\(\d\))?(?: of)?", re.IGNORECASE
 )
 _SOME = re.compile(r"\b(?:at least|≥|>=) ?(two|three|four|five|[2-5])\b(?:\s*\(\d\))?", re.IGNORECASE)
-_ALL = re.compile(r"\b(?:all|both|each|every)\b(?: of)?", re.IGNORECASE)
+_ALL = re.compile(
+    r"\b(?:all|both|each|every)(?: one)?(?: of)?(?: the)?(?: (?:following|these|those|below|criteria|conditions|of)\b|\s*:)",
+    re.IGNORECASE,
+)
+_QUALIFIED = re.compile(
+    rf"^\W*(?:(?:for|in|of|applicable\s+to)\s+)?(?:(?:all|the|both|any|healthy)\s+)*(?:{_WHO}|cohorts?|parts?|arms?|groups?|phases?|stud(?:y|ies))\b(?:\s+\w{{1,2}})?\W*$",
+    re.IGNORECASE,
+)
+"""What a heading says behind its word of whom it is: "Exclusion Criteria - All Participants:"."""
 _OUT_SENTENCE = re.compile(
+    r"\b(?:(?:will|must|should|shall)\s+be|are|is)\s+(?:excluded|ineligible|not\s+eligible)\b(?!\s+if\s+not\b)",
+    re.IGNORECASE,
+)
+_NONE_OF = re.compile(
+    r"\b(?:none\s+of\s+(?:the\s+)?(?:following|these)|(?:must|should|may|can|do|does|will)\s*not\s+(?:have|be|meet|fulfil+|show|suffer|take|use)"
+    r"|(?:no\s+(?:history|evidence|presence)\s+of|without|free\s+(?:of|from)|absence\s+of)\s+(?:any|all)|cannot\s+have)\b",
+    re.IGNORECASE,
+)
+"""A heading of an inclusion whose items must not be: each of them is a reason to exclude."""
+_SENTENCE = re.compile(
     rf"^\W*(?:(?:the|any|all|those)\s+)*{_WHO}?\s*(?:(?:who|with)\b[^.:;]{{0,200}}?)?\b(?:(?:will|must|should|shall)\s+be|are|is)\s+(?:excluded|ineligible|not\s+eligible)\b",
     re.IGNORECASE,
 )
@@ -64,13 +82,14 @@ def plain(text: str) -> str:
 
 @dataclass(kw_only=True)
 class _Item:
-    """One item of a list while it is read; `indent` and `mark` say which list."""
+    """One item of a list while it is read; `indent` and `mark` say which list, `opens` that it is a section's heading."""
 
     start: int
     end: int
     indent: int = 0
     mark: str = ""
     section: Section = "inclusion"
+    opens: bool = False
     children: list[_Item] = field(default_factory=list)
 
 
@@ -91,21 +110,22 @@ def _items(source: str) -> list[_Item]:
     section: Section = "inclusion"
     blank = True
     for start, end in _lines(source):
-        line = source[start:end]
+        line, opened = source[start:end], None
         if not line.strip():
             blank = True
             continue
         if head := _HEAD.match(line):
             section, stack = ("exclusion" if head["what"].lower() == "exclusion" else "inclusion"), []
             start, blank = start + head.end(), True
-            if not source[start:end].strip(" \t.*_:"):
+            if not source[start:end].strip(" \t.*_:") or _QUALIFIED.match(source[start:end]):
                 continue
             line = source[start:end]
-        elif told := _told(line):
-            section, stack, blank = told, [], True
+        elif opened := _told(line):
+            section, stack, blank = opened, [], True
         elif _TITLE.match(line):
             continue
         item = _item(source, start, end, section)
+        item.opens = bool(opened)
         if stack and _continues(source, stack[-1], item, blank):
             stack[-1].end = item.end
         else:
@@ -176,8 +196,10 @@ def _place(source: str, item: _Item, stack: list[_Item], roots: list[_Item]) -> 
 def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement]:
     text = plain(source[item.start : item.end])
     if not item.children:
-        yield from _single(source, item, under)
+        yield from () if item.opens else _single(source, item, under)
         return
+    if item.section == "inclusion" and text.endswith(":") and _NONE_OF.search(text):
+        _exclude(item)
     needed = _needed(text, item.section)
     if needed is not None:
         parts = tuple(p for child in item.children for p in _texts(source, child))
@@ -202,6 +224,13 @@ def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement
         yield from _statements(source, child, text)
 
 
+def _exclude(item: _Item) -> None:
+    """Make an item and all below it exclusions."""
+    item.section = "exclusion"
+    for child in item.children:
+        _exclude(child)
+
+
 def _single(source: str, item: _Item, under: str) -> Iterator[Statement]:
     """The item as a statement; a paragraph without a mark is one for each of its sentences."""
     at = item.start
@@ -210,7 +239,7 @@ def _single(source: str, item: _Item, under: str) -> Iterator[Statement]:
         text = plain(source[at:end]).strip(" ;")
         if len(text) > 1 and re.search(r"[^\W_]", text):
             lead = len(source[at:end]) - len(source[at:end].lstrip())
-            section: Section = "exclusion" if _OUT_SENTENCE.match(text) else item.section
+            section: Section = "exclusion" if _OUT_SENTENCE.search(text) else item.section
             yield Statement(number=0, section=section, text=text, start=at + lead, end=end, under=under)
         at = end
 

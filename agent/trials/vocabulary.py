@@ -143,9 +143,9 @@ NO_CHART = re.compile(
 """What no chart holds: a will, an opinion, a plan, a prediction, daily life."""
 
 _GRAMMAR = """
-a about above additional aged ages all already also am an and any appear are as associated at available be because been before being below both but by can
+a about above absolute additional aged ages all already also am an and any appear are as associated at available be because been before being below both but by can
 could currently date day days did do does done due during each either enter entered entering entry every exact following for found from further get given has
-have having he her here hers him his if in include inclusive individual individuals into is it its just may meet meeting meets might more most must of off
+have having he her here hers him his if in include inclusive individual individuals into is it its just may meet meeting meets might more most must of
 on one ones only or other others our out over own per person persons presence presenting prior shall she should since so some such than that the their them then there
 these they this those through time times to under until up use used via was were when where whether which while who whom whose will with within would you your
 """
@@ -153,13 +153,13 @@ _TRIAL = """
 according adult age amount analysis applicable assessed assessment baseline based beyond candidate candidates case cases checked classified clinic clinical clinically collected confirmed
 considered criteria criterion defined determined document documentation documented eligibility eligible enrolled enrollment enrolment
 ensure established evaluated evaluation evidence exam examination exclusion excluded extent fasting form greater group had higher human identified inclusion included
-indicated initial informed known laboratory lab labs last lasting latest least less level levels list listed local longer lower major mean measure measured measurement measurements
+indicated ineligible initial informed known laboratory lab labs last lasting latest least less level levels list listed local longer lower major mean measure measured measurement measurements
 medical medically minimum maximum newest noted number obtained occurring office outpatient participant participants patient patients people population prescribed presence
 previous primary problem proven randomization randomisation randomized reading readings reason received record recorded records reported require required requirement research respectively
 result results screen screened screening serum plasma blood shown signed site standard started status studies study subject subjects suitable systemic test tested tests testing trial type types
 value values venous verified visit volunteer volunteers week weeks whom within year years old month months recorded chart electronic health ehr emr file persistent established
 chronic adults diagnosis diagnosed diagnostic disease diseases disorder disorders condition conditions syndrome kind kinds form forms sort sorts history mellitus illness illnesses problem problems
-event events episode episodes therapy treatment medication medications drug drugs agent agents dose doses class elderly score daily regular regularly resting seated sitting supine office calculated estimated sex sexes gender genders member members product products oral
+event events episode episodes therapy treatment medication medications drug drugs agent agents dose doses class elderly score daily regular regularly resting seated sitting supine office calculated estimated intensity sex sexes gender genders member members product products oral
 """
 BENIGN = frozenset((*_GRAMMAR.split(), *_TRIAL.split()))
 """Words that need no meaning of their own in a criterion."""

@@ -29,6 +29,8 @@ from agent.trials.periods import times
         ("not exceeding 5.5", ["<= 5.5"]),
         ("BMI 18.5–30", [">= 18.5", "<= 30"]),
         ("aged 60+", [">= 60"]),
+        ("temperature over 38 degrees Celsius", ["> 38 Cel"]),
+        ("temperature > 100.4 °F", ["> 100.4 [degF]"]),
         ("type 1 or 2", []),
         ("stage 3 or higher", []),
         ("COVID-19", []),

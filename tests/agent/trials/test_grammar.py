@@ -117,6 +117,17 @@ def told(check: Any) -> str:
             "Hypertension, provided that potassium is below 5 mmol/L",
             "all(record kind=condition of=Hypertension, measurement of=Potassium limits=['< 5 mmol/L'])",
         ),
+        (
+            "For diabetic patients, HbA1c < 9 %",
+            "any(not(record kind=condition of=Diabetes), measurement of=Hemoglobin A1c limits=['< 9 %'])",
+        ),
+        ("Adult patients (18+)", "age limits=['>= 18 years']"),
+        ("Women (50+)", "all(sex of=['female'], age limits=['>= 50 years'])"),
+        ("Pain score of at least 4 on a 0-10 numeric rating scale", "measurement of=Pain score limits=['>= 4']"),
+        (
+            "Unless taking a statin, total cholesterol < 300 mg/dL",
+            "any(record kind=medication of=statin state=current, measurement of=Cholesterol limits=['< 300 mg/dL'])",
+        ),
         ("Ambulatory", "record kind=condition of=Ambulatory"),
         (
             "Received at least two doses of a COVID-19 vaccine",
@@ -203,6 +214,9 @@ def test_inclusion(text: str, expected: str) -> None:
             "all(record kind=condition of=Prediabetes, not(record kind=condition of=Diabetes))",
         ),
         ("Subjects are excluded if they have gout", "record kind=condition of=Gout"),
+        ("Patients with gout will be excluded", "record kind=condition of=Gout"),
+        ("Patients are not eligible for the study if they have gout", "record kind=condition of=Gout"),
+        ("Pregnant women are ineligible", "pregnancy"),
         (
             "Oral contraceptives, if sexually active",
             "all(reader why=sexually active, record kind=medication of=contraceptive state=current)",
@@ -238,7 +252,34 @@ def test_inclusion(text: str, expected: str) -> None:
             "record kind=condition of=COPD exacerbation period={'within': '12 months'} least=3",
         ),
         ("Multiple sclerosis", "record kind=condition of=Multiple sclerosis"),
+        (
+            "Gout, or more than two episodes of sinusitis in the past year",
+            "any(record kind=condition of=Gout, record kind=condition of=Sinusitis period={'within': '1 year'} least=3)",
+        ),
         ("Unstable angina", "record kind=condition of=Unstable angina"),
+        (
+            "Within 6 months of screening: gout, stroke or PCI",
+            "any(record kind=condition of=Gout period={'within': '6 months'}, record kind=condition of=Stroke period={'within': "
+            "'6 months'}, record kind=procedure of=PCI period={'within': '6 months'})",
+        ),
+        (
+            "Allergy to: latex, penicillin or eggs",
+            "any(record kind=allergy of=Latex, record kind=allergy of=penicillin, record kind=allergy of=Egg)",
+        ),
+        (
+            "Poor liver function: AST/ALT > 3 x ULN",
+            "any(measurement of=AST limits=['> 3 ULN'], measurement of=ALT limits=['> 3 ULN'])",
+        ),
+        ("Hepatitis (B or C)", "record doubts=['B or C'] kind=condition of=Hepatitis"),
+        (
+            "Pregnant women and women of childbearing potential without contraception",
+            "any(pregnancy, all(sex of=['female'], not(record doubts=['childbearing potential'] kind=medication of=contraceptive "
+            "state=current), no chart ask=women of childbearing potential without contraception))",
+        ),
+        (
+            "Wheezing with use of a short-acting bronchodilator (albuterol, ipratropium)",
+            "all(record kind=condition of=Wheezing, record kind=medication of=['albuterol', 'ipratropium'] state=current)",
+        ),
     ],
 )
 def test_exclusion(text: str, expected: str) -> None:
@@ -248,6 +289,20 @@ def test_exclusion(text: str, expected: str) -> None:
 def test_a_time_behind_a_list_is_of_all_of_it() -> None:
     check = read_check("Stroke or myocardial infarction within 6 months", "exclusion")
     assert [str(leaf.period) for leaf in walk(check)] == ["within 6 months", "within 6 months"]
+
+
+def test_parts_get_no_words_of_the_heading_but_its_time() -> None:
+    statement = Statement(
+        number=1,
+        section="exclusion",
+        text="Gout",
+        start=0,
+        end=4,
+        under="Not eligible if any of these is true:",
+        parts=(),
+        needed=0,
+    )
+    assert told(compiled(statement)) == "record kind=condition of=Gout"
 
 
 def test_parts_get_what_the_heading_says() -> None:

@@ -78,6 +78,9 @@ def test_headings_in_many_forms(head: str) -> None:
         "A participant is not eligible if any of these is true:",
         "If any exclusion criterion applies, the subject must not be included:",
         "Reasons for exclusion:",
+        "People cannot take part if they have:",
+        "Exclusion Criteria - All participants:",
+        "Exclusion criteria (both arms)",
     ],
 )
 def test_a_sentence_opens_a_section(head: str) -> None:
@@ -85,9 +88,15 @@ def test_a_sentence_opens_a_section(head: str) -> None:
     assert _told(text) == [("in", "Asthma"), ("ex", "Stroke"), ("ex", "Gout")]
 
 
+def test_a_list_of_what_must_not_be_excludes() -> None:
+    text = "Inclusion Criteria:\n1. Asthma\n2. Must not have any of these:\n   a. Stroke\n   b. Gout\n3. Age over 40"
+    assert _told(text) == [("in", "Asthma"), ("in", "Age over 40"), ("ex", "Stroke"), ("ex", "Gout")]
+
+
 def test_a_sentence_says_its_own_section() -> None:
-    assert _told("Adults with asthma are eligible. Patients with gout will be excluded.") == [
-        ("in", "Adults with asthma are eligible."), ("ex", "Patients with gout will be excluded."),
+    assert _told("Adults are eligible. Patients with gout will be excluded. Pregnant women are ineligible.") == [
+        ("in", "Adults are eligible."), ("ex", "Patients with gout will be excluded."),
+        ("ex", "Pregnant women are ineligible."),
     ]  # fmt: skip
 
 
