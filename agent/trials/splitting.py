@@ -204,9 +204,8 @@ def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement
     if needed is not None:
         parts = tuple(p for child in item.children for p in _texts(source, child))
         end = _end(item)
-        whole = plain(re.sub(r"\n\s*(?:[*•\-–]|\d+[.)]|[a-z][.)])\s+", "; ", source[item.start : end])).replace(
-            ":; ", ": "
-        )
+        listed = re.sub(r"\n\s*(?:[*•\-–]|\d+[.)]|[a-z][.)])\s+", "; ", source[item.start : end])
+        whole = plain(listed).replace(":; ", ": ")
         yield Statement(
             number=0,
             section=item.section,

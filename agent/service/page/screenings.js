@@ -33,7 +33,8 @@ export async function openScreenings() {
   change({ ...EMPTY });
   try {
     change({ jobs: (await call(`v1/jobs?${query({ kind: KIND, limit: LISTED })}`)).jobs });
-    if (id) await follow(await call(`v1/jobs/${encodeURIComponent(id)}`));
+    const job = id && (await call(`v1/jobs/${encodeURIComponent(id)}`));
+    if (job && state.route.job === id) await follow(job);
   } catch (problem) {
     if (state.route.job === id) change({ problem });
   }

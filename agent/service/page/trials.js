@@ -11,7 +11,6 @@ import { set, state, still } from "./store.js";
 import { t, tn } from "./texts.js";
 import { countsView, outcomeView, verdictView } from "./verdicts.js";
 
-const LONGEST = 30000; // characters that the service reads
 const SECTIONS = { inclusion: "trials.inclusion", exclusion: "trials.exclusion" };
 const OPEN = { "no chart": "trials.asked", reader: "trials.reader" }; // kinds of check that rules cannot look up
 
@@ -23,7 +22,7 @@ export function trialsView() {
       <label for="protocol-name">${t("trials.name")}</label>
       <input id="protocol-name" type="text" maxlength="120" autocomplete="off" .value=${state.protocol.name} @input=${(event) => change({ name: event.target.value })}>
       <label for="protocol">${t("trials.label")}</label>
-      <textarea id="protocol" rows=${read ? 4 : 10} maxlength=${LONGEST} spellcheck="false" placeholder=${t("trials.example")}
+      <textarea id="protocol" rows=${read ? 4 : 10} spellcheck="false" placeholder=${t("trials.example")}
         .value=${text} @input=${(event) => change({ text: event.target.value })}></textarea>
       <div class="protocol-foot">
         <button type="submit" class="main" ?disabled=${working || !text.trim()}>${working ? t("trials.reading") : t("trials.read")}</button>
