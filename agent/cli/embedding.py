@@ -19,7 +19,7 @@ from agent.images import open_access
 from agent.patients import choose, listed
 from agent.settings import Settings
 from agent.sources import open_source
-from agent.vision.keeping import Updated, named_image, similar, update
+from agent.vision.keeping import Updated, held, named_image, similar, update
 from agent.vision.medsiglip import MedSigLIP
 from fhir_tools.imaging import find
 from fhir_tools.source import Source
@@ -75,7 +75,7 @@ async def _label(image: str, patient: str | None, labels: Sequence[str], fhir: S
         curves = read_calibration(work.known.image_labels, card) if work.known.image_labels else None
         own = await choose(work.source, patient)
         done = await work.bring(own)
-        vectors = work.index.of(str(own), named_image(work.index, own, reference))
+        vectors = held(work.index, own, named_image(work.index, own, reference))
         rows = await labelled(work.encoder, vectors, labels, curves)
     if as_json:
         print(safe_json([asdict(row) for row in rows]))
@@ -107,7 +107,7 @@ async def _calibrate(file: Path, out: Path, fhir: Sequence[str]) -> int:
         found: dict[str, list[tuple[float, bool]]] = {}
         for case in cases:
             who = people[case.patient]
-            vectors = work.index.of(str(who), named_image(work.index, who, case.image))
+            vectors = held(work.index, who, named_image(work.index, who, case.image))
             values = await logits(work.encoder, vectors, [case.label])
             found.setdefault(case.label, []).append((max(values[case.label]), case.present))
         curves = {label: fit([x for x, _ in rows], [y for _, y in rows]) for label, rows in found.items()}

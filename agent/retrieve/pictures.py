@@ -13,7 +13,7 @@ from agent.vision.terms import term_of
 from fhir_tools import compute
 from fhir_tools.cards import event_card
 from fhir_tools.dates import Window
-from fhir_tools.documents import Document, find, read_document, sections, sentences
+from fhir_tools.documents import Document, find, sections, sentences
 from fhir_tools.imaging import find as find_images
 from fhir_tools.imaging import priors
 from fhir_tools.imaging.types import Image, Images
@@ -149,7 +149,7 @@ async def _text(gather: Gather, fact: Fact, resources: Mapping[str, Mapping[str,
     resource = resources.get(str(fact.reference))
     if resource is None:
         return Document(fact=fact, text=fact.value if isinstance(fact.value, str) else "")
-    return await read_document(resource, fact, gather.chart.source)
+    return await gather.chart.document(resource, fact)
 
 
 def _report_cards(gather: Gather, reports: Sequence[Document], finding: str) -> tuple[Card, ...]:

@@ -14,10 +14,10 @@ from fhir_tools.imaging.types import Image, Images, Missed
 from fhir_tools.types import Reference
 
 if TYPE_CHECKING:
-    from agent.vision.index import Hit, Index
+    from agent.vision.index import Hit, Index, Vectors
     from agent.vision.medsiglip import MedSigLIP
 
-__all__ = ["Updated", "named_image", "similar", "update"]
+__all__ = ["Updated", "held", "named_image", "similar", "update"]
 
 _PICTURES = 64
 
@@ -71,6 +71,16 @@ def named_image(index: Index, patient: Reference, reference: Reference) -> str:
     return next((name for name in sorted(known) if name.partition("#")[0] == str(reference)), str(reference))
 
 
+def held(index: Index, patient: Reference, image: str) -> Vectors:
+    """The vectors of an image, one for each of its pictures. Raises UserError where it is not in the index."""
+    vectors = index.of(str(patient), image)
+    if not len(vectors):
+        raise UserError(
+            f"{image} is not in the image index of {patient}: it is no image of this chart, or was unreadable"
+        )
+    return vectors
+
+
 def _part(image: Image) -> str:
     """Several pictures of one resource are told apart by their element."""
     return "" if image.reference.type in ("ImagingStudy", "Media") else f"#{image.path}"
@@ -112,11 +122,7 @@ def similar(
     Of this patient's chart alone, unless others are named in `cohort` (None: every patient of the index): whoever
     names them answers for the right to. Raises UserError for an image that is not in the index.
     """
-    vectors = index.of(str(patient), image)
-    if not len(vectors):
-        raise UserError(
-            f"{image} is not in the image index of {patient}: it is no image of this chart, or was unreadable"
-        )
+    vectors = held(index, patient, image)
     patients = None if cohort is None else [str(p) for p in dict.fromkeys((patient, *cohort))]
     # one image is many pictures: enough of them that so many images are among them
     wanted = len(index) if patients else min(len(index), len(vectors) + count * _PICTURES)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 __all__ = ["Assertion", "Judged", "judge"]
@@ -161,6 +162,10 @@ _SECTIONS: tuple[tuple[re.Pattern[str], Assertion], ...] = (
     (re.compile(r"\bpast\b.*\bhistory\b|^pmhx?$|^pshx?$|\bhistory of past\b", re.IGNORECASE), "historical"),
 )
 _AFTER_WORDS = 8
+_NEAREST = 20
+"""Triggers to either side of a term that are looked at: what is farther off says nothing of it."""
+_KEPT = 64
+"""Sentences whose triggers are remembered: each of their terms asks for them."""
 _PARTED = re.compile(r",|\S\s*:")
 _OPEN = re.compile(
     r"(?:not|n't)\s+(?:be\s+|been\s+)?(?:rule|exclude)|not\s+(?:certain|sure|clear)|unable\s+to\s+(?:rule|exclude)",
@@ -171,13 +176,13 @@ _OPEN = re.compile(
 def judge(sentence: str, start: int, end: int, section: str = "") -> Judged:
     """What `sentence` says of its stretch `[start, end)`; `section` is the heading that the sentence stands under."""
     found: dict[Assertion, tuple[int, int]] = {}
-    pseudo = [m.span() for m in _PSEUDO.finditer(sentence)]
-    triggers = [t for t in _triggers(sentence, _BEFORE) if not _inside(t[1], t[2], pseudo)]
-    for assertion, first, last in triggers:
-        if last <= start and not _ended(sentence, assertion, last, start, triggers):
+    ahead, behind = _triggers(sentence)
+    before = [t for t in ahead if t[2] <= start][-_NEAREST:]
+    for assertion, first, last in before:
+        if not _ended(sentence, assertion, last, start, before):
             found[assertion] = (first, end)
-    for assertion, first, last in _triggers(sentence, _AFTER):
-        if first >= end and not _inside(first, last, pseudo) and _reaches(sentence[end:first], sentence[first:last]):
+    for assertion, first, last in [t for t in behind if t[1] >= end][:_NEAREST]:
+        if _reaches(sentence[end:first], sentence[first:last]):
             found.setdefault(assertion, (start, last))
     _mend(sentence, start, end, found)
     for assertion in _ORDER:
@@ -187,14 +192,22 @@ def judge(sentence: str, start: int, end: int, section: str = "") -> Judged:
     return Judged(assertion=under, start=start, end=end)
 
 
-def _triggers(sentence: str, table: dict[Assertion, re.Pattern[str]]) -> list[Trigger]:
+@lru_cache(maxsize=_KEPT)
+def _triggers(sentence: str) -> tuple[list[Trigger], list[Trigger]]:
+    """The triggers of a sentence that work forwards and those that work backwards; what only looks like one is none."""
+    pseudo = [m.span() for m in _PSEUDO.finditer(sentence)]
+    ahead, behind = (_found(sentence, table) for table in (_BEFORE, _AFTER))
+    return [t for t in ahead if not _inside(t[1], t[2], pseudo)], [t for t in behind if not _inside(t[1], t[2], pseudo)]
+
+
+def _found(sentence: str, table: dict[Assertion, re.Pattern[str]]) -> list[Trigger]:
     """Every trigger in text order; one that lies within a longer one of another sort is no trigger."""
     every = [(a, *m.span()) for a, pattern in table.items() for m in pattern.finditer(sentence)]
-    return sorted((t for t in every if not any(_within(t, other) for other in every)), key=lambda t: t[1])
-
-
-def _within(one: Trigger, other: Trigger) -> bool:
-    return other[1] <= one[1] and one[2] <= other[2] and other[2] - other[1] > one[2] - one[1]
+    kept: list[Trigger] = []
+    for one in sorted(every, key=lambda t: (t[1], -t[2])):  # what holds another comes before it
+        if not kept or one[2] > kept[-1][2] or one[1:] == kept[-1][1:]:
+            kept.append(one)
+    return kept
 
 
 def _inside(first: int, last: int, spans: list[tuple[int, int]]) -> bool:

@@ -51,27 +51,29 @@ def _mentions(document: Document, pattern: re.Pattern[str]) -> Iterator[Found]:
     if not hits:
         return
     parts, lines = sections(text), sentences(text)
-    seen: set[tuple[Span, str]] = set()
-    at = 0
+    seen: list[tuple[Span, str]] = []
+    at = parted = 0
     for first, last in hits:
         while at < len(lines) - 1 and lines[at][1] <= first:
             at += 1
+        while parted < len(parts) - 1 and parts[parted + 1][1] <= first:
+            parted += 1
+        under = parts[parted][0] if parts and parts[parted][1] <= first < parts[parted][2] else ""
         start, end = min(lines[at][0], first), max(lines[at][1], last)
-        if at + 1 < len(lines) and _is_heading(text, start, end, parts):
+        if at + 1 < len(lines) and under and _is_heading(text[start:end], under):
             if pattern.search(text, *lines[at + 1]):
                 continue  # the sentence below it is found by itself
             end = lines[at + 1][1]
-        under = next((title for title, a, b in reversed(parts) if a <= first < b), "")
         found = found_at(document, start, end, first, last, under)
+        seen = [known for known in seen if known[0].end > found.span.start]
         if not any(_lies_in(found, *known) for known in seen):
-            seen.add((found.span, found.assertion))
+            seen.append((found.span, found.assertion))
             yield found
 
 
-def _is_heading(text: str, start: int, end: int, parts: Sequence[tuple[str, int, int]]) -> bool:
-    """Whether a line is nothing but the heading of a section: alone it says nothing."""
-    line = text[start:end].strip(" \t#*:")
-    return any(a <= start < b and line == title.strip() for title, a, b in parts)
+def _is_heading(line: str, title: str) -> bool:
+    """Whether a line is nothing but the heading of its section: alone it says nothing."""
+    return line.strip(" \t#*:") == title.strip()
 
 
 def _lies_in(found: Found, span: Span, assertion: str) -> bool:
@@ -79,6 +81,7 @@ def _lies_in(found: Found, span: Span, assertion: str) -> bool:
 
 
 def found_at(document: Document, start: int, end: int, first: int, last: int, under: str) -> Found:
+    sentence = document.text[start:end]
     sentence = document.text[start:end]
     judged = judge(sentence, first - start, last - start, under)
     shown = (min(first, start + judged.start), max(last, start + judged.end))

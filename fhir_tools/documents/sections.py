@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 __all__ = ["sections", "sentences", "trimmed"]
@@ -38,30 +39,47 @@ def sections(text: str) -> tuple[tuple[str, int, int], ...]:
     return tuple((title, start, end) for (title, start), end in zip(heads, ends, strict=True))
 
 
-_STOP = re.compile(r"[.!?]+[\"')\]]*(?=\s)|\n")
+_STOP = re.compile(r"(?<![.!?])[.!?]++[\"')\]]*+(?=\s)|\n")
 _TITLE = re.compile(r"(?:\b(?:dr|mr|mrs|ms|prof|st|vs|e\.g|i\.e|approx)|(?:^|\n)[ \t]*\d{1,2})\Z", re.IGNORECASE)
 _ABBREVIATION = re.compile(
     r"\b(?:[a-z](?:\.[a-z])*|appt|dept|pts?|temp|wt|ht|min|max|hrs?|resp|sec|vol|inc)\Z", re.IGNORECASE
 )
 _ITEM = re.compile(r"[ \t]*(?:[-*•#]|\d{1,2}[.)]\s|\n|$)")
 _WRAP = (60, 120)
+_SHORT = 64
+"""Characters before a full stop in which an abbreviation or a list number stands."""
+_LONGEST = 2000
 
 
 @lru_cache(maxsize=_KEPT)
 def sentences(text: str) -> tuple[tuple[int, int], ...]:
-    """(start, end) of each sentence or line, without the white space round it. A line wrapped by width goes on."""
+    """(start, end) of each sentence or line, without the white space round it. A line wrapped by width goes on.
+
+    None is longer than 2,000 characters: what is said of a term is worked out over its whole sentence, each time.
+    """
     width = max((len(line) for line in text.split("\n")), default=0)
     heads = {start for _, start, _ in sections(text)}
     out: list[tuple[int, int]] = []
     start = 0
     for stop in _STOP.finditer(text):
         soft = stop[0] == "\n" and _wrapped(text, stop.start(), width) and stop.end() not in heads
-        if soft or (stop[0] == "." and _shortened(text[start : stop.start()], text[stop.end() : stop.end() + 2])):
+        before = text[max(start, stop.start() - _SHORT) : stop.start()]
+        if soft or (stop[0] == "." and _shortened(before, text[stop.end() : stop.end() + 2])):
             continue
         out.append((start, stop.end()))
         start = stop.end()
     out.append((start, len(text)))
-    return tuple(kept for a, b in out if (kept := trimmed(text, a, b)))
+    return tuple(kept for whole in out for a, b in _cut(text, *whole) if (kept := trimmed(text, a, b)))
+
+
+def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A sentence, or the parts of text that has no full stops, cut between words."""
+    while end - start > _LONGEST:
+        space = text.rfind(" ", start + 1, start + _LONGEST)
+        at = space if space > 0 else start + _LONGEST
+        yield start, at
+        start = at
+    yield start, end
 
 
 def _shortened(before: str, after: str) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
+from agent.cli import embedding
 from agent.errors import MissingExtra, ModelError, UserError
 from agent.models.medgemma import machine
 from agent.vision.medsiglip import MedSigLIP
@@ -166,3 +168,16 @@ def test_without_its_weights_the_hub_is_the_remedy_and_offline_asks_nobody(
 
     with pytest.raises(UserError, match="google/medsiglip-448 is not in this machine's Hub cache and offline is set"):
         asyncio.run(load())
+
+
+def test_an_image_that_the_chart_does_not_have_gets_no_labels(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = tmp_path / "chart.ndjson"
+    patient = {"resourceType": "Patient", "id": "p"}
+    chart.write_text("".join(f"{json.dumps(r)}\n" for r in (patient, study("s1", "2024-03-02", 60))))
+    monkeypatch.setenv("CHARTLINE_IMAGE_ENCODER", str(folder))
+    monkeypatch.setenv("CHARTLINE_IMAGE_INDEX", str(tmp_path / "index"))
+    assert embedding.label_image("ImagingStudy/s1", "p", ["effusion"], [str(chart)], as_json=True) == 0
+    with pytest.raises(UserError, match="ImagingStudy/other is not in the image index"):
+        embedding.label_image("ImagingStudy/other", "p", ["effusion"], [str(chart)], as_json=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from fhir_tools.documents import Document, Found, find, read_document, reading, sections, sentences
+from fhir_tools.documents.statements import statements
 from fhir_tools.errors import SourceError
 from fhir_tools.facts import facts_of
 from fhir_tools.parsing import tesseract
@@ -360,3 +362,32 @@ async def test_no_shape_makes_reading_raise(shape: Any) -> None:
     for name in ("content", "presentedForm", "section", "conclusion", "text"):
         for kind in ("DocumentReference", "DiagnosticReport", "Composition"):
             await read_document({"resourceType": kind, "id": "n", name: shape}, FACT, Binaries())  # type: ignore[arg-type]
+
+
+_ENDLESS = {
+    "no full stop": "pain ",
+    "no full stop, denied": "no pain, possible ",
+    "headings": "PLAN: pain\n",
+    "abbreviations": "e.g. x ",
+    "dots": ".",
+    "names": "metformin 500 mg, mother had diabetes, ",
+}
+
+
+@pytest.mark.parametrize("piece", _ENDLESS.values(), ids=_ENDLESS)
+def test_text_made_to_take_long_takes_as_long_as_it_is(piece: str) -> None:
+    """A note of 20 kB of one kind took minutes: each mention was judged by all of its sentence, or all sections."""
+    document = Document(fact=FACT, text=piece * (20_000 // len(piece)))
+    began = time.process_time()
+    found = find([document], ("pain",))
+    statements(document)
+    assert time.process_time() - began < 8
+    assert all(len(f.sentence) <= 2100 for f in found) and bool(found) == ("pain" in piece)
+
+
+def test_text_without_full_stops_is_cut_between_words() -> None:
+    text = "word " * 1000
+    cut = sentences(text)
+    assert [text[a:b].count("word") for a, b in cut] == [400, 399, 201]
+    assert all(text[a:b].startswith("word") and text[a:b].endswith("word") for a, b in cut)
+    assert sentences("x" * 5000) == ((0, 2000), (2000, 4000), (4000, 5000))
