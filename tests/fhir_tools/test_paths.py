@@ -124,3 +124,19 @@ def test_systems_are_told_by_their_names_and_never_by_their_addresses() -> None:
     assert [leaf.text for leaf in paths.leaves(resource)] == [
         "urn:oid:1.2.3 · DICOM UID", "A 7", "US · DICOM", "x · local",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("2023-12-20T12:55:00-05:00", "2023-12-20 12:55 (UTC-05:00)"),
+        ("2023-12-20T12:55:30.250Z", "2023-12-20 12:55:30.250 (UTC)"),
+        ("2023-12-20T12:55Z", "2023-12-20 12:55 (UTC)"),
+        ("2023-12-20", "2023-12-20"),
+        ("2023", "2023"),
+        ("seen 2023-12-20T12:55:00Z", "seen 2023-12-20T12:55:00Z"),
+    ],
+)
+def test_a_moment_is_told_as_people_write_it(written: str, told: str) -> None:
+    assert paths.text_at(written) == told
+    assert paths.text_at({"start": written, "end": "2024-01-02"}) == f"{told} to 2024-01-02"

@@ -1,6 +1,5 @@
 // The timeline drawn: lanes by kind, a mark for each fact where there is room, how many there are where there is not.
 
-import { safe } from "./dom.js";
 import { number, t } from "./texts.js";
 
 export const DAY = 86400000;
@@ -150,7 +149,7 @@ function name(ctx, chart, at, until) {
   const left = Math.max(0, chart.x(chart.facts.start[at])) + 6;
   const room = until - left - 4;
   if (room < SHORTEST) return;
-  const label = safe(chart.facts.label(at));
+  const label = chart.facts.shownLabel(at);
   const letters = Math.floor(room / LETTER);
   const text = label.length <= letters ? label : `${label.slice(0, letters - 1)}…`;
   const y = chart.y(at);

@@ -1,5 +1,7 @@
 // The facts of a timeline in columns: where each lies in time, in which lane and row, and which are wanted.
 
+import { safe } from "./dom.js";
+
 const ROWS = 6; // of a lane at most
 const BARS = 12; // of a lane of what lasts
 const NAMED = 40; // facts of a lane, up to which its rows are high enough for their names
@@ -18,6 +20,7 @@ export class Facts {
     this.now = ends(told.as_of);
     for (let at = 0; at < count; at += 1) this.place(at);
     this.words = told.labels.map(folded);
+    this.safe = [];
     this.lanes = told.kinds.map((kind, number) => ({ kind, number, rows: 1 }));
     this.stack();
     this.all = Uint32Array.from({ length: count }, (_, at) => at);
@@ -92,6 +95,12 @@ export class Facts {
 
   label(at) {
     return this.told.labels[this.told.label[at]];
+  }
+
+  /** The same as it may be shown; worked out once, since it is drawn with every frame. */
+  shownLabel(at) {
+    const label = this.told.label[at];
+    return (this.safe[label] ??= safe(this.told.labels[label]));
   }
 
   kind(at) {
