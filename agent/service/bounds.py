@@ -94,7 +94,8 @@ class _Run:
     async def send(self, message: Message) -> None:
         """Pass a piece of the answer on."""
         if self.fault is None:
-            if self.limit and message["type"] == "http.response.start" and _is_stream(message):
+            starts = message["type"] == "http.response.start" and _is_stream(message)
+            if starts and self.limit and not self.limit.expired():
                 self.limit.reschedule(None)
             self.begun = True
             await self._send(message)
