@@ -48,14 +48,14 @@ _ITEM = re.compile(r"[ \t]*(?:[-*•#]|\d{1,2}[.)]\s|\n|$)")
 _WRAP = (60, 120)
 _SHORT = 64
 """Characters before a full stop in which an abbreviation or a list number stands."""
-_LONGEST = 2000
+_LONGEST = 4000
 
 
 @lru_cache(maxsize=_KEPT)
 def sentences(text: str) -> tuple[tuple[int, int], ...]:
     """(start, end) of each sentence or line, without the white space round it. A line wrapped by width goes on.
 
-    None is longer than 2,000 characters: what is said of a term is worked out over its whole sentence, each time.
+    None is longer than 4,000 characters: what is said of a term is worked out over its whole sentence, each time.
     """
     width = max((len(line) for line in text.split("\n")), default=0)
     heads = {start for _, start, _ in sections(text)}

@@ -376,18 +376,18 @@ _ENDLESS = {
 
 @pytest.mark.parametrize("piece", _ENDLESS.values(), ids=_ENDLESS)
 def test_text_made_to_take_long_takes_as_long_as_it_is(piece: str) -> None:
-    """A note of 20 kB of one kind took minutes: each mention was judged by all of its sentence, or all sections."""
-    document = Document(fact=FACT, text=piece * (20_000 // len(piece)))
+    """A note of 10 kB of one kind took minutes: each mention was judged by all of its sentence, or all sections."""
+    document = Document(fact=FACT, text=piece * (10_000 // len(piece)))
     began = time.process_time()
     found = find([document], ("pain",))
     statements(document)
-    assert time.process_time() - began < 8
-    assert all(len(f.sentence) <= 2100 for f in found) and bool(found) == ("pain" in piece)
+    assert time.process_time() - began < 5
+    assert all(len(f.sentence) <= 4100 for f in found) and bool(found) == ("pain" in piece)
 
 
 def test_text_without_full_stops_is_cut_between_words() -> None:
     text = "word " * 1000
     cut = sentences(text)
-    assert [text[a:b].count("word") for a, b in cut] == [400, 399, 201]
+    assert [text[a:b].count("word") for a, b in cut] == [800, 200]
     assert all(text[a:b].startswith("word") and text[a:b].endswith("word") for a, b in cut)
-    assert sentences("x" * 5000) == ((0, 2000), (2000, 4000), (4000, 5000))
+    assert sentences("x" * 9000) == ((0, 4000), (4000, 8000), (8000, 9000))
