@@ -242,7 +242,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         any_of(
             words(
                 "first, earliest, initial(?:ly)?, baseline, original(?:ly)?, oldest, onset, start of, since when,"
-                " how far back, how long ago"
+                " how far back, how long ago, at the (?:very )?(?:beginning|start|outset)(?! of)"
             )
         ),
     ),

@@ -108,6 +108,7 @@ OPS = (
     ("the worst (lowest) hemoglobin", "lowest", "number"),
     ("age, hypertension onset", "age_at", "number"),
     ("when sleep apnea was found, what was his age", "age_at", "number"),
+    ("potassium at the very beginning", "first", "number"),
     ("apixaban since?", "started", "date"),
     ("ED visits total", "count", "number"),
     ("max ALT", "highest", "number"),
