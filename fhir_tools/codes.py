@@ -18,6 +18,7 @@ from rapidfuzz import fuzz, process
 
 from fhir_tools.catalogue import Catalogue, CatalogueEntry
 from fhir_tools.lexicon import Entry, Lexicon, lexicon, normalise
+from fhir_tools.lexicon.english import is_english
 
 __all__ = ["Matcher", "Mention", "Word", "names_of", "turned", "words_of"]
 
@@ -312,11 +313,13 @@ class Matcher:
         return all(w in words or (len(w) > 3 and any(x.startswith(w) for x in words)) for w in wanted)
 
     def by_spelling(self, first: int, last: int, phrase: str) -> Mention | None:
-        """The mention that a misspelt phrase most probably means, or None."""
+        """The mention that a misspelt phrase most probably means, or None; what is English is not misspelt."""
         if len(phrase) < _MIN_FUZZY:
             return None
         best = process.extractOne(phrase, self._labels.keys(), scorer=fuzz.ratio, score_cutoff=_FUZZY)
         known = self.lexicon.fuzzy(phrase)
+        if not (best or known) or is_english(phrase):
+            return None
         if best and (not known or best[1] >= known[0][1]):
             label = str(best[0])
             return Mention(
@@ -327,8 +330,6 @@ class Matcher:
                 classes=self.lexicon.lookup(label),
                 corrected=True,
             )
-        if not known:
-            return None
         top = tuple(e for e, score in known if score == known[0][1])
         return Mention(first=first, last=last, words=top[0].label, classes=top, corrected=True)
 

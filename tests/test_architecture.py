@@ -41,6 +41,7 @@ FENCES = {
     "joserfc": ("agent.service", "fhir_tools.auth"),
     "cryptography": ("agent.service.access",),
     "tenacity": ("fhir_tools.http", "fhir_tools.journal"),
+    "spellchecker": ("fhir_tools.lexicon.english",),
     "pydicom": ("fhir_tools.imaging",),
     "usearch": ("agent.vision",),
     "openslide": ("fhir_tools.imaging",),

@@ -68,7 +68,8 @@ def _tell(gather: Gather, documents: Sequence[Document], found: Sequence[Found])
 
 def _told(gather: Gather, target: Target, documents: Sequence[Document]) -> list[Found]:
     """What notes say of the target as something of the patient's, the newest of what says the same, oldest first."""
-    found = [f for f in find(documents, terms_of(gather, target)) if is_told(f)]
+    terms = [t for t in terms_of(gather, target) if len(t) > 2]  # two letters mean too much: "RA" is room air as well
+    found = [f for f in find(documents, terms) if is_told(f)]
     same = {" ".join(f.sentence.split()).lower(): f for f in found}
     return sorted(same.values(), key=lambda f: (compute.when_key(f.document.fact), f.span.start))
 

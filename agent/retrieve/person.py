@@ -9,6 +9,7 @@ from agent.retrieve.gather import Gather
 from agent.types import Ask, Target
 from fhir_tools import compute
 from fhir_tools.cards import event_card
+from fhir_tools.dates import Window
 from fhir_tools.facts import facts_of
 from fhir_tools.types import Card, Fact, Interval, Search
 
@@ -25,18 +26,24 @@ async def person(gather: Gather, ask: Ask) -> tuple[Card, ...]:
     if not chosen:
         await gather.absence(Target(words=ask.attribute, label=ask.attribute, kinds=("patient",)))
         return ()
-    computed = _age(gather, chosen, facts) if ask.attribute == "age" else ()
+    computed = _age(gather, chosen, facts, ask.window) if ask.attribute == "age" else ()
     return (event_card(gather.marks, chosen, title="Patient", computed=computed, names=(name, "patient", "age")),)
 
 
-def _age(gather: Gather, birth: tuple[Fact, ...], facts: tuple[Fact, ...]) -> tuple[tuple[Any, str], ...]:
+def _age(
+    gather: Gather, birth: tuple[Fact, ...], facts: tuple[Fact, ...], asked: Window | None
+) -> tuple[tuple[Any, str], ...]:
+    """The age on the day that is asked about, else at death, else now. Nobody grows older after death."""
     died = tuple(
         replace(f, when=f.value)
         for f in facts
         if f.path == "Patient.deceasedDateTime" and isinstance(f.value, Interval)
     )
-    age = compute.compute("age", (*birth, *died), at=None if died else gather.chart.as_of)
-    return ((age, f"age {'at death' if died else f'on {gather.chart.as_of}'}: {age_text(age.result)}"),)
+    day = asked.low if asked and asked.low else gather.chart.as_of
+    if asked and not any(f.when and f.when.day and f.when.day <= day for f in died):
+        died = ()
+    age = compute.compute("age", (*birth, *died), at=None if died else day)
+    return ((age, f"age {'at death' if died else f'on {day}'}: {age_text(age.result)}"),)
 
 
 def age_text(age: Any) -> str:

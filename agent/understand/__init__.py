@@ -10,8 +10,8 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import Literal
+from datetime import date, timedelta
+from typing import Literal, get_args
 
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
@@ -23,7 +23,7 @@ from agent.understand.noted import asks_of_notes, sought
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
-from agent.understand.settle import settle
+from agent.understand.settle import is_day, settle
 from agent.understand.targets import NUMERIC, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
@@ -100,6 +100,8 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         return _of_notes(question, reading, found, chart, s), s
     op = _op(s)
     relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
+    if relatives and _is_the_patient(relatives, reading, s, joined(primary), chart):
+        relatives = []
     cued = _cued(s, relatives)
     targets = distinct(target_of(g, _panels(g, cued, op, s, chart), op, chart.matcher) for g in joined(primary))
     purpose, targets = _purpose(s, cued, targets)
@@ -127,7 +129,19 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         unknown=(*_unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
         threshold=_threshold(s),
     )
-    return settle(ask, s), s
+    return _aged(settle(ask, s), chart), s
+
+
+def _aged(ask: Ask, chart: Chart) -> Ask:
+    """An age is of one day of the life so far: today without a time, and over a year somebody has two."""
+    if ask.attribute != "age" or not ask.window:
+        return ask
+    birth = dates.of_any(chart.person.get("birthDate"))
+    day = ask.window.low if is_day(ask.window) else None
+    if day == chart.as_of:
+        return replace(ask, window=None)
+    lived = isinstance(day, date) and day < chart.as_of and not (birth and birth.day and day < birth.day)
+    return ask if lived else replace(ask, unknown=(*ask.unknown, ask.window.text))
 
 
 def _of_notes(question: str, reading: Reading, found: Found | None, chart: Chart, s: str) -> Ask:
@@ -176,6 +190,39 @@ def _relatives(mentions: Sequence[Mention]) -> tuple[list[str], list[Mention]]:
     ]
     labels = [c.id for m in named for c in m.classes if c.kind == "relationship"]
     return labels, [m for m in mentions if m not in named]
+
+
+_OF_ANOTHER = (
+    r"\b(?:his|her|their|its|patients?|pts?|family|paternal|maternal|(?:his|her|whose) \w+) {0}\b"
+    r"|\b{0} of (?:the|this|his|her|their)\b"
+)
+_OF_THE_PATIENT = frozenset(get_args(Kind)) - {"family", "condition", "procedure", "social"}
+"""The kinds of record that a chart holds of the patient alone."""
+
+
+_FEMALE = frozenset(("mother", "grandmother", "daughter", "sister", "wife", "aunt", "niece"))
+_MALE = frozenset(("father", "grandfather", "son", "brother", "husband", "uncle", "nephew"))
+
+
+def _is_the_patient(
+    relatives: Sequence[str], reading: Reading, s: str, named: Sequence[Sequence[Mention]], chart: Chart
+) -> bool:
+    """ "What is my son allergic to": one of the family asks about the patient, if a family history cannot hold it.
+
+    Who is of the other sex is not the patient: it may be the wrong chart.
+    """
+    other = {"male": _FEMALE, "female": _MALE}.get(str(chart.person.get("gender")), frozenset())
+    at = next(n for n, m in enumerate(reading.mentions) if any(c.id == relatives[0] for c in m.classes))
+    if len(set(relatives)) > 1 or relatives[0] in other | {"family member"}:
+        return False
+    if re.search(_OF_ANOTHER.format(f"m{at}"), s):
+        return False
+    cued = _cued(s, [])
+    targets = [target_of(group, cued, _op(s), chart.matcher) for group in named]
+    if targets:
+        return all(t.kinds and t.kinds[0] in _OF_THE_PATIENT for t in targets)
+    own = bool(cued) and (set(cued) <= _OF_THE_PATIENT or _state(s) == "active")
+    return own or _attribute(s) in ("age", "date of birth")
 
 
 def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple[Target | None, tuple[Target, ...]]:

@@ -19,7 +19,7 @@ _FILL = (
     r"the|a|an|their|his|her|its|this|that|patient|patients|pt|s|he|she|they|was|were|is|got|had|has|of|with|in|on|for|to"
     r"|first|last|latest|most|recent|current|initial|previous|time|date|day|t\d|diagnosis|diagnosed|dx|dxd|dxed|onset"
     r"|start|starting|started|began|beginning|put|being|having|developing|developed|develop|receiving|undergoing"
-    r"|record|recording|recorded"
+    r"|record|recording|recorded|found|known|told|noted|have|that"
 )
 _TAIL = (
     r"was|is|were|got|being|first|in|on|t\d|diagnosed|diagnosis|dx|onset|started|start|began|found|made|recorded|performed|done|given|"
@@ -38,7 +38,7 @@ _TO_EVENT = re.compile(
 )
 """The event apart from its relation: "the closest weight to the onset of gout"."""
 _EVENT = re.compile(
-    r"\b(diagnos\w*|dx|dxd|dxed|onset|start\w*|began|beginning|develop\w*|first|put on|when|time of|day of)\b"
+    r"\b(diagnos\w*|dx|dxd|dxed|onset|start\w*|began|beginning|develop\w*|first|put on|when|time of|day of|found to)\b"
 )
 _NAMED: Mapping[str, Relation] = {
     "before": "before", "earlier than": "before", "prior to": "before", "preceding": "before",

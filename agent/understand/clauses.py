@@ -7,7 +7,9 @@ are with the patient or the one who asks, names no past, no number and no except
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from fhir_tools.lexicon import lexicon
 
 __all__ = ["askings", "plain"]
 
@@ -44,7 +46,16 @@ _ASKED_BY = re.compile(
 _PERSON = r"he|she|they|it|i|we|you|that|there|here"
 _NEGATED = r"is|are|was|were|has|have|had|do|does|did|ca|wo"
 _SUBJECT = r"he|she|they|it|(?:the )?(?:patient|pt)"
-_WRITTEN_OUT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+_EXTREMES = {"heavi": "highest weight", "light": "lowest weight", "tall": "highest height", "short": "lowest height"}
+
+
+def _spelt(letters: re.Match[str]) -> str:
+    """Letters that were dictated one by one ("c r p"), where they are a name."""
+    joined = letters[0].replace(" ", "")
+    return joined if lexicon().lookup(joined.lower()) else letters[0]
+
+
+_WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
     (re.compile(pattern, flags), instead)
     for pattern, instead, flags in (
         (r"[’`´]", "'", 0),
@@ -72,6 +83,27 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:no|nr|n|num)\.? of\b", "number of", re.IGNORECASE),
         (r"\bnow ?a ?days\b|\bnowadays\b|\b(?<![A-Z])rn(?=\W*$)", "now", 0),
         (r"\bas it stands\b", "now", re.IGNORECASE),
+        (r"\batm\b", "now", 0),
+        (r"(?<!\w)w(?= \w)", "with", 0),
+        (r"(?<!\w)ie\b,?", " ", 0),
+        (r"\b([Ss]?[Hh]e|[Tt]hey)(?:s|re)\b(?= )", r"\1 is", 0),
+        (
+            r"\b(?:this|the|our) (?:little )?(?:child|kid|boy|girl|baby|infant|toddler)\b(?! of)",
+            "the patient",
+            re.IGNORECASE,
+        ),
+        (r"\b(?<!put on )weigh(?:ed|s|ing)?(?:[- ]?ins?)?\b", "weight", re.IGNORECASE),
+        (r"\bhow heavy\b|\bhow much(?= (?:does|did|do|is|was) \w+ weight)", "what weight", re.IGNORECASE),
+        (r"\bkilo(?:gram)?s?\b", "kg", re.IGNORECASE),
+        (r"\bhow many kg\b(?=.*\bweight)", "what", re.IGNORECASE),
+        (r"\bput(?:ting)? on weight\b", "weight gone up", re.IGNORECASE),
+        (r"\b(heavi|light|tall|short)est\b", lambda m: _EXTREMES[m[1].lower()], re.IGNORECASE),
+        (r"\b(?:at|as of) (?:the|his|her|their) (?:last|latest|most recent) count\b", "latest", re.IGNORECASE),
+        (r"\b([A-Za-z])((?: [A-Za-z]){2,3})\b(?= (?:level|result|value|trend|number|count)|\W*$)", _spelt, 0),
+        (r"\ba one c\b", "A1c", re.IGNORECASE),
+        (r"\bsystolic over diastolic\b|\barterial (?:blood )?pressure\b", "blood pressure", re.IGNORECASE),
+        (r"\b(?:second|next)[- ](?:to[- ])?last\b", "previous", re.IGNORECASE),
+        (r"(?<!occult )\bblood (?=(?:tests?|levels?|results?)\b)", "lab ", re.IGNORECASE),
     )
 )
 _LENGTH = 400

@@ -13,7 +13,7 @@ from agent.understand.targets import NUMERIC
 from fhir_tools.dates import Window
 from fhir_tools.types import Kind
 
-__all__ = ["settle"]
+__all__ = ["is_day", "settle"]
 
 _ASKS_WHEN = any_of(
     words("when, what date, which date, what day, what year, what month, since when, how far back, how recently"),
@@ -87,7 +87,7 @@ def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
         return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
     if ask.op in NUMERIC | {"first", "previous", "abnormal"}:
         return ask.op
-    if ask.window and _one_day(ask.window):
+    if ask.window and is_day(ask.window):
         return "on"
     if ask.op in ("duration", "dose", "reason", "ended", "find"):
         return ask.op
@@ -101,7 +101,8 @@ def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
     return "list" if every or ask.window else "latest"
 
 
-def _one_day(window: Window) -> bool:
+def is_day(window: Window) -> bool:
+    """Whether it is one calendar day."""
     return window.low is not None and window.high is not None and (window.high - window.low).days == 1
 
 
@@ -152,7 +153,8 @@ def _event(ask: Ask, s: str, yes_no: bool, asks_when: bool, kind: Kind) -> Op:
     ):
         return "list"
     if asks_when or re.search(_ANY, s):
-        return ask.op if ask.op in ("first", "previous") else "first" if ask.op == "started" else "latest"
+        begun = ask.op == "started" and not re.search(_LAST, s)
+        return ask.op if ask.op in ("first", "previous") else "first" if begun else "latest"
     if ask.targets:
         return "exists" if kind == "allergy" or yes_no or kind in ("immunization", "procedure", "family") else "list"
     return "list"

@@ -129,7 +129,8 @@ class Computations:
         return (read[0].reference, read[-1].reference) == (points[0][0].reference, points[-1][0].reference)
 
     def age(self, s: Statement, others: Ids, told_event: bool, told_death: bool) -> tuple[str, ...]:
-        """The marks that bear an age: now, at death, or at the event that the claim names."""
+        """The marks that bear an age: now, on the day or at the event that the claim names, or at death."""
+        day = s.dating.days[0] if s.dating and s.dating.relation == "on" and len(s.dating.days) == 1 else None
         found = []
         for mark, c in self.of("age", "age_at"):
             if any(f.path == DEATH for f in c.inputs) != told_death:
@@ -139,7 +140,8 @@ class Computations:
             at_event = bool(events) or c.op == "age_at"
             if at_event and not (events <= named if named else not told_event and self.pools.ask.op == "age_at"):
                 continue
-            if not at_event and told_event:
+            on_day = day is not None and bool(day.day) and day.first == c.params.get("at")
+            if not at_event and told_event and not on_day:
                 continue
             if self._result_fits(s.number, c):
                 found.append(mark.id)

@@ -18,7 +18,7 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if ask.op == "age_at":
         return ()
     if ask.attribute == "age":
-        return _age(card)
+        return _age(card, ask)
     if ask.attribute == "deceased":
         return _deceased(ask, mark.fact, mark)
     shown = wording.value_text(mark.fact)
@@ -40,7 +40,7 @@ def _deceased(ask: Ask, fact: Fact, mark: Mark) -> tuple[Claim, ...]:
     return (say.claim(f"{'Yes' if yes else 'No'}: the patient {state}.", mark, value=say.truth(yes)),)
 
 
-def _age(card: Card) -> tuple[Claim, ...]:
+def _age(card: Card, ask: Ask) -> tuple[Claim, ...]:
     mark = say.computed(card, "age")
     if mark is None or mark.computation is None or mark.computation.result is None:
         return ()
@@ -48,6 +48,8 @@ def _age(card: Card) -> tuple[Claim, ...]:
     died = len(mark.computation.inputs) > 1
     shown = f"at least {age[0]}" if isinstance(age, tuple) else str(age)
     value = None if isinstance(age, tuple) else {"kind": "number", "value": age, "unit": "a", "date": None}
-    verb = "was" if died else "is"
-    text = f"The patient {verb} {shown} years old{' at death' if died else ''}, born {wording.value_text(birth)}."
+    day = "" if died or not ask.window else f" on {ask.window.low}"
+    verb = "was" if died or day else "is"
+    when = " at death" if died else day
+    text = f"The patient {verb} {shown} years old{when}, born {wording.value_text(birth)}."
     return (say.claim(text, mark, say.mark_of(card, birth), value=value),)
