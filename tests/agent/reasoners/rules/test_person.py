@@ -60,7 +60,7 @@ def test_the_age_at_death_is_not_of_today(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("element", "question", "text"),
     [
-        ({}, "how old was she on 2010-03-01", "The patient was 50 years old on 2010-03-01, born 1960-01-01."),
+        ({}, "how old was she on 2010-03-01", "The patient was 50 years old on 2010-03-01, born 1960-01-01"),
         ({"deceasedDateTime": "2020-05-02"}, "age on 2010-03-01", "The patient was 50 years old on 2010-03-01, born"),
         ({"deceasedDateTime": "2020-05-02"}, "age on 2022-03-01", "The patient was 60 years old at death, born"),
         ({}, "age today", "The patient is"),
