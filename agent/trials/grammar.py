@@ -15,6 +15,7 @@ from agent.trials.lexing import lex
 from agent.trials.names import meanings
 from agent.trials.periods import COUNTS, times
 from agent.trials.pieces import Atom
+from agent.trials.rewording import labelled
 from agent.trials.segments import Segment, segments
 from agent.trials.types import Section, Statement
 from agent.trials.vocabulary import NO_CHART
@@ -72,6 +73,11 @@ _SOME_OF = re.compile(
     re.IGNORECASE,
 )
 _MOST_PARTS, _LONG = 40, 4000
+_OPEN = re.compile(
+    r"\W*any\s+(?:other\s+)?(?:[a-z-]+\s+){0,3}?(?:conditions?|diseases?|disorders?|illness(?:es)?|findings?|reasons?|factors?)\s+(?:outside|other\s+than|apart\s+from|not\s+(?:related|listed|mentioned))\b",
+    re.IGNORECASE,
+)
+"""Everything but something: no list of names says what that is."""
 _LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
 _NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
 _IF = re.compile(
@@ -96,6 +102,11 @@ _OF_SEX = re.compile(
 
 def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
+    label, text = labelled(text)
+    if label:
+        return _under_label(label, read_check(text, section), text)
+    if _OPEN.match(text):
+        return Reader(why=_short(text))
     text = _EXCLUDED.sub(" ", text).strip() or text if section == "exclusion" else text
     if some := _some_of(text, section):
         return some
@@ -108,6 +119,12 @@ def read_check(text: str, section: Section) -> Any:
     one, other = found
     others = one.of if isinstance(one, Not) else Not(of=one)
     return Any_(of=(others, other)) if section == "inclusion" else All(of=(one, other))
+
+
+def _under_label(label: str, check: Any, text: str) -> Any:
+    """The check of a labelled sentence. A label that names what the sentence does not is left to a reader."""
+    said, again = ({(e.kind, e.id) for t in lex(part)[1] if t.kind == "name" for e in t.value} for part in (label, text))
+    return check if not said or said & again else All(of=(check, Reader(why=_short(label))))
 
 
 def _some_of(text: str, section: Section) -> Any:

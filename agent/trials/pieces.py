@@ -95,7 +95,8 @@ def _timed(check: Record, time: Time) -> Record:
             return check.model_copy(update={"lasting": time.lasting, "state": "current"})
         return check.model_copy(update={"period": Period(before=time.lasting)})
     state = check.state if check.kind != "medication" else ""  # taken within the time, whether or not it still is
-    return check.model_copy(update={"period": time.period, "state": state})
+    doubts = tuple(d for d in check.doubts if d.lower() not in ("recent", "recently"))  # the time says how recent
+    return check.model_copy(update={"period": time.period, "state": state, "doubts": doubts})
 
 
 @dataclass(kw_only=True)
@@ -304,6 +305,8 @@ class Piece:
             return [Measurement(of=(Concept(name=phrase[:120]),), limits=self._limits)]
         if shared := self._shared(_phrase(self._text, piece)):
             return [shared]
+        if piece.of("name"):  # a score or a lab without a comparison that rules can read: "ASA class I-III"
+            return [Reader(why=" … ".join(self._doubts)[:200])]
         if not re.search(r"[A-Za-z]{3}", phrase) or phrase.lower() in COUNTS:
             return [Reader(why=phrase[:200])]
         return [_record(piece, piece.kind or "condition", Concept(name=phrase[:120]))]

@@ -34,6 +34,10 @@ async def record(check: Record, finder: Finder) -> Told:
         found = _of_relative(found, check.relative)
     if check.kind == "allergy" and (denied := await _denied(check, finder, found)):
         return denied
+    if not found.facts and check.period and check.kind != "medication" and found.doubtful:
+        past = _timed(check.period, finder, found.doubtful, found.doubtful, ends=check.kind == "encounter")
+        if past.word == "not_met":  # whatever it was, it was at another time
+            return doubted(check, past)
     if not found.facts:
         return doubted(check, _absent(check, finder, found))
     told = _drug(check, finder, found.facts) if check.kind == "medication" else _event(check, finder, found.facts)
