@@ -229,10 +229,7 @@ class _Reading:
         if limits:
             inner = _inner(content)
             if inner and isinstance(last.check, Record | Reader) and all(_is_result(a.check) for a in inner):
-                inner[0].joint, inner[0].negated = last.joint, last.negated
-                for atom in inner if last.time else ():
-                    atom.at(last.time)
-                self.out[-1:] = inner
+                self._replace(inner)
             elif inner and all(isinstance(a.check, Age) for a in inner) and isinstance(last.check, Sex | Record):
                 inner[0].joint = "with"
                 self.out += inner
@@ -246,6 +243,15 @@ class _Reading:
             self._list(last, last.check, more, inside, examples=bool(examples))
         elif any(t.kind == "word" for t in tokens) and not (examples or _is_restated(inside)):
             self._doubt(inside)
+
+    def _replace(self, inner: list[Atom]) -> None:
+        """What defines the last atom stands for it, with its joint, negation and time."""
+        last = self.out.pop()
+        inner[0].joint, inner[0].negated = last.joint, last.negated
+        for atom in inner:
+            if last.time:
+                atom.at(last.time)
+        self.out += inner
 
     def _known_by(self, atom: Atom, check: Record, names: Sequence[Token]) -> None:
         """A name that nobody knows is of the kind that its examples are: "coronary repair (PCI or CABG)"."""

@@ -123,7 +123,9 @@ def read_check(text: str, section: Section) -> Any:
 
 def _under_label(label: str, check: Any, text: str) -> Any:
     """The check of a labelled sentence. A label that names what the sentence does not is left to a reader."""
-    said, again = ({(e.kind, e.id) for t in lex(part)[1] if t.kind == "name" for e in t.value} for part in (label, text))
+    said, again = (
+        {(e.kind, e.id) for t in lex(part)[1] if t.kind == "name" for e in t.value} for part in (label, text)
+    )
     return check if not said or said & again else All(of=(check, Reader(why=_short(label))))
 
 

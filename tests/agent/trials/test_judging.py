@@ -271,3 +271,41 @@ def test_counts_routes_stages_and_operations(odd: Chart, text: str, verdict: str
     assert found.verdict == verdict, found.reason
     if reference:
         assert reference in cited(found), found
+
+
+SHOT = {
+    "resourceType": "Immunization",
+    "id": "i1",
+    "status": "completed",
+    "vaccineCode": {"text": "Hep B, adult", "coding": [{"system": "http://hl7.org/fhir/sid/cvx", "code": "43"}]},
+    "patient": {"reference": "Patient/p"},
+    "occurrenceDateTime": "2024-05-20",
+}
+
+
+def test_a_vaccine_without_a_name_is_any(tmp_path: Path) -> None:
+    given = made_up(tmp_path, SHOT)
+    assert judged(given, "Any vaccination within 30 days before screening", "exclusion").verdict == "met"
+    assert judged(given, "Any vaccination within 7 days before screening", "exclusion").verdict == "not_met"
+    assert judged(given, "Receipt of a live vaccine within 30 days before screening", "exclusion").verdict == "unknown"
+    none = made_up(tmp_path)
+    assert judged(none, "Any vaccination within 30 days before screening", "exclusion").verdict == "not_met"
+
+
+@pytest.mark.parametrize(
+    ("person", "word"),
+    [
+        ({"birthDate": "1960-05-01"}, "unknown"),
+        ({"birthDate": "1995-05-01"}, "not_met"),
+        ({"birthDate": "1960-05-01", "gender": "male"}, "not_met"),
+    ],
+)
+def test_a_silent_chart_says_nothing_of_menopause(tmp_path: Path, person: Any, word: str) -> None:
+    assert judged(made_up(tmp_path, **person), "Postmenopausal women").verdict == word
+
+
+def test_what_may_be_meant_but_was_at_another_time_is_not(tmp_path: Path) -> None:
+    old = made_up(tmp_path, condition("1", "Stroke", "2015-03-01"))
+    assert judged(old, "Ischemic stroke within 30 days", "exclusion").verdict == "not_met"
+    new = made_up(tmp_path, condition("1", "Stroke", "2024-05-20"))
+    assert judged(new, "Ischemic stroke within 30 days", "exclusion").verdict == "unknown"
