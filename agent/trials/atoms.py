@@ -165,7 +165,12 @@ class _Reading:
         said = self.text[piece.start : piece.end].strip(" ,;.")[:200]
         if self.out and isinstance(self.out[-1].check, NoChart):
             return
-        self.out.append(Atom(joint=piece.joint if self.out else "", check=NoChart(ask=said or self.text[:200])))
+        who = {t.value for t in piece.of("sex")} - {"both"}
+        asked = Atom(joint=piece.joint if self.out else "", check=NoChart(ask=said or self.text[:200]))
+        if len(who) == 1 and self.out and not piece.negated:  # "…, or women who plan a pregnancy"
+            self.out.append(Atom(joint=asked.joint, check=Sex(of=tuple(who))))
+            asked.joint = "with"
+        self.out.append(asked)
 
     def _widen(self, piece: Segment) -> None:
         """Examples are more names for what was said; exceptions are names that are not meant."""
@@ -263,7 +268,7 @@ class _Reading:
         """Names in brackets: examples and drugs of a class are meant too; several define it, one is its other name."""
         known = [e for c in check.of for e in meanings(c.name, check.kind)]
         meant = all(meanings(c.name, check.kind) for c in more)
-        if meant and not known and len(more) > 1 and not examples:
+        if meant and not known and not examples and (len(more) > 1 or check.kind == "medication"):
             atom.check = check.model_copy(update={"of": more})
         elif examples or (meant and (not known or (check.kind == "medication" and not check.doubts))):
             atom.check = check.model_copy(update={"of": tuple(dict.fromkeys((*check.of, *more)))})
@@ -322,7 +327,7 @@ _PLAN = re.compile(
 def _is_plan(text: str, piece: Segment) -> bool:
     """Whether what is named is only intended: "women who plan to become pregnant"."""
     found = _PLAN.search(text, piece.start, piece.end)
-    return bool(found) and all(t.start > found.start() for t in piece.of("name", "limit", "age", "smoking"))
+    return found is not None and all(t.start > found.start() for t in piece.of("name", "limit", "age", "smoking"))
 
 
 def _reported(check: Any, piece: Segment, text: str) -> Any:

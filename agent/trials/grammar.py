@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.trials import atoms
 from agent.trials.amounts import levelled
-from agent.trials.checks import All, Any_, AtLeast, NoChart, Not, Reader, Record, Sex, walk
+from agent.trials.checks import Age, All, Any_, AtLeast, NoChart, Not, Reader, Record, Sex, walk
 from agent.trials.lexing import lex
 from agent.trials.names import meanings
 from agent.trials.periods import COUNTS, times
@@ -203,6 +203,9 @@ def _short(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 
+_ANEW = re.compile(r"[,;:]\s?(?:or|either)\b|\beither\b", re.IGNORECASE)
+
+
 class _Assembly:
     """Segments → atoms → one check."""
 
@@ -227,7 +230,20 @@ class _Assembly:
     def _main(self, pieces: Sequence[Segment]) -> Any:
         found = atoms.read(self._text, pieces)
         _share_times(found)
+        if self._is_of_age(found):
+            found[1].joint = ""
+            return _merged(All, found[0].check, _joined(found[1:]))
         return _joined(found)
+
+    def _is_of_age(self, found: Sequence[Atom]) -> bool:
+        """Whether an age in front is of all that follows: "over 50 and with gout or asthma"; ", or" begins anew."""
+        people = [isinstance(a.check, Age | Sex) for a in found]
+        return (
+            len(found) > 2
+            and isinstance(found[0].check, Age)
+            and found[1].joint == "and"
+            and not (found[0].negated or any(people[1:]) or _ANEW.search(self._text))
+        )
 
 
 def _understood(leaf: Any) -> bool:

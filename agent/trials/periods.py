@@ -42,7 +42,7 @@ _NOT_OTHER = r"(?!\s*(?:prior\s+to|before|after|following|preceding|of|from)\s+(
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
-        ("lasting", rf"\b(?:for|since|duration\s+(?:of|for)|lasting|of)\s+(?:a\s+(?:period|duration|minimum)\s+of\s+)?(?:at\s+least|more\s+than|greater\s+than|longer\s+than|a\s+minimum\s+of|no\s+less\s+than|over|≥|>=?)\s*{_LENGTH}(?:\s+duration)?(?:{_ANCHOR})?"),
+        ("lasting", rf"\b(?:for|since|duration\s+(?:of|for)|lasting|(?<!\bage )of)\s+(?:a\s+(?:period|duration|minimum)\s+of\s+)?(?:at\s+least|more\s+than|greater\s+than|longer\s+than|a\s+minimum\s+of|no\s+less\s+than|over|≥|>=?)\s*{_LENGTH}(?:\s+duration)?(?:{_ANCHOR})?"),
         ("lasting", rf"\b(?:for)\s+{_LENGTH}\s+or\s+(?:more|longer)(?:{_ANCHOR})?"),
         ("lasting", rf"(?:≥|>=?|\bat\s+least|\bmore\s+than)\s*{_LENGTH}\s*(?:of\s+)?(?:duration|history)\b"),
         ("before", rf"(?:\b(?:(?:more|greater|longer)\s+than\s+or\s+equal\s+to|at\s+least|more\s+than|greater\s+than|longer\s+than|over|no\s+less\s+than|not\s+less\s+than)|≥|>=?)\s*{_LENGTH}(?:\s+or\s+more)?{_AGO}"),

@@ -300,12 +300,14 @@ class Piece:
         piece = self._piece
         if self._whole.out and isinstance(self._whole.out[-1].check, NoChart):
             return []
-        phrase = sliced(self._text, piece.of("word")) or " ".join(self._doubts)
+        phrase = sliced(self._text, piece.of("word")) or " ".join(dict.fromkeys(self._doubts))
         if self._limits:
             return [Measurement(of=(Concept(name=phrase[:120]),), limits=self._limits)]
         if shared := self._shared(_phrase(self._text, piece)):
             return [shared]
-        if piece.of("name"):  # a score or a lab without a comparison that rules can read: "ASA class I-III"
+        if (
+            piece.of("name") and piece.kind != "medication"
+        ):  # a score or a lab without a comparison that rules can read: "ASA class I-III"
             return [Reader(why=" … ".join(self._doubts)[:200])]
         if not re.search(r"[A-Za-z]{3}", phrase) or phrase.lower() in COUNTS:
             return [Reader(why=phrase[:200])]

@@ -27,6 +27,15 @@ _ALONE = re.compile(
     r"(?:,\s?)?(?:\beither\s+)?\b(?P<alone>alone|as\s+monotherapy|monotherapy)\s+or\s+(?:in\s+combination|combined|together)\s+with\s+[^,.;:()]{1,60}",
     re.IGNORECASE,
 )
+_DEGREE = (
+    r"(?:uncontrolled|recurrent|refractory|persistent|resistant|untreated|severe|moderate|mild|symptomatic|serious"
+    r"|progressive|advanced|relapsed|unresectable)"
+)
+_DEGREES = re.compile(
+    rf"\b(?P<all>{_DEGREE}(?:(?:,\s?|\s|/)(?:(?:or|and|and/or)\s)?{_DEGREE}){{1,4}})(?=\s[a-z])", re.IGNORECASE
+)
+_JOINTS = re.compile(r"(?:,|/|\b(?:and/or|or|and)\b)\s?", re.IGNORECASE)
+"""Degrees side by side are of one disease: "uncontrolled or recurrent gout" names no disease "uncontrolled"."""
 _HINDERS = re.compile(
     r",\s?(?P<all>(?:which\s+(?:would\s+|may\s+)?)?(?:contraindicat|preclud|prohibit|prevent|imped|complicat|confound)(?:ing|es|e|s)?\b[^,.;:()]{1,120})$",
     re.IGNORECASE,
@@ -50,6 +59,7 @@ def reworded(text: str) -> str:
     """The text with such turns said plainly. `text` is levelled."""
     text = _SUSPENDED.sub(lambda m: f"{m['one']}{m['rest']} {m['joint']} {m['two']}{m['rest']}", text)
     text = _FORMULA.sub(" ", _PROVEN.sub("", text))
+    text = _DEGREES.sub(lambda m: _JOINTS.sub(" ", m["all"]), text)
     text = _ALONE.sub(lambda m: f" {m['alone']}", text)
     text = _HINDERS.sub(lambda m: f" ({m['all']})", text)
     return _AT_SITE.sub(lambda m: f"({m['all']})", text) if _DENSITY.search(text) else text

@@ -316,6 +316,17 @@ def test_exclusion(text: str, expected: str) -> None:
          "measurement of=eGFR limits=['< 20 mL/min/{1.73_m2}']"),
         ("Preexisting gout", "record kind=condition of=Gout state=active"),
         ("Any previous use of warfarin", "record kind=medication of=warfarin"),
+        ("Age of at least 45 years", "age limits=['>= 45 years']"),
+        ("Severe, refractory or recurrent gout", "record doubts=['Severe refractory recurrent'] kind=condition of=Gout"),
+        ("Anti-IL5 therapy (mepolizumab)", "record kind=medication of=mepolizumab state=current"),
+        ("Potassium < 3 mmol/L at final screening", "measurement of=Potassium limits=['< 3 mmol/L']"),
+        ("Gout, or women who intend to become pregnant",
+         "any(record kind=condition of=Gout, "
+         "all(sex of=['female'], no chart ask=women who intend to become pregnant))"),
+        ("Older than 50 years and have gout or asthma",
+         "all(age limits=['> 50 years'], any(record kind=condition of=Gout, record kind=condition of=Asthma))"),
+        ("Older than 50 years and have gout, or asthma",
+         "any(all(age limits=['> 50 years'], record kind=condition of=Gout), record kind=condition of=Asthma)"),
     ],
 )  # fmt: skip
 def test_turns_of_phrase(text: str, expected: str) -> None:
