@@ -202,12 +202,12 @@ class Piece:
 
     def _names(self) -> list[Any]:
         out: list[Any] = []
-        related = False
+        related = ""
         for token in self._piece.tokens:
             if token.kind == "relation":
-                related = bool(out)
+                related = self._text[token.start : token.end] if out else ""
             elif token.kind == "name" and related:
-                self._doubts.append(self._text[token.start : token.end])
+                self._doubts.append(f"{related} {self._text[token.start : token.end]}")
             elif token.kind == "name":
                 out += self._named(token, out)
             elif token.kind == "cue" and token.value.kind == "medication" and self._is_treated(out):
@@ -334,9 +334,10 @@ class Piece:
             stem = self._text[token.start : token.end].split()
             kinds = ("condition", "drug", "drug_class", "procedure")
             for head in range(1, len(stem)):
-                if found := lexicon().lookup(" ".join((*words, *stem[head:])), kinds):
+                name = " ".join((*words, *stem[head:]))
+                if found := lexicon().lookup(name, kinds):
                     kind = next(k for k, lexical in _KINDS if found[0].kind in lexical)
-                    return _record(self._piece, kind, Concept(name=found[0].label))
+                    return _record(self._piece, kind, Concept(name=_settled(name, kind)))
         return None
 
 

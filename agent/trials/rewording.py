@@ -41,6 +41,15 @@ _HINDERS = re.compile(
     re.IGNORECASE,
 )
 """What a reason to exclude leads to: ", contraindicating intramuscular injection"."""
+_EITHER_WAY = re.compile(
+    r"\(\s?with\s+or\s+without\s+[^()]{1,80}\)|\bwith\s+or\s+without\s+(?:an?\s+|the\s+)?[a-z-]+(?=\s*(?:$|[,;.]|for\b|within\b|in\b|at\b|since\b))",
+    re.IGNORECASE,
+)
+_CORONARY = re.compile(
+    r"\b(?P<all>(?:coronary(?:\s+artery)?|myocardial)\s+revasculari[sz]ations?(?:\s+procedures?)?)(?!\s*\()\b",
+    re.IGNORECASE,
+)
+"""Of the heart's vessels it is either of two procedures, by which charts name it."""
 _SITE = r"(?:lumbar\s+spine|spine|total\s+hip|hip|femoral\s+neck|forearm|distal\s+radius|wrist|L1-L4)"
 _AT_SITE = re.compile(
     rf"\b(?P<all>(?:at|of|in)\s+(?:either\s+|any\s+of\s+)?(?:the\s+)?{_SITE}(?:\s*(?:,|or|and/or|and)\s*(?:the\s+)?{_SITE}){{0,4}})\s*$",
@@ -60,6 +69,7 @@ def reworded(text: str) -> str:
     text = _SUSPENDED.sub(lambda m: f"{m['one']}{m['rest']} {m['joint']} {m['two']}{m['rest']}", text)
     text = _FORMULA.sub(" ", _PROVEN.sub("", text))
     text = _DEGREES.sub(lambda m: _JOINTS.sub(" ", m["all"]), text)
+    text = _CORONARY.sub(lambda m: f"{m['all']} (PCI or CABG)", _EITHER_WAY.sub(" ", text))
     text = _ALONE.sub(lambda m: f" {m['alone']}", text)
     text = _HINDERS.sub(lambda m: f" ({m['all']})", text)
     return _AT_SITE.sub(lambda m: f"({m['all']})", text) if _DENSITY.search(text) else text

@@ -193,7 +193,7 @@ def test_inclusion(text: str, expected: str) -> None:
         ),
         (
             "Current drug or alcohol abuse",
-            "any(record kind=condition of=Substance use disorder state=active, record kind=condition of=Alcohol use disorder state=active)",
+            "any(record kind=condition of=drug abuse state=active, record kind=condition of=Alcohol use disorder state=active)",
         ),
         (
             "Cancer (except for basal cell carcinoma of the skin)",
@@ -316,6 +316,11 @@ def test_exclusion(text: str, expected: str) -> None:
          "measurement of=eGFR limits=['< 20 mL/min/{1.73_m2}']"),
         ("Preexisting gout", "record kind=condition of=Gout state=active"),
         ("Any previous use of warfarin", "record kind=medication of=warfarin"),
+        ("Gout (with or without tophi) for at least 2 years", "record kind=condition of=Gout period={'before': '2 years'}"),
+        ("Myocardial revascularisation within 1 year",
+         "record kind=procedure of=['PCI', 'CABG'] period={'within': '1 year'}"),
+        ("Hospitalization for pneumonia within 1 year",
+         "record doubts=['for pneumonia'] kind=encounter of=Inpatient stay period={'within': '1 year'}"),
         ("Age of at least 45 years", "age limits=['>= 45 years']"),
         ("Severe, refractory or recurrent gout", "record doubts=['Severe refractory recurrent'] kind=condition of=Gout"),
         ("Anti-IL5 therapy (mepolizumab)", "record kind=medication of=mepolizumab state=current"),

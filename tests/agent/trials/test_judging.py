@@ -309,3 +309,25 @@ def test_what_may_be_meant_but_was_at_another_time_is_not(tmp_path: Path) -> Non
     assert judged(old, "Ischemic stroke within 30 days", "exclusion").verdict == "not_met"
     new = made_up(tmp_path, condition("1", "Stroke", "2024-05-20"))
     assert judged(new, "Ischemic stroke within 30 days", "exclusion").verdict == "unknown"
+
+
+STAY = {
+    "resourceType": "Encounter",
+    "id": "e1",
+    "status": "finished",
+    "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
+    "subject": {"reference": "Patient/p"},
+    "period": {"start": "2024-04-01", "end": "2024-04-05"},
+}
+
+
+def test_a_stay_for_what_the_chart_does_not_hold_was_for_something_else(tmp_path: Path) -> None:
+    text = "Hospitalization for pneumonia within 6 months"
+    assert judged(made_up(tmp_path, STAY), text, "exclusion").verdict == "not_met"
+    both = made_up(tmp_path, STAY, condition("1", "Pneumonia", "2024-04-01"))
+    assert judged(both, text, "exclusion").verdict == "unknown"
+
+
+def test_drug_abuse_is_no_tobacco(tmp_path: Path) -> None:
+    smokes = made_up(tmp_path, condition("1", "Nicotine dependence, cigarettes", "2020-01-01"))
+    assert judged(smokes, "Drug or alcohol abuse", "exclusion").verdict != "met"
