@@ -319,7 +319,7 @@ class _Reading:
 
 
 _PLAN = re.compile(
-    r"\b(?:plan(?:s|ning|ned)?\s+(?:to|on)|intend(?:s|ing)?\s+to|intention\s+to|wish(?:es|ing)?\s+to|desire\s+to|wants?\s+to|expect(?:s|ing)?\s+to)\b",
+    r"\b(?:plan(?:s|ning|ned)?\s+(?:to|on)|intend(?:s|ing)?\s+to|intention\s+to|wish(?:es|ing)?\s+to|desire\s+to|wants?\s+to|expect(?:s|ing)?\s+to|planned(?!\s+by)|scheduled\s+(?:for|to))\b",
     re.IGNORECASE,
 )
 

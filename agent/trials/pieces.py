@@ -95,7 +95,7 @@ def _timed(check: Record, time: Time) -> Record:
             return check.model_copy(update={"lasting": time.lasting, "state": "current"})
         return check.model_copy(update={"period": Period(before=time.lasting)})
     state = check.state if check.kind != "medication" else ""  # taken within the time, whether or not it still is
-    doubts = tuple(d for d in check.doubts if d.lower() not in ("recent", "recently"))  # the time says how recent
+    doubts = tuple(d for d in check.doubts if d.lower() not in ("recent", "recently", "newly"))  # the time says it
     return check.model_copy(update={"period": time.period, "state": state, "doubts": doubts})
 
 
@@ -333,7 +333,7 @@ class Piece:
         if token is not None and words:
             stem = self._text[token.start : token.end].split()
             kinds = ("condition", "drug", "drug_class", "procedure")
-            for head in range(1, len(stem)):
+            for head in range(len(stem) > 1, len(stem)):
                 name = " ".join((*words, *stem[head:]))
                 if found := lexicon().lookup(name, kinds):
                     kind = next(k for k, lexical in _KINDS if found[0].kind in lexical)

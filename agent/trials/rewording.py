@@ -1,6 +1,7 @@
 """Turns of phrase of protocols, said as the rest of the reader knows them: "hyper- or hypothyroidism" is two diseases.
 
-Nothing that narrows a criterion is left out: what is not said otherwise stays as a word, and so becomes a doubt.
+What narrows a criterion stays as a word, and so becomes a doubt. Left out are only "with or without …", and how a
+filtration rate or an ejection fraction was come by (the two equations, echocardiography), which charts seldom tell.
 """
 
 from __future__ import annotations
@@ -50,6 +51,17 @@ _CORONARY = re.compile(
     re.IGNORECASE,
 )
 """Of the heart's vessels it is either of two procedures, by which charts name it."""
+_BY_ECHO = re.compile(
+    r"\b(?:as\s+)?(?:(?:assessed|measured|determined|documented|confirmed|shown)\s+)?(?:by|on|via|using)\s+(?:an?\s+|the\s+)?(?:transthoracic\s+)?echocardiogra(?:m|phy|phic\s+\w+)\b",
+    re.IGNORECASE,
+)
+"""How an ejection fraction is measured where nothing else is said."""
+_EJECTION = re.compile(r"\b(?:L?VEF|ejection\s+fraction)\b", re.IGNORECASE)
+_ENZYMES = re.compile(
+    r"\b(?:liver\s+(?:function\s+tests?|enzymes?|transaminases?)|(?:serum\s+)?(?:amino)?transaminases?|aminotransferases?|LFTs?)\s?"
+    r"\((?P<names>(?:ALT|AST|SGPT|SGOT)(?:[ ,/]{1,2}(?:(?:or|and|and/or) )?(?:ALT|AST|SGPT|SGOT)){1,3})\)",
+    re.IGNORECASE,
+)
 _SITE = r"(?:lumbar\s+spine|spine|total\s+hip|hip|femoral\s+neck|forearm|distal\s+radius|wrist|L1-L4)"
 _AT_SITE = re.compile(
     rf"\b(?P<all>(?:at|of|in)\s+(?:either\s+|any\s+of\s+)?(?:the\s+)?{_SITE}(?:\s*(?:,|or|and/or|and)\s*(?:the\s+)?{_SITE}){{0,4}})\s*$",
@@ -70,6 +82,7 @@ def reworded(text: str) -> str:
     text = _FORMULA.sub(" ", _PROVEN.sub("", text))
     text = _DEGREES.sub(lambda m: _JOINTS.sub(" ", m["all"]), text)
     text = _CORONARY.sub(lambda m: f"{m['all']} (PCI or CABG)", _EITHER_WAY.sub(" ", text))
+    text = _ENZYMES.sub(lambda m: m["names"], _BY_ECHO.sub(" ", text) if _EJECTION.search(text) else text)
     text = _ALONE.sub(lambda m: f" {m['alone']}", text)
     text = _HINDERS.sub(lambda m: f" ({m['all']})", text)
     return _AT_SITE.sub(lambda m: f"({m['all']})", text) if _DENSITY.search(text) else text
