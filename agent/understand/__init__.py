@@ -27,7 +27,7 @@ from agent.understand.settle import is_day, settle
 from agent.understand.targets import NUMERIC, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
-from fhir_tools.codes import Mention
+from fhir_tools.codes import Mention, words_of
 from fhir_tools.dates import Window
 from fhir_tools.types import Kind
 
@@ -355,7 +355,8 @@ def _unknown(
         t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
     )
     who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
-    loose = () if op == "find" or _taken(targets) else tuple(_NUMBER.findall(_THRESHOLD.sub(" ", _FEW.sub(" ", s))))
+    numbers = () if op == "find" or _taken(targets) else _NUMBER.findall(_THRESHOLD.sub(" ", _FEW.sub(" ", s)))
+    loose = tuple(n for n in numbers if not (targets and all(n in _numbers_of(t) for t in targets)))
     few = tuple(m.group() for m in _FIRST_FEW.finditer(s)) if op in NUMERIC else ()
     return (
         *reading.left,
@@ -368,6 +369,11 @@ def _unknown(
         *_levels(s, primary, reading, targets),
         *_loose(reading, op, primary, targets),
     )
+
+
+def _numbers_of(target: Target) -> set[str]:
+    """The numbers of a concept's name: "stage 1", of a chart that has no other stage."""
+    return {w.text for w in words_of(target.label)} if len(target.keys) == 1 else set()
 
 
 _JOINT = re.compile(

@@ -48,6 +48,8 @@ _NEGATED = r"is|are|was|were|has|have|had|do|does|did|ca|wo"
 _SUBJECT = r"he|she|they|it|(?:the )?(?:patient|pt)"
 _UNIT = r"(?:[munpkµμ]?(?:g|mol|eq|iu)/d?[lL]|mm ?hg|points?|percent\b|%)"
 """A unit of a result: "how many mmol/L" asks how much."""
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b"
 _EXTREMES = {"heavi": "highest weight", "light": "lowest weight", "tall": "highest height", "short": "lowest height"}
 
 
@@ -102,6 +104,16 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"(?<=\w) \+ (?=\w)", " and ", 0),
         (r"\bencs?\b", "encounters", 0),
         (r"\btot chol\b", "total cholesterol", re.IGNORECASE),
+        (
+            r"\b(?:scans?|imaging) (?:or|and) x[- ]?rays?\b|\bx[- ]?rays? (?:or|and) (?:other )?scans?\b",
+            "imaging",
+            re.IGNORECASE,
+        ),
+        (
+            rf"\b(?:the )?({'|'.join(_ORDINALS)}) of (?={_MONTH})",
+            lambda m: f"{_ORDINALS.index(m[1].lower()) + 1} ",
+            re.IGNORECASE,
+        ),
         (r"\bput(?:ting)? on weight\b", "weight gone up", re.IGNORECASE),
         (r"\b(heavi|light|tall|short)est\b", lambda m: _EXTREMES[m[1].lower()], re.IGNORECASE),
         (r"\b(?:at|as of) (?:the|his|her|their) (?:last|latest|most recent) count\b", "latest", re.IGNORECASE),

@@ -40,6 +40,9 @@ PLAIN = (
     ("by how many mmol/L did sodium fall", "by how much mmol/L did sodium fall"),
     ("how many mg tablets", "how many mg tablets"),
     ("ferritin blood test", "ferritin lab test"),
+    ("which x-rays or scans", "which imaging"),
+    ("since the third of May 2020", "since 3 May 2020"),
+    ("the first of the two", "the first of the two"),
     ("fecal occult blood test", "fecal occult blood test"),
 )
 
