@@ -377,7 +377,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("medication",),
         any_of(
             words(
-                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmac*,"
+                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmacy,"
+                " pharmacies, pharmacolog*, pharmacotherap*,"
                 " dispens*, therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
             )
         ),
@@ -408,7 +409,10 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
 )
 """Nouns and verbs that say which part of the chart is meant, in order of precedence."""
 
-CURRENT = any_of(words(r"active, current, currently, now, still, ongoing, present, presently, taking, today, on m\d"))
+CURRENT = any_of(
+    words("active, current, currently, now, still, ongoing, present, presently, taking, today"),
+    words(r"on m\d, (?:are|is|still) live"),
+)
 """Words for what is going on now."""
 
 HARMLESS = any_of(
@@ -416,8 +420,10 @@ HARMLESS = any_of(
     words("next to last, second to last, no longer, not taking, no more, how old would, because of (?:what|which)"),
     words("(?:i|we) should (?:know|be aware), should (?:i|we) (?:know|be aware), supposed to be on"),
     words(r"not (?:yet )?(?:been )?resolved, most up to date, up to date(?= m\d)"),
-    r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} worst\b",
-    r"\bworst (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
+    r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} (?:worst|best)\b",
+    r"\b(?:worst|best) (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
+    r"\bwould be (?:the |his |her |their )?(?:mean|average|highest|lowest|maximum|minimum|latest|last|first)\b",
+    r"^starting m\d(?= i ?e (?:the )?(?:very )?(?:oldest|earliest|first))",
     r"\bdo not\b(?= take)",
 )
 """Phrases whose words are safe together, though one of them alone is not."""
@@ -439,6 +445,8 @@ UNSAFE = any_of(
     r"\b(?:problems?|issues?|trouble|difficulty)\b(?: \w+){0,4} with m\d",
     r"(?:\babout |^)(?:stopping|starting) m\d",
     words(r"on before m\d"),
+    r"\b(?:before|after|since|during|prior to|following|until) (?:(?:the|his|her|their|any|last) )?(?:\w+ )?"
+    + words("surgery, surgeries, operations?, procedures?"),
     words(r"median, percentile, variance, standard deviation, correlat*, between m\d and m\d"),
 )
 """Words whose meaning rules do not handle: with any of them left over the question is refused."""
