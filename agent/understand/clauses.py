@@ -28,8 +28,7 @@ _POLITE = re.compile(
 """How a question is introduced; its words say nothing about what is asked."""
 _ASIDES = re.compile(
     r"\(?\bnot the (?:latest|last|most recent|current)(?: one| value| result)?\b,?"
-    r"|\bfor (?:the|a|an|my|our|his|her|their) (?:\w+ )?(?:form|letter|referral|paperwork|handover|anaesthetist|"
-    r"anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|ward round)(?=\W*$)",
+    r"|\(?\b(?:of )?any (?:kind|class|type|sort)\b\)?(?! of)",
     re.IGNORECASE,
 )
 
@@ -43,6 +42,10 @@ _ASKED_BY = re.compile(
 )
 """Who wants to know: "cardiology is asking for", "the surgeon wants to know whether"."""
 
+_KIN = (
+    r"(?:my|our) (?:mum|mom|mother|dad|father|son|daughter|wife|husband|partner|child|kid|boy|girl|baby|brother|sister|"
+    r"aunt\w*|uncle|nan|gran\w*)"
+)
 _PERSON = r"he|she|they|it|i|we|you|that|there|here"
 _NEGATED = r"is|are|was|were|has|have|had|do|does|did|ca|wo"
 _SUBJECT = r"he|she|they|it|(?:the )?(?:patient|pt)"
@@ -84,6 +87,11 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\bA\s?&\s?E\b", "emergency department", re.IGNORECASE),
         (r"(?<!\w)@(?!\w)", "at", 0),
         (r"\(?\by\s?/\s?n\b\)?", "yes or no", re.IGNORECASE),
+        (
+            r"[\s,]+(?:does|do) (?:it|this|that) apply(?: here| to (?:him|her|this (?:patient|subject)))?(?=\W*$)",
+            ", yes or no",
+            re.IGNORECASE,
+        ),
         (r"\b(?:no|nr|n|num)\.? of\b", "number of", re.IGNORECASE),
         (r"\bnow ?a ?days\b|\bnowadays\b|\b(?<![A-Z])rn(?=\W*$)", "now", 0),
         (r"\bas it stands\b", "now", re.IGNORECASE),
@@ -140,11 +148,13 @@ _ASKS = (
     r"(?:what|whats|which|when|whens|where|why|how|hows|who|is|are|was|were|has|have|had|does|do|did|can|could|any|please|list"
     r"|show|give|tell)\b"
 )
-_BREAK = re.compile(rf"(?<=[.!?;:])\s+|\s+[-–—]+\s+|,\s+(?:so\s+|and\s+)?(?={_ASKS})", re.IGNORECASE)
+_BREAK = re.compile(rf"(?<=[.!?;:])\s+|\s+[-–—]+\s+|,\s+(?:so\s+|and\s+)?(?={_ASKS}|i am\b|we are\b)", re.IGNORECASE)
 _STATES = re.compile(
     rf"^(?:(?:and|so|but|also|since|as|because)\s+)?(?:(?:i|we|{_SUBJECT}|{_TEAM})\s+"
     r"(?:is|are|am|has|have|can|will|may|might|says?|looks?|seems?|feels?|wants?|needs?|asks?|asked|complains?|thinks?|"
     r"called|plans?|keeps?)\b"
+    rf"|(?:{_KIN}) (?!(?:had|has|have)\b)\w+s\b"
+    r"|(?:need(?:ing)?|want(?:ing)?|have|about|trying|hoping|planning|thinking|considering|going) (?:to|of|about)\b"
     r"|(?:going|coming|due|booked|listed|admitted|here) (?:to|for|in|with)\b"
     r"|before (?:i|we|you|\w+ing)\b|(?:good )?(?:morning|afternoon|evening)\W*$|quick (?:one|question)\b|\w+ here\W*$)",
     re.IGNORECASE,
@@ -160,12 +170,12 @@ _POINTS_BACK = re.compile(
 )
 
 
-def askings(question: str) -> Iterator[str]:
-    """The clauses that may be all of the question: the others only say why it is asked, or greet."""
+def askings(question: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The clause that may be all of the question, and the others, which only say why it is asked, or greet."""
     parts = [p for p in _BREAK.split(plain(question)) if p.strip(" .,;:!?-")]
     asks = [p for p in parts if not _is_context(p)]
     if len(parts) > 1 and len(asks) == 1 and not _POINTS_BACK.search(asks[0]):
-        yield asks[0]
+        yield asks[0], tuple(p for p in parts if p != asks[0])
 
 
 def _is_context(part: str) -> bool:

@@ -14,7 +14,7 @@ from tests.agent.asking import ask
 
 PLAIN = (
     ("Could I trouble you for the last weight?", "the last weight?"),
-    ("I need his DOB for the referral form", "his DOB"),
+    ("I need his DOB", "his DOB"),
     ("The surgeon wants to know whether he smokes", "whether he smokes"),
     ("She isn't on warfarin, is she?", "is She on warfarin?"),
     ("Isn't he on apixaban?", "Is he on apixaban?"),
@@ -68,7 +68,7 @@ ALONE = (
 
 @pytest.mark.parametrize(("question", "clause"), ALONE)
 def test_the_clause_that_asks(question: str, clause: str) -> None:
-    assert list(askings(question)) == [clause]
+    assert [asked for asked, _ in askings(question)] == [clause]
 
 
 @pytest.mark.parametrize(
