@@ -17,7 +17,7 @@ from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
-from agent.understand.asides import Aside, asides, is_plain
+from agent.understand.asides import Aside, asides, is_no_source, is_plain
 from agent.understand.clauses import askings, plain
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
@@ -96,8 +96,12 @@ def _partings(question: str, *, unknown: bool) -> Iterator[tuple[str, tuple[Asid
 
 
 def _stands_alone(ask: Ask) -> bool:
-    """Whether a clause beside others names what it asks about, or asks for a whole list: nothing narrower is lost."""
-    return bool(ask.targets or ask.attribute or ask.op in ("list", "taking"))
+    """Whether a clause beside others names what it asks about, or asks for a whole list: nothing narrower is lost.
+
+    Of a kind of record that the others may be the source of, it has to name what the chart holds.
+    """
+    named = bool(ask.targets or ask.attribute or ask.op in ("list", "taking"))
+    return named and (is_no_source(ask) or any(t.keys for t in ask.targets))
 
 
 def _cut(text: str, out: Sequence[Aside]) -> str:

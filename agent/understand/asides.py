@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agent.types import Ask
 
-__all__ = ["Aside", "asides", "is_plain"]
+__all__ = ["Aside", "asides", "is_no_source", "is_plain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ def _is_timeless(ask: Ask) -> bool:
     )
 
 
-def _is_no_record_of(ask: Ask) -> bool:
+def is_no_source(ask: Ask) -> bool:
     """Whether the words before a colon cannot be the source asked about ("Radiology: last report?")."""
     sources = ("encounter", "report", "document", "imaging", "order", "procedure", "careplan", "goal", "family")
     return ask.kinds[:1] not in tuple((k,) for k in sources) and ask.op != "find"
@@ -220,7 +220,7 @@ def _purposes(text: str) -> Iterator[Aside]:
     """Who asks, and what for."""
     label = _LABEL.match(text)
     if label and (not label["task"] or _ASKS.search(text[label.end() :])):
-        yield Aside(words=label.group(), fits=_is_no_record_of if label["who"] else _any)
+        yield Aside(words=label.group(), fits=is_no_source if label["who"] else _any)
     for pattern in (_FOR_PAPER, _SO_THAT):
         if purpose := pattern.search(text):
             yield Aside(words=purpose.group(), fits=_any)

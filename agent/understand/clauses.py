@@ -164,8 +164,32 @@ _NARROWS = re.compile(
     r"since|after|during|was|were|did|started|stopped|mean|i (?:do|can|am) not|we (?:do|can|are) not)\b",
     re.IGNORECASE,
 )
+_PLACED = re.compile(
+    r"^(?:in|on|at|from|under|per|by|within|of|for|about)\b|\b(?:icu|itu|ccu|er|ed|ward|stay|admission|admitted|inpatient|"
+    r"outpatient|hospital\w*|visit|encounter|emergency|surgery|operation|procedure|clinic|home|dialysis|therapy|treatment|"
+    r"following|while|under|with|on|off|target|goal|baseline|abnormal|normal|family|mother|father|sister|brother|fasting|random|"
+    r"trough|peak|post\w*|urin\w*|fa?ec\w*|stool|csf|sweat|saliva|arter\w*|ven(?:ous|a)|capillary|cord|fo?etal|standing|sitting|"
+    r"seated|supine|lying)\b",
+    re.IGNORECASE,
+)
+"""What may say where, when or under what a result was had, or whose it is."""
+_DOING = re.compile(
+    r"^(?:about to|(?!(?:fast|stand|sitt|ly|rest|follow|dur|accord|regard|concern|includ|bleed|vomit)ing)\w{3,}ing)\b",
+    re.IGNORECASE,
+)
+"""What the asker is doing: "Preparing the discharge letter"."""
+_LEAD = r"^(?:(?:and|so|please|pls)\s+)*"
+_ASKING = re.compile(rf"{_LEAD}{_ASKS}|^(?:last|latest|newest|current)\b", re.IGNORECASE)
+_PICKS = re.compile(
+    rf"{_LEAD}{_ASKS}.*\b(?:last|latest|newest|most recent|current\w*|now|at present|still|ever|any|all|highest|lowest|"
+    rf"first|earliest|how many|taking|on)\b|{_LEAD}(?:is|are|does|do|has|have|did|any|list)\b"
+    r"|^(?:latest|last|most recent|current|newest|date)\b",
+    re.IGNORECASE,
+)
+"""A clause that says by itself which record it asks for."""
 _POINTS_BACK = re.compile(
-    r"\b(?:then|that|it|its|this|these|those|(?<!is )(?<!are )there|same|such|ones?|afterwards|so far|since\W*$)\b",
+    r"\b(?:then|that|it|its|this(?! (?:patient|pt|man|woman|lady|gentleman|person|subject|chart)\b)"
+    r"|these|those|(?<!is )(?<!are )there|same|such|ones?|afterwards|so far|since\W*$)\b",
     re.IGNORECASE,
 )
 
@@ -173,10 +197,20 @@ _POINTS_BACK = re.compile(
 def askings(question: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The clause that may be all of the question, and the others, which only say why it is asked, or greet."""
     parts = [p for p in _BREAK.split(plain(question)) if p.strip(" .,;:!?-")]
-    asks = [p for p in parts if not _is_context(p)]
-    if len(parts) > 1 and len(asks) == 1 and not _POINTS_BACK.search(asks[0]):
-        yield asks[0], tuple(p for p in parts if p != asks[0])
+    for is_beside, picks in ((_is_context, None), (_is_occasion, _PICKS)):
+        asks = [p for p in parts if not is_beside(p)]
+        whole = len(parts) > 1 and len(asks) == 1 and not _POINTS_BACK.search(asks[0])
+        if whole and (picks is None or picks.search(asks[0])):
+            yield asks[0], tuple(p for p in parts if p != asks[0])
+            return
 
 
 def _is_context(part: str) -> bool:
     return bool(_STATES.match(part)) and not part.rstrip().endswith("?") and not _NARROWS.search(part)
+
+
+def _is_occasion(part: str) -> bool:
+    """Whether it only tells on what occasion is asked: "Oncology follow-up:", "Chest pain overnight,"."""
+    if part.rstrip().endswith("?") or _NARROWS.search(part) or _ASKING.match(part):
+        return False
+    return _is_context(part) or bool(_DOING.match(part)) or not _PLACED.search(part)

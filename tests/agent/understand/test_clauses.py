@@ -63,6 +63,13 @@ ALONE = (
     ("I'm clerking her in. What are the active problems?", "What are the active problems?"),
     ("INR pls - she is due a procedure", "INR pls"),
     ("Before I prescribe: any allergies?", "any allergies?"),
+    (
+        "Preparing the clinic letter: which medicines is he taking at present?",
+        "which medicines is he taking at present?",
+    ),
+    ("Chest pain overnight, what was the last troponin?", "what was the last troponin?"),
+    ("Oncology follow-up: latest ferritin?", "latest ferritin?"),
+    ("Giving nitrates, is this patient on sildenafil?", "is this patient on sildenafil?"),
 )
 
 
@@ -81,6 +88,12 @@ def test_the_clause_that_asks(question: str, clause: str) -> None:
         "His weight is 80 now. Is that more than before?",
         "Is he on lithium? Is he on warfarin?",  # two questions
         "last weight?",
+        "In the ICU, what was the last potassium?",
+        "Heart failure clinic: last weight?",
+        "Acute MI: what was the hemoglobin?",  # which of them is not said
+        "Mother: any stroke?",
+        "Not on warfarin, is he on apixaban?",
+        "After dialysis: last potassium?",
     ],
 )
 def test_what_may_narrow_the_question_is_not_passed_over(question: str) -> None:
