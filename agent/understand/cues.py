@@ -378,7 +378,6 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         any_of(
             words(
                 "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmacy,"
-                " pharmacies, pharmacolog*, pharmacotherap*,"
                 " dispens*, therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
             )
         ),
@@ -409,10 +408,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
 )
 """Nouns and verbs that say which part of the chart is meant, in order of precedence."""
 
-CURRENT = any_of(
-    words("active, current, currently, now, still, ongoing, present, presently, taking, today"),
-    words(r"on m\d, (?:are|is|still) live"),
-)
+CURRENT = any_of(words(r"active, current(?:ly)?, now, still, ongoing, present(?:ly)?, taking, today, on m\d, are live"))
 """Words for what is going on now."""
 
 HARMLESS = any_of(
@@ -422,7 +418,7 @@ HARMLESS = any_of(
     words(r"not (?:yet )?(?:been )?resolved, most up to date, up to date(?= m\d)"),
     r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} (?:worst|best)\b",
     r"\b(?:worst|best) (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
-    r"\bwould be (?:the |his |her |their )?(?:mean|average|highest|lowest|maximum|minimum|latest|last|first)\b",
+    r"\bwould be (?:the |his |her |their )?(?:mean|average|highest|lowest|maximum|minimum|latest|last|first)\b(?!.*\bdos)",
     r"^starting m\d(?= i ?e (?:the )?(?:very )?(?:oldest|earliest|first))",
     r"\bdo not\b(?= take)",
 )
@@ -445,8 +441,7 @@ UNSAFE = any_of(
     r"\b(?:problems?|issues?|trouble|difficulty)\b(?: \w+){0,4} with m\d",
     r"(?:\babout |^)(?:stopping|starting) m\d",
     words(r"on before m\d"),
-    r"\b(?:before|after|since|during|prior to|following|until) (?:(?:the|his|her|their|any|last) )?(?:\w+ )?"
-    + words("surgery, surgeries, operations?, procedures?"),
+    words(r"(?:before|after|since|during|prior to) (?:\w+ )?(?:\w+ )?(?:surgery|surgeries|operations?|procedures?)"),
     words(r"median, percentile, variance, standard deviation, correlat*, between m\d and m\d"),
 )
 """Words whose meaning rules do not handle: with any of them left over the question is refused."""
