@@ -418,7 +418,7 @@ HARMLESS = any_of(
     words(r"not (?:yet )?(?:been )?resolved, most up to date, up to date(?= m\d)"),
     r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} (?:worst|best)\b",
     r"\b(?:worst|best) (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
-    r"\bwould be (?:the |his |her |their )?(?:mean|average|highest|lowest|maximum|minimum|latest|last|first)\b(?!.*\bdos)",
+    r"\bwould be (?:the |his |her )?(?:mean|average|highest|lowest|maximum|minimum|latest|last|first)\b(?!.*\bdos)",
     r"^starting m\d(?= i ?e (?:the )?(?:very )?(?:oldest|earliest|first))",
     r"\bdo not\b(?= take)",
 )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.chart import Chart
 from agent.types import Ask
 from agent.understand import understand
+from agent.understand.asides import asides
 from tests.agent.asking import ask
 
 ASIDE = (
@@ -192,3 +195,8 @@ def test_an_answer_tells_what_was_set_aside(charts: dict[str, Chart]) -> None:
     absent = ask(charts["r"], "lithium level for the ward round, so I can write to his GP").answer
     assert absent.status == "not_found"
     assert any("so I can write to his GP" in w for w in absent.warnings)
+
+
+@given(st.text(max_size=300))
+def test_a_phrase_stands_in_the_question(text: str) -> None:
+    assert all(a.words and a.words in text for a in asides(text))
