@@ -31,8 +31,8 @@ class Aside:
 _NARROWS = re.compile(
     r"\d|\b(?:no|not|never|nor|only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|if|other than|instead|both|"
     r"yesterday|ago|last|latest|recent\w*|previous\w*|first|since|after|during|was|were|did|started|stopped|mean|average|"
-    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family|"
-    r"what|whats|which|who|whom|whose|when|how|why)\b",
+    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family|about|wrong|(?:an)?other|"
+    r"what|whats|which|who|whom|whose|when|how|why)\b|\bin (?:\w*mol|\w?g)\b",
     re.IGNORECASE,
 )
 
@@ -206,11 +206,15 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 """After "Medication review:" a bare name would leave open what is asked of it."""
+_LENGTH = 1000
+"""Characters."""
 _PAST = re.compile(r"\b(?:was|were|did|had|been)\b", re.IGNORECASE)
 
 
 def asides(text: str) -> Iterator[Aside]:
-    """The phrases of a question that may be set aside, each as it stands in it."""
+    """The phrases of a question that may be set aside, each as it stands in it; none of a text too long for one."""
+    if len(text) > _LENGTH:
+        return
     yield from (a for a in _purposes(text) if not _NARROWS.search(re.sub(_PAGE + r"\s*$", "", a.words)))
     for fits, pattern in _KEPT:
         if kept := pattern.search(text):

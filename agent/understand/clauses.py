@@ -108,9 +108,13 @@ _STATES = re.compile(
 )
 _NARROWS = re.compile(
     r"\d|\b(?:only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|other than|instead|both|yesterday|ago|last|"
-    r"since|after|during|was|were|did|started|stopped|mean|i (?:do|can|am) not|we (?:do|can|are) not)\b",
+    r"since|after|during|was|were|did|started|stopped|mean|wrong|different|(?:an)?other|"
+    r"i (?:do|can|am) not|we (?:do|can|are) not|about(?! to\b))\b"
+    r"|(?<!he )(?<!she )(?<!they )(?<!patient )(?<!pt )\b(?:wants?|needs?|ask(?:s|ed|ing)?|looking|interested|talking) "
+    r"(?:for|in|at|it|them|the|an?|after|his|her|their)\b",
     re.IGNORECASE,
 )
+"""An exception, a time, a denial; or what the asker wants, which says what is asked for and not why."""
 _POINTS_BACK = re.compile(
     r"\b(?:then|that|it|its|this|these|those|(?<!is )(?<!are )there|same|such|ones?|afterwards|so far|since\W*$)\b",
     re.IGNORECASE,
