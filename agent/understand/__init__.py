@@ -80,7 +80,8 @@ def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
         if _is_known(ask) and all(a.fits(ask) for a in beside):
             told = tuple(" ".join(a.words.split()).strip(" ,.;:-–—") for a in beside if a.told)
             return replace(ask, question=question, asides=told, relies=KINDS if told else ask.relies)
-    return whole
+    unfit = tuple(a.words.strip() for a in asides(plain(question)) if a.told and not a.fits(whole))
+    return replace(whole, unknown=(*whole.unknown, *unfit))
 
 
 def _partings(question: str, *, unknown: bool) -> Iterator[tuple[str, tuple[Aside, ...]]]:
@@ -89,10 +90,14 @@ def _partings(question: str, *, unknown: bool) -> Iterator[tuple[str, tuple[Asid
     for clause, others in askings(question) if unknown else ():
         bases.append((clause, tuple(Aside(words=o, fits=_stands_alone, told=not is_plain(o)) for o in others)))
     for text, beside in bases:
-        found = tuple(asides(text))
+        found = _outermost(tuple(asides(text)))
         for cut in dict.fromkeys((found, *((a,) for a in found), ())):
             if kept := (*beside, *cut):
                 yield _cut(text, cut), kept
+
+
+def _outermost(found: tuple[Aside, ...]) -> tuple[Aside, ...]:
+    return tuple(a for a in found if not any(a is not b and a.words in b.words for b in found))
 
 
 def _stands_alone(ask: Ask) -> bool:
@@ -362,8 +367,11 @@ def _taken(targets: Sequence[Target]) -> bool:
     return any("medication" in t.kinds for t in targets)
 
 
-_AIM = re.compile(r"\b(?:targets?|goals?|discharge(?= m\d))\b")
-"""Beside a result: what it should be, or the one at the end of a stay, and not what it is."""
+_AIM = re.compile(
+    r"\b(?:targets?|goals?|discharge(?= m\d)|(?:sitting|standing)(?= m\d)"
+    r"|(?<=m\d )(?:sitting|standing)(?= ?$)|(?:while|when|if) (?:sitting|standing))\b"
+)
+"""Beside a result: what it should be, the one at the end of a stay, in a posture; not what it is."""
 _FIRST_FEW = re.compile(r"\bfirst (?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b")
 _BEYOND = {
     **dict.fromkeys(("above", "over", "greater than", "more than", "higher than"), ">"),

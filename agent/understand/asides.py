@@ -31,8 +31,8 @@ class Aside:
 _NARROWS = re.compile(
     r"\d|\b(?:no|not|never|nor|only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|if|other than|instead|both|"
     r"yesterday|ago|last|latest|recent\w*|previous\w*|first|since|after|during|was|were|did|started|stopped|mean|average|"
-    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family|"
-    r"what|whats|which|who|whom|whose|when|how|why)\b",
+    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family|about|wrong|(?:an)?other|"
+    r"what|whats|which|who|whom|whose|when|how|why)\b|\bin (?:\w*mol|\w?g)\b",
     re.IGNORECASE,
 )
 
@@ -110,6 +110,7 @@ _PLANNED = re.compile(
 )
 """What is about to be done, without an article: with one, or told as past, it is an event to look up."""
 
+_LAST = r"(?=\W*$|[?.!;])"
 _BAD = r"(?:wrong|erroneous|invalid|mistaken|bogus|retracted|incorrect|false|entered[- ]in[- ]error|error)"
 _THINGS = (
     r"(?:ones?|entries|entry|values?|results?|readings?|records?|stuff|things|items|problems?|conditions?|diagnoses)"
@@ -176,25 +177,25 @@ _KEPT: tuple[tuple[Callable[[Ask], bool], re.Pattern[str]], ...] = tuple(
         (
             _goes_on,
             rf"[,(]?\s*\b(?:(?:all )?{_WHICH} not (?:yet )?{_OVER}|{_LEFT_OUT} (?:the |any |all )?{_OVER}"
-            rf"(?: {_THINGS})?)\)?{_END}",
+            rf"(?: {_THINGS})?)\)?{_LAST}",
         ),
         (
             _is_taken,
             rf"[,(]?\s*\b(?:{_WHICH} not (?:yet )?{_STOPPED}|{_LEFT_OUT} (?:the |any |all )?{_STOPPED}"
             r"(?: (?:ones?|drugs?|meds|medications?|prescriptions?|items?|stuff))?"
             r"|not (?:the )?(?:ones|drugs|meds) (?:from|of|during) (?:the|his|her|their|a|any) (?:\w+ )?(?:hospital )?"
-            rf"(?:stay|admission)s?)\)?{_END}",
+            rf"(?:stay|admission)s?)\)?{_LAST}",
         ),
         (
             _is_taken,
-            rf"[,(]?\s*\b{_ORDERS} (?:excluded|left out|not counted)\)?{_END}",
+            rf"[,(]?\s*\b{_ORDERS} (?:excluded|left out|not counted)\)?{_LAST}",
         ),
-        (_is_valid, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_BAD}(?: {_THINGS})?\)?{_END}"),
+        (_is_valid, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_BAD}(?: {_THINGS})?\)?{_LAST}"),
         (_is_one_result, r"\btrue\b(?= \w+ (?:on record|on file|ever|recorded|reading|value|result|measurement)\b)"),
         (_is_one_result, r"\bon (?:the|his|her|their) growth (?:record|chart|curve)\b"),
         (_is_visit, r"\b(?:kept|attended)\b(?= (?:appointment|visit|encounter|consultation)s?\b)"),
-        (_is_visit, rf"\b(?:that|which) (?:really |actually )?(?:took place|happened|went ahead|was kept){_END}"),
-        (_is_visit, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_DROPPED}(?: (?:ones|visits|appointments))?\)?{_END}"),
+        (_is_visit, rf"\b(?:that|which) (?:really |actually )?(?:took place|happened|went ahead|was kept){_LAST}"),
+        (_is_visit, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_DROPPED}(?: (?:ones|visits))?\)?{_LAST}"),
     )
 )  # fmt: skip
 """Restrictions that repeat what an answer does anyway, with the questions of which that is so."""
@@ -205,11 +206,15 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 """After "Medication review:" a bare name would leave open what is asked of it."""
+_LENGTH = 1000
+"""Characters."""
 _PAST = re.compile(r"\b(?:was|were|did|had|been)\b", re.IGNORECASE)
 
 
 def asides(text: str) -> Iterator[Aside]:
-    """The phrases of a question that may be set aside, each as it stands in it."""
+    """The phrases of a question that may be set aside, each as it stands in it; none of a text too long for one."""
+    if len(text) > _LENGTH:
+        return
     yield from (a for a in _purposes(text) if not _NARROWS.search(re.sub(_PAGE + r"\s*$", "", a.words)))
     for fits, pattern in _KEPT:
         if kept := pattern.search(text):

@@ -13,7 +13,7 @@ HARMLESS = any_of(
     words(r"not (?:yet )?(?:been )?resolved, most up to date, up to date(?= m\d)"),
     r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} (?:worst|best)\b",
     r"\b(?:worst|best) (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
-    r"\bwould be (?:the |his |her |their )?(?:mean|average|highest|lowest|maximum|minimum|latest|last|first)\b",
+    r"\bwould be (?:the |his |her )?(?:mean|average|highest|lowest|maximum|minimum|latest|last|first)\b(?!.*\bdos)",
     r"^starting m\d(?= (?:i ?e )?(?:the )?(?:very )?(?:oldest|earliest|first))",
     r"\bdo not\b(?= take)",
 )
@@ -30,9 +30,8 @@ UNSAFE = any_of(
     r"\b(?:problems?|issues?|trouble|difficulty)\b(?: \w+){0,4} with m\d",
     r"^where (?:was|were)\b.*m\d|^which (?:doctor|nurse|clinician|physician|surgeon)\b|\bwhat (?:made|makes)\b",
     r"(?:\babout |\bof |^)(?:stopping|starting) m\d",
-    words(r"on before m\d, standing, sitting, seated, supine, lying"),
-    r"\b(?:before|after|since|during|prior to|following|until) (?:(?:the|his|her|their|any|last) )?(?:\w+ )?"
-    + words("surgery, surgeries, operations?, procedures?"),
+    words(r"on before m\d"),
+    words(r"(?:before|after|since|during|prior to) (?:\w+ )?(?:\w+ )?(?:surgery|surgeries|operations?|procedures?)"),
     words(r"median, percentile, variance, standard deviation, correlat*, between m\d and m\d"),
 )
 """Words whose meaning rules do not handle: with any of them left over the question is refused."""

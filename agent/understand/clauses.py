@@ -161,9 +161,13 @@ _STATES = re.compile(
 )
 _NARROWS = re.compile(
     r"\d|\b(?:only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|other than|instead|both|yesterday|ago|last|"
-    r"since|after|during|was|were|did|started|stopped|mean|i (?:do|can|am) not|we (?:do|can|are) not)\b",
+    r"since|after|during|was|were|did|started|stopped|mean|wrong|different|(?:an)?other|"
+    r"i (?:do|can|am) not|we (?:do|can|are) not|about(?! to\b))\b"
+    r"|(?<!he )(?<!she )(?<!they )(?<!patient )(?<!pt )\b(?:wants?|needs?|ask(?:s|ed|ing)?|looking|interested|talking) "
+    r"(?:for|in|at|it|them|the|an?|after|his|her|their)\b",
     re.IGNORECASE,
 )
+"""An exception, a time, a denial; or what the asker wants, which says what is asked for and not why."""
 _PLACED = re.compile(
     r"^(?:in|on|at|from|under|per|by|within|of|for|about)\b|\b(?:icu|itu|ccu|er|ed|ward|stay|admission|admitted|inpatient|"
     r"outpatient|hospital\w*|visit|encounter|emergency|surgery|operation|procedure|clinic|home|dialysis|therapy|treatment|"

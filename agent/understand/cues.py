@@ -387,7 +387,6 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         any_of(
             words(
                 "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmacy,"
-                " pharmacies, pharmacolog*, pharmacotherap*,"
                 " dispens*, therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
             )
         ),
@@ -418,10 +417,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
 )
 """Nouns and verbs that say which part of the chart is meant, in order of precedence."""
 
-CURRENT = any_of(
-    words("active, current, currently, now, still, ongoing, present, presently, taking, today"),
-    words(r"on m\d, (?:are|is|still) live"),
-)
+CURRENT = any_of(words(r"active, current(?:ly)?, now, still, ongoing, present(?:ly)?, taking, today, on m\d, are live"))
 """Words for what is going on now."""
 
 VERBS_FIRST = re.compile(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.chart import Chart
 from agent.types import Ask
 from agent.understand import understand
+from agent.understand.asides import asides
 from tests.agent.asking import ask
 
 ASIDE = (
@@ -124,14 +127,27 @@ MATTERS = (
     ("Cardiologist: when was the last visit?", "when was the last visit?"),
     ("Pharmacist: last visit?", "last visit?"),
     ("Nephrologist: latest note?", "latest note?"),
+    ("Nurse: last note?", "last note?"),
+    ("Pharmacy: last order?", "last order?"),
     ("Microbiology: last result?", "last result?"),
     ("last visit that really took place in dermatology", "last visit"),
     ("mother's problems for the form", "problems for the form"),
+    ("last blood pressure standing", "last blood pressure"),
+    ("last blood pressure while sitting", "last blood pressure"),
+    ("I am asking about his wife. What is her INR?", "What is her INR?"),
+    ("need to know about his father, any stroke?", "any stroke?"),
+    ("any stroke? need to know about his father", "any stroke?"),
+    ("thinking about the left leg, any fracture?", "any fracture?"),
+    ("I think it is the wrong patient. What is the INR?", "What is the INR?"),
+    ("We need it in mmol/L. Last creatinine?", "Last creatinine?"),
+    ("last creatinine so I can write it in mmol/L", "last creatinine"),
+    ("The cardiologist wants the one by MRI. Last ejection fraction?", "Last ejection fraction?"),
     # exceptions and negations
     ("active problems except hypertension", "active problems"),
     ("active problems, not the resolved ones, only cardiac", "active problems"),
     ("current drugs excluding inhalers", "current drugs"),
     ("current drugs, not the anticoagulants", "current drugs"),
+    ("current drugs that are not stopped, and those that are", "current drugs"),
     ("current drugs not for hypertension", "current drugs"),
     ("which problems are not chronic", "which problems"),
     ("list all problems, not the old ones", "list all problems"),
@@ -154,6 +170,7 @@ MATTERS = (
     ("target INR for the surgeon", "INR for the surgeon"),
     ("discharge weight for the letter", "weight for the letter"),
     ("what would be the best dose of apixaban", "dose of apixaban"),
+    ("what would be the maximum dose of apixaban", "maximum dose of apixaban"),
     ("what would be the next potassium", "what is the potassium"),
     ("what would his potassium be if we doubled the dose", "what is his potassium"),
     ("best potassium", "potassium"),
@@ -186,3 +203,8 @@ def test_an_answer_tells_what_was_set_aside(charts: dict[str, Chart]) -> None:
     absent = ask(charts["r"], "lithium level for the ward round, so I can write to his GP").answer
     assert absent.status == "not_found"
     assert any("so I can write to his GP" in w for w in absent.warnings)
+
+
+@given(st.text(max_size=300))
+def test_a_phrase_stands_in_the_question(text: str) -> None:
+    assert all(a.words and a.words in text for a in asides(text))
