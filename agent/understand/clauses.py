@@ -111,6 +111,7 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (rf"\bhow many (?={_UNIT})", "how much ", re.IGNORECASE),
         (r"(?<=\w) \+ (?=\w)", " and ", 0),
         (r"\bencs?\b", "encounters", 0),
+        (r"\bmeds? rec\b", "medication reconciliation", re.IGNORECASE),
         (r"\btot chol\b", "total cholesterol", re.IGNORECASE),
         (
             r"\b(?:scans?|imaging) (?:or|and) x[- ]?rays?\b|\bx[- ]?rays? (?:or|and) (?:other )?scans?\b",

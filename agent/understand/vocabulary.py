@@ -79,8 +79,8 @@ BENIGN = FUNCTION_WORDS | frozenset(
     resolve resolved resolves resolving respect respective result results retrieve return returned review right rise
     risen rising room rose roughly run running runs rx rxcui rxnorm said sake say says scale scan scans score scores
     script second seeing seem seemed seems seen serum set sets seven sex share shift shifted shot shots showing
-    shown shows sign signs simply single sit sits six size small snomed sole solution somebody someone
-    something soon sorry sort specific specifically spell spelled spot spray staff stand stands start
+    shown shows sign signs simply single sit sits sitting six size small snomed sole solution somebody someone
+    something soon sorry sort specific specifically spell spelled spot spray staff stand standing stands start
     started starting starts state states status stay stayed stays stood stop stopped stopping studies study stuff
     subject subjects subsequent suffer suffered suffering suffers sum summarise summarize summary summed supposed
     surgeries surgery surgical suspension swallow swallowing swallows sys system ta tablet tablets take taken takes
@@ -89,8 +89,8 @@ BENIGN = FUNCTION_WORDS | frozenset(
     treated treating treatment treats trend trending trends tried truly try trying type types undergo undergoes
     undergone understand understood underwent unit units unresolved updated upon usual vaccinated vaccination
     vaccinations vaccine vaccines valid value values varied various vary verify versus visit visited visits vs
-    wanted wants way weigh went whatever whats whens wheres whole whos wish wondering wonders word words work worked
-    works write writes written wrote yearly young zenith
+    wanted wants way weigh went whatever whats whens wheres whole whos wise wish wondering wonders word words work
+    worked works write writes written wrote yearly young zenith
     """.split()
 )
 """Words that need no meaning of their own once an operation and its subject are found."""
