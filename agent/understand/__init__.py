@@ -80,8 +80,8 @@ def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
         if _is_known(ask) and all(a.fits(ask) for a in beside):
             told = tuple(" ".join(a.words.split()).strip(" ,.;:-–—") for a in beside if a.told)
             return replace(ask, question=question, asides=told, relies=KINDS if told else ask.relies)
-    unfit = tuple(a.words.strip() for a in asides(plain(question)) if a.told and not a.fits(whole))
-    return replace(whole, unknown=(*whole.unknown, *unfit))
+    unfit = tuple(a.words.strip(" :,-–—") for a in asides(plain(question)) if a.told and not a.fits(whole))
+    return whole if whole.unknown else replace(whole, unknown=unfit)
 
 
 def _partings(question: str, *, unknown: bool) -> Iterator[tuple[str, tuple[Aside, ...]]]:

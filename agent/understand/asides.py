@@ -48,26 +48,31 @@ def is_plain(phrase: str) -> bool:
 
 
 _PERSON = (
-    r"(?:\w+(?:ologist|etist|ician|itian|acist|apist|ometrist|thesiologist)|surgeon|nurse|matron|midwife|paramedic|"
-    r"registrar|coordinator|investigator|monitor|data manager|dietetics|pharmacy)"
+    r"(?:(?!(?:by|from|with|of|in|seen)\b)[\w'’-]+ ){0,2}"
+    r"(?:\w+(?:ologist|etist|ician|itian|acist|apist|ometrist|thesiologist)|surgeon|nurse|matron|midwife|paramedic|dentist|"
+    r"registrar|sho|coordinator|investigator|monitor|manager|clerk|worker|radiographer|dietetics|physio|pharmacy|office|"
+    r"crew|(?:care|nursing) home|an(?:a)?esthetics)(?: here)?"
 )
 _MODIFIER = (
     r"(?:\w+ology|pre-?(?:op|operative|assessment|admission|anaesthetic|anesthetic|procedure)|an(?:a)?esthetic|"
     r"medicines?|medication|meds|eligibility|exclusion|inclusion|trial|study|protocol|ward|clinic|theatre|nursing|dietary|"
-    r"surgical|dental|insurance|safety|quality|data|audit|referral|handover|travel|school|"
+    r"surgical|screening|dental|insurance|safety|quality|data|audit|referral|handover|travel|school|"
     r"lost-to-follow-?up|repeat|consent|enrolment|enrollment|source|case|report|identity|id|bed|board|round|today'?s?|"
     r"tomorrow'?s?|tonight'?s?)"
 )
 _TASK = (
-    r"(?:check|screen|screening|assessment|preassessment|reconciliation|review|round|handover|criterion|criteria|audit|"
+    r"(?:check|screen|(?:pre-?)?screening|assessment|preassessment|reconciliation|review|round|handover|criterion|criteria|audit|"
     r"referral|clearance|planning|template|verification|query|meeting|list|checklist|prep|preparation|question|request)"
 )
 _PAPER = (
     r"(?:form|letter|paperwork|crf|ecrf|sheet|chart|page|wristband|bracelet|template|referral|handover|checklist|worklist|"
     r"certificate|questionnaire|whiteboard|anaesthetist|anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|"
-    r"ward round|insurer|insurance|application)"
+    r"ward round|insurer|insurance|application|summary|file|label|badge|register|registry|hospice|"
+    r"(?:care|nursing) home|employer|school|colleague)"
 )
 _PAGE = r"(?: (?:page|p|section|box|item|field) ?\d+)?"
+_NUMBERED = re.compile(rf"{_PAGE}\s*$|(?:(?<=question)|(?<=clusion)|(?<=criterion)) ?\d+")
+"""The number of a page or a question of a form."""
 _DET = r"(?:the|a|an|my|our|his|her|their|this|your)"
 _END = r"(?=\s*(?:(?:please|pls|thanks|thx|thank you)?\W*$|[?.!;:,]|[-–—]\s))"
 
@@ -78,8 +83,9 @@ _ACT = (
 """What the asker is about to do: verbs whose past has another form."""
 _LABEL = re.compile(
     rf"^\s*(?:(?P<who>{_PERSON})|before {_ACT}\b[^:?.,]{{0,40}}"
-    r"|(?:exclusion|inclusion)(?: criteri(?:on|a))?(?!\W+(?:no|not|none|absence|without|free|lack)\b)"
-    rf"|(?P<task>(?:{_MODIFIER} ){{0,3}}{_TASK}|pre-?(?:assessment|op)))(?: please| pls)?\s*(?::|,|\s[-–—])\s+(?=\w)",
+    r"|(?:(?:trial|study) )?(?:exclusion|inclusion)(?: criteri(?:on|a))?(?: ?\d+)?"
+    r"(?!\W+(?:no|not|none|absence|without|free|lack)\b)"
+    rf"|(?P<task>(?:{_MODIFIER} ){{0,3}}{_TASK}(?:(?<=question) ?\d+)?|pre-?(?:assessment|op)))(?: please| pls)?\s*(?::|,|\s[-–—])\s+(?=\w)",
     re.IGNORECASE,
 )
 """Who asks or what for, before a colon: "Dietitian: …", "Medicines reconciliation: …", "Before I inject him: …"."""
@@ -91,18 +97,24 @@ _TOPIC = re.compile(
 """A heading over a whole question about a result: "Renal function: what is the last creatinine?"."""
 _FOR_PAPER = re.compile(
     rf"(?<!reason )(?<!indication )(?<!request )(?<!orders )(?<!order )(?<!due )(?<!consent )"
-    rf"\bfor (?:(?:{_DET}|{_MODIFIER}) )?(?:[\w-]+ ){{0,2}}?(?:{_PAPER}|{_MODIFIER} {_TASK})(?P<page>{_PAGE})"
+    rf"\b(?:(?:needed|asking) )?for (?:(?:{_DET}|{_MODIFIER}) )?(?:[\w-]+ ){{0,2}}?(?:{_PAPER}|{_MODIFIER} {_TASK}){_PAGE}"
     rf"(?:{_END}|(?= (?:i|we) (?:need|want|require)\b))",
     re.IGNORECASE,
 )
 """Where the answer goes: "for CRF page 1", "for tomorrow's theatre list"."""
 _SO_THAT = re.compile(
     r"(?:,\s*)?\b(?:so (?:that )?(?:i|we|they) (?:can|could|may|know)|(?:in order|so as) to|"
-    rf"(?:i|we) (?:need|want|have) to (?:know|write|tell|enter|record|put|fill|document|check)|before {_ACT})\b"
+    rf"(?:i|we) (?:need|want|have) to (?:know|write|tell|enter|record|put|fill|document|check)|before {_ACT}|"
+    r"while (?:i|we) (?:fill|am|are|write|wait|talk|prepare|draw))\b"
     r"[^?.!;:]*(?=[?.!\s]*$)",
     re.IGNORECASE,
 )
 """What the asker will do with it, at the end: "so I can code the encounter", "before we go to theatre"."""
+_WORK = re.compile(
+    r"(?:,\s*)?\b(?:(?:i |we )?(?:want|need) )?to (?:work out|calculate|dose|adjust|decide on|estimate)\b[^?.!;:]*(?=[?.!\s]*$)",
+    re.IGNORECASE,
+)
+"""What a result is worked with: "last weight to calculate the dose"."""
 _PLANNED = re.compile(
     r"\b(?:before|prior to|ahead of) (?:contrast(?: media)?|induction|anaesthesia|anesthesia|sedation|theatre|surgery)"
     + _END,
@@ -157,6 +169,10 @@ def is_no_source(ask: Ask) -> bool:
     """Whether the words before a colon cannot be the source asked about ("Radiology: last report?")."""
     sources = ("encounter", "report", "document", "imaging", "order", "procedure", "careplan", "goal", "family")
     return ask.kinds[:1] not in tuple((k,) for k in sources) and ask.op != "find"
+
+
+def _is_no_document(ask: Ask) -> bool:
+    return ask.kinds[:1] not in (("document",), ("report",), ("order",)) and ask.op != "find"
 
 
 def _is_one_result(ask: Ask) -> bool:
@@ -215,7 +231,7 @@ def asides(text: str) -> Iterator[Aside]:
     """The phrases of a question that may be set aside, each as it stands in it; none of a text too long for one."""
     if len(text) > _LENGTH:
         return
-    yield from (a for a in _purposes(text) if not _NARROWS.search(re.sub(_PAGE + r"\s*$", "", a.words)))
+    yield from (a for a in _purposes(text) if not _NARROWS.search(_NUMBERED.sub("", a.words)))
     for fits, pattern in _KEPT:
         if kept := pattern.search(text):
             yield Aside(words=kept.group(), fits=fits, told=False)
@@ -226,9 +242,11 @@ def _purposes(text: str) -> Iterator[Aside]:
     label = _LABEL.match(text)
     if label and (not label["task"] or _ASKS.search(text[label.end() :])):
         yield Aside(words=label.group(), fits=is_no_source if label["who"] else _any)
-    for pattern in (_FOR_PAPER, _SO_THAT):
+    for pattern, fits in ((_FOR_PAPER, _is_no_document), (_SO_THAT, _any)):
         if purpose := pattern.search(text):
-            yield Aside(words=purpose.group(), fits=_any)
+            yield Aside(words=purpose.group(), fits=fits)
+    if work := _WORK.search(text):
+        yield Aside(words=work.group(), fits=_is_one_result)
     if topic := _TOPIC.match(text):
         yield Aside(words=topic.group(), fits=_is_one_result)
     planned = _PLANNED.search(text)

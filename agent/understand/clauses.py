@@ -34,7 +34,7 @@ _ASIDES = re.compile(
 
 _TEAM = (
     r"(?:the |our |his |her |their )?"
-    r"(?:\w+(?:ology|ologist|ist)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|surgeon)"
+    r"(?:\w+(?:ology|ologist|ist)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|surgeon|(?:\w+ )?manager)"
 )
 _ASKED_BY = re.compile(
     rf"^{_TEAM} (?:is |are )?(?:asks?|asking|wants?|needs?|wonders?|wondering)(?: to know)? (?:for |about )?(?=\w)",

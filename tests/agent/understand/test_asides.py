@@ -34,6 +34,13 @@ ASIDE = (
     ("is he on warfarin? thinking of aspirin", "is he on warfarin?"),
     ("last INR please, I am worried he bleeds", "last INR please"),
     ("My dad sleeps badly this week. What are the active problems?", "What are the active problems?"),
+    ("Speech therapist - does he have sleep apnea?", "does he have sleep apnea?"),
+    ("For the discharge summary: list active problems", "list active problems"),
+    ("needed for the death certificate: date of birth", "date of birth"),
+    ("last weight to calculate the heparin dose", "last weight"),
+    ("read me the allergies while I fill in the form", "read me the allergies"),
+    ("Screening question 7: history of stroke?", "history of stroke?"),
+    ("Study inclusion 3 - heart failure present?", "heart failure present?"),
     ("Renal function: what is the last creatinine?", "what is the last creatinine?"),
 )
 
@@ -142,6 +149,13 @@ MATTERS = (
     ("We need it in mmol/L. Last creatinine?", "Last creatinine?"),
     ("last creatinine so I can write it in mmol/L", "last creatinine"),
     ("The cardiologist wants the one by MRI. Last ejection fraction?", "Last ejection fraction?"),
+    ("which drugs to adjust in renal failure", "which drugs"),
+    ("what dose of apixaban to calculate", "dose of apixaban"),
+    ("latest note for the referral letter", "latest note"),
+    ("INR while we had him on apixaban", "INR"),
+    ("Seen by surgeon: blood pressure?", "blood pressure?"),
+    ("Dialysis nurse: last visit?", "last visit?"),
+    ("Round 2: latest hemoglobin?", "latest hemoglobin?"),
     # exceptions and negations
     ("active problems except hypertension", "active problems"),
     ("active problems, not the resolved ones, only cardiac", "active problems"),
