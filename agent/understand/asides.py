@@ -99,7 +99,8 @@ _TOPIC = re.compile(
 )
 """A heading over a whole question about a result: "Renal function: what is the last creatinine?"."""
 _FOR_PAPER = re.compile(
-    rf"(?<!reason )(?<!reasons )(?<!indication )(?<!indications )(?<!referred )(?<!request )(?<!orders )(?<!order )(?<!due )(?<!consent )"
+    r"(?<!reason )(?<!reasons )(?<!indication )(?<!indications )(?<!referred )(?<!request )"
+    r"(?<!orders )(?<!order )(?<!due )(?<!consent )"
     rf"\b(?:(?:needed|asking) )?for (?:(?:{_DET}|{_MODIFIER}) )?(?:[\w-]+ ){{0,2}}?"
     rf"(?:{_PAPER}|{_MODIFIER} {_TASK}){_PAGE}"
     rf"(?:{_END}|(?= (?:i|we) (?:need|want|require)\b))",
