@@ -1,8 +1,8 @@
 """What a question says besides what it asks: who asks, what for, and restrictions that an answer keeps anyway.
 
 A phrase is set aside by its grammar alone ("for the … form", "so I can …", "Dietitian: …"), never because its words
-are unknown, and only where it holds nothing that could narrow or turn the question: no negation, no number, no time,
-no second question and, but for what an asker is about to do, nothing that the chart or the lexicon knows.
+are unknown; only where it holds no negation, number, time, comparison or second question; and only where the rest is
+a question that is understood, of a kind that the phrase cannot narrow.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def is_plain(phrase: str) -> bool:
 
 
 _PERSON = (
-    r"(?:(?!(?:by|from|with|of|in|seen)\b)[\w'’-]+ ){0,2}"
+    r"(?:(?:speech|occupational|ward|on[- ]call|cardiac|theatre|ambulance|coroner['’]?s|bed|trial|research|study|"
+    r"clinical|social|community|school|district|charge|case|senior|junior|duty|night|staff|specialist|practice|clinic|data|"
+    r"cath lab|medical|surgical|dental) ){0,2}"
     r"(?:\w+(?:ologist|etist|ician|itian|acist|apist|ometrist|thesiologist)|surgeon|nurse|matron|midwife|paramedic|dentist|"
     r"registrar|sho|coordinator|investigator|monitor|manager|clerk|worker|radiographer|dietetics|physio|pharmacy|office|"
     r"crew|(?:care|nursing) home|an(?:a)?esthetics)(?: here)?"
@@ -61,8 +63,8 @@ _MODIFIER = (
     r"tomorrow'?s?|tonight'?s?)"
 )
 _TASK = (
-    r"(?:check|screen|(?:pre-?)?screening|assessment|preassessment|reconciliation|review|round|handover|criterion|criteria|audit|"
-    r"referral|clearance|planning|template|verification|query|meeting|list|checklist|prep|preparation|question|request)"
+    r"(?:check|screen|(?:pre-?)?screening|assessment|preassessment|reconciliation|review|round|handover|criterion|"
+    r"criteria|audit|referral|clearance|planning|template|verification|query|meeting|list|checklist|prep|preparation|question|request)"
 )
 _PAPER = (
     r"(?:form|letter|paperwork|crf|ecrf|sheet|chart|page|wristband|bracelet|template|referral|handover|checklist|worklist|"
@@ -85,7 +87,8 @@ _LABEL = re.compile(
     rf"^\s*(?:(?P<who>{_PERSON})|before {_ACT}\b[^:?.,]{{0,40}}"
     r"|(?:(?:trial|study) )?(?:exclusion|inclusion)(?: criteri(?:on|a))?(?: ?\d+)?"
     r"(?!\W+(?:no|not|none|absence|without|free|lack)\b)"
-    rf"|(?P<task>(?:{_MODIFIER} ){{0,3}}{_TASK}(?:(?<=question) ?\d+)?|pre-?(?:assessment|op)))(?: please| pls)?\s*(?::|,|\s[-–—])\s+(?=\w)",
+    rf"|(?P<task>(?:{_MODIFIER} ){{0,3}}{_TASK}(?:(?<=question) ?\d+)?|pre-?(?:assessment|op)))"
+    r"(?: please| pls)?\s*(?::|,|\s[-–—])\s+(?=\w)",
     re.IGNORECASE,
 )
 """Who asks or what for, before a colon: "Dietitian: …", "Medicines reconciliation: …", "Before I inject him: …"."""
@@ -96,8 +99,10 @@ _TOPIC = re.compile(
 )
 """A heading over a whole question about a result: "Renal function: what is the last creatinine?"."""
 _FOR_PAPER = re.compile(
-    rf"(?<!reason )(?<!indication )(?<!request )(?<!orders )(?<!order )(?<!due )(?<!consent )"
-    rf"\b(?:(?:needed|asking) )?for (?:(?:{_DET}|{_MODIFIER}) )?(?:[\w-]+ ){{0,2}}?(?:{_PAPER}|{_MODIFIER} {_TASK}){_PAGE}"
+    r"(?<!reason )(?<!reasons )(?<!indication )(?<!indications )(?<!referred )(?<!request )"
+    r"(?<!orders )(?<!order )(?<!due )(?<!consent )"
+    rf"\b(?:(?:needed|asking) )?for (?:(?:{_DET}|{_MODIFIER}) )?(?:[\w-]+ ){{0,2}}?"
+    rf"(?:{_PAPER}|{_MODIFIER} {_TASK}){_PAGE}"
     rf"(?:{_END}|(?= (?:i|we) (?:need|want|require)\b))",
     re.IGNORECASE,
 )
@@ -111,7 +116,8 @@ _SO_THAT = re.compile(
 )
 """What the asker will do with it, at the end: "so I can code the encounter", "before we go to theatre"."""
 _WORK = re.compile(
-    r"(?:,\s*)?\b(?:(?:i |we )?(?:want|need) )?to (?:work out|calculate|dose|adjust|decide on|estimate)\b[^?.!;:]*(?=[?.!\s]*$)",
+    r"(?:,\s*)?\b(?:(?:i |we )?(?:want|need) )?to (?:work out|calculate|dose|adjust|decide on|estimate)\b[^?.!;:]*"
+    r"(?=[?.!\s]*$)",
     re.IGNORECASE,
 )
 """What a result is worked with: "last weight to calculate the dose"."""
@@ -218,7 +224,7 @@ _KEPT: tuple[tuple[Callable[[Ask], bool], re.Pattern[str]], ...] = tuple(
 
 _ASKS = re.compile(
     r"\b(?:what|whats|which|when|how|who|any|is|are|does|do|has|have|did|was|list|last|latest|most recent|newest|all|"
-    r"every|full|complete|age|date|show|give|tell)\b",
+    r"every|full|complete|history|ever|present|age|date|show|give|tell)\b",
     re.IGNORECASE,
 )
 """After "Medication review:" a bare name would leave open what is asked of it."""

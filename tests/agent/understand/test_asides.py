@@ -156,6 +156,7 @@ MATTERS = (
     ("Seen by surgeon: blood pressure?", "blood pressure?"),
     ("Dialysis nurse: last visit?", "last visit?"),
     ("Round 2: latest hemoglobin?", "latest hemoglobin?"),
+    ("Left knee surgeon: any osteoarthritis?", "any osteoarthritis?"),
     # exceptions and negations
     ("active problems except hypertension", "active problems"),
     ("active problems, not the resolved ones, only cardiac", "active problems"),
