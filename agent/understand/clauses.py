@@ -33,11 +33,13 @@ _ASIDES = re.compile(
 )
 
 _TEAM = (
-    r"(?:the |our |his |her |their )?"
-    r"(?:\w+(?:ology|ologist|ist)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|surgeon|(?:\w+ )?manager)"
+    r"(?:the |our |his |her |their )?(?:\w+ )?"
+    r"(?:\w+(?:ology|ologist|ist|itian|ician)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|insurer|surgeon|clinic|"
+    r"registrar|consultant|coordinator|monitor|sponsor|desk|office|school|manager)"
 )
 _ASKED_BY = re.compile(
-    rf"^{_TEAM} (?:is |are )?(?:asks?|asking|wants?|needs?|wonders?|wondering)(?: to know)? (?:for |about )?(?=\w)",
+    rf"^{_TEAM} (?:is |are |would )?(?:asks?|asking|wants?|needs?|likes?|wonders?|wondering)(?: to know)?"
+    r" (?:for |about )?(?=\w)",
     re.IGNORECASE,
 )
 """Who wants to know: "cardiology is asking for", "the surgeon wants to know whether"."""
@@ -112,6 +114,13 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"(?<=\w) \+ (?=\w)", " and ", 0),
         (r"\bencs?\b", "encounters", 0),
         (r"\bmeds? rec\b", "medication reconciliation", re.IGNORECASE),
+        (r"\byrs?\b", "years", re.IGNORECASE),
+        (
+            rf"\bwhat (?:is|are) ({_SUBJECT}) on(?= now\b| these days\b| at\b|\W*$)",
+            r"what drugs is \1 taking",
+            re.IGNORECASE,
+        ),
+        (r",?\s*\b(?:the )?top and (?:the )?bottom (?:number|value|reading|figure)s?\b", " ", re.IGNORECASE),
         (r"\btot chol\b", "total cholesterol", re.IGNORECASE),
         (
             r"\b(?:scans?|imaging) (?:or|and) x[- ]?rays?\b|\bx[- ]?rays? (?:or|and) (?:other )?scans?\b",
@@ -174,7 +183,7 @@ _PLACED = re.compile(
     r"outpatient|hospital\w*|visit|encounter|emergency|surgery|operation|procedure|clinic|home|dialysis|therapy|treatment|"
     r"following|while|under|with|on|off|target|goal|baseline|abnormal|normal|family|mother|father|sister|brother|fasting|random|"
     r"trough|peak|post\w*|urin\w*|fa?ec\w*|stool|csf|sweat|saliva|arter\w*|ven(?:ous|a)|capillary|cord|fo?etal|standing|sitting|"
-    r"seated|supine|lying)\b",
+    r"seated|supine|lying|left|right|bilateral)\b",
     re.IGNORECASE,
 )
 """What may say where, when or under what a result was had, or whose it is."""
@@ -184,11 +193,15 @@ _DOING = re.compile(
 )
 """What the asker is doing: "Preparing the discharge letter"."""
 _LEAD = r"^(?:(?:and|so|please|pls)\s+)*"
-_ASKING = re.compile(rf"{_LEAD}{_ASKS}|^(?:last|latest|newest|current)\b", re.IGNORECASE)
+_ASKING = re.compile(
+    rf"{_LEAD}{_ASKS}|^(?:last|latest|newest|current|mean|average|total|number|age|dob|date)\b", re.IGNORECASE
+)
 _PICKS = re.compile(
     rf"{_LEAD}{_ASKS}.*\b(?:last|latest|newest|most recent|current\w*|now|at present|still|ever|any|all|highest|lowest|"
-    rf"first|earliest|how many|taking|on)\b|{_LEAD}(?:is|are|does|do|has|have|did|any|list)\b"
-    r"|^(?:latest|last|most recent|current|newest|date)\b",
+    rf"first|earliest|how many|how often|taking|on|born|birth\w*|dob|age|old)\b"
+    rf"|{_LEAD}(?:is|are|does|do|has|have|did|any|list|when)\b"
+    r"|^(?:latest|last|most recent|current|newest|date|mean|average|total|number|highest|lowest|first|earliest|age|"
+    r"dob)\b",
     re.IGNORECASE,
 )
 """A clause that says by itself which record it asks for."""
