@@ -46,6 +46,7 @@ __all__ = [
     "State",
     "build",
     "stream",
+    "threaded",
     "untraced",
     "walk",
 ]
@@ -151,8 +152,8 @@ class Work:
         self.draft, self.verified, self.next = Draft(status=status, note=why), Verified(), "render"
 
 
-def build(stages: Stages, checkpointer: Saver | None = None) -> Graph:
-    """The compiled graph. Without a checkpointer it has no threads and keeps nothing."""
+def build(stages: Stages) -> Graph:
+    """The compiled graph, for LangGraph's own tools. It has no threads and keeps nothing."""
     nodes = _Nodes(stages)
     graph = StateGraph(State, input_schema=Given, output_schema=Shown)
     graph.add_node("open", nodes.open)
@@ -167,13 +168,28 @@ def build(stages: Stages, checkpointer: Saver | None = None) -> Graph:
     graph.add_conditional_edges("verify", _next, ["reason", "render"])
     graph.add_edge("render", END)
     # A round is at most three nodes: the step budget always ends a run before LangGraph's own limit does.
-    return graph.compile(checkpointer=checkpointer, name="chartline").with_config(
-        recursion_limit=3 * (stages.steps + 3)
-    )
+    return graph.compile(name="chartline").with_config(recursion_limit=3 * (stages.steps + 3))
+
+
+def threaded(stages: Stages, checkpointer: Saver) -> Graph:
+    """The graph whose threads a checkpointer keeps: a run is one step of LangGraph's, which walks the stages.
+
+    A thread is written down once, when its question is answered, so that nothing is kept between two stages.
+    """
+    nodes = _Nodes(stages)
+
+    async def answer(state: State, runtime: Runtime[None]) -> State:
+        return await _walked(nodes, state, runtime)
+
+    graph = StateGraph(State, input_schema=Given, output_schema=Shown)
+    graph.add_node("answer", answer)
+    graph.add_edge(START, "answer")
+    graph.add_edge("answer", END)
+    return graph.compile(checkpointer=checkpointer, name="chartline")
 
 
 async def stream(graph: Graph, given: Given, thread: str | None = None) -> AsyncIterator[Progress | Answer]:
-    """Run the graph: progress as it comes, then the answer. A thread needs a graph with a checkpointer.
+    """Run the graph: progress as it comes, then the answer. A thread needs a `threaded` graph.
 
     Nothing of the run goes to LangSmith, whatever the environment says. Raises UserError for a patient that the
     source does not hold, an empty question, and a thread that is about another patient.
@@ -197,24 +213,25 @@ async def walk(stages: Stages, given: Given) -> AsyncIterator[Progress | Answer]
     (decision 0025). Raises what `stream` raises; who stops listening stops the run.
     """
     told: asyncio.Queue[Progress | None] = asyncio.Queue()
-    run = asyncio.ensure_future(_walked(_Nodes(stages), given, Runtime(stream_writer=told.put_nowait)))
+    state = State(**given)  # type: ignore[typeddict-item]  # the rest is what nodes return
+    run = asyncio.ensure_future(_walked(_Nodes(stages), state, Runtime(stream_writer=told.put_nowait)))
     run.add_done_callback(lambda _: told.put_nowait(None))
     try:
         while (progress := await told.get()) is not None:
             yield progress
-        yield Answer.model_validate(await run)
+        yield Answer.model_validate((await run)["answer"])
     finally:
         run.cancel()
         await asyncio.wait((run,))
 
 
-async def _walked(nodes: _Nodes, given: Given, runtime: Runtime[None]) -> Mapping[str, Any]:
-    state, step = State(**given), "open"  # type: ignore[typeddict-item]  # the rest is what nodes return
-    while True:
+async def _walked(nodes: _Nodes, state: State, runtime: Runtime[None]) -> State:
+    """What the nodes leave, in the order that they themselves say: the answer and the last turns."""
+    step: Step = "open"
+    while step != "__end__":
         state |= await getattr(nodes, step)(state, runtime)
-        if step == "render":
-            return state["answer"]
-        step = state["work"].next
+        step = "__end__" if step == "render" else state["work"].next
+    return State(answer=state["answer"], turns=state["turns"])
 
 
 def untraced() -> AbstractContextManager[None]:

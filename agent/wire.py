@@ -12,7 +12,7 @@ from agent import auditing, reasoning
 from agent import settings as settings_module
 from agent.chart import Chart
 from agent.errors import UserError
-from agent.graph import Given, Graph, Progress, Saver, Stages, build, stream, untraced, walk
+from agent.graph import Given, Graph, Progress, Saver, Stages, build, stream, threaded, untraced, walk
 from agent.images import open_access
 from agent.models.base import ChatModel
 from agent.open import grown, open_chart
@@ -143,7 +143,7 @@ class Agent:
         async with self._lock:
             if self._threads is None:
                 opened = open_threads(self.settings) if self._saver is None else nullcontext(self._saver)
-                self._threads = build(self._stages, await self._open.enter_async_context(opened))
+                self._threads = threaded(self._stages, await self._open.enter_async_context(opened))
             return self._threads
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from agent.errors import NeedError, OperatorError, SourceError, UserError
-from agent.graph import TURNS, Given, Progress, Stages, build, stream, walk
+from agent.graph import TURNS, Given, Progress, Stages, build, stream, threaded, walk
 from agent.settings import Settings
 from agent.threads import open_threads
 from agent.trace import Trace
@@ -299,7 +299,7 @@ async def test_usage_adds_up_over_calls() -> None:
 
 async def ask(path: Path, house: House, question: str, thread: str = "t", patient: str = "p", run: str = "") -> Answer:
     async with open_threads(Settings(threads=path)) as saver:
-        graph = build(house.stages(), saver)
+        graph = threaded(house.stages(), saver)
         seen = [e async for e in stream(graph, Given(question=question, patient=patient, run=run), thread)]
     assert isinstance(seen[-1], Answer)
     return seen[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import OperatorError, SettingsError, UserError
-from agent.graph import Given, build, stream
+from agent.graph import Given, stream, threaded
 from agent.settings import Settings
 from agent.threads import open_threads
 from agent.types import Answer
@@ -22,7 +22,7 @@ async def ask(
 ) -> Answer:
     async with open_threads(settings) as saver:
         given = Given(question=question, patient=patient, run=run)
-        seen = [event async for event in stream(build(house.stages(), saver), given, thread)]
+        seen = [event async for event in stream(threaded(house.stages(), saver), given, thread)]
     assert isinstance(seen[-1], Answer)
     return seen[-1]
 
