@@ -125,7 +125,8 @@ class Judge:
         return out
 
     def _loose(self, s: Statement) -> Statement:
-        return replace(s, qualifiers=s.qualifiers - {"previous", "closest"})
+        relative = s.qualifiers & {"previous", "closest"}
+        return replace(s, qualifiers=s.qualifiers - relative) if relative else s
 
     def _statement(self, s: Statement, reading: Reading, named: tuple[str, ...], others: Ids) -> Held:
         base = universe(s, self.chart, self.ask, named)
@@ -351,6 +352,9 @@ class Judge:
 
     def _words_fault(self, reading: Reading, chosen: list[str], claim: Claim) -> tuple[str, ...] | Fault:
         """Content words that no rule accounts for must stand in the evidence that was chosen."""
+        content = self._content(reading)
+        if not content:
+            return ()
         held: set[str] = set()
         named = all(s.head for s in reading.statements if s.number)
         for m in dict.fromkeys(chosen):
@@ -361,7 +365,7 @@ class Judge:
                 at = self.chart.id_of(f) if named else None
                 held.update(t for text in (fact_texts(self.chart, at) if at is not None else ()) for t in tokens(text))
             held.update(tokens(self.chart.card_of[m].window))
-        words = tuple(w for w in self._content(reading) if not set(tokens(w)) <= held)
+        words = tuple(w for w in content if not set(tokens(w)) <= held)
         if not words:
             return ()
         document = spoken(words, reading, self.chart, claim.marks)

@@ -84,10 +84,12 @@ def tokens(text: str) -> tuple[str, ...]:
     return tuple(m[0] for m in _TOKEN.finditer(normal(text)))
 
 
-@lru_cache(maxsize=1 << 12)
-def _is_noun(text: str) -> bool:
-    """Whether a text is no more than a kind's own noun ("imaging studies"), which names nothing."""
-    return len(text) < 40 and any(p.fullmatch(normal(text).strip()) for p in KIND_NOUNS.values())
+@lru_cache(maxsize=1 << 14)
+def _name_of(text: str) -> tuple[str, ...]:
+    """The words of a name; none for what names nothing: a number, or a kind's own noun ("imaging studies")."""
+    words = tokens(text)
+    noun = len(text) < 40 and any(p.fullmatch(normal(text).strip()) for p in KIND_NOUNS.values())
+    return () if noun or all(w.isdigit() and len(w) < 5 for w in words) else words
 
 
 def is_list(card: Card) -> bool:
@@ -106,6 +108,7 @@ class Chart:
     def __init__(self, ask: Ask, evidence: Evidence) -> None:
         self.cards = evidence.cards
         self.facts: list[Fact] = []
+        self.references: list[str] = []
         self.marks: dict[str, Mark] = {}
         self.card_of: dict[str, Card] = {}
         self.cards_of: list[list[Card]] = []
@@ -115,9 +118,8 @@ class Chart:
         for card in self.cards:
             self._take(card)
         self._marked = self._marks_by_fact()
-        self.units = {
-            unit_spelling(u) for f in self.facts for q in (*quantities_of(f), *_doses(f)) for u in _spellings(q)
-        }
+        written = {(q.unit, q.code) for f in self.facts for q in (*quantities_of(f), *_doses(f))}
+        self.units = {unit_spelling(u) for unit, code in written for u in (unit, code, units.show(code)) if u}
         self._name(ask)
         self.windows = self._windows(ask)
 
@@ -155,6 +157,7 @@ class Chart:
         if at is None:
             at = self._ids[key] = len(self.facts)
             self.facts.append(fact)
+            self.references.append(key[0])
             self.cards_of.append([])
             self._by_reference.setdefault(key[0], []).append(at)
         elif len(fact.details) > len(self.facts[at].details):
@@ -251,8 +254,8 @@ class Chart:
                         self._put(text, "concept", whole)
 
     def _detail_names(self, fact: Fact) -> Iterator[str]:
-        for key in _DETAILS:
-            for item in _each(fact.details.get(key)):
+        for key in (key for key in _DETAILS if key in fact.details):
+            for item in _each(fact.details[key]):
                 if isinstance(item, Reference):
                     for at in self._by_reference.get(str(item), ()):
                         yield from _labels(self.facts[at])
@@ -264,10 +267,8 @@ class Chart:
         yield from (word for word, codes in _CLASSES.items() if code in codes)
 
     def _put(self, text: str, what: str, ids: Iterable[int], always: bool = False) -> None:
-        words = tokens(text)
-        if not words or (all(w.isdigit() and len(w) < 5 for w in words)):
-            return
-        if _is_noun(text):
+        words = _name_of(text)
+        if not words:
             return
         if len(words) == 1 and not always and (words[0] in NEUTRAL or words[0] in MONTHS or words[0] in ("yes", "no")):
             return
@@ -389,7 +390,3 @@ def _value_names(fact: Fact) -> Iterator[str]:
 
 def _doses(fact: Fact) -> Iterator[Quantity]:
     yield from (d for d in fact.details.values() if isinstance(d, Quantity))
-
-
-def _spellings(quantity: Quantity) -> Iterator[str]:
-    yield from (u for u in (quantity.unit, quantity.code, units.show(quantity.code)) if u)

@@ -238,7 +238,7 @@ def _in_texts(told: Number, fact: Fact, ranges: bool) -> Match:
         if ranges
         else ("dose", "dosage", "onset", "stage", "outcome", "title", "description", "series", "instances")
     )
-    texts = [t for key in keys for t in texts_of(fact.details.get(key))]
+    texts = [t for key in keys if key in fact.details for t in texts_of(fact.details[key])]
     if isinstance(fact.value, str) and not ranges:
         texts.append(fact.value)
     found: Match = "no"

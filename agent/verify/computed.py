@@ -195,7 +195,7 @@ class Computations:
         return frozenset(i for i in ids if isinstance(v := numeric(facts[i]).value, Quantity) and v.comparator is None)
 
     def _references(self, ids: Iterable[int]) -> frozenset[str]:
-        return frozenset(str(self.chart.facts[i].reference) for i in ids)
+        return frozenset(self.chart.references[i] for i in ids)
 
     def _labels(self, ids: Iterable[int]) -> frozenset[str]:
         return frozenset(self.chart.facts[i].concept.label.lower() for i in ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Literal
 
 from agent.types import Ask
@@ -33,7 +34,11 @@ class Pools:
 
     def __init__(self, chart: Chart, ask: Ask) -> None:
         self.chart, self.ask = chart, ask
-        self._asked = {(d.year, d.month, d.day) for d in days_in(normal(ask.question))}
+
+    @cached_property
+    def _asked(self) -> set[tuple[int | None, int | None, int | None]]:
+        """The dates that the question names."""
+        return {(d.year, d.month, d.day) for d in days_in(normal(self.ask.question))}
 
     def happened(self, ids: Iterable[int], like: Fact | None = None) -> Ids:
         """The facts that count: those that happened and, beside one with a value, those with a value."""

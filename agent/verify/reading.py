@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 from agent.verify.chart import Chart, Mention
 from agent.verify.datings import CLAUSE
 from agent.verify.statements import Cue, Parts, Statement, counts, denied_before
-from agent.verify.told import Number, days_in, normal, numbers_in
+from agent.verify.told import days_in, normal, numbers_in
 from agent.verify.windows import Windowed, windows_in
 from agent.verify.words import (
     ADVICE,
@@ -54,6 +55,7 @@ _MARKS = re.compile(r"\s*\[(?:[cs]?\d+(?:\s*,\s*[cs]?\d+)*)\]")
 _QUOTE = re.compile(r'"([^"]+)"')
 _ANSWER = re.compile(r"\s*(yes|no)\s*(?:[.,:;!-]|$)(?!\s*known)")
 _WORD = re.compile(r"[^\W\d_][\w'-]*")
+_RUN = re.compile(r"[\w'-]+")
 
 
 def read(text: str, chart: Chart) -> Reading:
@@ -95,7 +97,7 @@ def read(text: str, chart: Chart) -> Reading:
         relative=_relative(lower, mentions),
         relative_times=times,
         quotes=quotes,
-        leftover=_leftover(masked, numbers),
+        leftover=_leftover(masked),
         advice=bool(ADVICE.search(masked)),
         vague=bool(VAGUE.search(masked)),
         denied=any(s.denied for s in statements),
@@ -156,7 +158,16 @@ _CUES = (
 )  # fmt: skip
 
 
-def _leftover(masked: str, numbers: list[Number]) -> tuple[str, ...]:
+@lru_cache(maxsize=1 << 12)
+def _is_told(run: str) -> bool:
+    """Whether a whole word is a cue or neutral by itself, so that nothing of it can be left over."""
+    return "'" not in run and (run.isdigit() or run in NEUTRAL or any(p.fullmatch(run) for p in _CUES))
+
+
+def _leftover(masked: str) -> tuple[str, ...]:
+    """The words that are no cue and not neutral."""
+    if all(map(_is_told, _RUN.findall(masked))):
+        return ()
     text = masked
     for pattern in _CUES:
         text = pattern.sub(lambda m: " " * len(m[0]), text)

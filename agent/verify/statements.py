@@ -137,8 +137,7 @@ class Parts:
         out = _shared(out, self.masked)
         free = [d for d in datings if not any(d is o for o in owners.values())]
         out += self._events(heads, free, out, clause)
-        spoken = any(p.search(self.masked, low, high) for p in KIND_NOUNS.values())
-        if not out and (others or more or spoken):
+        if not out and (others or more or any(p.search(self.masked, low, high) for p in KIND_NOUNS.values())):
             out = [Statement(role="event", at=low, clause=clause)]
         out.sort(key=lambda s: s.at)
         out = _attached(out, [*more, *others])
@@ -348,8 +347,10 @@ class Parts:
 
     def _denies(self, span: tuple[int, int]) -> bool:
         text = self.masked
-        claimed = [*self.cues(STATUSES, span), *self.cues(DIRECTIONS, span), *self.cues(INTERPRETATIONS, span)]
-        for m in NEGATION.finditer(text, *span):
+        negations = list(NEGATION.finditer(text, *span))
+        tables = (STATUSES, DIRECTIONS, INTERPRETATIONS) if negations else ()
+        claimed = [cue for table in tables for cue in self.cues(table, span)]
+        for m in negations:
             inside = any(c.start <= m.start() < c.end for c in claimed)
             ahead = any(0 <= c.start - m.end() <= 14 and denied_before(text, c.start) for c in claimed)
             if not inside and not ahead:

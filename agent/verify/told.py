@@ -75,7 +75,7 @@ _PLAIN = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "
 def normal(text: str) -> str:
     """The text in lower case with one kind of quote, hyphen and blank; every character stays in its place."""
     plain = text.translate(_PLAIN)
-    return "".join(c.lower() if len(c.lower()) == 1 else c for c in plain)
+    return plain.lower() if plain.isascii() else "".join(c.lower() if len(c.lower()) == 1 else c for c in plain)
 
 
 _NAMES = "|".join(sorted(MONTHS, key=len, reverse=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 from agent.verify.told import Number
@@ -46,7 +47,7 @@ def figures(value: float) -> int:
 def fits(told: Number, quantity: Quantity, shown: frozenset[str] = frozenset()) -> Match:
     """How a told number agrees with a quantity; without a unit in the claim only the digits are compared."""
     digits = number_fits(told, quantity.value, shown)
-    same = _same_unit(told.unit, quantity)
+    same = _same_unit(told.unit, quantity.unit, quantity.code)
     if same is None and told.unit:
         converted = _converted(quantity, told.unit)
         if converted is None:
@@ -59,16 +60,17 @@ def fits(told: Number, quantity: Quantity, shown: frozenset[str] = frozenset()) 
     return "yes" if (told.comparator or None) == (quantity.comparator or None) else "sign"
 
 
-def _same_unit(told: str | None, quantity: Quantity) -> bool | None:
+@lru_cache(maxsize=1 << 12)
+def _same_unit(told: str | None, unit: str | None, code: str | None) -> bool | None:
     """True or False where that is certain; None where a conversion has to decide."""
     if told is None:
         return True
-    written = [u for u in (quantity.unit, quantity.code) if u]
-    if unit_spelling(told) in {unit_spelling(u) for u in (*written, units.show(quantity.code))}:
+    written = [u for u in (unit, code) if u]
+    if unit_spelling(told) in {unit_spelling(u) for u in (*written, units.show(code))}:
         return True
     if not written:
         return False
-    ours, theirs = units.canonical(told, None), units.canonical(quantity.unit, quantity.code)
+    ours, theirs = units.canonical(told, None), units.canonical(unit, code)
     if ours is None or theirs is None:
         return False
     return True if ours == theirs else None if units.comparable(ours, theirs) else False
@@ -86,7 +88,7 @@ def in_unit(value: float, unit: str | None, wanted: str | None) -> float | None:
     if unit is None or wanted is None:
         return value if unit is None else None
     quantity = Quantity(value=value, unit=unit, code=units.canonical(unit, None) or unit)
-    if _same_unit(wanted, quantity):
+    if _same_unit(wanted, unit, quantity.code):
         return value
     converted = _converted(quantity, wanted)
     return converted.value if converted else None
