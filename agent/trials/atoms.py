@@ -16,7 +16,9 @@ from agent.trials.segments import Segment, segments
 __all__ = ["read"]
 
 _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
-_RESTATED = re.compile(r"[\s\d.,–-]*(?:and|to)?[\s\d.,–-]*(?:mmol|µmol|umol|mg|g|kg|%|IU|U)[\w\s/%²³^]*", re.IGNORECASE)
+_RESTATED = re.compile(
+    r"[\s\d.,–-]*(?:(?:and|to)[\s\d.,–-]*)?(?:mmol|µmol|umol|mg|g|kg|%|IU|U)[\w\s/%²³^]*", re.IGNORECASE
+)
 """A result once more in another unit: "(53 and 86 mmol/mol)"."""
 _IGNORED = re.compile(r"^\s*(?:s|es|[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2})\s*$")
 

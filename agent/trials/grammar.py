@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.trials import atoms
-from agent.trials.checks import All, Any_, AtLeast, Measurement, NoChart, Not, Reader, Record, walk
+from agent.trials.checks import MANY, All, Any_, AtLeast, Measurement, NoChart, Not, Reader, Record, walk
 from agent.trials.lexing import lex
 from agent.trials.names import meanings
 from agent.trials.pieces import Atom
@@ -34,18 +34,24 @@ _ENDS_OPEN = re.compile(
     re.IGNORECASE,
 )
 
+_LONGEST = 2_000
+"""Characters of a statement, and of its heading, that rules read: what is longer is no criterion. Their time grows with
+the square of a statement's length, and so no more than with a protocol's own."""
+
 
 def compiled(statement: Statement) -> Any:
     """The check of a statement. Parts of a list are read one by one, each with what the heading says of all."""
+    if len(statement.under) > _LONGEST:
+        return Reader(why=_short(statement.text))
     if not statement.parts:
         before, after = _context(statement.under)
         return read_check(f"{before} {statement.text} {after}".strip(), statement.section)
     before, after = _context(statement.under)
     parts = [read_check(f"{before} {part} {after}".strip(), statement.section) for part in statement.parts]
-    if statement.needed == 0:
-        return All(of=tuple(parts))
-    if statement.needed == 1:
-        return Any_(of=tuple(parts))
+    if statement.needed in (0, 1):
+        return _grouped(Any_ if statement.needed else All, tuple(parts))
+    if len(parts) > MANY:
+        return Reader(why=_short(statement.text))
     return AtLeast(number=statement.needed, of=tuple(parts))
 
 
@@ -63,6 +69,8 @@ def _context(head: str) -> tuple[str, str]:
 
 def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text."""
+    if len(text) > _LONGEST:
+        return Reader(why=_short(text))
     bare = _LEAD.sub("", text, count=1) or text
     read, tokens = lex(bare)
     start = NO_CHART.search(read)
@@ -171,7 +179,7 @@ def _negated(found: Sequence[Atom]) -> list[tuple[str, Any]]:
             out.append((atom.joint, atom.check))
             continue
         if at + 1 == len(found) or not (found[at + 1].negated and found[at + 1].joint in ("and", "or")):
-            out[-1] = (out[-1][0], Not(of=run[0] if len(run) == 1 else Any_(of=tuple(run))))
+            out[-1] = (out[-1][0], Not(of=run[0] if len(run) == 1 else _grouped(Any_, tuple(run))))
             run = []
     return out
 
@@ -180,4 +188,11 @@ def _merged(make: Any, first: Any, second: Any) -> Any:
     """Two checks under one connector; like ones lie side by side instead of one in the other."""
     parts = first.of if isinstance(first, make) else (first,)
     parts += second.of if isinstance(second, make) else (second,)
-    return make(of=tuple(dict.fromkeys(parts)))
+    return _grouped(make, tuple(dict.fromkeys(parts)))
+
+
+def _grouped(make: Any, parts: tuple[Any, ...]) -> Any:
+    """All or any of the parts; where there are more than a check may have, they lie in groups."""
+    while len(parts) > MANY:
+        parts = tuple(make(of=parts[at : at + MANY]) for at in range(0, len(parts), MANY))
+    return make(of=parts)

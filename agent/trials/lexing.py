@@ -79,7 +79,7 @@ _RELATION = re.compile(
     r"\b(?:for|due\s+to|secondary\s+to|caused\s+by|because\s+of|related\s+to|associated\s+with|as\s+a\s+result\s+of|attributable\s+to|resulting\s+from|following|after|during|affecting|involving)\b",
     re.IGNORECASE,
 )
-_AGE_BEFORE = re.compile(r"\b(?:age[ds]?|ages?\s+range)\b[^,;.]{0,22}$|\bage\s*$|\baged?\s*[:=]?\s*$", re.IGNORECASE)
+_AGE_BEFORE = re.compile(r"\b(?:age[ds]?|ages?\s+range)\b[^,;.]{0,22}$|\baged?\s*(?:[:=]\s*)?$", re.IGNORECASE)
 _AGE_AFTER = re.compile(
     r"^[\s-]*(?:of\s+age|old|in\s+age|of\s+years)\b|^\s*(?:or|and)\s+(?:older|younger)", re.IGNORECASE
 )

@@ -28,8 +28,8 @@ _DAYS = (
     r"|today|now|(?:the\s+)?(?:study|trial)|dosing|treatment\s+start|participation(?:\s+in\s+(?:the|this)\s+(?:study|trial))?"
 )
 _ANCHOR = (
-    r"(?:\s*,?\s*(?:immediately\s+)?(?:prior\s+to|before|preceding|of|from|to|at|leading\s+up\s+to|ahead\s+of)\s+(?:the\s+)?(?:date\s+of\s+|time\s+of\s+|day\s+of\s+|planned\s+)?(?:the\s+)?"
-    rf"(?:study|trial)?\s*(?:{_DAYS})(?:\s+(?:visit|period|date|phase|day|assessment|into\s+the\s+(?:study|trial)))*|\s+(?:prior|before|ago|earlier|previously|preceding))"
+    r"(?:\s*(?:,\s*)?(?:immediately\s+)?(?:prior\s+to|before|preceding|of|from|to|at|leading\s+up\s+to|ahead\s+of)\s+(?:the\s+)?(?:date\s+of\s+|time\s+of\s+|day\s+of\s+|planned\s+)?(?:the\s+)?"
+    rf"(?:(?:study|trial)\s*)?(?:{_DAYS})(?:\s+(?:visit|period|date|phase|day|assessment|into\s+the\s+(?:study|trial)))*|\s+(?:prior|before|ago|earlier|previously|preceding))"
 )
 _PAST = r"(?:past|last|previous|prior|preceding|most\s+recent)"
 _NOT_OTHER = r"(?!\s*(?:prior\s+to|before|after|following|preceding|of|from)\s+(?:the\s+)?[a-z])"
@@ -78,10 +78,10 @@ def times(text: str) -> list[Time]:
 
 
 _OR_HALF_LIVES = re.compile(
-    r"\s*(?:,?\s*or)\s+(?:within\s+)?(?:at\s+least\s+)?\w+(?:\s*\(\d+\))?\s+half[- ]li(?:ves|fe)", re.I
+    r"\s*(?:,\s*)?or\s+(?:within\s+)?(?:at\s+least\s+)?\w+(?:\s*\(\d+\))?\s+half[- ]li(?:ves|fe)", re.I
 )
 _LONGER = re.compile(
-    r"\s*,?\s*\(?\s*whichever\s+(?:is|was|comes)\s+(?:the\s+)?(?:longer|longest|first|earlier)\s*\)?", re.I
+    r"\s*(?:,\s*)?(?:\(\s*)?whichever\s+(?:is|was|comes)\s+(?:the\s+)?(?:longer|longest|first|earlier)\s*\)?", re.I
 )
 
 
