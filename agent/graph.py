@@ -8,7 +8,8 @@ Every node calls one plain function of `Stages`. What a thread keeps (the questi
 is plain JSON data in checkpointed channels; the chart, the evidence and the drafts are in channels that are
 never written to a checkpoint, nor is the name of the run, which its turn bears. The stages are bound when the
 graph is built, not handed in as run context, since LangGraph's own tools start runs over JSON and could not hand
-in functions.
+in functions. Those tools alone see a node for each stage: elsewhere one coroutine walks the nodes (`walk`,
+`threaded`), since LangGraph's steps between them would keep nothing and take longer than most stages do.
 """
 
 from __future__ import annotations
@@ -227,7 +228,7 @@ async def walk(stages: Stages, given: Given) -> AsyncIterator[Progress | Answer]
 
 async def _walked(nodes: _Nodes, state: State, runtime: Runtime[None]) -> State:
     """What the nodes leave, in the order that they themselves say: the answer and the last turns."""
-    step: Step = "open"
+    step: str = "open"
     while step != "__end__":
         state |= await getattr(nodes, step)(state, runtime)
         step = "__end__" if step == "render" else state["work"].next
