@@ -20,6 +20,7 @@ from fhir_tools.dates import Window
 
 __all__ = [
     "MANY",
+    "MOST_LIMITS",
     "Age",
     "All",
     "Any_",
@@ -50,6 +51,8 @@ RecordKind = Literal[
 _NAME, _WORDS = 120, 200
 MANY = 40
 """The most parts of a check."""
+MOST_LIMITS = 8
+"""The most comparisons with one value."""
 Text = Annotated[str, Field(min_length=1, max_length=_WORDS)]
 
 
@@ -121,7 +124,7 @@ def _limit(value: Any) -> Any:
 Limits = Annotated[
     tuple[Annotated[Limit, BeforeValidator(_limit), PlainSerializer(str, return_type=str)], ...],
     BeforeValidator(lambda v: (v,) if isinstance(v, str | Limit) else v),
-    Field(max_length=8),
+    Field(max_length=MOST_LIMITS),
 ]
 
 _LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(day|week|month|year)s?\s*")
