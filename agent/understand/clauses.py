@@ -46,6 +46,8 @@ _ASKED_BY = re.compile(
 _PERSON = r"he|she|they|it|i|we|you|that|there|here"
 _NEGATED = r"is|are|was|were|has|have|had|do|does|did|ca|wo"
 _SUBJECT = r"he|she|they|it|(?:the )?(?:patient|pt)"
+_UNIT = r"(?:[munpkµμ]?(?:g|mol|eq|iu)/d?[lL]|mm ?hg|points?|percent\b|%)"
+"""A unit of a result: "how many mmol/L" asks how much."""
 _EXTREMES = {"heavi": "highest weight", "light": "lowest weight", "tall": "highest height", "short": "lowest height"}
 
 
@@ -96,6 +98,10 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\bhow heavy\b|\bhow much(?= (?:does|did|do|is|was) \w+ weight)", "what weight", re.IGNORECASE),
         (r"\bkilo(?:gram)?s?\b", "kg", re.IGNORECASE),
         (r"\bhow many kg\b(?=.*\bweight)", "what", re.IGNORECASE),
+        (rf"\bhow many (?={_UNIT})", "how much ", re.IGNORECASE),
+        (r"(?<=\w) \+ (?=\w)", " and ", 0),
+        (r"\bencs?\b", "encounters", 0),
+        (r"\btot chol\b", "total cholesterol", re.IGNORECASE),
         (r"\bput(?:ting)? on weight\b", "weight gone up", re.IGNORECASE),
         (r"\b(heavi|light|tall|short)est\b", lambda m: _EXTREMES[m[1].lower()], re.IGNORECASE),
         (r"\b(?:at|as of) (?:the|his|her|their) (?:last|latest|most recent) count\b", "latest", re.IGNORECASE),

@@ -13,7 +13,7 @@ from agent.understand.clauses import plain
 from agent.understand.vocabulary import BENIGN, FUNCTION_WORDS, STAYS
 from fhir_tools import phrases
 from fhir_tools.codes import Matcher, Mention, Word, names_of, words_of
-from fhir_tools.lexicon import lexicon
+from fhir_tools.lexicon import lexicon, normalise
 from fhir_tools.types import Interval
 
 __all__ = ["Reading", "is_stay", "read"]
@@ -191,8 +191,10 @@ def _fuse(reading: Reading, matcher: Matcher) -> None:
     out: list[Mention] = []
     for m in reading.mentions:
         if out and _is_linked(out[-1], m, reading) and not is_stay(m):
-            words = f"{out[-1].words} {m.words}"
-            entries = matcher.by_words(words)
+            spelt = (out[-1].words, *(normalise(c.label) for c in out[-1].classes))
+            words, entries = next(
+                ((w, found) for w in (f"{s} {m.words}" for s in spelt) if (found := matcher.by_words(w))), ("", ())
+            )
             if entries and len({e.key for e in entries}) <= _MANY:
                 out[-1] = Mention(first=out[-1].first, last=m.last, words=words, entries=entries)
                 continue

@@ -23,7 +23,7 @@ _ASKS_WHEN = any_of(
 )
 _VALUE_TOO = any_of(
     r"^(?!when\b|date\b|(?:and |so )*(?:what|which) (?:date|day|year)\b)"
-    r".*\b(?:and|with|plus) (?:(?:its|the|their|a) )?(?:when|dates?)\b",
+    r".*\b(?:and|with|plus) (?:(?:on |at )?(?:its|the|their|a|what|which) )?(?:when|dates?|day)\b",
     r"^when\b.*\bwhat (?:was|is) (?:it|the (?:value|result))\b",
     r"^(?:and |so )*(?:what|whats|which|how)\b.*\bwhen (?:it|they|he|she|last|first|most recently)\b",
 )

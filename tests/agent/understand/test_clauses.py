@@ -25,6 +25,22 @@ PLAIN = (
     ("lithium y/n?", "lithium yes or no?"),
     ("no. of weights", "number of weights"),
     ("last A&E visit", "last emergency department visit"),
+    ("is he taking it atm?", "is he taking it now?"),
+    ("hx of gout w dates", "hx of gout with dates"),
+    ("shes on what", "she is on what"),
+    ("HES resolved?", "HES resolved?"),
+    ("the boy's weight", "the patient's weight"),
+    ("the child of his sister", "the child of his sister"),
+    ("latest c r p", "latest crp"),
+    ("vitamin d c x", "vitamin d c x"),
+    ("a one c trend", "A1c trend"),
+    ("the heaviest so far", "the highest weight so far"),
+    ("weight at the last weigh-in, in kilos", "weight at the last weight, in kg"),
+    ("how heavy was he", "what weight was he"),
+    ("by how many mmol/L did sodium fall", "by how much mmol/L did sodium fall"),
+    ("how many mg tablets", "how many mg tablets"),
+    ("ferritin blood test", "ferritin lab test"),
+    ("fecal occult blood test", "fecal occult blood test"),
 )
 
 
@@ -120,6 +136,13 @@ OPS = (
     ("has he had a flu shot, and when last", "latest", "date"),
     ("versus the prior value, has potassium climbed?", "compare", "bool"),
     ("what is apixaban in aid of", "reason", "text"),
+    ("what was the latest sodium, and on what date was it taken", "latest", "number"),
+    ("by how many mmol/L did potassium change from the first to the latest", "change", "number"),
+    ("has he put on weight since the last weigh-in?", "compare", "bool"),
+    ("what is the least he has ever weighed", "lowest", "number"),
+    ("when did the latest encounter begin", "latest", "date"),
+    ("platelets at the last count", "latest", "number"),
+    ("potassium closest to when he was found to have atrial fibrillation", "closest", "number"),
 )
 
 

@@ -108,6 +108,36 @@ def test_states_and_relatives(question: str, state: str, relative: str, charts: 
     assert (asked.state, asked.relative) == (state, relative)
 
 
+@pytest.mark.parametrize(
+    ("question", "relative"),
+    [
+        ("what is my mum allergic to", ""),
+        ("mum's last potassium", ""),
+        ("when was my daughter's last flu shot", ""),
+        ("how old is mother", ""),
+        ("what is still active on the problem list of my mum", ""),
+        ("my dad's last potassium", "father"),  # she is a woman: it may be the wrong chart
+        ("her mother's last potassium", "mother"),
+        ("is her daughter on metformin", "daughter"),
+        ("has mum ever had a stroke", "mother"),  # a family history can hold that
+        ("did mother and sister have diabetes", "mother"),
+    ],
+)
+def test_one_of_the_family_may_be_asking_about_the_patient(
+    question: str, relative: str, charts: dict[str, Chart]
+) -> None:
+    asked = understand(question, charts["m"])
+    assert (asked.relative, "family" in asked.kinds[:1]) == (
+        relative,
+        relative == "mother" and "potassium" not in question,
+    )
+
+
+@pytest.mark.parametrize("question", ["drug allergies before induction", "does that apply", "wristband for latex"])
+def test_english_words_are_not_taken_for_misspelt_names(question: str, charts: dict[str, Chart]) -> None:
+    assert not any(target.corrected for target in understand(question, charts["l"]).targets)
+
+
 # The tables.
 
 

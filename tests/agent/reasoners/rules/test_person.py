@@ -55,3 +55,24 @@ def test_an_age_of_an_imprecise_birth_date_is_its_lower_bound(tmp_path: Path) ->
 def test_the_age_at_death_is_not_of_today(tmp_path: Path) -> None:
     (claim,) = ask(made_up(tmp_path, deceasedDateTime="2020-05-02"), "how old was she when she died").draft.claims
     assert "60 years old at death" in claim.text
+
+
+@pytest.mark.parametrize(
+    ("element", "question", "text"),
+    [
+        ({}, "how old was she on 2010-03-01", "The patient was 50 years old on 2010-03-01, born 1960-01-01"),
+        ({"deceasedDateTime": "2020-05-02"}, "age on 2010-03-01", "The patient was 50 years old on 2010-03-01, born"),
+        ({"deceasedDateTime": "2020-05-02"}, "age on 2022-03-01", "The patient was 60 years old at death, born"),
+        ({}, "age today", "The patient is"),
+    ],
+)
+def test_an_age_on_a_day(element: dict[str, object], question: str, text: str, tmp_path: Path) -> None:
+    done = ask(made_up(tmp_path, birthDate="1960-01-01", **element), question)
+    assert (done.answer.status, done.answer.removed) == ("answered", [])
+    assert done.answer.text.startswith(text)
+
+
+@pytest.mark.parametrize("when", ["in 2010", "on 1950-01-01", "on 2090-01-01"])
+def test_an_age_over_a_year_before_birth_or_to_come_is_refused(when: str, tmp_path: Path) -> None:
+    done = ask(made_up(tmp_path, birthDate="1960-01-01"), f"how old was she {when}")
+    assert done.answer.status == "refused"
