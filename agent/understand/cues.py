@@ -386,7 +386,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("medication",),
         any_of(
             words(
-                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmac*,"
+                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmacy,"
                 " dispens*, therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
             )
         ),
@@ -417,7 +417,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
 )
 """Nouns and verbs that say which part of the chart is meant, in order of precedence."""
 
-CURRENT = any_of(words(r"active, current, currently, now, still, ongoing, present, presently, taking, today, on m\d"))
+CURRENT = any_of(words(r"active, current(?:ly)?, now, still, ongoing, present(?:ly)?, taking, today, on m\d, are live"))
 """Words for what is going on now."""
 
 VERBS_FIRST = re.compile(
