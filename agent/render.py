@@ -213,6 +213,8 @@ def citation(mark: Mark) -> Citation:
 
 def _warnings(draft: Draft, evidence: Evidence, ask: Ask, as_of: date) -> list[str]:
     told = [*evidence.warnings, *draft.warnings]
+    if ask.asides:
+        told.append(f"taken as no part of the question: {', '.join(map(repr, ask.asides))}")
     if as_of < datetime.now().astimezone().date() and (ask.current or ask.op in ("taking", "status")):
         told.append(f"asked as of {as_of}: statuses are as recorded now, not as they were then")
     return list(dict.fromkeys(told))

@@ -116,7 +116,8 @@ class Ask:
     the condition that a drug was ordered for, `threshold` a comparison with its number, `n` how many or how far back.
     `relies` are the kinds whose records, were they not read, could make the question mean something else. `reads_as`
     are the words that a model put in place of a question that rules did not understand; `question` stays as asked.
-    `look` is set where it asks for what is to be seen on the image that the rest of the question names.
+    `look` is set where it asks for what is to be seen on the image that the rest of the question names. `asides` are
+    phrases that were set aside because they only say who asks, or what for.
     """
 
     question: str
@@ -138,6 +139,7 @@ class Ask:
     threshold: tuple[str, float, str | None] | None = None
     reads_as: str = ""
     look: Look | None = None
+    asides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -279,8 +279,8 @@ class Matcher:
         found = []
         longest = max(self._longest, self.lexicon.max_words)
         for length in range(min(longest, len(texts)), 0, -1):
-            starts = range(len(texts) - length + 1)
-            free = [i for i in starts if _is_token(words[i : i + length]) or _can_name(texts[i : i + length], stop)]
+            free = [i for i in range(len(texts) - length + 1) if not any(taken[i : i + length])]
+            free = [i for i in free if _is_token(words[i : i + length]) or _can_name(texts[i : i + length], stop)]
             known = [self._mention(i, i + length, _bare(words[i : i + length])) for i in free]
             # of overlapping names of one length the chart's own label wins over a term of the lexicon
             for mention in sorted(known, key=lambda m: not m.entries):

@@ -57,10 +57,10 @@ from agent.threads import open_threads
 __all__ = ["KINDS", "ROUTERS", "create_app"]
 
 ROUTERS: tuple[APIRouter, ...] = (
+    asking.router,  # they are tried in this order
     operations.router,
     signing.router,
     launching.router,
-    asking.router,
     questions_router,
     threads_router,
     jobs_router,

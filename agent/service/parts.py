@@ -41,7 +41,7 @@ class Parts:
     counts: Path | None = None
 
 
-def parts_of(request: Request) -> Parts:
+async def parts_of(request: Request) -> Parts:
     """The parts of the app that a request came to."""
     parts: Parts = request.app.state.parts
     return parts

@@ -11,11 +11,11 @@ from fhir_tools import units
 
 __all__ = ["Amount", "amounts", "levelled"]
 
-_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
+_NUMBER = r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d{1,15})?|\d{1,15}(?:\.\d{1,15})?|\.\d{1,15}"
 _WORDS: dict[Sign, str] = {
-    ">=": r"≥|>\s*/?\s*=|=\s*>|⩾|≧|(?:greater than|more than|higher than|above|over) or equal(?: to)?|equal to or (?:greater|more|higher|above|over)(?: than)?"
+    ">=": r"≥|>\s*(?:/\s*)?=|=\s*>|⩾|≧|(?:greater than|more than|higher than|above|over) or equal(?: to)?|equal to or (?:greater|more|higher|above|over)(?: than)?"
     r"|reached|attained|at least|no less than|not less than|no lower than|not lower than|not below|a minimum(?: age)? of|minimum(?: age)?(?: of)?",
-    "<=": r"≤|<\s*/?\s*=|=\s*<|⩽|≦|(?:less than|lower than|below|under) or equal(?: to)?|equal to or (?:less|lower|below|under)(?: than)?|at most"
+    "<=": r"≤|<\s*(?:/\s*)?=|=\s*<|⩽|≦|(?:less than|lower than|below|under) or equal(?: to)?|equal to or (?:less|lower|below|under)(?: than)?|at most"
     r"|no (?:more|greater|higher|older) than|not (?:more|greater|higher|older) than|not (?:to exceed|exceeding|exceed|above|over)|up to(?: and including)?|a maximum(?: age)? of|maximum(?: age)?(?: of)?",
     ">": r">|＞|greater than|more than|higher than|larger than|above|over|exceeding|exceeds?|in excess of|older than",
     "<": r"<|＜|less than|lower than|smaller than|below|under|fewer than|younger than",
@@ -111,8 +111,9 @@ def levelled(text: str) -> str:
 
 _LEVEL = str.maketrans("–—‐‑−\u00a0\u2009\u202f’‘“”", "-----   ''\"\"")
 _BETWEEN = re.compile(
-    rf"(?P<lead>between(?:\s+(?:the\s+)?ages?(?:\s+of)?)?|from|range(?:\s+of)?|ranging(?:\s+from)?|in\s+the\s+range(?:\s+of)?)?\s*(?P<sign>>=?|≥)?\s*(?P<a>{_NUMBER})(?P<ua>[^\d]{{0,24}}?)"
-    rf"\s*(?P<link>-|to|and|through|thru|until)\s*(?P<sign2><=?|≤)?\s*(?P<b>{_NUMBER})(?![\d/])",
+    rf"(?:(?P<lead>between(?:\s+(?:the\s+)?ages?(?:\s+of)?)?|from|range(?:\s+of)?|ranging(?:\s+from)?|in\s+the\s+range(?:\s+of)?)\s*|\s?)"
+    rf"(?:(?P<sign>>=?|≥)\s*)?(?P<a>{_NUMBER})(?P<ua>[^\d]{{0,24}}?)"
+    rf"\s*(?P<link>-|to|and|through|thru|until)\s*(?:(?P<sign2><=?|≤)\s*)?(?P<b>{_NUMBER})(?![\d/])",
     re.IGNORECASE,
 )
 _PRESSURE = re.compile(
@@ -272,5 +273,5 @@ _PLAIN = frozenset(
 
 
 def _inclusive(text: str, end: int) -> int:
-    found = re.match(r"\s*,?\s*\(?\s*(?:inclusive(?:ly)?|both inclusive)\s*\)?", text[end:], re.I)
+    found = re.match(r"\s*(?:,\s*)?(?:\(\s*)?(?:inclusive(?:ly)?|both inclusive)\s*\)?", text[end:], re.I)
     return end + found.end() if found else end

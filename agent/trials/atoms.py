@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.trials.amounts import Amount
-from agent.trials.checks import Age, Concept, Measurement, NoChart, Reader, Record, Sex
+from agent.trials.checks import MOST_LIMITS, Age, Concept, Measurement, NoChart, Reader, Record, Sex
 from agent.trials.lexing import Token, lex
 from agent.trials.names import ANY_VACCINE, meanings
 from agent.trials.periods import Time
@@ -18,11 +18,11 @@ from fhir_tools import units
 __all__ = ["read"]
 
 _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
-_NUMBERS = re.compile(r"(?:[<>≤≥=~≈]|\d+(?:[.,]\d+)*|\b(?:and|to)\b|\s|[–-])+(?=\s*[A-Za-z%°µμ])", re.IGNORECASE)
+_NUMBERS = re.compile(r"(?:[<>≤≥=~≈]|\d+(?:[.,]\d+)*|\b(?:and|to)\b|\s|[–-])++(?=[A-Za-z%°µμ])", re.IGNORECASE)
 _RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
 _COURSE = r"(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)"
 _IGNORED = re.compile(
-    r"^\s*(?:s|es|(?!.*\b(?:or|and)\b)[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
+    r"^\s*+(?:s|es|(?!.*\b(?:or|and)\b)[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
     rf"|{_COURSE}\s+(?:or|and|and/or)\s+{_COURSE})\s*$"
 )
 
@@ -72,7 +72,9 @@ class _Reading:
 
     def take(self, at: int, piece: Segment) -> None:
         """Read the next segment."""
-        if piece.role in ("example", "apart"):
+        if len(limits_of(piece.of("limit", "age"))) > MOST_LIMITS:
+            self.out.append(Atom(joint=piece.joint if self.out else "", check=Reader(why=self.text.strip()[:200])))
+        elif piece.role in ("example", "apart"):
             self._widen(piece)
         elif piece.role == "means" and self._is_headed():
             self._define(at, piece)
@@ -140,6 +142,8 @@ class _Reading:
                     joint="or", check=last.check.model_copy(update={"limits": with_unit(limits, unit)}), time=last.time
                 )
             )
+        elif len(old) + len(limits) > MOST_LIMITS:
+            last.check = Reader(why=self.text.strip()[:200])
         else:
             last.check = last.check.model_copy(update={"limits": with_unit((*old, *limits), unit)})
         for token in piece.of("time"):

@@ -19,6 +19,8 @@ from fhir_tools import dates
 from fhir_tools.dates import Window
 
 __all__ = [
+    "MANY",
+    "MOST_LIMITS",
     "Age",
     "All",
     "Any_",
@@ -46,7 +48,11 @@ RecordKind = Literal[
     "condition", "medication", "allergy", "procedure", "immunization", "encounter", "family", "device", "imaging"
 ]
 
-_NAME, _WORDS, _MANY = 120, 200, 40
+_NAME, _WORDS = 120, 200
+MANY = 40
+"""The most parts of a check."""
+MOST_LIMITS = 8
+"""The most comparisons with one value."""
 Text = Annotated[str, Field(min_length=1, max_length=_WORDS)]
 
 
@@ -59,7 +65,7 @@ class Concept(_Data):
 
     name: Annotated[str, Field(min_length=1, max_length=_NAME)]
     codes: Annotated[
-        tuple[Annotated[str, Field(max_length=_NAME, pattern=r"^[^|\s]*\|\S+$")], ...], Field(max_length=_MANY)
+        tuple[Annotated[str, Field(max_length=_NAME, pattern=r"^[^|\s]*\|\S+$")], ...], Field(max_length=MANY)
     ] = ()
 
     @model_validator(mode="before")
@@ -78,7 +84,7 @@ def _several(value: Any) -> Any:
 
 
 Concepts = Annotated[
-    tuple[Concept, ...], BeforeValidator(_several), Field(max_length=_MANY), PlainSerializer(_written, when_used="json")
+    tuple[Concept, ...], BeforeValidator(_several), Field(max_length=MANY), PlainSerializer(_written, when_used="json")
 ]
 
 Sign = Literal[">", ">=", "<", "<=", "="]
@@ -118,7 +124,7 @@ def _limit(value: Any) -> Any:
 Limits = Annotated[
     tuple[Annotated[Limit, BeforeValidator(_limit), PlainSerializer(str, return_type=str)], ...],
     BeforeValidator(lambda v: (v,) if isinstance(v, str | Limit) else v),
-    Field(max_length=8),
+    Field(max_length=MOST_LIMITS),
 ]
 
 _LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(day|week|month|year)s?\s*")
@@ -193,7 +199,7 @@ class _Doubtful(_Data):
     """`doubts` are words of the statement that the check passes over: where it is met, a reader must say whether they
     hold, so it is `unknown` until then; where nothing of the kind is there, they do not matter."""
 
-    doubts: Annotated[tuple[Text, ...], Field(max_length=_MANY)] = ()
+    doubts: Annotated[tuple[Text, ...], Field(max_length=MANY)] = ()
 
 
 class Age(_Data):
@@ -225,7 +231,7 @@ class Record(_Doubtful):
     state: Literal["", "active", "resolved", "current"] = ""
     period: Period | None = None
     lasting: Lasting | None = None
-    least: Annotated[int, Field(ge=1, le=_MANY)] = 1
+    least: Annotated[int, Field(ge=1, le=MANY)] = 1
     relative: Annotated[str, Field(max_length=_NAME)] = ""
 
     @model_validator(mode="after")
@@ -300,22 +306,22 @@ class All(_Data):
     """Met where every one is."""
 
     type: Literal["all"] = "all"
-    of: Annotated[tuple[Check, ...], Field(min_length=1, max_length=_MANY)]
+    of: Annotated[tuple[Check, ...], Field(min_length=1, max_length=MANY)]
 
 
 class Any_(_Data):  # noqa: N801  beside typing.Any
     """Met where one or more are."""
 
     type: Literal["any"] = "any"
-    of: Annotated[tuple[Check, ...], Field(min_length=1, max_length=_MANY)]
+    of: Annotated[tuple[Check, ...], Field(min_length=1, max_length=MANY)]
 
 
 class AtLeast(_Data):
     """Met where so many are."""
 
     type: Literal["at least"] = "at least"
-    number: Annotated[int, Field(ge=1, le=_MANY)]
-    of: Annotated[tuple[Check, ...], Field(min_length=1, max_length=_MANY)]
+    number: Annotated[int, Field(ge=1, le=MANY)]
+    of: Annotated[tuple[Check, ...], Field(min_length=1, max_length=MANY)]
 
 
 Leaf = Age | Sex | Record | Measurement | Pregnancy | Smoking | NoChart | Reader

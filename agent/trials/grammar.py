@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.trials import atoms
 from agent.trials.amounts import levelled
-from agent.trials.checks import Age, All, Any_, AtLeast, NoChart, Not, Reader, Record, Sex, walk
+from agent.trials.checks import MANY, Age, All, Any_, AtLeast, NoChart, Not, Reader, Record, Sex, walk
 from agent.trials.lexing import lex
 from agent.trials.names import meanings
 from agent.trials.periods import COUNTS, times
@@ -37,18 +37,24 @@ _ENDS_OPEN = re.compile(
     re.IGNORECASE,
 )
 
+_LONGEST = 2_000
+"""Characters of a statement, and of its heading, that rules read: what is longer is no criterion. Their time grows with
+the square of a statement's length, and so no more than with a protocol's own."""
+
 
 def compiled(statement: Statement) -> Any:
     """The check of a statement. Parts of a list are read one by one, each with what the heading says of all."""
+    if len(statement.under) > _LONGEST:
+        return Reader(why=_short(statement.text))
     if not statement.parts:
         before, after = _context(statement.under)
         return read_check(f"{before} {statement.text} {after}".strip(), statement.section)
     before, after = _context(statement.under)
     parts = [read_check(f"{before} {part} {after}".strip(), statement.section) for part in statement.parts]
-    if statement.needed == 0:
-        return All(of=tuple(parts))
-    if statement.needed == 1:
-        return Any_(of=tuple(parts))
+    if statement.needed in (0, 1):
+        return _grouped(Any_ if statement.needed else All, tuple(parts))
+    if len(parts) > MANY:
+        return Reader(why=_short(statement.text))
     return AtLeast(number=statement.needed, of=tuple(parts))
 
 
@@ -72,7 +78,6 @@ _SOME_OF = re.compile(
     rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})\s*:\s*",
     re.IGNORECASE,
 )
-_MOST_PARTS, _LONG = 40, 4000
 _OPEN = re.compile(
     r"\W*any\s+(?:other\s+)?(?:[a-z-]+\s+){0,3}?(?:conditions?|diseases?|disorders?|illness(?:es)?|findings?|reasons?|factors?)\s+(?:outside|other\s+than|apart\s+from|not\s+(?:related|listed|mentioned))\b",
     re.IGNORECASE,
@@ -102,10 +107,10 @@ _OF_SEX = re.compile(
 
 def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
-    label, text = labelled(text)
+    label, text = labelled(text) if len(text) <= _LONGEST else ("", text)
     if label:
         return _under_label(label, read_check(text, section), text)
-    if _OPEN.match(text):
+    if len(text) > _LONGEST or _OPEN.match(text):
         return Reader(why=_short(text))
     text = _EXCLUDED.sub(" ", text).strip() or text if section == "exclusion" else text
     if some := _some_of(text, section):
@@ -135,21 +140,21 @@ def _some_of(text: str, section: Section) -> Any:
     colon = text.find(":")
     before = text[: found.start() if found else max(colon, 0)].strip()
     opens = bool(_ENDS_OPEN.search(before)) and section == "exclusion"
-    if not (found or opens) or len(before.split()) > 6 or len(text) > _LONG:
+    if not (found or opens) or len(before.split()) > 6:
         return None
     rest = text[found.end() if found else colon + 1 :].strip(" .")
     when = times(levelled(rest))
     after = rest[when[-1].start :] if when and when[-1].end >= len(rest) else ""
     parts = [p.strip() for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
-    if not 1 < len(parts) <= _MOST_PARTS or not all(re.match(r"[A-Za-z(]", p) for p in parts):
+    if len(parts) < 2 or not all(re.match(r"[A-Za-z(]", p) for p in parts):
         return None
     lead = before if _ENDS_OPEN.search(before) else ""
     read = tuple(_plainly(f"{lead} {p} {after}".strip(), section) for p in parts)
     word = found["n"].lower() if found else "any"
     number = next((n for n, name in enumerate(COUNTS, 1) if word in (name, str(n))), 1)
-    return (
-        All(of=read) if word in ("all", "both") else Any_(of=read) if number == 1 else AtLeast(number=number, of=read)
-    )
+    if word in ("all", "both") or number == 1:
+        return _grouped(Any_ if number == 1 and word not in ("all", "both") else All, read)
+    return AtLeast(number=number, of=read) if len(read) <= MANY else Reader(why=_short(text))
 
 
 def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
@@ -302,7 +307,7 @@ def _negated(found: Sequence[Atom]) -> list[tuple[str, Any]]:
             out.append((atom.joint, atom.check))
             continue
         if at + 1 == len(found) or not (found[at + 1].negated and found[at + 1].joint in ("and", "or")):
-            out[-1] = (out[-1][0], Not(of=run[0] if len(run) == 1 else Any_(of=tuple(run))))
+            out[-1] = (out[-1][0], Not(of=run[0] if len(run) == 1 else _grouped(Any_, tuple(run))))
             run = []
     return out
 
@@ -311,4 +316,11 @@ def _merged(make: Any, first: Any, second: Any) -> Any:
     """Two checks under one connector; like ones lie side by side instead of one in the other."""
     parts = first.of if isinstance(first, make) else (first,)
     parts += second.of if isinstance(second, make) else (second,)
-    return make(of=tuple(dict.fromkeys(parts)))
+    return _grouped(make, tuple(dict.fromkeys(parts)))
+
+
+def _grouped(make: Any, parts: tuple[Any, ...]) -> Any:
+    """All or any of the parts; where there are more than a check may have, they lie in groups."""
+    while len(parts) > MANY:
+        parts = tuple(make(of=parts[at : at + MANY]) for at in range(0, len(parts), MANY))
+    return make(of=parts)

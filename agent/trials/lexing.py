@@ -82,7 +82,7 @@ _RELATION = re.compile(
     re.IGNORECASE,
 )
 _AGE_BEFORE = re.compile(
-    r"\b(?:adults?|elderly|wom[ae]n|m[ae]n|females?|males?)(?:\s+(?:patients|subjects|participants|men|women))?\s*$|\b(?:age[ds]?|ages?\s+range)\b[^,;.]{0,22}$|\bage\s*$|\baged?\s*[:=]?\s*$",
+    r"\b(?:adults?|elderly|wom[ae]n|m[ae]n|females?|males?)(?:\s+(?:patients|subjects|participants|men|women))?\s*$|\b(?:age[ds]?|ages?\s+range)\b[^,;.]{0,22}$|\baged?\s*(?:[:=]\s*)?$",
     re.IGNORECASE,
 )
 _AGE_AFTER = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fhir_tools.codes import turned
 from fhir_tools.lexicon import Entry, lexicon, normalise
 
-__all__ = ["ANY_VACCINE", "LEXICAL", "fits", "is_given_otherwise", "meanings", "narrowing"]
+__all__ = ["ANY_VACCINE", "LEXICAL", "MENOPAUSE", "fits", "is_given_otherwise", "meanings", "narrowing"]
 
 LEXICAL: dict[str, tuple[str, ...]] = {
     "condition": ("condition", "icd10"),
@@ -23,6 +23,8 @@ LEXICAL: dict[str, tuple[str, ...]] = {
 
 ANY_VACCINE = "vaccine"
 """The name of whatever is recorded as given to immunize."""
+MENOPAUSE = "Menopause"
+"""The lexicon's name of what charts seldom say of a woman."""
 _SITES = frozenset("knee hip hand wrist ankle shoulder elbow foot spine neck back".split())
 _PAIRS = (
     ("left", "right"),

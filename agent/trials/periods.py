@@ -29,10 +29,10 @@ _DAYS = (
 )
 _DAY = (
     r"(?:the\s+)?(?:date\s+of\s+|time\s+of\s+|day\s+of\s+|planned\s+)?(?:the\s+)?"
-    rf"(?:study|trial)?\s*(?:{_DAYS})(?:\s+(?:visit|period|date|phase|day|assessment|into\s+the\s+(?:study|trial)))*"
+    rf"(?:(?:study|trial)\s*)?(?:{_DAYS})(?:\s+(?:visit|period|date|phase|day|assessment|into\s+the\s+(?:study|trial)))*"
 )
 _AGO = (
-    r"(?:\s*,?\s*(?:immediately\s+)?(?:prior\s+to|before|preceding|of|from|to|leading\s+up\s+to|ahead\s+of)\s+"
+    r"(?:\s*(?:,\s*)?(?:immediately\s+)?(?:prior\s+to|before|preceding|of|from|to|leading\s+up\s+to|ahead\s+of)\s+"
     rf"{_DAY}|\s+(?:prior|before|ago|earlier|previously|preceding))"
 )
 _ANCHOR = rf"(?:{_AGO}|\s+at\s+{_DAY})"
@@ -84,10 +84,10 @@ def times(text: str) -> list[Time]:
 
 
 _OR_HALF_LIVES = re.compile(
-    r"\s*(?:,?\s*or)\s+(?:within\s+)?(?:at\s+least\s+)?\w+(?:\s*\(\d+\))?\s+half[- ]li(?:ves|fe)", re.I
+    r"\s*(?:,\s*)?or\s+(?:within\s+)?(?:at\s+least\s+)?\w+(?:\s*\(\d+\))?\s+half[- ]li(?:ves|fe)", re.I
 )
 _LONGER = re.compile(
-    r"\s*,?\s*\(?\s*whichever\s+(?:is|was|comes)\s+(?:the\s+)?(?:longer|longest|first|earlier)\s*\)?", re.I
+    r"\s*(?:,\s*)?(?:\(\s*)?whichever\s+(?:is|was|comes)\s+(?:the\s+)?(?:longer|longest|first|earlier)\s*\)?", re.I
 )
 
 

@@ -28,6 +28,7 @@ from agent.trials.checks import (
 )
 from agent.trials.judging import measurements
 from agent.trials.judging.people import TERM, keeps, status_of
+from agent.trials.names import ANY_VACCINE, MENOPAUSE
 from agent.trials.naming import Names
 from agent.trials.types import Criterion
 from fhir_tools.cohort import leaves
@@ -155,6 +156,8 @@ class Compiler:
         return leaves.born(first, last)
 
     def _record(self, check: Record) -> Leaf:
+        if check.of[0].name in (ANY_VACCINE, MENOPAUSE):
+            return leaves.fixed(UNKNOWN)  # what is not named, and what silence says nothing of: one chart at a time
         meant = self.names.meant(check.kind, check.of, check.apart, history=check.state == "")
         window = check.period.window(self.cut.as_of) if check.period else None
         settled = [self.names.says(d, meant.sure) for d in check.doubts]

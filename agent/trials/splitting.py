@@ -17,7 +17,7 @@ __all__ = ["plain", "split"]
 
 _HEAD = re.compile(
     r"^\W*(?:(?:key|main|major|general|principal|specific|study|trial|patient|subject|eligibility|additional|the|part \w)"
-    r"\s+)*(?:criteria\s+for\s+)?(?P<what>inclusion|exclusion)s?(?:\s+criteria(?:\s+\w+)?|\s+criterion)?\s*(?:\([^)]*\))?"
+    r"\s+)*(?:criteria\s+for\s+)?(?P<what>inclusion|exclusion)s?(?:\s+criteria(?:\s+\w+)?|\s+criterion)?(?:\s*\([^)]*\))?"
     r"[\s*_]*(?P<colon>[:：\-–]|$)[\s*_]*",
     re.IGNORECASE,
 )
@@ -64,10 +64,6 @@ _NONE_OF = re.compile(
     re.IGNORECASE,
 )
 """A heading of an inclusion whose items must not be: each of them is a reason to exclude."""
-_SENTENCE = re.compile(
-    rf"^\W*(?:(?:the|any|all|those)\s+)*{_WHO}?\s*(?:(?:who|with)\b[^.:;]{{0,200}}?)?\b(?:(?:will|must|should|shall)\s+be|are|is)\s+(?:excluded|ineligible|not\s+eligible)\b",
-    re.IGNORECASE,
-)
 _SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z•])|;\s*(?=\S)")
 
 
@@ -174,7 +170,7 @@ def _continues(source: str, last: _Item, item: _Item, blank: bool) -> bool:
     text = source[item.start : item.end]
     if _NOTE.match(text):
         return True
-    ended = source[last.start : last.end].rstrip().endswith((".", ";", ":"))
+    ended = source.endswith((".", ";", ":"), last.start, last.end)
     if blank:
         return False
     return bool(last.mark) and not ended if text[:1].isupper() else not ended or bool(last.mark)
@@ -183,7 +179,7 @@ def _continues(source: str, last: _Item, item: _Item, blank: bool) -> bool:
 def _place(source: str, item: _Item, stack: list[_Item], roots: list[_Item]) -> None:
     """Put an item below the one that it belongs to, and leave that line of descent in the stack."""
     lead = stack[-1] if stack else None
-    heads = lead is not None and source[lead.start : lead.end].rstrip().endswith(":")
+    heads = lead is not None and source.endswith(":", lead.start, lead.end)
     while stack and stack[-1].indent > item.indent:
         stack.pop()
     if stack and stack[-1].indent == item.indent and not (heads and stack[-1] is lead and stack[-1].mark != item.mark):
@@ -204,8 +200,7 @@ def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement
     if needed is not None:
         parts = tuple(p for child in item.children for p in _texts(source, child))
         end = _end(item)
-        listed = re.sub(r"\n\s*(?:[*•\-–]|\d+[.)]|[a-z][.)])\s+", "; ", source[item.start : end])
-        whole = plain(listed).replace(":; ", ": ")
+        whole = plain(_in_one_line(source[item.start : end])).replace(":; ", ": ")
         yield Statement(
             number=0,
             section=item.section,
@@ -228,6 +223,15 @@ def _exclude(item: _Item) -> None:
     item.section = "exclusion"
     for child in item.children:
         _exclude(child)
+
+
+_LISTED = re.compile(r"^\n\s*(?:[*•\-–]|\d+[.)]|[a-z][.)])(?:\s+|$)")
+
+
+def _in_one_line(listed: str) -> str:
+    """A list with "; " for the mark of each item."""
+    first, *lines = filter(str.strip, listed.split("\n"))
+    return first + "".join(_LISTED.sub("; ", f"\n{line}") for line in lines)
 
 
 def _single(source: str, item: _Item, under: str) -> Iterator[Statement]:

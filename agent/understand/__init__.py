@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Literal, get_args
@@ -17,7 +17,8 @@ from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
-from agent.understand.clauses import askings
+from agent.understand.asides import Aside, asides, is_no_source, is_plain
+from agent.understand.clauses import askings, plain
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
 from agent.understand.reading import Reading, is_stay, read
@@ -27,9 +28,9 @@ from agent.understand.settle import is_day, settle
 from agent.understand.targets import NUMERIC, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
-from fhir_tools.codes import Mention
+from fhir_tools.codes import Mention, words_of
 from fhir_tools.dates import Window
-from fhir_tools.types import Kind
+from fhir_tools.types import KINDS, Kind
 
 __all__ = ["focus_of", "reworded", "subject_of", "understand", "wanted"]
 
@@ -70,12 +71,48 @@ _ORDERED = re.compile(
 
 
 def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
-    """The question as a whole, or where that is not understood, the clause that asks where one is."""
-    ask = _as_it_stands(question, chart, history)
-    if _is_known(ask):
-        return ask
-    clauses = (_as_it_stands(clause, chart, history) for clause in askings(question))
-    return replace(next(filter(_is_known, clauses), ask), question=question)
+    """The question as a whole, or without what only says who asks, why, and what for."""
+    whole = _as_it_stands(question, chart, history)
+    if _is_known(whole) and whole.anchor and whole.anchor.target.keys:
+        return whole
+    for kept, beside in _partings(question, unknown=not _is_known(whole)):
+        ask = _as_it_stands(kept, chart, history)
+        if _is_known(ask) and all(a.fits(ask) for a in beside):
+            told = tuple(" ".join(a.words.split()).strip(" ,.;:-–—") for a in beside if a.told)
+            return replace(ask, question=question, asides=told, relies=KINDS if told else ask.relies)
+    unfit = tuple(a.words.strip(" :,-–—") for a in asides(plain(question)) if a.told and not a.fits(whole))
+    return whole if whole.unknown else replace(whole, unknown=unfit)
+
+
+def _partings(question: str, *, unknown: bool) -> Iterator[tuple[str, tuple[Aside, ...]]]:
+    """The question without phrases that may be set aside: all of them, then each; where it is not known, by clauses."""
+    bases: list[tuple[str, tuple[Aside, ...]]] = [(plain(question), ())]
+    for clause, others in askings(question) if unknown else ():
+        bases.append((clause, tuple(Aside(words=o, fits=_stands_alone, told=not is_plain(o)) for o in others)))
+    for text, beside in bases:
+        found = _outermost(tuple(asides(text)))
+        for cut in dict.fromkeys((found, *((a,) for a in found), ())):
+            if kept := (*beside, *cut):
+                yield _cut(text, cut), kept
+
+
+def _outermost(found: tuple[Aside, ...]) -> tuple[Aside, ...]:
+    return tuple(a for a in found if not any(a is not b and a.words in b.words for b in found))
+
+
+def _stands_alone(ask: Ask) -> bool:
+    """Whether a clause beside others names what it asks about, or asks for a whole list: nothing narrower is lost.
+
+    Of a kind of record that the others may be the source of, it has to name what the chart holds.
+    """
+    named = bool(ask.targets or ask.attribute or ask.op in ("list", "taking"))
+    return named and (is_no_source(ask) or any(t.keys for t in ask.targets))
+
+
+def _cut(text: str, out: Sequence[Aside]) -> str:
+    for aside in out:
+        text = text.replace(aside.words, " ", 1)
+    return text
 
 
 def _is_known(ask: Ask) -> bool:
@@ -330,6 +367,11 @@ def _taken(targets: Sequence[Target]) -> bool:
     return any("medication" in t.kinds for t in targets)
 
 
+_AIM = re.compile(
+    r"\b(?:targets?|goals?|discharge(?= m\d)|(?:sitting|standing)(?= m\d)"
+    r"|(?<=m\d )(?:sitting|standing)(?= ?$)|(?:while|when|if) (?:sitting|standing))\b"
+)
+"""Beside a result: what it should be, the one at the end of a stay, in a posture; not what it is."""
 _FIRST_FEW = re.compile(r"\bfirst (?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b")
 _BEYOND = {
     **dict.fromkeys(("above", "over", "greater than", "more than", "higher than"), ">"),
@@ -355,7 +397,9 @@ def _unknown(
         t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
     )
     who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
-    loose = () if op == "find" or _taken(targets) else tuple(_NUMBER.findall(_THRESHOLD.sub(" ", _FEW.sub(" ", s))))
+    numbers = () if op == "find" or _taken(targets) else _NUMBER.findall(_THRESHOLD.sub(" ", _FEW.sub(" ", s)))
+    loose = tuple(n for n in numbers if not (targets and all(n in _numbers_of(t) for t in targets)))
+    aims = tuple(m.group() for m in _AIM.finditer(s)) if _measured(targets) else ()
     few = tuple(m.group() for m in _FIRST_FEW.finditer(s)) if op in NUMERIC else ()
     return (
         *reading.left,
@@ -363,11 +407,17 @@ def _unknown(
         *unsafe,
         *regions,
         *who,
+        *aims,
         *few,
         *loose,
         *_levels(s, primary, reading, targets),
         *_loose(reading, op, primary, targets),
     )
+
+
+def _numbers_of(target: Target) -> set[str]:
+    """The numbers of a concept's name: "stage 1", of a chart that has no other stage."""
+    return {w.text for w in words_of(target.label)} if len(target.keys) == 1 else set()
 
 
 _JOINT = re.compile(

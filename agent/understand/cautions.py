@@ -11,8 +11,10 @@ HARMLESS = any_of(
     words("next to last, second to last, no longer, not taking, no more, how old would, because of (?:what|which)"),
     words("(?:i|we) should (?:know|be aware), should (?:i|we) (?:know|be aware), supposed to be on"),
     words(r"not (?:yet )?(?:been )?resolved, most up to date, up to date(?= m\d)"),
-    r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} worst\b",
-    r"\bworst (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
+    r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} (?:worst|best)\b",
+    r"\b(?:worst|best) (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
+    r"\bwould be (?:the |his |her )?(?:mean|average|highest|lowest|maximum|minimum|latest|last|first)\b(?!.*\bdos)",
+    r"^starting m\d(?= (?:i ?e )?(?:the )?(?:very )?(?:oldest|earliest|first))",
     r"\bdo not\b(?= take)",
 )
 """Phrases whose words are safe together, though one of them alone is not."""
@@ -27,8 +29,9 @@ UNSAFE = any_of(
     words("up to date, overdue, due for, (?:die|died|dying) (?:of|from)"),
     r"\b(?:problems?|issues?|trouble|difficulty)\b(?: \w+){0,4} with m\d",
     r"^where (?:was|were)\b.*m\d|^which (?:doctor|nurse|clinician|physician|surgeon)\b|\bwhat (?:made|makes)\b",
-    r"(?:\babout |^)(?:stopping|starting) m\d",
+    r"(?:\babout |\bof |^)(?:stopping|starting) m\d",
     words(r"on before m\d"),
+    words(r"(?:before|after|since|during|prior to) (?:\w+ )?(?:\w+ )?(?:surgery|surgeries|operations?|procedures?)"),
     words(r"median, percentile, variance, standard deviation, correlat*, between m\d and m\d"),
 )
 """Words whose meaning rules do not handle: with any of them left over the question is refused."""

@@ -79,7 +79,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "change",
         any_of(
-            r"\b(?:chang\w*|differ\w*|delta|gap)\b.*"
+            r"\b(?:chang\w*|shift\w*|differ\w*|delta|gap)\b.*"
             r"\b(?:(?:last|latest|most recent) (?:two|2)|(?:two|2) (?:last|latest|most recent))\b",
             r"\b(?:chang\w*|differ\w*)\b.*\b(?:one|value|result) before\b",
         ),
@@ -87,8 +87,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "change",
         any_of(
-            rf"{_EARLY}.*{_LATE}.*\b(?:chang\w*|differ\w*|delta|gap|apart)",
-            rf"\b(?:chang\w*|differ\w*|delta|gap|apart|compare)\b.*(?:{_EARLY}|\bstart\b).*(?:{_LATE}|\bend\b)",
+            rf"{_EARLY}.*{_LATE}.*\b(?:chang\w*|shift\w*|differ\w*|delta|gap|apart)",
+            rf"\b(?:chang\w*|shift\w*|differ\w*|delta|gap|apart|compare)\b.*(?:{_EARLY}|\bstart\b).*(?:{_LATE}|\bend\b)",
             r"\bhow far apart\b",
             r"\b(?:first|earliest|oldest) to (?:the )?(?:last|latest|most recent|newest)\b",
         ),
@@ -117,7 +117,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
                 "higher, lower, up, down, more, less, climbed, risen, rose, increased, fallen, fell, dropped, decreased"
             ),
             r"\bcompared? (?:to|with|against)\b.*\b(?:previous|prior|before|last)\b",
-            r"\bcompare\b",
+            r"\bcompar(?:e|ing)\b",
+            r"\bis (?:it|that|this|there) an? (?:increase|decrease|rise|fall|drop|gain)\b",
         ),
     ),
     (
@@ -386,7 +387,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("medication",),
         any_of(
             words(
-                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmac*,"
+                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmacy,"
                 " dispens*, therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
             )
         ),
@@ -417,7 +418,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
 )
 """Nouns and verbs that say which part of the chart is meant, in order of precedence."""
 
-CURRENT = any_of(words(r"active, current, currently, now, still, ongoing, present, presently, taking, today, on m\d"))
+CURRENT = any_of(words(r"active, current(?:ly)?, now, still, ongoing, present(?:ly)?, taking, today, on m\d, are live"))
 """Words for what is going on now."""
 
 VERBS_FIRST = re.compile(

@@ -23,7 +23,8 @@ def relied(ask: Ask, cued: Sequence[Kind], *, passed_over: bool) -> tuple[Kind, 
     lexicon knows could also be meant in the kinds that come before the one it was found in.
     """
     named = tuple(_named(ask))
-    if ask.unknown or passed_over or not all(map(_known, named)) or not (named or ask.kinds or ask.attribute):
+    unsure = ask.unknown or ask.asides or passed_over
+    if unsure or not all(map(_known, named)) or not (named or ask.kinds or ask.attribute):
         return KINDS
     kinds = (*ask.kinds, *cued, *(k for t in named if not _is_person(t) for k in (*t.kinds, *outranking(t.kinds))))
     return tuple(dict.fromkeys(k for k in kinds if k != "patient"))
@@ -51,7 +52,7 @@ def wanted(ask: Ask, chart: Chart) -> frozenset[Kind]:
 
 def _missing(ask: Ask, waiting: frozenset[Kind]) -> frozenset[Kind]:
     named = tuple(_named(ask))
-    clear = bool(named or ask.kinds or ask.attribute) and not ask.unknown and ask.op not in _WIDE
+    clear = bool(named or ask.kinds or ask.attribute) and not (ask.unknown or ask.asides) and ask.op not in _WIDE
     if not clear or not all(map(_clear, named)) or (ask.attribute and not named and ask.relies == KINDS):
         return waiting
     likely = waiting.intersection((*ask.kinds, *(k for t in named for k in t.kinds)))
@@ -61,7 +62,8 @@ def _missing(ask: Ask, waiting: frozenset[Kind]) -> frozenset[Kind]:
 def focus_of(ask: Ask) -> Focus | None:
     """What of the results is enough for a question: it names one analyte by the lexicon's words, and nothing else."""
     target = ask.targets[0] if len(ask.targets) == 1 else None
-    if target is None or ask.anchor or ask.purpose or ask.unknown or ask.relative or ask.attribute or ask.op in _WIDE:
+    beside = (ask.anchor, ask.purpose, ask.unknown, ask.asides, ask.relative, ask.attribute)
+    if target is None or any(beside) or ask.op in _WIDE:
         return None
     if len(target.lexicon) != 1 or not _clear(target) or ask.kinds[:1] not in _MEASURED:
         return None

@@ -70,8 +70,12 @@ def _unit(q: Quantity) -> str | None:
 
 
 def _whens(s: Statement, ids: Ids, marks: Sequence[Mark], chart: Chart) -> Iterator[Interval]:
-    """The recorded times that the told day is, of the facts of the statement and of what is cited."""
-    facts = [chart.facts[i] for i in ids] + [f for m in marks if m.fact for f in m.facts]
+    """The recorded times that the told day is, of the facts of the statement and of what is cited.
+
+    The day of what was refuted or entered in error is not when it was.
+    """
+    cited = [chart.facts[i] for i in ids] + [f for m in marks if m.fact for f in m.facts]
+    facts = [f for f in cited if f.standing not in ("refuted", "error")]
     told = s.dating.days if s.dating else ()
     if len(told) == 1:
         own = (i for f in facts for i in (f.when, f.value, *f.details.values()) if isinstance(i, Interval))

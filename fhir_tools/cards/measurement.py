@@ -134,8 +134,9 @@ def _sides(
 
 def _bare(fact: Fact) -> Fact:
     """The fact with its bound as a number, to bring it to the unit of the others."""
-    bounded = isinstance(fact.value, Quantity) and fact.value.comparator
-    return replace(fact, value=replace(fact.value, comparator=None)) if bounded else fact
+    if isinstance(fact.value, Quantity) and fact.value.comparator:
+        return replace(fact, value=replace(fact.value, comparator=None))
+    return fact
 
 
 def _roles_line(marks: Marks, told: tuple[Fact, ...], molar_mass: float | None, used: list[str]) -> str:

@@ -61,12 +61,13 @@ _STANDING = {
 
 
 def standings(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    """Records that are no facts, told as what they are."""
+    """Records that are no facts, told as what they are; "no" also to who asks when or why it was."""
     newest: dict[str, Fact] = {f.standing: f for f in card.facts}
     out: list[Claim] = []
     for standing, fact in newest.items():
-        lead = "No: " if ask.expects == "bool" and not out and standing != "unconfirmed" else ""
-        value = say.truth(False) if lead else None
+        denied = ask.expects == "bool" or (standing in ("refuted", "error") and ask.expects != "set")
+        lead = "No: " if denied and not out and standing != "unconfirmed" else ""
+        value = say.truth(False) if lead and ask.expects == "bool" else None
         out.append(
             say.claim(
                 f"{lead}{say.name(fact)} {_STANDING[standing]}{say.on(fact) if fact.when else ''}.",

@@ -51,7 +51,7 @@ def _responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ProblemOut, "content": {MEDIA: {}}} for status in statuses}
 
 
-def _room(request: Request) -> Room:
+async def _room(request: Request) -> Room:
     room: Room = request.app.state.cds
     return room
 

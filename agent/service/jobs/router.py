@@ -53,7 +53,7 @@ class JobsOut(BaseModel):
     complete: bool
 
 
-def jobs_of(request: Request) -> Jobs:
+async def jobs_of(request: Request) -> Jobs:
     """The jobs of the app that a request came to."""
     jobs: Jobs = request.app.state.jobs
     return jobs

@@ -20,7 +20,7 @@ from agent.trials.types import Criterion, Trial
 
 __all__ = ["compiled", "reads_with", "sheet_of", "sheets_of"]
 
-_MOST, _LONGEST = 30_000, 1_500
+_MOST = 30_000
 _OPEN = ("reader", "no chart")
 
 
@@ -52,10 +52,8 @@ def _bounded(protocol: Trial) -> Trial:
 
     ClinicalTrials.gov takes 20,000 characters of criteria.
     """
-    longest = max((len(s.text) for s in protocol.statements), default=0)
-    if len(protocol.source) > _MOST or longest > _LONGEST:
-        told = f"a protocol has at most {_MOST} characters here, and each statement {_LONGEST}; cut it into statements"
-        raise Problem(422, "too-long", told)
+    if len(protocol.source) > _MOST:
+        raise Problem(422, "too-long", f"a protocol has at most {_MOST} characters here; send its criteria alone")
     return protocol
 
 

@@ -10,6 +10,7 @@ from agent.trials.judging.finding import Finder
 from agent.trials.judging.measurements import measurement
 from agent.trials.judging.records import record
 from agent.trials.judging.told import Told, every, negated, one_of, unknown
+from agent.trials.names import MENOPAUSE
 
 __all__ = ["Finder", "Told", "judge"]
 
@@ -51,7 +52,7 @@ async def _leaf(check: Any, finder: Finder) -> Told:
             return await people.pregnancy(check, finder)
         case Measurement():
             return await measurement(check, finder)
-        case Record(kind="condition") if check.of[0].name == "Menopause":
+        case Record(kind="condition") if check.of[0].name == MENOPAUSE:
             return await people.menopause(check, finder)
         case Record():
             return await record(check, finder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.trials.checks import All, Any_, AtLeast, Not, walk
 from agent.trials.grammar import compiled, read_check
+from agent.trials.reading import compile_trial, read_text
 from agent.trials.types import Statement
 
 
@@ -390,3 +392,102 @@ def test_any_words_make_a_check(words: list[str]) -> None:
 @given(st.text(min_size=1, max_size=80))
 def test_any_text_makes_a_check(text: str) -> None:
     assert list(walk(read_check(text, "inclusion")))
+
+
+def _steps(text: str) -> int:
+    """How many functions are called to compile a protocol."""
+    calls = 0
+
+    def count(_: Any, event: str, __: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        assert compile_trial(read_text(text, "x"))
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("head", "repeated"),
+    [
+        ("", "* Stroke within 6 months\n"),
+        ("", "Stroke; "),
+        ("", "stroke and "),
+        ("", "gout\n"),
+        ("One of the following:\n", "* gout\n"),
+        ("* Stroke: a\n", "and gout\n"),
+        ("stroke " * 2_000 + "history of:\n", "* gout\n"),
+        ("", "* If on a statin, LDL below 100 mg/dL\n"),
+        ("", "* Gout, unless stroke (two or more episodes, and no asthma)\n"),
+        ("", "* Two of the following: gout, stroke or asthma within 6 months\n"),
+        ("", "* Women who are pregnant must use contraception\n"),
+        ("", "Patients will be excluded if:\n* BMI outside 18-30\n"),
+        ("None of the following:\n", "* gout\n"),
+        ("Patients must not have any of the following:\n", "* gout\n"),
+    ],
+)
+def test_twice_the_text_is_twice_the_work(head: str, repeated: str) -> None:
+    _steps("* Asthma or stroke within 6 months")  # what is read once a process
+    once, twice = (_steps(head + repeated * (n // len(repeated))) for n in (3_000, 6_000))
+    assert twice < 2.3 * once
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "within 6 months " * 120,
+        "within 6 months (" + "a" * 1_900 + ") x",
+        "> (" + "a" * 1_900 + ") x",
+        "aged (" + "a" * 1_900 + ") x",
+        "ALT 5 (" + "1 and " * 300 + ") x",
+        "gout (" + " 1 -" * 450 + ") x",
+        "gout (foo " + "1" * 1_900 + ") x",
+        "< 5 x " * 300,
+        "ALT < 5 and " + "< 6 and " * 200 + "< 7",
+        "Patients with " + "they will not " * 15_000 + ":",
+        "outside " * 200,
+        "on a 0-10 " + "numeric " * 200,
+        "one of the following: " + "(a, " * 400,
+        "if " * 600,
+        "women " * 300 + "contraception",
+        "1" * 195_000,
+        "\n".join(["1" * 1_900] * 100),
+        "Inclusion Criteria" + " " * 195_000 + "x\n* gout",
+        "One of the following:\n* a" + "\n" * 195_000 + "b",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_no_text_is_read_again_and_again(text: str) -> None:
+    """A pattern that tries every way to part a run of blanks or digits would not come to an end with these."""
+    assert compile_trial(read_text(text, "x"))
+
+
+@pytest.mark.parametrize("joint", [" or ", " and ", ", "])
+@pytest.mark.parametrize("number", [40, 41, 90])
+def test_a_list_may_be_longer_than_a_check(joint: str, number: int) -> None:
+    names = [f"Name{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(number)]
+    parts = [leaf.of[0].name for leaf in walk(read_check(joint.join(names), "exclusion"))]
+    assert parts == names
+    for needed in (0, 1):
+        listed = Statement(number=1, section="exclusion", text="…", parts=tuple(names), needed=needed)
+        assert [leaf.of[0].name for leaf in walk(compiled(listed))] == names
+    some = Statement(number=1, section="exclusion", text="…", parts=tuple(names), needed=2)
+    assert compiled(some).type == ("at least" if number == 40 else "reader")
+    line = ", ".join(names)
+    assert [leaf.of[0].name for leaf in walk(read_check(f"Any of the following: {line}", "inclusion"))] == names
+    assert read_check(f"Two of the following: {line}", "inclusion").type == ("at least" if number == 40 else "reader")
+
+
+def test_more_comparisons_than_a_check_may_have_need_a_reader() -> None:
+    for text in ("ALT " + "< 5 " * 9, "ALT" + " < 5 and" * 9 + " < 6"):
+        assert [leaf.type for leaf in walk(read_check(text, "inclusion"))] == ["reader"]
+
+
+def test_what_is_too_long_for_a_criterion_needs_a_reader() -> None:
+    long = "stroke and " * 190
+    statement = Statement(number=1, section="exclusion", text="Gout", under=f"{long} history of:")
+    assert [check.type for check in (read_check(long, "exclusion"), compiled(statement))] == ["reader", "reader"]
+    assert read_check(long[:1_900], "exclusion").type != "reader"

@@ -111,6 +111,14 @@ async def test_every_kind_of_check_as_the_judge_has_it(simulated: tuple[Cohort, 
     assert {v.verdict for s in judged.worklist.rows for v in s.verdicts} == {"met", "not_met", "unknown"}
 
 
+@pytest.mark.parametrize(("kind", "name"), [("immunization", "vaccine"), ("condition", "Menopause")])
+def test_what_only_one_chart_tells_is_left_open(simulated: tuple[Cohort, Path], kind: str, name: str) -> None:
+    check = checker.validate_python({"type": "record", "kind": kind, "of": name})
+    criterion = Criterion(statement=Statement(number=1, section="inclusion", text="x"), check=check)
+    rows = simulated[0].rows(prescreen((criterion,), simulated[0], AS_OF).expression)
+    assert {WORDS[r[column_of(criterion)]] for r in rows} == {"unknown"}
+
+
 def test_who_passes_and_the_facts_behind_it(simulated: tuple[Cohort, Path]) -> None:
     cohort, _ = simulated
     criteria = _criteria()[5:6]

@@ -94,6 +94,11 @@ def test_what_is_not_understood_is_kept(question: str, unknown: str, charts: dic
     assert any(unknown in word for word in understand(question, charts["m"]).unknown)
 
 
+def test_a_number_of_the_name_is_understood_and_another_is_not(charts: dict[str, Chart]) -> None:
+    assert not understand("CKD stage 4 onset", charts["m"]).unknown
+    assert understand("hemoglobin 7", charts["m"]).unknown == ("7",)
+
+
 @pytest.mark.parametrize(
     ("question", "state", "relative"),
     [

@@ -100,3 +100,10 @@ def test_a_mended_spelling_is_told(charts: dict[str, Chart]) -> None:
     done = ask(charts["m"], "last creatnine")
     assert "2.08 mg/dL" in done.text
     assert any("Creatinine" in w for w in done.answer.warnings)
+
+
+@pytest.mark.parametrize("question", ["when was his pulmonary embolism diagnosed", "his age at the PE", "any PE?"])
+def test_what_was_refuted_has_no_day_and_no_age(question: str, charts: dict[str, Chart]) -> None:
+    done = ask(charts["r"], question)
+    assert done.answer.text.startswith("No: Pulmonary embolism is recorded as refuted on 2022-09-06")
+    assert done.answer.value is None or done.answer.value.value is False

@@ -23,6 +23,7 @@ from agent.trials.types import Screened
 from agent.trials.worklist import Worklist
 from tests.agent.service.conftest import FOLDER, MARIA, Opened, client_of, settings_in
 from tests.agent.service.test_recording import LOCAL, One
+from tests.agent.trials.protocols import study as study_of
 
 TEXT = """Inclusion Criteria:
 * Age 18 years or older
@@ -83,7 +84,7 @@ async def test_a_study_of_the_registry_and_of_fhir(client: httpx.AsyncClient) ->
         ({"sheet": "trial: [\n"}, "cannot-be-done"),
         ({"number": "NCT00000001"}, "no-registry"),
         ({"text": "x" * 30_001}, "invalid"),
-        ({"text": "Inclusion Criteria:\n* " + "word " * 400}, "too-long"),
+        ({"study": study_of("Inclusion Criteria:\n" + "* Asthma\n" * 4000)}, "too-long"),
     ],
 )
 async def test_what_is_no_protocol(client: httpx.AsyncClient, said: dict[str, Any], kind: str) -> None:

@@ -1,0 +1,261 @@
+"""What a question says besides what it asks: who asks, what for, and restrictions that an answer keeps anyway.
+
+A phrase is set aside by its grammar alone ("for the … form", "so I can …", "Dietitian: …"), never because its words
+are unknown; only where it holds no negation, number, time, comparison or second question; and only where the rest is
+a question that is understood, of a kind that the phrase cannot narrow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from agent.types import Ask
+
+__all__ = ["Aside", "asides", "is_no_source", "is_plain"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A phrase that may be set aside, in the words of the question.
+
+    `fits` says of the question without it whether it may. `told`: the answer says that it was set aside.
+    """
+
+    words: str
+    fits: Callable[[Ask], bool]
+    told: bool = True
+
+
+_NARROWS = re.compile(
+    r"\d|\b(?:no|not|never|nor|only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|if|other than|instead|both|"
+    r"yesterday|ago|last|latest|recent\w*|previous\w*|first|since|after|during|was|were|did|started|stopped|mean|average|"
+    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family|about|wrong|(?:an)?other|"
+    r"what|whats|which|who|whom|whose|when|how|why)\b|\bin (?:\w*mol|\w?g)\b",
+    re.IGNORECASE,
+)
+
+
+_GREETINGS = re.compile(
+    r"\W*(?:good (?:morning|afternoon|evening|day)|quick (?:one|question)|\w+ here)\W*", re.IGNORECASE
+)
+
+
+def is_plain(phrase: str) -> bool:
+    """Whether a phrase only greets, so that nobody need be told that it was set aside."""
+    return bool(_GREETINGS.fullmatch(phrase))
+
+
+_PERSON = (
+    r"(?:(?:speech|occupational|ward|on[- ]call|cardiac|theatre|ambulance|coroner['’]?s|bed|trial|research|study|"
+    r"clinical|social|community|school|district|charge|case|senior|junior|duty|night|staff|specialist|practice|clinic|data|"
+    r"cath lab|medical|surgical|dental) ){0,2}"
+    r"(?:\w+(?:ologist|etist|ician|itian|acist|apist|ometrist|thesiologist)|surgeon|nurse|matron|midwife|paramedic|dentist|"
+    r"registrar|sho|coordinator|investigator|monitor|manager|clerk|worker|radiographer|dietetics|physio|pharmacy|office|"
+    r"crew|(?:care|nursing) home|an(?:a)?esthetics)(?: here)?"
+)
+_MODIFIER = (
+    r"(?:\w+ology|pre-?(?:op|operative|assessment|admission|anaesthetic|anesthetic|procedure)|an(?:a)?esthetic|"
+    r"medicines?|medication|meds|eligibility|exclusion|inclusion|trial|study|protocol|ward|clinic|theatre|nursing|dietary|"
+    r"surgical|screening|dental|insurance|safety|quality|data|audit|referral|handover|travel|school|"
+    r"lost-to-follow-?up|repeat|consent|enrolment|enrollment|source|case|report|identity|id|bed|board|round|today'?s?|"
+    r"tomorrow'?s?|tonight'?s?)"
+)
+_TASK = (
+    r"(?:check|screen|(?:pre-?)?screening|assessment|preassessment|reconciliation|review|round|handover|criterion|"
+    r"criteria|audit|referral|clearance|planning|template|verification|query|meeting|list|checklist|prep|preparation|question|request)"
+)
+_PAPER = (
+    r"(?:form|letter|paperwork|crf|ecrf|sheet|chart|page|wristband|bracelet|template|referral|handover|checklist|worklist|"
+    r"certificate|questionnaire|whiteboard|anaesthetist|anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|"
+    r"ward round|insurer|insurance|application|summary|file|label|badge|register|registry|hospice|"
+    r"(?:care|nursing) home|employer|school|colleague)"
+)
+_PAGE = r"(?: (?:page|p|section|box|item|field) ?\d+)?"
+_NUMBERED = re.compile(rf"{_PAGE}\s*$|(?:(?<=question)|(?<=clusion)|(?<=criterion)) ?\d+")
+"""The number of a page or a question of a form."""
+_DET = r"(?:the|a|an|my|our|his|her|their|this|your)"
+_END = r"(?=\s*(?:(?:please|pls|thanks|thx|thank you)?\W*$|[?.!;:,]|[-–—]\s))"
+
+_ACT = (
+    r"(?:i|we) (?:an(?:a)?estheti[sz]e|induce|sedate|intubate|inject|operate|prescribe|transfuse|discharge|proceed|"
+    r"start|give|go|book|call|send|scan|list|consent|refer|order|sign|transfer|write|cannulate|see|do|dose|extract)"
+)
+"""What the asker is about to do: verbs whose past has another form."""
+_LABEL = re.compile(
+    rf"^\s*(?:(?P<who>{_PERSON})|before {_ACT}\b[^:?.,]{{0,40}}"
+    r"|(?:(?:trial|study) )?(?:exclusion|inclusion)(?: criteri(?:on|a))?(?: ?\d+)?"
+    r"(?!\W+(?:no|not|none|absence|without|free|lack)\b)"
+    rf"|(?P<task>(?:{_MODIFIER} ){{0,3}}{_TASK}(?:(?<=question) ?\d+)?|pre-?(?:assessment|op)))"
+    r"(?: please| pls)?\s*(?::|,|\s[-–—])\s+(?=\w)",
+    re.IGNORECASE,
+)
+"""Who asks or what for, before a colon: "Dietitian: …", "Medicines reconciliation: …", "Before I inject him: …"."""
+_TOPIC = re.compile(
+    r"^\s*(?:(?!urin|f(?:a)?ec|stool|csf|sweat|saliva|arter|ven|capill|cord|f(?:o)?etal|fasting|family)\w+ ){1,2}"
+    r"(?:function|stores?|control|profile|balance|markers)(?:\s*:|\s[-–—])\s+(?=\w)",
+    re.IGNORECASE,
+)
+"""A heading over a whole question about a result: "Renal function: what is the last creatinine?"."""
+_FOR_PAPER = re.compile(
+    r"(?<!reason )(?<!reasons )(?<!indication )(?<!indications )(?<!referred )(?<!request )"
+    r"(?<!orders )(?<!order )(?<!due )(?<!consent )"
+    rf"\b(?:(?:needed|asking) )?for (?:(?:{_DET}|{_MODIFIER}) )?(?:[\w-]+ ){{0,2}}?"
+    rf"(?:{_PAPER}|{_MODIFIER} {_TASK}){_PAGE}"
+    rf"(?:{_END}|(?= (?:i|we) (?:need|want|require)\b))",
+    re.IGNORECASE,
+)
+"""Where the answer goes: "for CRF page 1", "for tomorrow's theatre list"."""
+_SO_THAT = re.compile(
+    r"(?:,\s*)?\b(?:so (?:that )?(?:i|we|they) (?:can|could|may|know)|(?:in order|so as) to|"
+    rf"(?:i|we) (?:need|want|have) to (?:know|write|tell|enter|record|put|fill|document|check)|before {_ACT}|"
+    r"while (?:i|we) (?:fill|am|are|write|wait|talk|prepare|draw))\b"
+    r"[^?.!;:]*(?=[?.!\s]*$)",
+    re.IGNORECASE,
+)
+"""What the asker will do with it, at the end: "so I can code the encounter", "before we go to theatre"."""
+_WORK = re.compile(
+    r"(?:,\s*)?\b(?:(?:i |we )?(?:want|need) )?to (?:work out|calculate|dose|adjust|decide on|estimate)\b[^?.!;:]*"
+    r"(?=[?.!\s]*$)",
+    re.IGNORECASE,
+)
+"""What a result is worked with: "last weight to calculate the dose"."""
+_PLANNED = re.compile(
+    r"\b(?:before|prior to|ahead of) (?:contrast(?: media)?|induction|anaesthesia|anesthesia|sedation|theatre|surgery)"
+    + _END,
+    re.IGNORECASE,
+)
+"""What is about to be done, without an article: with one, or told as past, it is an event to look up."""
+
+_LAST = r"(?=\W*$|[?.!;])"
+_BAD = r"(?:wrong|erroneous|invalid|mistaken|bogus|retracted|incorrect|false|entered[- ]in[- ]error|error)"
+_THINGS = (
+    r"(?:ones?|entries|entry|values?|results?|readings?|records?|stuff|things|items|problems?|conditions?|diagnoses)"
+)
+_OVER = r"(?:finished|resolved|inactive|closed|healed|past|old|previous)"
+_LEFT_OUT = (
+    r"(?:not|leaving out|ignoring|ignore|excluding|exclude|without|minus|skip|skipping|not counting|not including)"
+)
+_ORDERS = (
+    r"(?:inpatient|hospital)(?:[- ]only)? (?:orders|drugs|meds)"
+    r"(?: from (?:the |an? )?(?:old|last|past|previous) (?:admission|stay)s?)?"
+)
+_WHICH = r"(?:that|which|who)(?:'s| is| are| was| were)?"
+_STOPPED = r"(?:stopped|discontinued|finished|completed|ended|old|past|previous)"
+_DROPPED = r"(?:cancelled|canceled|missed|planned|booked|future|no[- ]shows?)"
+
+
+def _goes_on(ask: Ask) -> bool:
+    return ask.kinds[:1] == ("condition",) and ask.op == "list" and not ask.targets and ask.state == "active"
+
+
+def _is_taken(ask: Ask) -> bool:
+    listed = ask.kinds[:1] == ("medication",) and ask.op in ("list", "taking") and not ask.window and not ask.anchor
+    return listed and (ask.current or ask.state == "active")
+
+
+def _is_valid(ask: Ask) -> bool:
+    return ask.kinds[:1] in (("measurement",), ("medication",), ("condition",)) and ask.op != "find"
+
+
+def _is_visit(ask: Ask) -> bool:
+    return ask.kinds[:1] == ("encounter",) and ask.op not in ("find", "order")
+
+
+def _is_timeless(ask: Ask) -> bool:
+    """Whether the question has the same answer before and after something: no event or result is picked by its time."""
+    now = ask.current or ask.kinds[:1] in (("allergy",), ("patient",))
+    return (
+        now and not ask.anchor and not ask.window and ask.op not in ("latest", "first", "previous", "closest", "order")
+    )
+
+
+def is_no_source(ask: Ask) -> bool:
+    """Whether the words before a colon cannot be the source asked about ("Radiology: last report?")."""
+    sources = ("encounter", "report", "document", "imaging", "order", "procedure", "careplan", "goal", "family")
+    return ask.kinds[:1] not in tuple((k,) for k in sources) and ask.op != "find"
+
+
+def _is_no_document(ask: Ask) -> bool:
+    return ask.kinds[:1] not in (("document",), ("report",), ("order",)) and ask.op != "find"
+
+
+def _is_one_result(ask: Ask) -> bool:
+    return ask.kinds[:1] == ("measurement",) and len(ask.targets) == 1
+
+
+def _any(_: Ask) -> bool:
+    return True
+
+
+def _planned(ask: Ask) -> bool:
+    return not ask.anchor and not ask.window
+
+
+_KEPT: tuple[tuple[Callable[[Ask], bool], re.Pattern[str]], ...] = tuple(
+    (fits, re.compile(pattern, re.IGNORECASE))
+    for fits, pattern in (
+        (
+            _goes_on,
+            rf"[,(]?\s*\b(?:(?:all )?{_WHICH} not (?:yet )?{_OVER}|{_LEFT_OUT} (?:the |any |all )?{_OVER}"
+            rf"(?: {_THINGS})?)\)?{_LAST}",
+        ),
+        (
+            _is_taken,
+            rf"[,(]?\s*\b(?:{_WHICH} not (?:yet )?{_STOPPED}|{_LEFT_OUT} (?:the |any |all )?{_STOPPED}"
+            r"(?: (?:ones?|drugs?|meds|medications?|prescriptions?|items?|stuff))?"
+            r"|not (?:the )?(?:ones|drugs|meds) (?:from|of|during) (?:the|his|her|their|a|any) (?:\w+ )?(?:hospital )?"
+            rf"(?:stay|admission)s?)\)?{_LAST}",
+        ),
+        (
+            _is_taken,
+            rf"[,(]?\s*\b{_ORDERS} (?:excluded|left out|not counted)\)?{_LAST}",
+        ),
+        (_is_valid, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_BAD}(?: {_THINGS})?\)?{_LAST}"),
+        (_is_one_result, r"\btrue\b(?= \w+ (?:on record|on file|ever|recorded|reading|value|result|measurement)\b)"),
+        (_is_one_result, r"\bon (?:the|his|her|their) growth (?:record|chart|curve)\b"),
+        (_is_visit, r"\b(?:kept|attended)\b(?= (?:appointment|visit|encounter|consultation)s?\b)"),
+        (_is_visit, rf"\b(?:that|which) (?:really |actually )?(?:took place|happened|went ahead|was kept){_LAST}"),
+        (_is_visit, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_DROPPED}(?: (?:ones|visits))?\)?{_LAST}"),
+    )
+)  # fmt: skip
+"""Restrictions that repeat what an answer does anyway, with the questions of which that is so."""
+
+_ASKS = re.compile(
+    r"\b(?:what|whats|which|when|how|who|any|is|are|does|do|has|have|did|was|list|last|latest|most recent|newest|all|"
+    r"every|full|complete|history|ever|present|age|date|show|give|tell)\b",
+    re.IGNORECASE,
+)
+"""After "Medication review:" a bare name would leave open what is asked of it."""
+_LENGTH = 1000
+"""Characters."""
+_PAST = re.compile(r"\b(?:was|were|did|had|been)\b", re.IGNORECASE)
+
+
+def asides(text: str) -> Iterator[Aside]:
+    """The phrases of a question that may be set aside, each as it stands in it; none of a text too long for one."""
+    if len(text) > _LENGTH:
+        return
+    yield from (a for a in _purposes(text) if not _NARROWS.search(_NUMBERED.sub("", a.words)))
+    for fits, pattern in _KEPT:
+        if kept := pattern.search(text):
+            yield Aside(words=kept.group(), fits=fits, told=False)
+
+
+def _purposes(text: str) -> Iterator[Aside]:
+    """Who asks, and what for."""
+    label = _LABEL.match(text)
+    if label and (not label["task"] or _ASKS.search(text[label.end() :])):
+        yield Aside(words=label.group(), fits=is_no_source if label["who"] else _any)
+    for pattern, fits in ((_FOR_PAPER, _is_no_document), (_SO_THAT, _any)):
+        if purpose := pattern.search(text):
+            yield Aside(words=purpose.group(), fits=fits)
+    if work := _WORK.search(text):
+        yield Aside(words=work.group(), fits=_is_one_result)
+    if topic := _TOPIC.match(text):
+        yield Aside(words=topic.group(), fits=_is_one_result)
+    planned = _PLANNED.search(text)
+    if planned and not _PAST.search(text):
+        late = re.search(r"theatre|surgery", planned.group(), re.IGNORECASE)
+        yield Aside(words=planned.group(), fits=_is_timeless if late else _planned)
