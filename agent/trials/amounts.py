@@ -13,9 +13,9 @@ __all__ = ["Amount", "amounts", "levelled"]
 
 _NUMBER = r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d{1,15})?|\d{1,15}(?:\.\d{1,15})?|\.\d{1,15}"
 _WORDS: dict[Sign, str] = {
-    ">=": r"≥|>\s*(?:/\s*)?=|=\s*>|⩾|≧|greater than or equal(?: to)?|more than or equal to|higher than or equal to|equal to or (?:greater|more|higher|above|over)(?: than)?"
+    ">=": r"≥|>\s*(?:/\s*)?=|=\s*>|⩾|≧|(?:greater than|more than|higher than|above|over) or equal(?: to)?|equal to or (?:greater|more|higher|above|over)(?: than)?"
     r"|reached|attained|at least|no less than|not less than|no lower than|not lower than|not below|a minimum(?: age)? of|minimum(?: age)?(?: of)?",
-    "<=": r"≤|<\s*(?:/\s*)?=|=\s*<|⩽|≦|less than or equal(?: to)?|lower than or equal to|equal to or (?:less|lower|below|under)(?: than)?|at most"
+    "<=": r"≤|<\s*(?:/\s*)?=|=\s*<|⩽|≦|(?:less than|lower than|below|under) or equal(?: to)?|equal to or (?:less|lower|below|under)(?: than)?|at most"
     r"|no (?:more|greater|higher|older) than|not (?:more|greater|higher|older) than|not (?:to exceed|exceeding|exceed|above|over)|up to(?: and including)?|a maximum(?: age)? of|maximum(?: age)?(?: of)?",
     ">": r">|＞|greater than|more than|higher than|larger than|above|over|exceeding|exceeds?|in excess of|older than",
     "<": r"<|＜|less than|lower than|smaller than|below|under|fewer than|younger than",

@@ -9,7 +9,7 @@ from typing import Any
 from agent.trials.amounts import Amount
 from agent.trials.checks import MOST_LIMITS, Age, Concept, Measurement, NoChart, Reader, Record, Sex
 from agent.trials.lexing import Token, lex
-from agent.trials.names import meanings
+from agent.trials.names import ANY_VACCINE, meanings
 from agent.trials.periods import Time
 from agent.trials.pieces import COUNTABLE, Atom, Context, Piece, Waiting, limits_of, named, sliced, with_unit
 from agent.trials.segments import Segment, segments
@@ -78,7 +78,7 @@ class _Reading:
             self._widen(piece)
         elif piece.role == "means" and self._is_headed():
             self._define(at, piece)
-        elif piece.no_chart and not piece.of("name", "limit", "age", "smoking"):
+        elif piece.no_chart and (not piece.of("name", "limit", "age", "smoking") or _is_plan(self.text, piece)):
             self._ask(piece)
         elif not self._bounds_before(piece) and not self._only_time(piece):
             self._atoms(at, piece)
@@ -90,7 +90,8 @@ class _Reading:
         return self._headed
 
     def _atoms(self, at: int, piece: Segment) -> None:
-        checks = Piece(self._context, at, piece).checks()
+        checks = [_reported(c, piece, self.text) for c in Piece(self._context, at, piece).checks()]
+        checks = _vaccinated(self.text, piece, checks)
         for number, check in enumerate(checks):
             joint = piece.joint if number == 0 else "with"
             atom = Atom(joint=joint if self.out else "", check=check, negated=_is_negated(piece, check, checks))
@@ -147,12 +148,16 @@ class _Reading:
             last.check = last.check.model_copy(update={"limits": with_unit((*old, *limits), unit)})
         for token in piece.of("time"):
             self.out[-1].at(token.value)
+        for token in piece.of("bracket"):
+            self._bracket(token.value)
         return True
 
     def _only_time(self, piece: Segment) -> bool:
         """ "Within 6 months: …": a time alone is of what comes, or of what was just said."""
         given = piece.of("time")
         if not given or any(t.kind not in ("time", "cue", "latest", "comma") for t in piece.tokens):
+            return False
+        if _is_vaccination(piece):
             return False
         if self.out:
             self.out[-1].at(given[0].value)
@@ -164,7 +169,12 @@ class _Reading:
         said = self.text[piece.start : piece.end].strip(" ,;.")[:200]
         if self.out and isinstance(self.out[-1].check, NoChart):
             return
-        self.out.append(Atom(joint=piece.joint if self.out else "", check=NoChart(ask=said or self.text[:200])))
+        who = {t.value for t in piece.of("sex")} - {"both"}
+        asked = Atom(joint=piece.joint if self.out else "", check=NoChart(ask=said or self.text[:200]))
+        if len(who) == 1 and self.out and not piece.negated:  # "…, or women who plan a pregnancy"
+            self.out.append(Atom(joint=asked.joint, check=Sex(of=tuple(who))))
+            asked.joint = "with"
+        self.out.append(asked)
 
     def _widen(self, piece: Segment) -> None:
         """Examples are more names for what was said; exceptions are names that are not meant."""
@@ -172,6 +182,8 @@ class _Reading:
         if last is None:
             return
         names = tuple(n for t in piece.of("name") if (n := named(t, last.check.kind, self.text)) is not None)
+        if names and piece.role == "example" and piece.of("word"):  # "such as uncontrolled hypertension"
+            self._doubt(sliced(self.text, piece.of("word")), last)
         if not names and piece.role == "apart" and piece.of("word"):
             names = (Concept(name=sliced(self.text, piece.of("word"))),)
         field = "of" if piece.role == "example" else "apart"
@@ -226,8 +238,7 @@ class _Reading:
         if limits:
             inner = _inner(content)
             if inner and isinstance(last.check, Record | Reader) and all(_is_result(a.check) for a in inner):
-                inner[0].joint, inner[0].negated = last.joint, last.negated
-                self.out[-1:] = inner
+                self._replace(inner)
             elif inner and all(isinstance(a.check, Age) for a in inner) and isinstance(last.check, Sex | Record):
                 inner[0].joint = "with"
                 self.out += inner
@@ -236,16 +247,34 @@ class _Reading:
         elif any(t.kind == "time" for t in tokens):
             last.at(next(t.value for t in tokens if t.kind == "time"))
         elif names and isinstance(last.check, Record):
+            self._known_by(last, last.check, names)
             more = tuple(n for t in names if (n := named(t, last.check.kind, text)) is not None)
             self._list(last, last.check, more, inside, examples=bool(examples))
         elif any(t.kind == "word" for t in tokens) and not (examples or _is_restated(inside)):
             self._doubt(inside)
 
+    def _replace(self, inner: list[Atom]) -> None:
+        """What defines the last atom stands for it, with its joint, negation and time."""
+        last = self.out.pop()
+        inner[0].joint, inner[0].negated = last.joint, last.negated
+        for atom in inner:
+            if last.time:
+                atom.at(last.time)
+        self.out += inner
+
+    def _known_by(self, atom: Atom, check: Record, names: Sequence[Token]) -> None:
+        """A name that nobody knows is of the kind that its examples are: "coronary repair (PCI or CABG)"."""
+        kinds = [frozenset(e.kind for e in t.value) for t in names]
+        if not meanings(check.of[0].name, check.kind) and all("procedure" in k and "condition" not in k for k in kinds):
+            atom.check = check.model_copy(update={"kind": "procedure", "state": ""})
+
     def _list(self, atom: Atom, check: Record, more: tuple[Concept, ...], inside: str, *, examples: bool) -> None:
         """Names in brackets: examples and drugs of a class are meant too; several define it, one is its other name."""
         known = [e for c in check.of for e in meanings(c.name, check.kind)]
         meant = all(meanings(c.name, check.kind) for c in more)
-        if examples or (meant and (not known or (check.kind == "medication" and not check.doubts))):
+        if meant and not known and not examples and (len(more) > 1 or check.kind == "medication"):
+            atom.check = check.model_copy(update={"of": more})
+        elif examples or (meant and (not known or (check.kind == "medication" and not check.doubts))):
             atom.check = check.model_copy(update={"of": tuple(dict.fromkeys((*check.of, *more)))})
         elif len(more) > 1 and meant:
             atom.check = check.model_copy(update={"of": more, "doubts": ()})
@@ -286,11 +315,43 @@ class _Reading:
         else:
             self._doubt(text)
 
-    def _doubt(self, words: str) -> None:
-        """Words about the last check that rules pass over."""
-        last = self.out[-1]
+    def _doubt(self, words: str, atom: Atom | None = None) -> None:
+        """Words about a check, the last one if no other is given, that rules pass over."""
+        last = atom or self.out[-1]
         if isinstance(last.check, Record | Measurement):
             last.check = last.check.model_copy(update={"doubts": (*last.check.doubts, words.strip()[:200])})
+
+
+_PLAN = re.compile(
+    r"\b(?:plan(?:s|ning|ned)?\s+(?:to|on)|intend(?:s|ing)?\s+to|intention\s+to|wish(?:es|ing)?\s+to|desire\s+to|wants?\s+to|expect(?:s|ing)?\s+to)\b",
+    re.IGNORECASE,
+)
+
+
+def _is_plan(text: str, piece: Segment) -> bool:
+    """Whether what is named is only intended: "women who plan to become pregnant"."""
+    found = _PLAN.search(text, piece.start, piece.end)
+    return found is not None and all(t.start > found.start() for t in piece.of("name", "limit", "age", "smoking"))
+
+
+def _reported(check: Any, piece: Segment, text: str) -> Any:
+    """A finding on an image stands in its report, which no rule reads: "abnormal chest x-ray"."""
+    found = isinstance(check, Record) and check.kind == "imaging" and piece.of("finding")
+    return Reader(why=text[piece.start : piece.end].strip(" ,;.")[:200]) if found else check
+
+
+def _is_vaccination(piece: Segment) -> bool:
+    return any(t.value.kind == "immunization" for t in piece.of("cue"))
+
+
+def _vaccinated(text: str, piece: Segment, checks: list[Any]) -> list[Any]:
+    """A vaccine that is not named is any: "receipt of a live vaccine" with a doubt of what lives."""
+    if not _is_vaccination(piece) or piece.of("name", "limit") or piece.kind not in ("immunization", "medication"):
+        return checks
+    if any(not isinstance(c, Record) or meanings(c.of[0].name, c.kind) for c in checks):
+        return checks
+    words = tuple(text[t.start : t.end][:200] for t in piece.of("word"))
+    return [Record(kind="immunization", of=(Concept(name=ANY_VACCINE),), doubts=words)]
 
 
 def _are_same(check: Record, names: Sequence[Concept]) -> bool:

@@ -10,11 +10,12 @@ from typing import Any
 
 from agent.trials import atoms
 from agent.trials.amounts import levelled
-from agent.trials.checks import MANY, All, Any_, AtLeast, NoChart, Not, Reader, Record, Sex, walk
+from agent.trials.checks import MANY, Age, All, Any_, AtLeast, NoChart, Not, Reader, Record, Sex, walk
 from agent.trials.lexing import lex
 from agent.trials.names import meanings
 from agent.trials.periods import COUNTS, times
 from agent.trials.pieces import Atom
+from agent.trials.rewording import labelled
 from agent.trials.segments import Segment, segments
 from agent.trials.types import Section, Statement
 from agent.trials.vocabulary import NO_CHART
@@ -77,6 +78,11 @@ _SOME_OF = re.compile(
     rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})\s*:\s*",
     re.IGNORECASE,
 )
+_OPEN = re.compile(
+    r"\W*any\s+(?:other\s+)?(?:[a-z-]+\s+){0,3}?(?:conditions?|diseases?|disorders?|illness(?:es)?|findings?|reasons?|factors?)\s+(?:outside|other\s+than|apart\s+from|not\s+(?:related|listed|mentioned))\b",
+    re.IGNORECASE,
+)
+"""Everything but something: no list of names says what that is."""
 _LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
 _NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
 _IF = re.compile(
@@ -103,6 +109,11 @@ def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
     if len(text) > _LONGEST:
         return Reader(why=_short(text))
+    label, text = labelled(text)
+    if label:
+        return _under_label(label, read_check(text, section), text)
+    if _OPEN.match(text):
+        return Reader(why=_short(text))
     text = _EXCLUDED.sub(" ", text).strip() or text if section == "exclusion" else text
     if some := _some_of(text, section):
         return some
@@ -115,6 +126,14 @@ def read_check(text: str, section: Section) -> Any:
     one, other = found
     others = one.of if isinstance(one, Not) else Not(of=one)
     return Any_(of=(others, other)) if section == "inclusion" else All(of=(one, other))
+
+
+def _under_label(label: str, check: Any, text: str) -> Any:
+    """The check of a labelled sentence. A label that names what the sentence does not is left to a reader."""
+    said, again = (
+        {(e.kind, e.id) for t in lex(part)[1] if t.kind == "name" for e in t.value} for part in (label, text)
+    )
+    return check if not said or said & again else All(of=(check, Reader(why=_short(label))))
 
 
 def _some_of(text: str, section: Section) -> Any:
@@ -191,6 +210,9 @@ def _short(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 
+_ANEW = re.compile(r"[,;:]\s?(?:or|either)\b|\beither\b", re.IGNORECASE)
+
+
 class _Assembly:
     """Segments → atoms → one check."""
 
@@ -215,7 +237,20 @@ class _Assembly:
     def _main(self, pieces: Sequence[Segment]) -> Any:
         found = atoms.read(self._text, pieces)
         _share_times(found)
+        if self._is_of_age(found):
+            found[1].joint = ""
+            return _merged(All, found[0].check, _joined(found[1:]))
         return _joined(found)
+
+    def _is_of_age(self, found: Sequence[Atom]) -> bool:
+        """Whether an age in front is of all that follows: "over 50 and with gout or asthma"; ", or" begins anew."""
+        people = [isinstance(a.check, Age | Sex) for a in found]
+        return (
+            len(found) > 2
+            and isinstance(found[0].check, Age)
+            and found[1].joint == "and"
+            and not (found[0].negated or any(people[1:]) or _ANEW.search(self._text))
+        )
 
 
 def _understood(leaf: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from agent.trials.amounts import Amount, amounts, levelled
 from agent.trials.checks import Limit, Sign
 from agent.trials.periods import COUNTS, times
+from agent.trials.rewording import reworded
 from agent.trials.vocabulary import BENIGN, CUES, SMOKING, STOP
 from fhir_tools.catalogue import Catalogue
 from fhir_tools.codes import Matcher, Word, words_of
@@ -42,7 +43,7 @@ _LATEST = re.compile(
     r"\b(?:(?:on|at|in|from|per|by|of|during|based on|using|as of)\s+)?(?:the\s+|their\s+|his/her\s+)?(?:most\s+recent|latest|last|newest|screening|baseline)"
     r"(?:\s+(?!of\b|and\b|or\b)[\w-]+){0,3}?\s+(?:panels?|tests?|visits?|measurements?|labs?|readings?|results?|exam(?:ination)?|assessment|draw|sample|check|encounter|values?|"
     r"appointment|blood\s?(?:work|count|draw)|chemistry|cbc|electrolytes|scan|stud(?:y|ies)|echocardiogra\w+|profile|recording|determination)\b"
-    r"|\bat\s+visit\s+\d+\b|\b(?:on|at|in|from|during)\s+(?:the\s+)?(?:screening|baseline|enrol+ment|study\s+entry|randomi[sz]ation)(?:\s+visit|\s+period)?\b"
+    r"|\bat\s+visit\s+\d+\b|\b(?:on|at|in|from|during)\s+(?:the\s+)?(?:(?:final|initial|first|second)\s+)?(?:screening|baseline|enrol+ment|study\s+entry|randomi[sz]ation)(?:\s+visit|\s+period)?\b"
     r"|\b(?:most\s+recent(?:ly)?|latest|newest|last\s+(?:recorded|measured|documented|known|available)|last)\b",
     re.IGNORECASE,
 )
@@ -60,7 +61,7 @@ _STAGES = re.compile(
     re.IGNORECASE,
 )
 _ANY = re.compile(
-    r"\b(?:ever\s+(?:recorded|measured|documented)|at\s+any\s+(?:time|point|visit)(?:\s+in\s+the\s+past)?|any\s+(?:recorded|documented|prior|previous)\s+(?=\w)|on\s+any\s+(?:occasion|measurement|test))\b",
+    r"\b(?:ever\s+(?:recorded|measured|documented)|at\s+any\s+(?:time|point|visit)(?:\s+in\s+the\s+past)?|any\s+(?:recorded|documented|prior|previous)\s+(?!(?:use|exposure|treatment|therapy|receipt)\b)(?=\w)|on\s+any\s+(?:occasion|measurement|test))\b",
     re.IGNORECASE,
 )
 _SEX = re.compile(
@@ -105,7 +106,7 @@ def _matcher() -> Matcher:
 
 def lex(raw: str) -> tuple[str, list[Token]]:
     """The text as it is read, in one spelling of signs and joints, and its tokens in order."""
-    text = _unslashed(_outside(_opened(_american(levelled(raw)))))
+    text = _unslashed(_outside(_opened(reworded(_american(levelled(raw))))))
     found: list[Token] = [
         Token(kind="bracket", start=m.start(), end=m.end(), value=m[1] or m[2] or "") for m in _BRACKET.finditer(text)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fhir_tools.codes import turned
 from fhir_tools.lexicon import Entry, lexicon, normalise
 
-__all__ = ["LEXICAL", "fits", "is_given_otherwise", "meanings", "narrowing"]
+__all__ = ["ANY_VACCINE", "LEXICAL", "fits", "is_given_otherwise", "meanings", "narrowing"]
 
 LEXICAL: dict[str, tuple[str, ...]] = {
     "condition": ("condition", "icd10"),
@@ -21,6 +21,8 @@ LEXICAL: dict[str, tuple[str, ...]] = {
 }
 """The kinds of lexicon entry that a name may mean in records of a kind."""
 
+ANY_VACCINE = "vaccine"
+"""The name of whatever is recorded as given to immunize."""
 _SITES = frozenset("knee hip hand wrist ankle shoulder elbow foot spine neck back".split())
 _PAIRS = (
     ("left", "right"),

@@ -25,7 +25,7 @@ _DAYS = (
     r"(?:the\s+)?(?:informed\s+)?consent(?:\s+form)?|ICF|signing|day\s+-?[01]|visit\s+\d|(?:the\s+)?first\s+(?:dose|administration|infusion|injection)(?:\s+of\s+(?:the\s+)?"
     r"(?:study|investigational|trial)\s+(?:drug|treatment|product|medication|intervention))?|(?:study|trial|protocol)\s+(?:drug|treatment|medication|participation|start|therapy|intervention|day\s+\d|"
     r"enrol+?ment|screening|inclusion|randomi[sz]ation|baseline)(?:\s+(?:administration|initiation|start))?|(?:the\s+)?start\s+of\s+(?:the\s+)?(?:study|trial|treatment|study\s+treatment|study\s+drug)|index\s+date"
-    r"|today|now|(?:the\s+)?(?:study|trial)|dosing|treatment\s+start|participation(?:\s+in\s+(?:the|this)\s+(?:study|trial))?"
+    r"|today|now|(?:the\s+)?(?:study|trial)|dosing|treatment\s+start|(?:start\s+of\s+(?:the\s+)?)?run-?in|(?:(?:the\s+)?first\s+|study\s+)*vaccinations?|participation(?:\s+in\s+(?:the|this)\s+(?:study|trial))?"
 )
 _DAY = (
     r"(?:the\s+)?(?:date\s+of\s+|time\s+of\s+|day\s+of\s+|planned\s+)?(?:the\s+)?"
@@ -42,10 +42,10 @@ _NOT_OTHER = r"(?!\s*(?:prior\s+to|before|after|following|preceding|of|from)\s+(
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
-        ("lasting", rf"\b(?:for|since|duration\s+(?:of|for)|lasting|of)\s+(?:a\s+(?:period|duration|minimum)\s+of\s+)?(?:at\s+least|more\s+than|greater\s+than|longer\s+than|a\s+minimum\s+of|no\s+less\s+than|over|≥|>=?)\s*{_LENGTH}(?:\s+duration)?(?:{_ANCHOR})?"),
+        ("lasting", rf"\b(?:for|since|duration\s+(?:of|for)|lasting|(?<!\bage )of)\s+(?:a\s+(?:period|duration|minimum)\s+of\s+)?(?:at\s+least|more\s+than|greater\s+than|longer\s+than|a\s+minimum\s+of|no\s+less\s+than|over|≥|>=?)\s*{_LENGTH}(?:\s+duration)?(?:{_ANCHOR})?"),
         ("lasting", rf"\b(?:for)\s+{_LENGTH}\s+or\s+(?:more|longer)(?:{_ANCHOR})?"),
         ("lasting", rf"(?:≥|>=?|\bat\s+least|\bmore\s+than)\s*{_LENGTH}\s*(?:of\s+)?(?:duration|history)\b"),
-        ("before", rf"(?:\b(?:at\s+least|more\s+than|greater\s+than|over|no\s+less\s+than|not\s+less\s+than)|≥|>=?)\s*{_LENGTH}(?:\s+or\s+more)?{_AGO}"),
+        ("before", rf"(?:\b(?:(?:more|greater|longer)\s+than\s+or\s+equal\s+to|at\s+least|more\s+than|greater\s+than|longer\s+than|over|no\s+less\s+than|not\s+less\s+than)|≥|>=?)\s*{_LENGTH}(?:\s+or\s+more)?{_AGO}"),
         ("before", rf"\b{_LENGTH}\s+or\s+(?:more|longer)(?:\s+ago|{_AGO})"),
         ("within", rf"\b(?:with)?in\s+(?:the\s+)?(?:{_PAST}\s+)?(?:less\s+than\s+|<\s*|approximately\s+|≤\s*)?{_LENGTH}{_AGO}"),
         ("within", rf"\b(?:(?:with)?in|during|over|for|throughout)\s+(?:the\s+)?{_PAST}\s+{_LENGTH}(?:{_AGO})?"),

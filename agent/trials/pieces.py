@@ -95,7 +95,8 @@ def _timed(check: Record, time: Time) -> Record:
             return check.model_copy(update={"lasting": time.lasting, "state": "current"})
         return check.model_copy(update={"period": Period(before=time.lasting)})
     state = check.state if check.kind != "medication" else ""  # taken within the time, whether or not it still is
-    return check.model_copy(update={"period": time.period, "state": state})
+    doubts = tuple(d for d in check.doubts if d.lower() not in ("recent", "recently"))  # the time says how recent
+    return check.model_copy(update={"period": time.period, "state": state, "doubts": doubts})
 
 
 @dataclass(kw_only=True)
@@ -201,12 +202,12 @@ class Piece:
 
     def _names(self) -> list[Any]:
         out: list[Any] = []
-        related = False
+        related = ""
         for token in self._piece.tokens:
             if token.kind == "relation":
-                related = bool(out)
+                related = self._text[token.start : token.end] if out else ""
             elif token.kind == "name" and related:
-                self._doubts.append(self._text[token.start : token.end])
+                self._doubts.append(f"{related} {self._text[token.start : token.end]}")
             elif token.kind == "name":
                 out += self._named(token, out)
             elif token.kind == "cue" and token.value.kind == "medication" and self._is_treated(out):
@@ -299,11 +300,15 @@ class Piece:
         piece = self._piece
         if self._whole.out and isinstance(self._whole.out[-1].check, NoChart):
             return []
-        phrase = sliced(self._text, piece.of("word")) or " ".join(self._doubts)
+        phrase = sliced(self._text, piece.of("word")) or " ".join(dict.fromkeys(self._doubts))
         if self._limits:
             return [Measurement(of=(Concept(name=phrase[:120]),), limits=self._limits)]
         if shared := self._shared(_phrase(self._text, piece)):
             return [shared]
+        if (
+            piece.of("name") and piece.kind != "medication"
+        ):  # a score or a lab without a comparison that rules can read: "ASA class I-III"
+            return [Reader(why=" … ".join(self._doubts)[:200])]
         if not re.search(r"[A-Za-z]{3}", phrase) or phrase.lower() in COUNTS:
             return [Reader(why=phrase[:200])]
         return [_record(piece, piece.kind or "condition", Concept(name=phrase[:120]))]
@@ -329,9 +334,10 @@ class Piece:
             stem = self._text[token.start : token.end].split()
             kinds = ("condition", "drug", "drug_class", "procedure")
             for head in range(1, len(stem)):
-                if found := lexicon().lookup(" ".join((*words, *stem[head:])), kinds):
+                name = " ".join((*words, *stem[head:]))
+                if found := lexicon().lookup(name, kinds):
                     kind = next(k for k, lexical in _KINDS if found[0].kind in lexical)
-                    return _record(self._piece, kind, Concept(name=found[0].label))
+                    return _record(self._piece, kind, Concept(name=_settled(name, kind)))
         return None
 
 

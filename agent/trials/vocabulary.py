@@ -55,7 +55,7 @@ CUES = _table(
     ),
     (
         Cue(tag="active"),
-        "active, current, currently, ongoing, existing, present, presently, concurrent, actively, on the problem list, current diagnosis of, active diagnosis of, at present, at the time of screening",
+        "active, current, currently, ongoing, existing, pre existing, preexisting, present, presently, concurrent, actively, on the problem list, current diagnosis of, active diagnosis of, at present, at the time of screening",
     ),
     (Cue(tag="resolved"), "resolved, inactive, in remission, no longer active"),
     (
@@ -106,7 +106,7 @@ CUES = _table(
     (Cue(tag="example"), "such as, including, including but not limited to, for example, for instance, e g, eg, included but not limited to, like, which include, which includes, includes, include, namely"),
     (
         Cue(tag="means"),
-        "defined as, defined by, as defined by, as defined as, i e, ie, that is, as evidenced by, evidenced by, indicated by, as indicated by, as shown by, as demonstrated by, demonstrated by, as measured by, measured by, as determined by,"
+        "defined as, defined by, as defined by, as defined as, i e, ie, that is, as evidenced by, evidenced by, indicated by, as indicated by, as shown by, as demonstrated by, demonstrated by, as measured by, measured by, measured as, estimated as, expressed as, quantified as, as determined by,"
         "determined by, characterized by, meaning, as reflected by, manifested by, confirmed by, as confirmed by, documented by, as documented by, proven by, verified by, established by, as assessed by",
     ),
 )  # fmt: skip
@@ -154,7 +154,7 @@ according adult age amount analysis applicable assessed assessment baseline base
 considered criteria criterion defined determined document documentation documented eligibility eligible enrolled enrollment enrolment
 ensure established evaluated evaluation evidence exam examination exclusion excluded extent fasting form greater group had higher human identified inclusion included
 indicated ineligible initial informed known laboratory lab labs last lasting latest least less level levels list listed local longer lower major mean measure measured measurement measurements
-medical medically minimum maximum newest noted number obtained occurring office outpatient participant participants patient patients people population prescribed presence
+medical medically minimum maximum newest noted number obtained occurring office outpatient participant participants patient patients people performed population prescribed presence
 previous primary problem proven randomization randomisation randomized reading readings reason received record recorded records reported require required requirement research respectively
 result results screen screened screening serum plasma blood shown signed site standard started status studies study subject subjects suitable systemic test tested tests testing trial type types
 value values venous verified visit volunteer volunteers week weeks whom within year years old month months recorded chart electronic health ehr emr file persistent established

@@ -51,6 +51,8 @@ async def _leaf(check: Any, finder: Finder) -> Told:
             return await people.pregnancy(check, finder)
         case Measurement():
             return await measurement(check, finder)
+        case Record(kind="condition") if check.of[0].name == "Menopause":
+            return await people.menopause(check, finder)
         case Record():
             return await record(check, finder)
         case NoChart():

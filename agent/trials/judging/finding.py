@@ -11,7 +11,7 @@ from agent.chart import Chart
 from agent.retrieve import Gather
 from agent.retrieve.events import facts_of_target
 from agent.trials.checks import Concept
-from agent.trials.names import LEXICAL, fits, is_given_otherwise, meanings, narrowing
+from agent.trials.names import ANY_VACCINE, LEXICAL, fits, is_given_otherwise, meanings, narrowing
 from agent.types import Absence, Target
 from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.codes import Matcher, Mention, words_of
@@ -89,7 +89,7 @@ class Finder:
         facts = await self._read(sure)
         unsure = tuple(f for f in await self._read(doubtful) if f not in facts)
         real = usable(facts)
-        known = bool(sure or doubtful) or all(meanings(c.name, kind) or c.codes for c in of)
+        known = bool(sure or doubtful) or all(meanings(c.name, kind) or c.codes or _is_any(c, kind) for c in of)
         others = tuple(f for f in facts if f.standing != "fact")
         if real:
             return Found(facts=real, others=others, doubtful=usable(unsure), known=known, whole=self.whole)
@@ -140,6 +140,9 @@ class Finder:
             labelled = matcher.by_words(mention.words, places)
             yield from ((e, _says_no_more(e, mention.words)) for e in labelled if not _is_denied(e, mention.words))
         meant += [e for e in matcher.catalogue.of(*places) if _coded(e, concept)]
+        if _is_any(concept, kind):
+            yield from ((e, True) for e in matcher.catalogue.of("immunization"))
+            return
         if ("procedure", "procedure") in classes:
             yield from (
                 (e, True) for e in matcher.catalogue.of("procedure") if not _NO_OPERATION.search(e.concept.label)
@@ -227,6 +230,10 @@ def mention_of(concept: Concept, known: tuple[Entry, ...], matcher: Matcher) -> 
     text = " ".join(w.text for w in words)
     mention = whole[0] if whole else Mention(first=0, last=len(words), words=text)
     return replace(mention, classes=known)
+
+
+def _is_any(concept: Concept, kind: str) -> bool:
+    return kind == "immunization" and concept.name == ANY_VACCINE
 
 
 def _coded(entry: CatalogueEntry, concept: Concept) -> bool:

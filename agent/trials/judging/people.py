@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from datetime import date
 
-from agent.trials.checks import Age, Concept, Length, Limit, Pregnancy, Sex, Smoking
+from agent.trials.checks import Age, Concept, Length, Limit, Pregnancy, Record, Sex, Smoking
 from agent.trials.judging.finding import Finder
-from agent.trials.judging.records import ongoing_at
+from agent.trials.judging.records import ongoing_at, record
 from agent.trials.judging.told import Told, unknown
 from agent.trials.types import VerdictWord
 from fhir_tools import compute, dates, wording
@@ -16,10 +16,12 @@ from fhir_tools.facts import facts_of
 from fhir_tools.types import Concept as Coded
 from fhir_tools.types import Fact, Interval
 
-__all__ = ["TERM", "age", "keeps", "pregnancy", "sex", "smoking", "status_of"]
+__all__ = ["TERM", "age", "keeps", "menopause", "pregnancy", "sex", "smoking", "status_of"]
 
 TERM = 300
 """Days after its beginning for which a pregnancy can go on."""
+_PREMATURE = 40
+"""Years of age below which menopause is premature, and a diagnosis."""
 
 
 def _person(finder: Finder, path: str) -> Fact | None:
@@ -176,3 +178,16 @@ async def pregnancy(check: Pregnancy, finder: Finder) -> Told:
     past = tuple(finder.mark(f) for f in found.facts[-1:])
     reason = "no pregnancy is documented now; the last one ended" if past else "pregnancy is not documented"
     return Told(word="not_met", reason=reason, marks=past or found.marks, documented=False, facts=found.facts)
+
+
+async def menopause(check: Record, finder: Finder) -> Told:
+    """An age's course and seldom a diagnosis: that a chart is silent says nothing of a woman who is old enough."""
+    told = await record(check, finder)
+    grown = Age(limits=(Limit(sign=">=", value=_PREMATURE, unit="years"),))
+    may_be = (sex(Sex(of=("female",)), finder), age(grown, finder))
+    if told.word != "not_met" or told.documented or any(t.word == "not_met" for t in may_be):
+        return told
+    return unknown(
+        "menopause is not documented, and charts seldom say it", "whether she is past menopause",
+        marks=told.marks, facts=tuple(f for t in may_be for f in t.facts), asks=(check,),
+    )  # fmt: skip

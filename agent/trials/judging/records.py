@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+from agent.trials.checks import Concept as Named
 from agent.trials.checks import Period, Record
 from agent.trials.judging.finding import Finder, Found, label_of
 from agent.trials.judging.told import Told, doubted, unknown
+from agent.trials.names import meanings
 from fhir_tools import dates, medications, wording
 from fhir_tools.conditions import ongoing
 from fhir_tools.dates import Window
@@ -25,6 +28,7 @@ _STANDING = {
     "cancelled": "was cancelled", "not-done": "was not done",
 }  # fmt: skip
 _SHOWN = 5
+_CAUSE = re.compile(r"(?:for|due to|because of)\s+(.+)", re.IGNORECASE)
 
 
 async def record(check: Record, finder: Finder) -> Told:
@@ -34,10 +38,25 @@ async def record(check: Record, finder: Finder) -> Told:
         found = _of_relative(found, check.relative)
     if check.kind == "allergy" and (denied := await _denied(check, finder, found)):
         return denied
+    if not found.facts and check.period and check.kind != "medication" and found.doubtful:
+        past = _timed(check.period, finder, found.doubtful, found.doubtful, ends=check.kind == "encounter")
+        if past.word == "not_met":  # whatever it was, it was at another time
+            return doubted(check, past)
     if not found.facts:
         return doubted(check, _absent(check, finder, found))
     told = _drug(check, finder, found.facts) if check.kind == "medication" else _event(check, finder, found.facts)
+    if check.kind == "encounter" and told.word == "met" and (other := await _without_cause(check, finder)):
+        return other
     return doubted(check, told)
+
+
+async def _without_cause(check: Record, finder: Finder) -> Told | None:
+    """A stay for something that the chart does not hold at all was for something else; None where it holds it."""
+    for cause in (m[1] for d in check.doubts if (m := _CAUSE.fullmatch(d))):
+        asked = Record(kind="condition", of=(Named(name=cause),))
+        if meanings(cause, "condition") and (told := await record(asked, finder)).word == "not_met":
+            return told
+    return None
 
 
 def ongoing_at(fact: Fact, finder: Finder) -> bool:

@@ -195,7 +195,7 @@ def test_inclusion(text: str, expected: str) -> None:
         ),
         (
             "Current drug or alcohol abuse",
-            "any(record kind=condition of=Substance use disorder state=active, record kind=condition of=Alcohol use disorder state=active)",
+            "any(record kind=condition of=drug abuse state=active, record kind=condition of=Alcohol use disorder state=active)",
         ),
         (
             "Cancer (except for basal cell carcinoma of the skin)",
@@ -285,6 +285,58 @@ def test_inclusion(text: str, expected: str) -> None:
     ],
 )
 def test_exclusion(text: str, expected: str) -> None:
+    assert told(read_check(text, "exclusion")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Age above or equal to 21 years", "age limits=['>= 21 years']"),
+        ("Gout diagnosed more than or equal to 90 days before screening",
+         "record kind=condition of=Gout period={'before': '90 days'}"),
+        ("Gout: Participants with a history of gout", "record kind=condition of=Gout"),
+        ("Gout: Participants with serum creatinine > 2 mg/dL",
+         "all(measurement of=Creatinine limits=['> 2 mg/dL'], reader why=Gout)"),
+        ("Any disease other than hypertension", "reader why=Any disease other than hypertension"),
+        ("Women who are pregnant or plan to become pregnant",
+         "all(sex of=['female'], any(pregnancy, no chart ask=plan to become pregnant))"),
+        ("Known thyroid trouble such as uncontrolled hyperthyroidism",
+         "record doubts=['uncontrolled'] kind=condition of=['thyroid trouble', 'Hyperthyroidism']"),
+        ("Fever (body temperature > 38.5 °C) within 7 days before vaccination",
+         "measurement of=Body temperature limits=['> 38.5 Cel'] period={'within': '7 days'}"),
+        ("Joint rebuilding (knee replacement or hip replacement) within 1 year",
+         "record kind=procedure of=['Knee replacement', 'Hip replacement'] period={'within': '1 year'}"),
+        ("Any vaccination within 14 days before randomization",
+         "record kind=immunization of=vaccine period={'within': '14 days'}"),
+        ("Live vaccine within 6 weeks before enrollment",
+         "record doubts=['Live'] kind=immunization of=vaccine period={'within': '6 weeks'}"),
+        ("Abnormal chest CT", "reader why=Abnormal chest CT"),
+        ("ASA class IV-V", "reader why=ASA class … IV-V"),
+        ("Recent pneumonia (within 30 days)", "record kind=condition of=Pneumonia period={'within': '30 days'}"),
+        ("Recent pneumonia", "record doubts=['Recent'] kind=condition of=Pneumonia"),
+        ("Severe kidney failure measured as eGFR below 20 mL/min/1.73 m2",
+         "measurement of=eGFR limits=['< 20 mL/min/{1.73_m2}']"),
+        ("Preexisting gout", "record kind=condition of=Gout state=active"),
+        ("Any previous use of warfarin", "record kind=medication of=warfarin"),
+        ("Gout (with or without tophi) for at least 2 years", "record kind=condition of=Gout period={'before': '2 years'}"),
+        ("Myocardial revascularisation within 1 year",
+         "record kind=procedure of=['PCI', 'CABG'] period={'within': '1 year'}"),
+        ("Hospitalization for pneumonia within 1 year",
+         "record doubts=['for pneumonia'] kind=encounter of=Inpatient stay period={'within': '1 year'}"),
+        ("Age of at least 45 years", "age limits=['>= 45 years']"),
+        ("Severe, refractory or recurrent gout", "record doubts=['Severe refractory recurrent'] kind=condition of=Gout"),
+        ("Anti-IL5 therapy (mepolizumab)", "record kind=medication of=mepolizumab state=current"),
+        ("Potassium < 3 mmol/L at final screening", "measurement of=Potassium limits=['< 3 mmol/L']"),
+        ("Gout, or women who intend to become pregnant",
+         "any(record kind=condition of=Gout, "
+         "all(sex of=['female'], no chart ask=women who intend to become pregnant))"),
+        ("Older than 50 years and have gout or asthma",
+         "all(age limits=['> 50 years'], any(record kind=condition of=Gout, record kind=condition of=Asthma))"),
+        ("Older than 50 years and have gout, or asthma",
+         "any(all(age limits=['> 50 years'], record kind=condition of=Gout), record kind=condition of=Asthma)"),
+    ],
+)  # fmt: skip
+def test_turns_of_phrase(text: str, expected: str) -> None:
     assert told(read_check(text, "exclusion")) == expected
 
 

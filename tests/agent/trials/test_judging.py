@@ -271,3 +271,63 @@ def test_counts_routes_stages_and_operations(odd: Chart, text: str, verdict: str
     assert found.verdict == verdict, found.reason
     if reference:
         assert reference in cited(found), found
+
+
+SHOT = {
+    "resourceType": "Immunization",
+    "id": "i1",
+    "status": "completed",
+    "vaccineCode": {"text": "Hep B, adult", "coding": [{"system": "http://hl7.org/fhir/sid/cvx", "code": "43"}]},
+    "patient": {"reference": "Patient/p"},
+    "occurrenceDateTime": "2024-05-20",
+}
+
+
+def test_a_vaccine_without_a_name_is_any(tmp_path: Path) -> None:
+    given = made_up(tmp_path, SHOT)
+    assert judged(given, "Any vaccination within 30 days before screening", "exclusion").verdict == "met"
+    assert judged(given, "Any vaccination within 7 days before screening", "exclusion").verdict == "not_met"
+    assert judged(given, "Receipt of a live vaccine within 30 days before screening", "exclusion").verdict == "unknown"
+    none = made_up(tmp_path)
+    assert judged(none, "Any vaccination within 30 days before screening", "exclusion").verdict == "not_met"
+
+
+@pytest.mark.parametrize(
+    ("person", "word"),
+    [
+        ({"birthDate": "1960-05-01"}, "unknown"),
+        ({"birthDate": "1995-05-01"}, "not_met"),
+        ({"birthDate": "1960-05-01", "gender": "male"}, "not_met"),
+    ],
+)
+def test_a_silent_chart_says_nothing_of_menopause(tmp_path: Path, person: Any, word: str) -> None:
+    assert judged(made_up(tmp_path, **person), "Postmenopausal women").verdict == word
+
+
+def test_what_may_be_meant_but_was_at_another_time_is_not(tmp_path: Path) -> None:
+    old = made_up(tmp_path, condition("1", "Stroke", "2015-03-01"))
+    assert judged(old, "Ischemic stroke within 30 days", "exclusion").verdict == "not_met"
+    new = made_up(tmp_path, condition("1", "Stroke", "2024-05-20"))
+    assert judged(new, "Ischemic stroke within 30 days", "exclusion").verdict == "unknown"
+
+
+STAY = {
+    "resourceType": "Encounter",
+    "id": "e1",
+    "status": "finished",
+    "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
+    "subject": {"reference": "Patient/p"},
+    "period": {"start": "2024-04-01", "end": "2024-04-05"},
+}
+
+
+def test_a_stay_for_what_the_chart_does_not_hold_was_for_something_else(tmp_path: Path) -> None:
+    text = "Hospitalization for pneumonia within 6 months"
+    assert judged(made_up(tmp_path, STAY), text, "exclusion").verdict == "not_met"
+    both = made_up(tmp_path, STAY, condition("1", "Pneumonia", "2024-04-01"))
+    assert judged(both, text, "exclusion").verdict == "unknown"
+
+
+def test_drug_abuse_is_no_tobacco(tmp_path: Path) -> None:
+    smokes = made_up(tmp_path, condition("1", "Nicotine dependence, cigarettes", "2020-01-01"))
+    assert judged(smokes, "Drug or alcohol abuse", "exclusion").verdict != "met"
