@@ -107,10 +107,12 @@ _OF_SEX = re.compile(
 
 def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
-    label, text = labelled(text) if len(text) <= _LONGEST else ("", text)
+    if len(text) > _LONGEST:
+        return Reader(why=_short(text))
+    label, text = labelled(text)
     if label:
         return _under_label(label, read_check(text, section), text)
-    if len(text) > _LONGEST or _OPEN.match(text):
+    if _OPEN.match(text):
         return Reader(why=_short(text))
     text = _EXCLUDED.sub(" ", text).strip() or text if section == "exclusion" else text
     if some := _some_of(text, section):
