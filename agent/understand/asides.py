@@ -68,8 +68,9 @@ _TASK = (
 )
 _PAPER = (
     r"(?:form|letter|paperwork|crf|ecrf|sheet|chart|page|wristband|bracelet|template|referral|handover|checklist|worklist|"
-    r"certificate|questionnaire|whiteboard|anaesthetist|anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|"
-    r"ward round|insurer|insurance|application|summary|file|label|badge|register|registry|hospice|"
+    r"certificate|questionnaire|whiteboard|(?:dosing )?calculator|database|"
+    r"registry|spreadsheet|portal|anaesthetist|anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|"
+    r"ward round|insurer|insurance|application|summary|file|label|badge|register|hospice|"
     r"(?:care|nursing) home|employer|school|colleague)"
 )
 _PAGE = r"(?: (?:page|p|section|box|item|field) ?\d+)?"
@@ -147,7 +148,12 @@ _DROPPED = r"(?:cancelled|canceled|missed|planned|booked|future|no[- ]shows?)"
 
 
 def _goes_on(ask: Ask) -> bool:
-    return ask.kinds[:1] == ("condition",) and ask.op == "list" and not ask.targets and ask.state == "active"
+    return (
+        ask.kinds[:1] == ("condition",)
+        and ask.op == "list"
+        and not ask.targets
+        and (ask.current or ask.state == "active")
+    )
 
 
 def _is_taken(ask: Ask) -> bool:
@@ -211,6 +217,16 @@ _KEPT: tuple[tuple[Callable[[Ask], bool], re.Pattern[str]], ...] = tuple(
         (
             _is_taken,
             rf"[,(]?\s*\b{_ORDERS} (?:excluded|left out|not counted)\)?{_LAST}",
+        ),
+        (
+            _goes_on,
+            rf"[,(]?\s*\b{_LEFT_OUT} (?:(?:the |any |all )?(?:{_OVER} )?(?:{_THINGS})|anything|everything|what)"
+            rf"(?: (?:that|which))?(?:'s| is| are| has| have)? (?:{_OVER}|cleared(?: up)?|gone(?: away)?)\)?{_END}",
+        ),
+        (
+            lambda ask: ask.kinds[:1] == ("condition",) and not ask.relative,
+            r"[,(]?\s*\b(?:as opposed to|rather than|not) (?:in |of |among )?(?:the |his |her |their |any )?"
+            rf"(?:relatives?|family(?: members?| history)?)\)?{_END}",
         ),
         (_is_valid, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_BAD}(?: {_THINGS})?\)?{_LAST}"),
         (_is_one_result, r"\btrue\b(?= \w+ (?:on record|on file|ever|recorded|reading|value|result|measurement)\b)"),

@@ -15,7 +15,7 @@ HARMLESS = any_of(
     r"\b(?:worst|best) (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
     r"\bwould be (?:the |his |her )?(?:mean|average|highest|lowest|maximum|minimum|latest|last|first)\b(?!.*\bdos)",
     r"^starting m\d(?= (?:i ?e )?(?:the )?(?:very )?(?:oldest|earliest|first))",
-    r"\bdo not\b(?= take)",
+    r"\bdo not\b(?= take)|\bshould (?:he|she|they|the patient) (?:currently )?be (?:taking|on)\b",
 )
 """Phrases whose words are safe together, though one of them alone is not."""
 

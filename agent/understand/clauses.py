@@ -14,7 +14,7 @@ from fhir_tools.lexicon import lexicon
 __all__ = ["askings", "plain"]
 
 _POLITE = re.compile(
-    r"^\s*(?:(?:hi|hello|hey|ok(?:ay)?|please|pls|kindly|so|well)\b[\s,!.]*)*"
+    r"^\s*(?:(?:hi|hello|hey|ok(?:ay)?|please|pls|kindly|so|well|(?:just |quick )?(?:checking|check)(?=,))\b[\s,!.]*)*"
     r"(?:"
     r"(?:can|could|would|will|may) (?:you|we|i) (?:please |kindly |also )?(?=\w+)"
     r"(?:(?:tell|show|give|let|help|remind|trouble|bother)(?: (?:me|us|you))?(?: know| for)?\b)?"
@@ -35,7 +35,7 @@ _ASIDES = re.compile(
 _TEAM = (
     r"(?:the |our |his |her |their )?(?:\w+ )?"
     r"(?:\w+(?:ology|ologist|ist|itian|ician)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|insurer|surgeon|clinic|"
-    r"registrar|consultant|coordinator|monitor|sponsor|desk|office|school|manager)"
+    r"registrar|consultant|coordinator|monitor|sponsor|desk|office|school|manager|questionnaire|form|crf|protocol)"
 )
 _ASKED_BY = re.compile(
     rf"^{_TEAM} (?:is |are |would )?(?:asks?|asking|wants?|needs?|likes?|wonders?|wondering)(?: to know)?"
@@ -116,6 +116,12 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\bmeds? rec\b", "medication reconciliation", re.IGNORECASE),
         (r"\byrs?\b", "years", re.IGNORECASE),
         (
+            r"\bat (?:the|his|her) (?:last|latest|most recent) (?:(?:lipid|lab|blood|renal|liver|routine) )?(?:check|"
+            r"draw|sampling|measurement|test|panel)\b",
+            "latest",
+            re.IGNORECASE,
+        ),
+        (
             rf"\bwhat (?:is|are) ({_SUBJECT}) on(?= now\b| these days\b| at\b|\W*$)",
             r"what drugs is \1 taking",
             re.IGNORECASE,
@@ -163,7 +169,7 @@ _STATES = re.compile(
     rf"^(?:(?:and|so|but|also|since|as|because)\s+)?(?:(?:i|we|{_SUBJECT}|{_TEAM})\s+"
     r"(?:is|are|am|has|have|can|will|may|might|says?|looks?|seems?|feels?|wants?|needs?|asks?|asked|complains?|thinks?|"
     r"called|plans?|keeps?)\b"
-    rf"|(?:{_KIN}) (?!(?:had|has|have)\b)\w+s\b"
+    rf"|(?:{_KIN}) (?!(?:had|has|have)\b)\w+s\b|(?:{_KIN})(?:'s| is) \w+ing\b"
     r"|(?:need(?:ing)?|want(?:ing)?|have|about|trying|hoping|planning|thinking|considering|going) (?:to|of|about)\b"
     r"|(?:going|coming|due|booked|listed|admitted|here) (?:to|for|in|with)\b"
     r"|before (?:i|we|you|\w+ing)\b|(?:good )?(?:morning|afternoon|evening)\W*$|quick (?:one|question)\b|\w+ here\W*$)",

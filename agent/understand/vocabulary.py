@@ -34,9 +34,9 @@ BENIGN = FUNCTION_WORDS | frozenset(
     appreciate approximately arithmetic around asap ask asked asking asks associated assume assuming attend attended
     attending attends author authored available average averaged averaging avg aware away back baseline basically
     became become becomes began begin beginning begun believe belonging below beyond big birth bit board booster
-    born boss brief briefly bring bringing brings btw calculate calculated calendar called came capsule capsules
-    capture captured care carried carries carry carrying certainly chance change changed changes changing chart
-    charted charting charts checked checking checks cheers cleared client clinic clinical clinician clinicians
+    born boss brief briefly bring bringing brings btw calculate calculated calendar called came capsule
+    capsules capture captured care carried carries carry carrying certainly chance change changed changes changing
+    chart charted charting charts checked checking checks cheers cleared client clinic clinical clinician clinicians
     closest cm code codes colleague colleagues collect collected combined come comes compare compared comparison
     complete completed compute computed concerning condition conditions confirm confirmation confirmed confirms
     connected contain contained containing contains continue continued continues continuing corresponding count
@@ -83,14 +83,14 @@ BENIGN = FUNCTION_WORDS | frozenset(
     something soon sorry sort specific specifically spell spelled spot spray staff stand standing stands start
     started starting starts state states status stay stayed stays stood stop stopped stopping studies study stuff
     subject subjects subsequent suffer suffered suffering suffers sum summarise summarize summary summed supposed
-    surgeries surgery surgical suspension swallow swallowing swallows sys system ta tablet tablets take taken takes
-    taking talking tall team telling ten term terms test tested testing tests therapy theres thing things think
-    thinks third thought thus times timing together told took tool topical total totalled totals trajectory treat
-    treated treating treatment treats trend trending trends tried truly try trying type types undergo undergoes
-    undergone understand understood underwent unit units unresolved updated upon usual vaccinated vaccination
-    vaccinations vaccine vaccines valid value values varied various vary verify versus visit visited visits vs
-    wanted wants way weigh went whatever whats whens wheres whole whos wise wish wondering wonders word words work
-    worked works write writes written wrote yearly young zenith
+    surgeries surgery surgical suspension swallow swallowing swallows sys system ta tablet tablets take
+    taken takes taking talking tall team telling ten term terms test tested testing tests therapy theres thing
+    things think thinks third thought thus times timing together told took tool topical total totalled totals
+    trajectory treat treated treating treatment treats trend trending trends tried truly try trying type types
+    undergo undergoes undergone understand understood underwent unit units unresolved updated upon usual vaccinated
+    vaccination vaccinations vaccine vaccines valid value values varied various vary verify versus visit visited
+    visits vs wanted wants way weigh went whatever whats whens wheres whole whos wise wish wondering wonders word
+    words work worked works write writes written wrote yearly young zenith
     """.split()
 )
 """Words that need no meaning of their own once an operation and its subject are found."""
