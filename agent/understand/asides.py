@@ -136,7 +136,8 @@ _THINGS = (
 )
 _OVER = r"(?:finished|resolved|inactive|closed|healed|past|old|previous)"
 _LEFT_OUT = (
-    r"(?:not|leaving out|ignoring|ignore|excluding|exclude|without|minus|skip|skipping|not counting|not including)"
+    r"(?:not|leav(?:e|ing) out|disregard(?:ing)?|ignoring|ignore|excluding|exclude|without|minus|skip|skipping|"
+    r"not counting|not including)"
 )
 _ORDERS = (
     r"(?:inpatient|hospital)(?:[- ]only)? (?:orders|drugs|meds)"
@@ -220,13 +221,21 @@ _KEPT: tuple[tuple[Callable[[Ask], bool], re.Pattern[str]], ...] = tuple(
         ),
         (
             _goes_on,
-            rf"[,(]?\s*\b{_LEFT_OUT} (?:(?:the |any |all )?(?:{_OVER} )?(?:{_THINGS})|anything|everything|what)"
+            rf"[,(]?\s*\b{_LEFT_OUT} (?:(?:the |any |all )?(?:{_OVER} )?(?:{_THINGS})|anything|everything|"
+            r"what(?:ever)?)"
             rf"(?: (?:that|which))?(?:'s| is| are| has| have)? (?:{_OVER}|cleared(?: up)?|gone(?: away)?)\)?{_END}",
         ),
         (
             lambda ask: ask.kinds[:1] == ("condition",) and not ask.relative,
-            r"[,(]?\s*\b(?:as opposed to|rather than|not) (?:in |of |among )?(?:the |his |her |their |any )?"
+            r"[,(]?\s*\b(?:as opposed to|rather than|not(?: counting| including)?|ignoring) (?:in |of |among )?"
+            r"(?:the |his |her |their |any )?"
             rf"(?:relatives?|family(?: members?| history)?)\)?{_END}",
+        ),
+        (_is_valid, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_THINGS} (?:(?:made|entered) )?in error\)?{_END}"),
+        (
+            _is_visit,
+            rf"[,(.]?\s*\b{_LEFT_OUT} (?:anything|everything|those|whatever) (?:(?:that|which) )?"
+            rf"(?:got|was|were|is|are) {_DROPPED}\)?{_END}",
         ),
         (_is_valid, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_BAD}(?: {_THINGS})?\)?{_LAST}"),
         (_is_one_result, r"\btrue\b(?= \w+ (?:on record|on file|ever|recorded|reading|value|result|measurement)\b)"),

@@ -9,7 +9,8 @@ __all__ = ["HARMLESS", "UNSAFE"]
 HARMLESS = any_of(
     r"\bmost recent\w*\b",
     words("next to last, second to last, no longer, not taking, no more, how old would, because of (?:what|which)"),
-    words("(?:i|we) should (?:know|be aware), should (?:i|we) (?:know|be aware), supposed to be on"),
+    words("(?:i|we) should (?:know|be aware), should (?:i|we) (?:know|be aware|list|write|put|record|enter|document)"),
+    words("supposed to be on"),
     words(r"not (?:yet )?(?:been )?resolved, most up to date, up to date(?= m\d)"),
     r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} (?:worst|best)\b",
     r"\b(?:worst|best) (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",

@@ -17,7 +17,7 @@ _POLITE = re.compile(
     r"^\s*(?:(?:hi|hello|hey|ok(?:ay)?|please|pls|kindly|so|well|(?:just |quick )?(?:checking|check)(?=,))\b[\s,!.]*)*"
     r"(?:"
     r"(?:can|could|would|will|may) (?:you|we|i) (?:please |kindly |also )?(?=\w+)"
-    r"(?:(?:tell|show|give|let|help|remind|trouble|bother)(?: (?:me|us|you))?(?: know| for)?\b)?"
+    r"(?:(?:tell|show|give|let|help|remind|trouble|bother|go through|run through)(?: (?:me|us|you))?(?: know| for)?\b)?"
     r"|i(?:'d| would)? (?:want|need|like|love) to (?:know|see|find(?: out)?|check)"
     r"|i (?:want|need|wonder)(?= (?:a|an|the|his|her|their|how|what|when|which|if|whether)\b)"
     r"|i(?:'m| am) (?:wondering|curious|interested)(?: to know)?"
@@ -35,7 +35,7 @@ _ASIDES = re.compile(
 _TEAM = (
     r"(?:the |our |his |her |their )?(?:\w+ )?"
     r"(?:\w+(?:ology|ologist|ist|itian|ician)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|insurer|surgeon|clinic|"
-    r"registrar|consultant|coordinator|monitor|sponsor|desk|office|school|manager|questionnaire|form|crf|protocol)"
+    r"registrar|consultant|coordinator|monitor|sponsor|desk|office|school|manager|questionnaire|form|crf|protocol|theatre)"
 )
 _ASKED_BY = re.compile(
     rf"^{_TEAM} (?:is |are |would )?(?:asks?|asking|wants?|needs?|likes?|wonders?|wondering)(?: to know)?"
@@ -115,6 +115,14 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\bencs?\b", "encounters", 0),
         (r"\bmeds? rec\b", "medication reconciliation", re.IGNORECASE),
         (r"\byrs?\b", "years", re.IGNORECASE),
+        (r",?\s*\bor not\b(?=\W*$)", " ", re.IGNORECASE),
+        (r"\bas (?:things stand|of)(?: (?:today|now))\b|\bas things stand\b", "now", re.IGNORECASE),
+        (
+            r"\b(?:past|previous) (?:or|and) present\b|\bcurrent(?:ly)? or (?:past|previous(?:ly)?)\b",
+            "ever",
+            re.IGNORECASE,
+        ),
+        (r"\bactively\b", "currently", re.IGNORECASE),
         (
             r"\bat (?:the|his|her) (?:last|latest|most recent) (?:(?:lipid|lab|blood|renal|liver|routine) )?(?:check|"
             r"draw|sampling|measurement|test|panel)\b",

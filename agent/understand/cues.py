@@ -103,7 +103,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             )
             + ".*"
             + words(
-                "than, previous, prior, before, preceding, compared, vs, versus, last time, time before,"
+                "than, previous, prior, before, preced*, compared, vs, versus, last time, time before,"
                 " earlier, relative to"
             ),
             r"^(?:is|are|was|were|has|have|did|does|do)\b.*"
@@ -112,7 +112,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
                 " increased?, decreased?, risen, fallen, rise, fall, drop(?:ped)?, climb(?:ed)?, gain(?:ed|ing)?,"
                 " lost, losing"
             ),
-            r"\b(?:vs|versus|compared|relative)\b.*"
+            r"\b(?:vs|versus|against|compared|relative)\b.*"
             + words(
                 "higher, lower, up, down, more, less, climbed, risen, rose, increased, fallen, fell, dropped, decreased"
             ),

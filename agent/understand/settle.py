@@ -25,8 +25,8 @@ _VALUE_TOO = any_of(
     r"^(?!when\b|date\b|(?:and |so )*(?:what|which) (?:date|day|year)\b)"
     r".*\b(?:and|with|plus) (?:(?:on |at )?(?:its|the|their|a|what|which) )?(?:when|dates?|day)\b",
     r"^when\b.*\bwhat (?:was|is) (?:it|the (?:value|result))\b",
-    r"^(?:and |so )*(?:what|whats|which|how)\b.*\bwhen (?:it|they|he|she|last|first|most recently|measured|checked|"
-    r"taken|tested|recorded|seen)\b",
+    r"^(?:and |so )*(?:(?:what|whats|which|how)\b.*|(?:the |his |her )?m\d )\bwhen (?:it|they|he|she|last|first|"
+    r"most recently|measured|checked|taken|tested|recorded|seen)\b",
     r"^when (?:m\d|he|she|they|the|his|her)\b(?!.*\bwhat (?:date|day|year|month)\b)"
     r".*\b(?:what|how (?:much|high|low|tall))\b",
 )
