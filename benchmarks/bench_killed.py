@@ -53,6 +53,8 @@ class Report:
     lost: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
     half: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
+    """Threads of which a follow-up knows a turn less: after a stall that can be (decision 0022), and is no fault."""
     job_faults: list[str] = field(default_factory=list)
 
     @property
@@ -85,7 +87,7 @@ async def kill(
         await _kill(site, settings, report, pause)
         stop.set()
         await asyncio.gather(*asking)
-        await _check(site, settings, clients, report)
+        await _check(site, settings, clients, report, stalled=pause is not None)
     report.jobs, report.jobs_given_up, report.job_faults = jobs.done, jobs.given_up, jobs.faults
     return report
 
@@ -116,7 +118,7 @@ async def _turns(saver: Any, thread: str) -> list[dict[str, Any]]:
     return list(kept.checkpoint["channel_values"].get("turns", [])) if kept else []
 
 
-async def _check(site: Site, settings: Settings, clients: list[Client], report: Report) -> None:
+async def _check(site: Site, settings: Settings, clients: list[Client], report: Report, *, stalled: bool) -> None:
     async with open_threads(settings) as saver:
         for client in clients:
             rows = (await site.send("GET", f"/v1/threads/{client.thread}")).json()["turns"]
@@ -124,7 +126,8 @@ async def _check(site: Site, settings: Settings, clients: list[Client], report: 
             kept = [turn["run"] for turn in await _turns(saver, client.thread)]
             answered = [row["id"] for row in rows if row["state"] == "answered"]
             if kept != answered[-len(kept) :] or (answered and not kept):
-                report.half.append(f"the thread's last turns are {kept}, its answers {answered[-8:]}")
+                told = f"the thread's last turns are {kept}, its answers {answered[-8:]}"
+                (report.behind if stalled else report.half).append(told)
     async with open_database(settings) as database, database.connect() as connection:
         stuck = select(func.count()).where(RUNS.c.state == "working")
         if count := (await connection.execute(stuck)).scalar_one():
@@ -197,6 +200,8 @@ def _tell(title: str, report: Report, seconds: float) -> None:
     print(f"  {report.questions} questions, {report.again} sent again; {report.never_arrived} never arrived,")
     print(f"  {report.given_up} told as given up; {report.jobs} jobs done, {report.jobs_given_up} given up")
     print(f"  lost {len(report.lost)}, told twice {len(report.twice)}, half-told {len(report.half)}")
+    if report.behind:
+        print(f"  {len(report.behind)} threads whose follow-ups know a turn less")
     for fault in report.faults:
         print(f"  FAULT: {fault}")
 
