@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -53,6 +54,7 @@ from agent.service.trials.work import TrialScreening
 from agent.service.turns import Queued, Turns
 from agent.settings import Settings
 from agent.threads import open_threads
+from fhir_tools.lexicon.english import is_english
 
 __all__ = ["KINDS", "ROUTERS", "create_app"]
 
@@ -89,6 +91,7 @@ def create_app(settings: Settings, *, fhir: tuple[str, ...] = (), counts: Path |
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            await asyncio.to_thread(is_english, "")  # its dictionary takes half a second: not in somebody's question
             database = await stack.enter_async_context(open_database(settings))
             saver = await stack.enter_async_context(open_threads(settings))
             desk = await stack.enter_async_context(Desk(settings, saver, fhir=fhir))
