@@ -21,7 +21,7 @@ from fhir_tools.journal import make_file
 if TYPE_CHECKING:
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
-__all__ = ["PATIENCE", "kept", "open_threads"]
+__all__ = ["FORM", "PATIENCE", "kept", "open_threads"]
 
 PATIENCE = {
     "connect_timeout": "5",
@@ -35,7 +35,8 @@ PATIENCE = {
 What CHARTLINE_DATABASE says itself counts.
 """
 
-_FORM = "CHARTLINE_DATABASE (not shown): give postgresql://user:password@host:port/name"
+FORM = "CHARTLINE_DATABASE (not shown): give postgresql://user:password@host:port/name"
+"""What an address that is none is told; it may hold a password."""
 _BUSY = 30.0
 """Seconds that one process waits for another which is writing the file."""
 _REACH = 15.0
@@ -134,7 +135,7 @@ def _conninfo(url: str) -> str:
     except ProgrammingError:
         parts = {}
     if not parts or not str(parts.get("port", "5432")).replace(",", "").isdigit():
-        raise SettingsError(_FORM)
+        raise SettingsError(FORM)
     return make_conninfo(address, **{name: value for name, value in PATIENCE.items() if name not in parts})
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from agent.errors import MissingExtra, OperatorError, SettingsError
 from agent.service.upgrading import upgrade
 from agent.settings import Settings
-from agent.threads import PATIENCE
+from agent.threads import FORM, PATIENCE
 from fhir_tools.journal import make_file
 
 __all__ = ["METADATA", "instant", "now", "open_database", "postgres"]
@@ -70,7 +70,7 @@ def postgres(settings: Settings) -> URL | None:
     except ArgumentError:
         url = None
     if url is None or url.get_backend_name() not in ("postgresql", "postgres"):
-        raise SettingsError("CHARTLINE_DATABASE (not shown): give postgresql://user:password@host:port/name")
+        raise SettingsError(FORM)
     return url.set(drivername="postgresql+psycopg", query={**PATIENCE, **url.query})
 
 

@@ -154,8 +154,10 @@ def _some_of(text: str, section: Section) -> Any:
     read = tuple(_plainly(f"{lead} {p} {after}".strip(), section) for p in parts)
     word = found["n"].lower() if found else "any"
     number = next((n for n, name in enumerate(COUNTS, 1) if word in (name, str(n))), 1)
-    if word in ("all", "both") or number == 1:
-        return _grouped(Any_ if number == 1 and word not in ("all", "both") else All, read)
+    if word in ("all", "both"):
+        return _grouped(All, read)
+    if number == 1:
+        return _grouped(Any_, read)
     return AtLeast(number=number, of=read) if len(read) <= MANY else Reader(why=_short(text))
 
 

@@ -75,25 +75,33 @@ def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     whole = _as_it_stands(question, chart, history)
     if _is_known(whole) and whole.anchor and whole.anchor.target.keys:
         return whole
-    for kept, beside in _partings(question, unknown=not _is_known(whole)):
+    text = plain(question)
+    found = tuple(asides(text))
+    clauses = tuple(askings(question)) if not _is_known(whole) else ()
+    for kept, beside in _partings(text, found, clauses):
         ask = _as_it_stands(kept, chart, history)
         if _is_known(ask) and all(a.fits(ask) for a in beside):
             told = tuple(" ".join(a.words.split()).strip(" ,.;:-–—") for a in beside if a.told)
             return replace(ask, question=question, asides=told, relies=KINDS if told else ask.relies)
-    unfit = tuple(a.words.strip(" :,-–—") for a in asides(plain(question)) if a.told and not a.fits(whole))
+    unfit = tuple(a.words.strip(" :,-–—") for a in found if a.told and not a.fits(whole))
     return whole if whole.unknown else replace(whole, unknown=unfit)
 
 
-def _partings(question: str, *, unknown: bool) -> Iterator[tuple[str, tuple[Aside, ...]]]:
-    """The question without phrases that may be set aside: all of them, then each; where it is not known, by clauses."""
-    bases: list[tuple[str, tuple[Aside, ...]]] = [(plain(question), ())]
-    for clause, others in askings(question) if unknown else ():
-        bases.append((clause, tuple(Aside(words=o, fits=_stands_alone, told=not is_plain(o)) for o in others)))
-    for text, beside in bases:
-        found = _outermost(tuple(asides(text)))
-        for cut in dict.fromkeys((found, *((a,) for a in found), ())):
-            if kept := (*beside, *cut):
-                yield _cut(text, cut), kept
+def _partings(
+    text: str, found: tuple[Aside, ...], clauses: Sequence[tuple[str, tuple[str, ...]]]
+) -> Iterator[tuple[str, tuple[Aside, ...]]]:
+    """The text without phrases that may be set aside: all that were found, then each; then so the clauses that ask."""
+    yield from _cuts(text, found, ())
+    for clause, others in clauses:
+        beside = tuple(Aside(words=o, fits=_stands_alone, told=not is_plain(o)) for o in others)
+        yield from _cuts(clause, tuple(asides(clause)), beside)
+
+
+def _cuts(text: str, found: tuple[Aside, ...], beside: tuple[Aside, ...]) -> Iterator[tuple[str, tuple[Aside, ...]]]:
+    outer = _outermost(found)
+    for cut in dict.fromkeys((outer, *((a,) for a in outer), ())):
+        if kept := (*beside, *cut):
+            yield _cut(text, cut), kept
 
 
 def _outermost(found: tuple[Aside, ...]) -> tuple[Aside, ...]:

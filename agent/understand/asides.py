@@ -157,6 +157,10 @@ def _goes_on(ask: Ask) -> bool:
     )
 
 
+def _is_own_condition(ask: Ask) -> bool:
+    return ask.kinds[:1] == ("condition",) and not ask.relative
+
+
 def _is_taken(ask: Ask) -> bool:
     listed = ask.kinds[:1] == ("medication",) and ask.op in ("list", "taking") and not ask.window and not ask.anchor
     return listed and (ask.current or ask.state == "active")
@@ -226,7 +230,7 @@ _KEPT: tuple[tuple[Callable[[Ask], bool], re.Pattern[str]], ...] = tuple(
             rf"(?: (?:that|which))?(?:'s| is| are| has| have)? (?:{_OVER}|cleared(?: up)?|gone(?: away)?)\)?{_END}",
         ),
         (
-            lambda ask: ask.kinds[:1] == ("condition",) and not ask.relative,
+            _is_own_condition,
             r"[,(]?\s*\b(?:as opposed to|rather than|not(?: counting| including)?|ignoring) (?:in |of |among )?"
             r"(?:the |his |her |their |any )?"
             rf"(?:relatives?|family(?: members?| history)?)\)?{_END}",

@@ -1,7 +1,8 @@
 """A question as it is typed → the words that ask: shorthand written out, courtesy and what only introduces it left out.
 
 Nothing is dropped that could narrow the question: a sentence beside it is passed over only where it says how things
-are with the patient or the one who asks, names no past, no number and no exception, and nothing points back to it.
+are with the patient or the one who asks, or on what occasion is asked, names no past, no number and no exception, and
+nothing points back to it.
 """
 
 from __future__ import annotations
@@ -96,7 +97,6 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         ),
         (r"\b(?:no|nr|n|num)\.? of\b", "number of", re.IGNORECASE),
         (r"\bnow ?a ?days\b|\bnowadays\b|\b(?<![A-Z])rn(?=\W*$)", "now", 0),
-        (r"\bas it stands\b", "now", re.IGNORECASE),
         (r"\batm\b", "now", 0),
         (r"(?<!\w)w(?= \w)", "with", 0),
         (r"(?<!\w)ie\b,?", " ", 0),
@@ -116,7 +116,7 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\bmeds? rec\b", "medication reconciliation", re.IGNORECASE),
         (r"\byrs?\b", "years", re.IGNORECASE),
         (r",?\s*\bor not\b(?=\W*$)", " ", re.IGNORECASE),
-        (r"\bas (?:things stand|of)(?: (?:today|now))\b|\bas things stand\b", "now", re.IGNORECASE),
+        (r"\bas (?:things stand|of) (?:today|now)\b|\bas (?:things stand|it stands)\b", "now", re.IGNORECASE),
         (
             r"\b(?:past|previous) (?:or|and) present\b|\bcurrent(?:ly)? or (?:past|previous(?:ly)?)\b",
             "ever",
