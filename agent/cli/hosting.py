@@ -21,6 +21,7 @@ from agent.cli.serving import OPTIONS, listening, url_of
 from agent.errors import EXIT_OK, MissingExtra, UserError
 from agent.settings import Settings
 from agent.sources import places
+from fhir_tools import garbage
 
 __all__ = ["Loop", "Serving", "application", "run", "serve"]
 
@@ -180,6 +181,7 @@ class _Worker:
         settings_module.export("PROMETHEUS_MULTIPROC_DIR", str(self.counts))  # before prometheus_client is imported
         from agent.service import metrics
 
+        garbage.seldom()
         metrics.clear(self.counts)
         return application(self.settings, self.fhir, self.counts)
 
