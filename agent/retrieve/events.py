@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from fhir_tools.dates import Window
 from fhir_tools.records import grouped, usable, within
 from fhir_tools.types import Card, Computation, Fact, Interval, Kind, Quantity
 
-__all__ = ["Extra", "anchored", "encounters_meant", "facts_of_target", "happenings", "stay_length"]
+__all__ = ["Extra", "anchored", "encounters_meant", "facts_of_target", "happenings", "nearest_first", "stay_length"]
 
 Extra = tuple[tuple[Computation, str], ...]
 """Computations that a card shows beside its records, each with its words."""
@@ -52,8 +53,18 @@ def _window(ask: Ask, anchor: Anchor, event: Fact) -> Window | None:
             return Window(low=when.low, high=None, text=f"since {label} ({when.text})")
         case "during":
             high = _over(event) if event.kind == "condition" else when.high
-            return Window(low=when.low, high=high, text=f"during {label} ({wording.period_text(when)})")
+            return Window(low=when.low, high=high, text=f"during {label} ({wording.period_text(when)})", by_day=True)
     return ask.window
+
+
+def nearest_first(gather: Gather, facts: Iterable[Fact]) -> tuple[tuple[Fact, ...], Interval | None]:
+    """The dated facts by their distance from the anchor's event, which has the first mark, and when that was."""
+    event = next((m.fact for m in gather.marks.of(("1",)) if m.fact), None)
+    when = event.when if event else None
+    if when is None or when.low is None:
+        return (), None
+    dated = ((abs(f.when.low - when.low), f) for f in facts if f.when and f.when.low)
+    return tuple(f for _, f in sorted(dated, key=lambda pair: pair[0])), when
 
 
 def _over(event: Fact) -> datetime | None:

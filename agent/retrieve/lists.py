@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agent.retrieve.events import happenings, stay_length
+from agent.retrieve.events import happenings, nearest_first, stay_length
 from agent.retrieve.gather import Gather
 from agent.types import Ask, Target
 from fhir_tools import compute, conditions, medications, wording
@@ -140,6 +140,9 @@ async def _latest_of_each(gather: Gather, ask: Ask, window: Window | None) -> tu
     abnormal = ask.op == "abnormal"
     if abnormal and window is not None:
         chosen = tuple(f for f in chosen if _flagged(f))
+    if ask.anchor and ask.anchor.relation in ("closest", "at"):
+        nearest, event = nearest_first(gather, chosen)
+        told, chosen = f"closest to {event.text}" if event else told, nearest[::-1]
     latest = tuple({f.concept.key: f for f in chosen}.values())
     rows = tuple((f,) for f in reversed(compute.in_order(latest)) if not abnormal or _flagged(f))
     name = "abnormal results" if abnormal else "results"

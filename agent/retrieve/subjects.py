@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from agent.retrieve.events import Extra, facts_of_target, happenings, stay_length
+from agent.retrieve.events import Extra, facts_of_target, happenings, nearest_first, stay_length
 from agent.retrieve.gather import Gather
 from agent.retrieve.lists import is_relative, keeps
 from agent.retrieve.person import age_text, birth_of
@@ -132,22 +131,13 @@ def _passes(fact: Fact, threshold: tuple[str, float, str | None]) -> bool:
 
 
 def _closest(gather: Gather, real: tuple[Fact, ...], names: tuple[str, ...], mass: float | None) -> tuple[Card, ...]:
-    event = next((m.fact for m in gather.marks.of(("1",)) if m.fact), None)
-    dated = [f for f in real if f.when and f.when.low and not isinstance(f.value, Missing) and f.value is not None]
-    if event is None or event.when is None or event.when.low is None or not dated:
+    told = (f for f in real if not isinstance(f.value, Missing) and f.value is not None)
+    nearest, event = nearest_first(gather, told)
+    if not nearest or event is None:
         return ()
-    at = event.when.low
-    nearest = min(dated, key=lambda f: abs(_instant(f) - at))
-    gather.marks.fact(nearest, "closest")
-    return (
-        measurement_card(
-            gather.marks, (nearest,), window=f"closest to {event.when.text}", names=names, molar_mass=mass
-        ),
-    )
-
-
-def _instant(fact: Fact) -> datetime:
-    return fact.when.low if fact.when and fact.when.low else datetime(1, 1, 1, tzinfo=UTC)
+    gather.marks.fact(nearest[0], "closest")
+    window = f"closest to {event.text}"
+    return (measurement_card(gather.marks, nearest[:1], window=window, names=names, molar_mass=mass),)
 
 
 def _molar_mass(gather: Gather, facts: tuple[Fact, ...]) -> float | None:

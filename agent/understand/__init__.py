@@ -16,7 +16,7 @@ from typing import Literal, get_args
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
-from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
+from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, timed, windows, without
 from agent.understand.asides import Aside, asides, is_no_source, is_plain
 from agent.understand.clauses import askings, plain
 from agent.understand.looking import Looking, looking
@@ -174,7 +174,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         unknown=(*_unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
         threshold=_threshold(s),
     )
-    return _aged(settle(ask, s), chart), s
+    return timed(_aged(settle(ask, s), chart), reading, found), s
 
 
 def _aged(ask: Ask, chart: Chart) -> Ask:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
-from agent.types import Anchor, Target
+from agent.types import Anchor, Ask, Target
 from agent.understand.patterns import any_of, words
 from agent.understand.reading import Reading, is_stay
 from fhir_tools.dates import Window
 
-__all__ = ["Found", "anchor_of", "find_anchor", "tells_arrival", "tells_end", "windows", "without"]
+__all__ = ["Found", "anchor_of", "find_anchor", "tells_arrival", "tells_end", "timed", "windows", "without"]
 
 Relation = Literal["closest", "at", "before", "after", "during", "since"]
 
@@ -58,7 +59,7 @@ _OF_STAY = any_of(
 _DATED_STAY = re.compile(r"\bt\d+ m(\d+)\b")
 """A stay told by its date alone: "the March 2025 admission"."""
 _STANDALONE = re.compile(
-    r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?|drugs?|given|administered|happened|vaccines?|diagnosed|conditions|visits?)\b"
+    r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?|drugs?|given|administered|happened|vaccines?|diagnosed|diagnos[ei]s|dx|conditions|visits?)\b"
 )
 
 
@@ -79,9 +80,15 @@ def find_anchor(reading: Reading) -> Found | None:
         if found:
             return found
     dated = _DATED_STAY.search(reading.skeleton)
-    if dated and len(reading.mentions) > 1 and is_stay(reading.mentions[int(dated[1])]):
+    if dated and is_stay(reading.mentions[int(dated[1])]) and _tells_time(reading, dated):
         return Found(int(dated[1]), "during", dated.start(), dated.end())
     return None
+
+
+def _tells_time(reading: Reading, match: re.Match[str]) -> bool:
+    """Whether something else is asked about than the event of the match, which then only says when."""
+    beside = reading.skeleton[: match.start()] + reading.skeleton[match.end() :]
+    return len(reading.mentions) > 1 or (bool(_STANDALONE.search(beside)) and not _OF_STAY.search(beside))
 
 
 def _judge(match: re.Match[str], reading: Reading) -> Found | None:
@@ -113,6 +120,20 @@ def without(skeleton: str, found: Found | None) -> str:
     if found is None:
         return skeleton
     return f"{skeleton[: found.start].rstrip()} {skeleton[found.end :].lstrip()}".strip()
+
+
+def timed(ask: Ask, reading: Reading, found: Found | None) -> Ask:
+    """Results are told that are nearest to an event; what else was so at its time rules do not work out."""
+    nearest = found and ask.anchor and ask.anchor.relation in ("closest", "at")
+    if not nearest or not found or ask.op == "order" or ask.kinds[:1] in (("measurement",), ("social",)):
+        return ask
+    return replace(ask, unknown=(*ask.unknown, _spelt(reading, found)))
+
+
+def _spelt(reading: Reading, found: Found) -> str:
+    """The anchor's phrase in the question's own words, without a date."""
+    phrase = re.sub(r"\bt\d+ ?", "", reading.skeleton[found.start : found.end])
+    return re.sub(r"\bm(\d+)\b", lambda m: reading.mentions[int(m[1])].words, phrase)
 
 
 def windows(reading: Reading, found: Found | None) -> tuple[Window | None, Window | None]:
