@@ -25,8 +25,19 @@ FUNCTION_WORDS = frozenset(
 )
 """Words that alone name nothing in a chart, whatever the lexicon thinks of their letters."""
 
-BENIGN = FUNCTION_WORDS | frozenset(
+_OCCASIONS = frozenset(
     """
+    bout bouts deliver delivered determination determinations grew grow grown rating ratings sample sampled samples
+    sampling session sessions store stored tab tabs
+    """.split()
+)
+"""Words for one time that something was had or measured, and for how it was kept."""
+
+BENIGN = (
+    FUNCTION_WORDS
+    | _OCCASIONS
+    | frozenset(
+        """
     abnormal abnormalities abnormality above absolute according across active actual actually add additional adds
     administered administration admission admissions admitted admitting afternoon against aged aid allergen
     allergens allergic allergies allergy along already altogether amount amounts annually answer answers anybody
@@ -92,6 +103,7 @@ BENIGN = FUNCTION_WORDS | frozenset(
     verify versus visit visited visits vs wanted wants way weigh went whatever whats whens wheres whole whos wise
     wish wondering wonders word words work worked works write writes written wrote yearly young zenith
     """.split()
+    )
 )
 """Words that need no meaning of their own once an operation and its subject are found."""
 
