@@ -75,17 +75,18 @@ def calendar_days(text: str, as_of: date | datetime) -> Iterator[Point]:
     """What a text names of holidays and days of one month; a day that there is not is left out."""
     today = as_of.date() if isinstance(as_of, datetime) else as_of
     for m in _FEAST.finditer(text):
-        yield from _point(m, m.start(), today, lambda year, m=m: _feast(m, year))
+        yield from _point(m, m.start(), today, _feast)
     for m in _DAYS.finditer(text):
         if bool(m["between"]) == bool(m["and"]):
-            start = m.start("d1")
-            yield from _point(m, start, today, lambda year, m=m: _month(m, year))
+            yield from _point(m, m.start("d1"), today, _month)
 
 
-def _point(m: re.Match[str], start: int, today: date, build: Callable[[int], Stretch]) -> Iterator[Point]:
+def _point(
+    m: re.Match[str], start: int, today: date, build: Callable[[re.Match[str], int], Stretch]
+) -> Iterator[Point]:
     for year in [int(m["y"])] if m["y"] else range(today.year, today.year - 9, -1):
         try:
-            low, high, name = build(year)
+            low, high, name = build(m, year)
         except ValueError:
             continue
         if m["y"] or low <= today:

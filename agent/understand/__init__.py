@@ -25,7 +25,7 @@ from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
-from agent.understand.targets import NUMERIC, distinct, joined, target_of
+from agent.understand.targets import NUMERIC, apposed, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
 from fhir_tools.codes import Mention, words_of
@@ -148,7 +148,11 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     if relatives and _is_the_patient(relatives, reading, s, joined(primary), chart):
         relatives = []
     cued = _cued(s, relatives)
-    targets = distinct(target_of(g, _panels(g, cued, op, s, chart), op, chart.matcher) for g in joined(primary))
+
+    def meant(group: Sequence[Mention]) -> Target:
+        return target_of(group, _panels(group, cued, op, s, chart), op, chart.matcher)
+
+    targets = distinct(apposed(joined(primary), reading, meant))
     purpose, targets = _purpose(s, cued, targets)
     op = _op(s, but="dose") if op == "dose" and _measured(targets) else op
     window, event = windows(reading, found)

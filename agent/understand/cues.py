@@ -158,7 +158,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "highest",
         any_of(
-            r"\bhow high\b.*\b(?:ever|get|got|gone|go|been|peak\w*|climb\w*|rise|rose|risen|run|ran|spik\w*|soar\w*|shoot|shot)\b",
+            r"\bhow high\b.*\b(?:ever|get|got|gone|go|been|peak\w*)\b",
+            r"\bhow high\b.*\b(?:climb\w*|rise|rose|risen|run|ran|spik\w*|soar\w*|shoot|shot)\b",
             words(
                 "all time high, record high, high point, highest, max, maximum, maximal, peak(?:ed)?, largest,"
                 " greatest, top, biggest, tallest, heaviest, fastest, zenith, upper limit"
@@ -168,7 +169,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "lowest",
         any_of(
-            r"\bhow low\b.*\b(?:ever|get|got|gone|go|been|drop\w*|fall\w*|fell|sink|sank|sunk|dip\w*|plung\w*|run|ran)\b",
+            r"\bhow low\b.*\b(?:ever|get|got|gone|go|been|drop\w*)\b",
+            r"\bhow low\b.*\b(?:fall\w*|fell|sink|sank|sunk|dip\w*|plung\w*|run|ran)\b",
             words(
                 "all time low, record low, low point, lowest, min, minimum, minimal, nadir, smallest, least,"
                 " bottom(?:ed)?, lightest, slowest"

@@ -38,7 +38,8 @@ def _last_two(m: re.Match[str]) -> str:
 
 def _value(m: re.Match[str]) -> str:
     """ "What did the last one say" asks for a result, unless a note is spoken of."""
-    return m[0] if _NOTE.search(m.string) else f"what was the {m['which']}{m['noun'] or ''}"
+    of = " of" if m["about"] else ""
+    return m[0] if _NOTE.search(m.string) else f"what was the {m['which']}{m['noun'] or ''}{of}"
 
 
 _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
@@ -59,7 +60,7 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         (r"\b(?:right|just|even|here and) now\b|\bat present\b|\bthese days\b|\bfor the time being\b", "now"),
         (r"\b(?:does|do)\b([^?.;:]{1,40}?)\bcount as\b", r"is\1"),
         # what for
-        (rf"\b(reason|indication|purpose)s? (?:for|behind|of) (?:the|this|that|his|her) (?:course|trend)\b", r"\1"),
+        (r"\b(reason|indication|purpose)s? (?:for|behind|of) (?:the|this|that|his|her) (?:course|trend)\b", r"\1"),
         (
             rf"\b(?:against|for|in connection with|on account of|because of|owing to|to (?:treat|fight|control)) "
             rf"(?:what|which)(?: {_DIAGNOSIS})?\b(?! else\b)(?!.*\b(?:vaccin|immuni|inoculat|allerg|protect|compar))",
@@ -73,18 +74,28 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         (r"\bwhat ((?:was|is|were|are) [^?.;:]{1,60}?)(?: (?:given|prescribed|ordered|used|meant))? against(?=\W*$)",
          r"for what \1"),
         # coming, going and being seen
-        (r"\b(?:in|had|have|has) (?:any )?(?:contact|touch) with (?:us|the (?:clinic|practice|hospital|service))\b", "seen"),
+        (
+            r"\b(?:in|had|have|has) (?:any )?(?:contact|touch) with (?:us|the (?:clinic|practice|hospital|service))\b",
+            "seen",
+        ),
         (r"\b(?:allowed|let|sent|released|permitted|cleared) (?:to (?:go|return) )?(?:back )?home\b", "discharged"),
         (r"\bwhen (?:did|could|was) (he|she|they|the patient)(?: able to)? (?:go|get|come|return)(?: back)? home\b",
          r"when was \1 discharged"),
         (r"\bfor the (?:very )?(last|first) time\b", r"\1"),
         (r"\b(?:in (?:actual )?fact|as a matter of fact|in reality|physically)\b,?", " "),
         # days and results
+        (r"\brr\b(?=.*\b(?:sys(?:tolic)?|dia(?:stolic)?|mm ?hg)\b)", "blood pressure"),  # Riva-Rocci
+        (
+            r"\b(?:the )?(?:day|date) of (?:the |his |her |their )?(last|latest|most recent|first) dose\b"
+            r"(?P<given>[^?]*\b(?:given|administered)\b)?",
+            lambda m: f"when was it {m[1]} {'given' if m['given'] else 'ordered'}",
+        ),
         (r"\b(?:day|moment) of (?=(?:death|birth)\b)", "date of "),
         (
             rf"\bwhat (?:did|does|do) (?:the|his|her|its|their) (?P<which>(?:{_LAST}|first|earliest|previous))"
-            r"(?P<noun>(?: [\w-]+){0,3}?)(?: (?:ones?|values?|results?|readings?|entry|entries|measurements?|tests?|checks?))?"
-            r" (?:say|read|show|tell(?: us)?|indicate|come (?:back|out)(?: as| at)?)\b",
+            r"(?P<noun>(?: [\w-]+){0,3}?)(?: (?:one|value|result|reading|entry|measurement|test|check)s?)?"
+            r" (?:say|read|show|tell(?: us)?|indicate|come (?:back|out)(?: as| at)?)\b"
+            r"(?P<about> (?:about|on|regarding|concerning)\b)?",
             _value,
         ),
     )
