@@ -25,8 +25,20 @@ FUNCTION_WORDS = frozenset(
 )
 """Words that alone name nothing in a chart, whatever the lexicon thinks of their letters."""
 
-BENIGN = FUNCTION_WORDS | frozenset(
+_CARRIERS = frozenset(
     """
+    archive assay assays attendance attendances bout bouts caps determination determinations distinct entitled
+    informations inj modality oint rating ratings sample samples sampling session sessions soln specimen specimens
+    store submit susp tabs transcribe
+    """.split()
+)
+"""What a value, an illness or a drug comes in, how it is kept, and forms of drugs that are cut short."""
+
+BENIGN = (
+    FUNCTION_WORDS
+    | _CARRIERS
+    | frozenset(
+        """
     abnormal abnormalities abnormality above absolute according across active actual actually add additional adds
     administered administration admission admissions admitted admitting afternoon against aged aid allergen
     allergens allergic allergies allergy along already altogether amount amounts annually answer answers anybody
@@ -92,6 +104,7 @@ BENIGN = FUNCTION_WORDS | frozenset(
     verify versus visit visited visits vs wanted wants way weigh went whatever whats whens wheres whole whos wise
     wish wondering wonders word words work worked works write writes written wrote yearly young zenith
     """.split()
+    )
 )
 """Words that need no meaning of their own once an operation and its subject are found."""
 
