@@ -17,12 +17,15 @@ from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, timed, windows, without
-from agent.understand.asides import Aside, asides, is_no_source, is_plain
+from agent.understand.asides import Aside, asides
+from agent.understand.askers import askers
 from agent.understand.clauses import askings, plain
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
+from agent.understand.partings import partings
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
+from agent.understand.restated import restated
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
 from agent.understand.targets import NUMERIC, apposed, distinct, joined, target_of
@@ -76,51 +79,26 @@ def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     if _is_known(whole) and whole.anchor and whole.anchor.target.keys:
         return whole
     text = plain(question)
-    found = tuple(asides(text))
+    found = tuple(asides(text)) if _is_known(whole) else tuple(_beside(text, chart, whole.unknown))
     clauses = tuple(askings(question)) if not _is_known(whole) else ()
-    for kept, beside in _partings(text, found, clauses):
+    for kept, beside in partings(text, found, clauses, lambda c: tuple(_beside(c, chart, whole.unknown))):
         ask = _as_it_stands(kept, chart, history)
         if _is_known(ask) and all(a.fits(ask) for a in beside):
-            told = tuple(" ".join(a.words.split()).strip(" ,.;:-–—") for a in beside if a.told)
+            told = (*ask.asides, *(a.tells() for a in beside if a.told))
             return replace(ask, question=question, asides=told, relies=KINDS if told else ask.relies)
     unfit = tuple(a.words.strip(" :,-–—") for a in found if a.told and not a.fits(whole))
     return whole if whole.unknown else replace(whole, unknown=unfit)
 
 
-def _partings(
-    text: str, found: tuple[Aside, ...], clauses: Sequence[tuple[str, tuple[str, ...]]]
-) -> Iterator[tuple[str, tuple[Aside, ...]]]:
-    """The text without phrases that may be set aside: all that were found, then each; then so the clauses that ask."""
-    yield from _cuts(text, found, ())
-    for clause, others in clauses:
-        beside = tuple(Aside(words=o, fits=_stands_alone, told=not is_plain(o)) for o in others)
-        yield from _cuts(clause, tuple(asides(clause)), beside)
+def _beside(text: str, chart: Chart, unknown: Sequence[str]) -> Iterator[Aside]:
+    """What may be set aside of a question that was not understood as it stands."""
 
+    def alone(words: str) -> Ask:
+        return _as_it_stands(words, chart, ())
 
-def _cuts(text: str, found: tuple[Aside, ...], beside: tuple[Aside, ...]) -> Iterator[tuple[str, tuple[Aside, ...]]]:
-    outer = _outermost(found)
-    for cut in dict.fromkeys((outer, *((a,) for a in outer), ())):
-        if kept := (*beside, *cut):
-            yield _cut(text, cut), kept
-
-
-def _outermost(found: tuple[Aside, ...]) -> tuple[Aside, ...]:
-    return tuple(a for a in found if not any(a is not b and a.words in b.words for b in found))
-
-
-def _stands_alone(ask: Ask) -> bool:
-    """Whether a clause beside others names what it asks about, or asks for a whole list: nothing narrower is lost.
-
-    Of a kind of record that the others may be the source of, it has to name what the chart holds.
-    """
-    named = bool(ask.targets or ask.attribute or ask.op in ("list", "taking"))
-    return named and (is_no_source(ask) or any(t.keys for t in ask.targets))
-
-
-def _cut(text: str, out: Sequence[Aside]) -> str:
-    for aside in out:
-        text = text.replace(aside.words, " ", 1)
-    return text
+    yield from asides(text)
+    yield from askers(text, lambda words: not alone(words).targets)
+    yield from restated(text, chart, unknown, alone)
 
 
 def _is_known(ask: Ask) -> bool:
@@ -145,8 +123,11 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         return _of_notes(question, reading, found, chart, s), s
     op = _op(s)
     relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
+    asker = ""
     if relatives and _is_the_patient(relatives, reading, s, joined(primary), chart):
         relatives = []
+    elif relatives and _must_be_the_patient(relatives, reading, s, joined(primary), chart):
+        asker, relatives = relatives[0], []
     cued = _cued(s, relatives)
 
     def meant(group: Sequence[Mention]) -> Target:
@@ -177,6 +158,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         purpose=purpose,
         unknown=(*_unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
         threshold=_threshold(s),
+        asides=(asker,) if asker else (),
     )
     return timed(_aged(settle(ask, s), chart), reading, found), s
 
@@ -256,15 +238,8 @@ _MALE = frozenset(("father", "grandfather", "son", "brother", "husband", "uncle"
 def _is_the_patient(
     relatives: Sequence[str], reading: Reading, s: str, named: Sequence[Sequence[Mention]], chart: Chart
 ) -> bool:
-    """ "What is my son allergic to": one of the family asks about the patient, if a family history cannot hold it.
-
-    Who is of the other sex is not the patient: it may be the wrong chart.
-    """
-    other = {"male": _FEMALE, "female": _MALE}.get(str(chart.person.get("gender")), frozenset())
-    at = next(n for n, m in enumerate(reading.mentions) if any(c.id == relatives[0] for c in m.classes))
-    if len(set(relatives)) > 1 or relatives[0] in other | {"family member"}:
-        return False
-    if re.search(_OF_ANOTHER.format(f"m{at}"), s):
+    """ "What is my son allergic to": one of the family asks about the patient, if a family history cannot hold it."""
+    if not _may_be_the_patient(relatives, reading, s, chart):
         return False
     cued = _cued(s, [])
     targets = [target_of(group, cued, _op(s), chart.matcher) for group in named]
@@ -272,6 +247,26 @@ def _is_the_patient(
         return all(t.kinds and t.kinds[0] in _OF_THE_PATIENT for t in targets)
     own = bool(cued) and (set(cued) <= _OF_THE_PATIENT or _state(s) == "active")
     return own or _attribute(s) in ("age", "date of birth")
+
+
+def _may_be_the_patient(relatives: Sequence[str], reading: Reading, s: str, chart: Chart) -> bool:
+    """Whether one relative is named, nobody's in particular. Who is of the other sex may mean the wrong chart."""
+    other = {"male": _FEMALE, "female": _MALE}.get(str(chart.person.get("gender")), frozenset())
+    at = next(n for n, m in enumerate(reading.mentions) if any(c.id == relatives[0] for c in m.classes))
+    if len(set(relatives)) > 1 or relatives[0] in other | {"family member"}:
+        return False
+    return not re.search(_OF_ANOTHER.format(f"m{at}"), s)
+
+
+def _must_be_the_patient(
+    relatives: Sequence[str], reading: Reading, s: str, named: Sequence[Sequence[Mention]], chart: Chart
+) -> bool:
+    """ "How old was mum when …": of a chart that tells of no relative, and holds of the patient what is asked about."""
+    told = "family" in chart.waiting or chart.catalogue.of("family")
+    if told or not named or not _may_be_the_patient(relatives, reading, s, chart):
+        return False
+    targets = [target_of(group, _cued(s, []), _op(s), chart.matcher) for group in named]
+    return all(t.keys and not t.choices for t in targets)
 
 
 def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple[Target | None, tuple[Target, ...]]:

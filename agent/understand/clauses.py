@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from agent.understand.manners import without_manners
 from agent.understand.phrasing import written_out
 from fhir_tools.lexicon import lexicon
 
@@ -163,7 +164,7 @@ _LENGTH = 400
 
 def plain(question: str) -> str:
     """The question without courtesy and asides, its contractions and shorthand written out."""
-    text = _ASIDES.sub(" ", _POLITE.sub("", _ASKED_BY.sub("", question.strip()), count=1))
+    text = _ASIDES.sub(" ", _POLITE.sub("", _ASKED_BY.sub("", without_manners(question.strip())), count=1))
     for pattern, instead in _WRITTEN_OUT if len(text) <= _LENGTH else ():
         text = pattern.sub(instead, text)
     return written_out(text) if len(text) <= _LENGTH else text
@@ -207,15 +208,15 @@ _DOING = re.compile(
     re.IGNORECASE,
 )
 """What the asker is doing: "Preparing the discharge letter"."""
-_LEAD = r"^(?:(?:and|so|please|pls)\s+)*"
+_LEAD = r"^(?:(?:and|so|please|pls|(?:i|we) (?:need|want)|the|his|her|their)\s+)*"
 _ASKING = re.compile(
-    rf"{_LEAD}{_ASKS}|^(?:last|latest|newest|current|mean|average|total|number|age|dob|date)\b", re.IGNORECASE
+    rf"{_LEAD}(?:{_ASKS}|(?:last|latest|newest|current|mean|average|total|number|age|dob|date)\b)", re.IGNORECASE
 )
 _PICKS = re.compile(
     rf"{_LEAD}{_ASKS}.*\b(?:last|latest|newest|most recent|current\w*|now|at present|still|ever|any|all|highest|lowest|"
     rf"first|earliest|how many|how often|taking|on|born|birth\w*|dob|age|old)\b"
     rf"|{_LEAD}(?:is|are|does|do|has|have|did|any|list|when)\b"
-    r"|^(?:latest|last|most recent|current|newest|date|mean|average|total|number|highest|lowest|first|earliest|age|"
+    rf"|{_LEAD}(?:latest|last|most recent|current|newest|date|mean|average|total|number|highest|lowest|first|earliest|age|"
     r"dob)\b",
     re.IGNORECASE,
 )

@@ -25,17 +25,18 @@ FUNCTION_WORDS = frozenset(
 )
 """Words that alone name nothing in a chart, whatever the lexicon thinks of their letters."""
 
-_OCCASIONS = frozenset(
+_CARRIERS = frozenset(
     """
-    bout bouts deliver delivered determination determinations grew grow grown rating ratings sample sampled samples
-    sampling session sessions store stored tab tabs
+    archive assay assays attendance attendances bout bouts caps deliver delivered determination determinations distinct
+    entitled informations inj modality oint rating ratings sample sampled samples sampling session
+    sessions soln specimen specimens store stored submit susp tab tabs transcribe
     """.split()
 )
-"""Words for one time that something was had or measured, and for how it was kept."""
+"""What a value, an illness or a drug comes in, how it is kept, and forms of drugs that are cut short."""
 
 BENIGN = (
     FUNCTION_WORDS
-    | _OCCASIONS
+    | _CARRIERS
     | frozenset(
         """
     abnormal abnormalities abnormality above absolute according across active actual actually add additional adds

@@ -1,0 +1,58 @@
+"""A question without what only says who asks, why, or something again: each way in which phrases may be set aside."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+from agent.types import Ask
+from agent.understand.asides import Aside, is_no_source, is_plain
+
+__all__ = ["partings"]
+
+
+def partings(
+    text: str,
+    found: tuple[Aside, ...],
+    clauses: Sequence[tuple[str, tuple[str, ...]]],
+    within: Callable[[str], tuple[Aside, ...]],
+) -> Iterator[tuple[str, tuple[Aside, ...]]]:
+    """The text without phrases that may be set aside: all that were found, then each; then so the clauses that ask."""
+    yield from _cuts(text, found, ())
+    for clause, others in clauses:
+        beside = tuple(Aside(words=o, fits=_stands_alone, told=not is_plain(o)) for o in others)
+        yield from _cuts(clause, within(clause), beside)
+
+
+def _cuts(text: str, found: tuple[Aside, ...], beside: tuple[Aside, ...]) -> Iterator[tuple[str, tuple[Aside, ...]]]:
+    outer = _outermost(found)
+    fewer = range(len(outer) - 1, 0, -1) if len(outer) <= _MOST else (1,)
+    parts = (c for n in fewer for c in itertools.combinations(outer, n))
+    for cut in dict.fromkeys((outer, *parts, ())):
+        if kept := (*beside, *cut):
+            yield _cut(text, cut), kept
+
+
+_MOST = 4
+"""Of so many phrases every choice is tried; of more, all of them and each alone."""
+
+
+def _outermost(found: tuple[Aside, ...]) -> tuple[Aside, ...]:
+    """Of phrases that lie in one another the longest, the first of those that are the same."""
+    alone = {a.words.strip(): a for a in reversed(found)}
+    return tuple(a for w, a in alone.items() if not any(w != o and w in o for o in alone))
+
+
+def _stands_alone(ask: Ask) -> bool:
+    """Whether a clause beside others names what it asks about, or asks for a whole list: nothing narrower is lost.
+
+    Of a kind of record that the others may be the source of, it has to name what the chart holds.
+    """
+    named = bool(ask.targets or ask.attribute or ask.op in ("list", "taking"))
+    return named and (is_no_source(ask) or any(t.keys for t in ask.targets))
+
+
+def _cut(text: str, out: Sequence[Aside]) -> str:
+    for aside in out:
+        text = text.replace(aside.words, aside.instead, 1)
+    return text
