@@ -4,26 +4,27 @@ names that the lexicon lacks are kept as written, and a statement in which nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from agent.trials import atoms
-from agent.trials.amounts import levelled
-from agent.trials.checks import MANY, Age, All, Any_, AtLeast, NoChart, Not, Reader, Record, Sex, walk
-from agent.trials.lexing import lex
+from agent.trials.amounts import amounts, levelled
+from agent.trials.checks import MANY, Age, All, Any_, AtLeast, Concept, NoChart, Not, Reader, Record, Sex, walk
+from agent.trials.joining import grouped, joined, merged, share
+from agent.trials.lexing import Token, lex
 from agent.trials.names import meanings
 from agent.trials.periods import COUNTS, times
 from agent.trials.pieces import Atom
 from agent.trials.rewording import labelled
 from agent.trials.segments import Segment, segments
 from agent.trials.types import Section, Statement
-from agent.trials.vocabulary import NO_CHART
+from agent.trials.vocabulary import NO_CHART, PEOPLE, WHO
 
 __all__ = ["compiled", "read_check"]
 
 _LEAD = re.compile(
-    r"^\W*(?:(?:the|all|any|eligible|potential|adult)?\s*(?:patients?|subjects?|participants?|individuals?|persons?|people|volunteers?|candidates?)\s+(?:(?:who|that|must|should|shall|will|may|has|have|is|are|be|with)\b\s*)*|"
+    rf"^\W*(?:(?:the|all|any|eligible|potential|adult)?\s*{PEOPLE}\s+(?:(?:who|that|must|should|shall|will|may|has|have|is|are|be|with)\b\s*)*|"
     r"(?:must|should|has|have|is|are|be\s+an?|be|with|who|presence\s+of)\b\s+)+",
     re.IGNORECASE,
 )
@@ -52,7 +53,7 @@ def compiled(statement: Statement) -> Any:
     before, after = _context(statement.under)
     parts = [read_check(f"{before} {part} {after}".strip(), statement.section) for part in statement.parts]
     if statement.needed in (0, 1):
-        return _grouped(Any_ if statement.needed else All, tuple(parts))
+        return grouped(Any_ if statement.needed else All, tuple(parts))
     if len(parts) > MANY:
         return Reader(why=_short(statement.text))
     return AtLeast(number=statement.needed, of=tuple(parts))
@@ -75,7 +76,7 @@ def _context(head: str) -> tuple[str, str]:
 _FOLLOWING = r"(?:the\s+)?(?:following|these)(?:\s+[a-z]+){0,3}?"
 _SOME_OF = re.compile(
     r"\b(?:(?:at\s+least|≥|>=)\s*)?(?P<n>one|two|three|four|five|[1-5]|any|either|all|both)(?:\s*\(\d\))?(?:\s+or\s+more)?"
-    rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})\s*:\s*",
+    rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})(?P<when>\s+(?:with)?in\b[^:;]{{1,80}}|\s+(?:during|over|prior|before|at|for|since)\b[^:;]{{1,80}})?\s*:\s*",
     re.IGNORECASE,
 )
 _OPEN = re.compile(
@@ -86,9 +87,17 @@ _OPEN = re.compile(
 _LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
 _NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
 _IF = re.compile(
-    r"\W*(?:(?P<if>if|when|unless)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:[a-z-]+\s+){0,2}?(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
+    rf"\W*(?:(?P<if>if|when|unless)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:[a-z-]+\s+){{0,2}}?{WHO}\b)",
     re.IGNORECASE,
 )
+_BRACKETS = re.compile(r"\([^()]*\)")
+_RELAXED = re.compile(
+    r",?\s*(?:\(\s*(?:or\s+)?|\bor\s+)(?P<limit>(?:<|>|≤|≥|=|at\s+least|up\s+to|no\s+more\s+than)[^();,]{1,60}?)\s*,?\s+"
+    r"(?:(?P<if>if|when|in\s+case\s+of|in\s+the\s+(?:presence|setting)\s+of)"
+    rf"|(?:for|in)\s+(?:those\s+)?{WHO}(?:\s+(?:who|that)(?:\s+(?:are|is|have|had|has|were))?)?)\s+(?P<who>[^();]{{3,120}}?)\s*(?:\)|$)",
+    re.IGNORECASE,
+)
+"""Another limit for some: "≤ 2.5 x ULN (≤ 5 x ULN if liver metastases are present)"."""
 _IF_BEHIND = re.compile(r",?\s+\bif\s+", re.IGNORECASE)
 _EXCLUDED = re.compile(
     r"\b(?:(?:will|must|should|shall|can|may)\s*(?:not\s+)?be|are|is)\s+(?:also\s+)?(?:excluded|ineligible|(?:not\s+)?eligible)\b"
@@ -120,12 +129,36 @@ def read_check(text: str, section: Section) -> Any:
     if _NOT_BOTH.search(text):
         either = read_check(_NOT_BOTH.sub(" ", text), section)
         return All(of=(either, Not(of=All(of=either.of)))) if isinstance(either, Any_) else Reader(why=_short(text))
+    if relaxed := _relaxed(text, section):
+        return relaxed
     found = _condition(text, section)
     if found is None:
         return _plainly(text, section)
     one, other = found
     others = one.of if isinstance(one, Not) else Not(of=one)
     return Any_(of=(others, other)) if section == "inclusion" else All(of=(one, other))
+
+
+def _relaxed(text: str, section: Section) -> Any:
+    """The check of a text that sets some another limit; None for other texts.
+
+    A wider limit for some is one more way to be met by them; a narrower one is asked of them beside the other.
+    """
+    said = levelled(text)
+    found = _RELAXED.search(said)
+    first = amounts(said[: found.start()])[-1:] if found else []
+    again = amounts(found["limit"]) if found else []
+    if not found or not first or not again or any(sex.search(found["who"]) for sex in _SEXES):
+        return None
+    one, other = first[0].limits[-1], again[0].limits[0]
+    plain = f"{said[: found.start()]} {said[found.end() :]}".strip()
+    instead = f"{said[: first[0].start]} {found['limit']} {said[found.end() :]}".strip()
+    who = _plainly(found["who"], section)
+    who = who if all(_understood(leaf) for leaf in walk(who)) else Reader(why=_short(found["who"]))
+    base, theirs = read_check(plain, section), read_check(instead, section)
+    if ("<" in one.sign) == (other.value > one.value):
+        return Any_(of=(base, All(of=(who, theirs))))
+    return All(of=(base, Any_(of=(Not(of=who), theirs))))
 
 
 def _under_label(label: str, check: Any, text: str) -> Any:
@@ -147,17 +180,18 @@ def _some_of(text: str, section: Section) -> Any:
     rest = text[found.end() if found else colon + 1 :].strip(" .")
     when = times(levelled(rest))
     after = rest[when[-1].start :] if when and when[-1].end >= len(rest) else ""
+    always = (found["when"] or "").strip() if found else ""
     parts = [p.strip() for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
     if len(parts) < 2 or not all(re.match(r"[A-Za-z(]", p) for p in parts):
         return None
     lead = before if _ENDS_OPEN.search(before) else ""
-    read = tuple(_plainly(f"{lead} {p} {after}".strip(), section) for p in parts)
+    read = tuple(_plainly(f"{lead} {p} {after or always}".strip(), section) for p in parts)
     word = found["n"].lower() if found else "any"
     number = next((n for n, name in enumerate(COUNTS, 1) if word in (name, str(n))), 1)
     if word in ("all", "both"):
-        return _grouped(All, read)
+        return grouped(All, read)
     if number == 1:
-        return _grouped(Any_, read)
+        return grouped(Any_, read)
     return AtLeast(number=number, of=read) if len(read) <= MANY else Reader(why=_short(text))
 
 
@@ -177,7 +211,9 @@ def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
             text[said.end() :],
             not before["if"],
         )
-    elif (behind := _IF_BEHIND.search(text)) and not _DECIDES.search(text, 0, behind.start()):
+    elif (behind := _IF_BEHIND.search(_BRACKETS.sub(lambda m: " " * len(m[0]), text))) and not _DECIDES.search(
+        text, 0, behind.start()
+    ):
         one, other, plainly = text[behind.end() :], text[: behind.start()], False
     else:
         return None
@@ -205,7 +241,43 @@ def _plainly(text: str, section: Section) -> Any:
         return NoChart(ask=_short(text))
     pieces = segments(read, tokens, section)
     made = _Assembly(read, section).check(pieces)
-    return made if made is not None else Reader(why=_short(text))
+    if made is None:
+        return Reader(why=_short(text))
+    lost = [t for t in tokens if t.kind in ("limit", "age", "time") and not _holds(made, t, read)]
+    if not lost:
+        return made
+    if any(s.joint == "or" for s in pieces):
+        return Reader(why=_short(text))
+    return All(of=(made, Reader(why=_short(" … ".join(read[t.start : t.end].strip() for t in lost)))))
+
+
+def _holds(check: Any, token: Token, text: str) -> bool:
+    """Whether a check holds a number or a time of the text, as such or in the words that it leaves to a reader."""
+    leaves = tuple(walk(check))
+    said = " ".join(w for leaf in leaves for w in _words(leaf))
+    if text[token.start : token.end].strip() in said or any(isinstance(leaf, Reader) for leaf in leaves):
+        return True
+    if token.kind == "time":
+        when = token.value.lasting or token.value.period
+        return str(when) in said or any(when in _times(leaf) for leaf in leaves)
+    held = {(x.sign, x.value) for leaf in leaves for x in getattr(leaf, "limits", ())}
+    counted = any(getattr(leaf, "least", 1) > 1 for leaf in leaves)
+    return counted or {(x.sign, x.value) for x in token.value.limits} <= held
+
+
+def _words(leaf: Any) -> Iterator[str]:
+    """What a leaf says in the criterion's own words."""
+    yield from getattr(leaf, "doubts", ())
+    yield from (getattr(leaf, "why", ""), getattr(leaf, "ask", ""))
+    yield from (c.name for c in getattr(leaf, "of", ()) if isinstance(c, Concept))
+
+
+def _times(leaf: Any) -> Iterator[Any]:
+    """The times of a leaf; that of what must not be for so long is a period."""
+    period, lasting = getattr(leaf, "period", None), getattr(leaf, "lasting", None)
+    yield from (period, lasting)
+    if period is not None:
+        yield from (period.within, period.before)
 
 
 def _short(text: str) -> str:
@@ -238,11 +310,11 @@ class _Assembly:
 
     def _main(self, pieces: Sequence[Segment]) -> Any:
         found = atoms.read(self._text, pieces)
-        _share_times(found)
+        share(found)
         if self._is_of_age(found):
             found[1].joint = ""
-            return _merged(All, found[0].check, _joined(found[1:]))
-        return _joined(found)
+            return merged(All, found[0].check, joined(found[1:]))
+        return joined(found)
 
     def _is_of_age(self, found: Sequence[Atom]) -> bool:
         """Whether an age in front is of all that follows: "over 50 and with gout or asthma"; ", or" begins anew."""
@@ -264,67 +336,3 @@ def _understood(leaf: Any) -> bool:
 def _standing(segment: Segment) -> Segment:
     """The segment as the beginning of a statement of its own."""
     return replace(segment, role="")
-
-
-def _share_times(found: list[Atom]) -> None:
-    """A time behind a list of alternatives is of all of them; one before everything too."""
-    for at, atom in enumerate(found):
-        if atom.time is None or not isinstance(atom.check, Record) or atom.check.least > 1:
-            continue
-        back = at
-        while (
-            back > 0
-            and found[back].joint == "or"
-            and found[back - 1].time is None
-            and isinstance(found[back - 1].check, Record)
-        ):
-            back -= 1
-            found[back].at(atom.time)
-
-
-def _joined(found: Sequence[Atom]) -> Any:
-    """The atoms as one check: "with" binds closest, then "and", then "or"; a negation covers its list."""
-    terms = _negated(found)
-    for joint, make in (("with", All), ("and", All), ("or", Any_)):
-        out: list[tuple[str, Any]] = []
-        for link, check in terms:
-            if out and link == joint:
-                out[-1] = (out[-1][0], _merged(make, out[-1][1], check))
-            else:
-                out.append((link, check))
-        terms = out
-    return terms[0][1] if terms else None
-
-
-def _negated(found: Sequence[Atom]) -> list[tuple[str, Any]]:
-    """(joint, check) with runs of negated atoms as one "none of these"."""
-    out: list[tuple[str, Any]] = []
-    run: list[Any] = []
-    for at, atom in enumerate(found):
-        if atom.negated and run and atom.joint in ("and", "or"):
-            run.append(atom.check)
-        elif atom.negated:
-            run = [atom.check]
-            out.append((atom.joint, None))
-        else:
-            run = []
-            out.append((atom.joint, atom.check))
-            continue
-        if at + 1 == len(found) or not (found[at + 1].negated and found[at + 1].joint in ("and", "or")):
-            out[-1] = (out[-1][0], Not(of=run[0] if len(run) == 1 else _grouped(Any_, tuple(run))))
-            run = []
-    return out
-
-
-def _merged(make: Any, first: Any, second: Any) -> Any:
-    """Two checks under one connector; like ones lie side by side instead of one in the other."""
-    parts = first.of if isinstance(first, make) else (first,)
-    parts += second.of if isinstance(second, make) else (second,)
-    return _grouped(make, tuple(dict.fromkeys(parts)))
-
-
-def _grouped(make: Any, parts: tuple[Any, ...]) -> Any:
-    """All or any of the parts; where there are more than a check may have, they lie in groups."""
-    while len(parts) > MANY:
-        parts = tuple(make(of=parts[at : at + MANY]) for at in range(0, len(parts), MANY))
-    return make(of=parts)

@@ -97,7 +97,7 @@ def _told(segment: Segment, text: str) -> Segment:
     """The segment with what its cues say."""
     for token in segment.of("cue"):
         cue: Cue = token.value
-        segment.own = True
+        segment.own = segment.own or cue.tag != "kind" or cue.kind != "medication" or bool(cue.then)
         match cue.tag:
             case "no":
                 segment.negated = not segment.negated

@@ -241,7 +241,7 @@ def test_inclusion(text: str, expected: str) -> None:
         ("Epilepsy requiring medication", "record doubts=['requiring', 'medication'] kind=condition of=Epilepsy"),
         (
             "Major surgery within 4 weeks",
-            "record doubts=['surgery'] kind=procedure of=Procedure period={'within': '4 weeks'}",
+            "record doubts=['surgery', 'Major'] kind=procedure of=Procedure period={'within': '4 weeks'}",
         ),
         ("Prior coronary artery bypass surgery", "record kind=procedure of=CABG"),
         (
