@@ -314,7 +314,7 @@ class _Reading:
             elif inner and all(isinstance(a.check, Age) for a in inner) and isinstance(last.check, Sex | Record):
                 inner[0].joint = "with"
                 self.out += inner
-            elif names or isinstance(last.check, Record):
+            elif names or isinstance(last.check, Record | Measurement):
                 self._doubt(inside)
         elif any(t.kind == "time" for t in tokens):
             last.at(next(t.value for t in tokens if t.kind == "time"))

@@ -261,8 +261,8 @@ def _holds(check: Any, token: Token, text: str) -> bool:
         when = token.value.lasting or token.value.period
         return str(when) in said or any(when in _times(leaf) for leaf in leaves)
     held = {(x.sign, x.value) for leaf in leaves for x in getattr(leaf, "limits", ())}
-    counted = any(getattr(leaf, "least", 1) > 1 for leaf in leaves)
-    return counted or {(x.sign, x.value) for x in token.value.limits} <= held
+    counted = {n for leaf in leaves if isinstance(leaf, Record) for n in (leaf.least - 1, leaf.least)}
+    return all((x.sign, x.value) in held or (x.value in counted and not x.unit) for x in token.value.limits)
 
 
 def _words(leaf: Any) -> Iterator[str]:

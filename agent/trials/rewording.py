@@ -48,11 +48,6 @@ _EITHER_WAY = re.compile(
     r"\(\s?with\s+or\s+without\s+[^()]{1,80}\)|\bwith\s+or\s+without\s+(?:an?\s+|the\s+)?[a-z-]+(?=\s*(?:$|[,;.]|for\b|within\b|in\b|at\b|since\b))",
     re.IGNORECASE,
 )
-_CORONARY = re.compile(
-    r"\b(?P<all>(?:coronary(?:\s+artery)?|myocardial)\s+revasculari[sz]ations?(?:\s+procedures?)?)(?!\s*\()\b",
-    re.IGNORECASE,
-)
-"""Of the heart's vessels it is either of two procedures, by which charts name it."""
 _BY_ECHO = re.compile(
     r"\b(?:as\s+)?(?:(?:assessed|measured|determined|documented|confirmed|shown)\s+)?(?:by|on|via|using)\s+(?:an?\s+|the\s+)?(?:transthoracic\s+)?echocardiogra(?:m|phy|phic\s+\w+)\b",
     re.IGNORECASE,
@@ -147,7 +142,7 @@ def reworded(text: str) -> str:
     text = _STANDARD.sub(" ", _GAULT.sub(" ", text) if _CLEARANCE.search(text) else text)
     text = _FORMULA.sub(" ", _PROVEN.sub("", text))
     text = _DEGREES.sub(lambda m: _JOINTS.sub(" ", m["all"]), text)
-    text = _CORONARY.sub(lambda m: f"{m['all']} (PCI or CABG)", _EITHER_WAY.sub(" ", text))
+    text = _EITHER_WAY.sub(" ", text)
     text = _ENZYMES.sub(lambda m: m["names"], _BY_ECHO.sub(" ", text) if _EJECTION.search(text) else text)
     text = _ALONE.sub(lambda m: f" {m['alone']}", text)
     text = _HINDERS.sub(lambda m: f" ({m['all']})", text)

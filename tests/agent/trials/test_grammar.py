@@ -320,7 +320,7 @@ def test_exclusion(text: str, expected: str) -> None:
         ("Any previous use of warfarin", "record kind=medication of=warfarin"),
         ("Gout (with or without tophi) for at least 2 years", "record kind=condition of=Gout period={'before': '2 years'}"),
         ("Myocardial revascularisation within 1 year",
-         "record kind=procedure of=['PCI', 'CABG'] period={'within': '1 year'}"),
+         "record kind=procedure of=Coronary revascularization period={'within': '1 year'}"),
         ("Hospitalization for pneumonia within 1 year",
          "record doubts=['for pneumonia'] kind=encounter of=Inpatient stay period={'within': '1 year'}"),
         ("LVEF below 35% by transthoracic echocardiogram within 1 year",
