@@ -121,8 +121,10 @@ _PRESSURE = re.compile(
     rf"(?:(?P<lead>{_SIGN})\s*)?(?P<a>\d{{2,3}})\s*/\s*(?P<b>\d{{2,3}})\s*(?:mm\s*hg)?(?P<or>{_AFTER['>=']}|{_AFTER['<=']})?",
     re.IGNORECASE,
 )
-_SIGNED = re.compile(rf"(?<![\w])(?:{_SIGN})\s*(?:{_GROUP})?(?P<n>-?(?:{_NUMBER}))(?![\d])", re.IGNORECASE)
-_TAILED = re.compile(rf"(?<![\w.,/^])(?P<n>{_NUMBER})(?![\d])", re.IGNORECASE)
+_SIGNED = re.compile(
+    rf"(?<![\w])(?:{_SIGN})\s*(?:{_GROUP})?(?P<n>-?(?:{_NUMBER}))(?!\d|(?:st|nd|rd|th)\b)", re.IGNORECASE
+)
+_TAILED = re.compile(rf"(?<![\w.,/^])(?P<n>{_NUMBER})(?!\d|(?:st|nd|rd|th)\b)", re.IGNORECASE)
 _SYMBOL = re.compile(rf"(?:{_SIGN})\s*(?P<n>{_NUMBER})", re.IGNORECASE)
 
 

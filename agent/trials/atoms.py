@@ -15,14 +15,16 @@ from agent.trials.periods import Time
 from agent.trials.pieces import COUNTABLE, Atom, Context, Piece, Waiting
 from agent.trials.segments import Segment, segments
 from agent.trials.senses import (
+    are_results,
     are_same,
     contraindicated,
+    degree_of,
     is_other,
     is_plan,
     is_restated,
-    is_result,
     is_vaccination,
     reported,
+    unnamed,
     vaccinated,
 )
 from agent.trials.terms import limits_of, named, sliced, with_unit
@@ -32,10 +34,13 @@ __all__ = ["read"]
 _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
 _STABLE = re.compile(r"\b(?:stable|unchanged|constant)\b", re.IGNORECASE)
 _DEFINED = re.compile(r"\b(?:defined\s+(?:as|by)|i\.?\s?e\.?,?|that\s+is,?|meaning|namely)\s*$", re.IGNORECASE)
+_OFTEN = re.compile(r"\b(?:episodes?|events?|attacks?|occasions?|occurrences?|times)\b", re.IGNORECASE)
+_SEEN = re.compile(r"\s*(?:on|by|via)\s", re.IGNORECASE)
 _RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
 _COURSE = r"(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)"
 _IGNORED = re.compile(
-    r"^\s*+(?:s|es|(?!.*\b(?:or|and)\b)[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
+    r"^\s*+(?:type (?:1|I) or (?:type )?(?:2|II)|(?:ischemic|hemorrhagic) or (?:hemorrhagic|ischemic)"
+    r"|s|es|(?!.*\b(?:or|and)\b)[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
     rf"|{_COURSE}\s+(?:or|and|and/or)\s+{_COURSE})\s*$"
 )
 
@@ -113,7 +118,12 @@ class _Reading:
                 check=check,
                 negated=_is_negated(piece, check, checks),
                 stable=_STABLE.search(self.text, piece.start, piece.end) is not None,
+                ever=any(t.value.tag == "ever" for t in piece.of("cue")),
+                close=joint == "or" and not self.text[: piece.start].rstrip(" /andor").endswith(","),
+                degree=degree_of(self.text, piece, check),
             )
+            if self._context.by_sex and isinstance(check, Sex) and atom.joint == "and":
+                atom.joint = "or"  # "< 40 for men and < 50 for women"
             self.out.append(atom)
             if isinstance(check, Waiting):
                 self._waiting.append(atom)
@@ -148,9 +158,15 @@ class _Reading:
     def _bounds_before(self, piece: Segment) -> bool:
         """ "… and ≤ 10.5 %": a comparison alone is of what was compared before it."""
         limits = limits_of(piece.of("limit", "age"))
-        if not limits or piece.of("name", "word", "sex", "smoking", "adult") or not self.out:
+        if not limits or piece.of("name", "sex", "smoking", "adult") or not self.out:
             return False
         last = self.out[-1]
+        words, first = piece.of("word"), piece.of("limit", "age")[0]
+        spelt = {x.unit for x in (*limits, *getattr(last.check, "limits", ()))}
+        if words and not (words[0].start > first.start and isinstance(last.check, Measurement) and len(spelt) == 1):
+            return False
+        if words and not any(spelt):
+            return False
         if not isinstance(last.check, Age | Measurement) or (isinstance(last.check, Measurement) and piece.of("age")):
             return False
         old = last.check.limits
@@ -165,6 +181,8 @@ class _Reading:
             last.check = Reader(why=self.text.strip()[:200])
         else:
             last.check = last.check.model_copy(update={"limits": with_unit((*old, *limits), unit)})
+        if words:  # "≥ 30 % and < 80 % predicted"
+            self._doubt(sliced(self.text, words))
         for token in piece.of("time"):
             self.out[-1].at(token.value)
         for token in piece.of("bracket"):
@@ -206,7 +224,7 @@ class _Reading:
         if piece.role == "example":
             self._exemplify(at, piece, last)
         else:
-            self._leave_out(piece, last)
+            self._leave_out(piece, last, self.text)
         for token in piece.of("time"):
             last.at(token.value)
 
@@ -214,25 +232,25 @@ class _Reading:
         """Names of the same kind are meant too; of another kind, they are of what the words before them say."""
         check = last.check
         names = tuple(n for t in piece.of("name") if (n := named(t, check.kind, self.text)) is not None)
-        if piece.of("word", "limit"):  # "such as uncontrolled hypertension"
-            self._doubt(sliced(self.text, piece.of("word", "limit")), last)
         same = tuple(n for n in names if meanings(n.name, check.kind))
         last.check = last.check.model_copy(update={"of": tuple(dict.fromkeys((*check.of, *same)))})
         if len(same) < len(names):
             others = [c for c in Piece(self._context, at, piece).checks() if is_other(c, check, piece)]
-            if check.kind == "condition" and others and len(self.out) == 1 and not piece.of("word", "limit"):
+            if check.kind == "condition" and others and len(self.out) == 1 and not piece.of("limit"):
                 self.out += [Atom(joint="or", check=c, negated=last.negated) for c in others]
             else:
                 self._doubt(self.text[piece.start : piece.end], last)
+        elif piece.of("word", "limit"):  # "such as uncontrolled hypertension"
+            self._doubt(sliced(self.text, piece.of("word", "limit")), last)
 
-    def _leave_out(self, piece: Segment, last: Atom) -> None:
+    def _leave_out(self, piece: Segment, last: Atom, text: str) -> None:
         """Names that are not meant, here and in the list that ends here; those with words only where the words hold."""
-        names = tuple(n for t in piece.of("name") if (n := named(t, last.check.kind, self.text)) is not None)
-        words = sliced(self.text, piece.of("word", "limit"))
+        names = tuple(n for t in piece.of("name") if (n := named(t, last.check.kind, text)) is not None)
+        words = sliced(text, piece.of("word", "limit"))
         if words and not names:
             names = (Concept(name=words[:120]),)
         if not all(meanings(n.name, last.check.kind) for n in names):
-            self._doubt(f"except {self.text[piece.start : piece.end].strip()}", last)
+            self._doubt(f"except {text[piece.start : piece.end].strip()}", last)
         at = next(i for i, a in enumerate(self.out) if a is last)
         for atom in (last, *alternatives(self.out, at)):
             check = atom.check
@@ -308,21 +326,35 @@ class _Reading:
         names = [t for t in tokens if t.kind == "name"]
         last = self.out[-1]
         if limits:
-            inner = _inner(content)
-            if inner and isinstance(last.check, Record | Reader) and all(is_result(a.check) for a in inner):
-                self._replace(inner)
-            elif inner and all(isinstance(a.check, Age) for a in inner) and isinstance(last.check, Sex | Record):
-                inner[0].joint = "with"
-                self.out += inner
-            elif names or isinstance(last.check, Record | Measurement):
-                self._doubt(inside)
+            self._compared(inside, content, tokens, limits)
+        elif is_restated(inside):
+            return
+        elif _SEEN.match(inside) or any(c.isdigit() for c in unnamed(text, tokens)):
+            self._doubt(inside)
         elif any(t.kind == "time" for t in tokens):
             last.at(next(t.value for t in tokens if t.kind == "time"))
         elif names and isinstance(last.check, Record):
             self._known_by(last, last.check, names)
             more = tuple(n for t in names if (n := named(t, last.check.kind, text)) is not None)
             self._list(last, last.check, more, inside, examples=bool(examples))
-        elif any(t.kind == "word" for t in tokens) and not (examples or is_restated(inside)):
+        elif any(t.kind == "word" for t in tokens) and not examples:
+            self._doubt(inside)
+
+    def _compared(self, inside: str, content: str, tokens: Sequence[Token], limits: Sequence[Token]) -> None:
+        """A comparison in brackets: how often something was, what defines the last atom, or an age of somebody."""
+        last = self.out[-1]
+        inner = _inner(content)
+        sexes = (Sex,) if len(self.out) == 1 else ()
+        if len(limits) == 1 and _OFTEN.search(content) and isinstance(last.check, Record):
+            self._times(limits[0].value, inside)
+            for token in (t for t in tokens if t.kind == "time"):
+                last.at(token.value)
+        elif inner and isinstance(last.check, Record | Reader) and are_results(inner, sexes):
+            self._replace(inner)
+        elif inner and all(isinstance(a.check, Age) for a in inner) and isinstance(last.check, Sex | Record):
+            inner[0].joint = "with"
+            self.out += inner
+        elif any(t.kind == "name" for t in tokens) or isinstance(last.check, Record | Measurement):
             self._doubt(inside)
 
     def _replace(self, inner: list[Atom]) -> None:
@@ -342,6 +374,8 @@ class _Reading:
 
     def _list(self, atom: Atom, check: Record, more: tuple[Concept, ...], inside: str, *, examples: bool) -> None:
         """Names in brackets: examples and drugs of a class are meant too; several define it, one is its other name."""
+        if check.kind == "allergy" and examples:
+            return  # how the body reacts, or to what of the kind
         known = [e for c in check.of for e in meanings(c.name, check.kind)]
         meant = all(meanings(c.name, check.kind) for c in more)
         if meant and not known and not examples and (len(more) > 1 or check.kind == "medication"):
@@ -377,21 +411,24 @@ class _Reading:
     def _except(self, text: str, tokens: Sequence[Token]) -> None:
         """ "(except for basal cell carcinoma)": the names are not meant."""
         last = self.out[-1]
-        names = [
-            n
-            for t in tokens
-            if t.kind == "name" and isinstance(last.check, Record) and (n := named(t, last.check.kind, text))
-        ]
-        if isinstance(last.check, Record) and names:
-            last.check = last.check.model_copy(update={"apart": tuple(dict.fromkeys((*last.check.apart, *names)))})
-        else:
+        left_out = [s for s in segments(text, tokens, "exclusion") if s.role == "apart"]
+        if not isinstance(last.check, Record) or not any(s.of("name") for s in left_out):
             self._doubt(text)
+            return
+        for piece in left_out:
+            self._leave_out(piece, last, text)
 
     def _doubt(self, words: str, atom: Atom | None = None) -> None:
         """Words about a check, the last one if no other is given, that rules pass over."""
         last = atom or self.out[-1]
         if isinstance(last.check, Record | Measurement):
             last.check = last.check.model_copy(update={"doubts": (*last.check.doubts, words.strip()[:200])})
+
+
+def _otherwise(check: Any, limits: Sequence[Token]) -> bool:
+    """Whether comparisons are in another unit than a check's: what was said, once more."""
+    own = {x.unit for x in getattr(check, "limits", ())}
+    return isinstance(check, Measurement) and not own & {x.unit for x in limits_of(limits)}
 
 
 def _inner(content: str) -> list[Atom]:

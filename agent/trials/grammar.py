@@ -73,7 +73,7 @@ def _context(head: str) -> tuple[str, str]:
     return (head, "") if _ENDS_OPEN.search(head) else ("", "")
 
 
-_FOLLOWING = r"(?:the\s+)?(?:following|these)(?:\s+[a-z]+){0,3}?"
+_FOLLOWING = r"(?:the\s+)?(?:following|these)(?:\s+(?:[a-z]+|\d)){0,3}?"
 _SOME_OF = re.compile(
     r"\b(?:(?:at\s+least|≥|>=)\s*)?(?P<n>one|two|three|four|five|[1-5]|any|either|all|both)(?:\s*\(\d\))?(?:\s+or\s+more)?"
     rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})(?P<when>\s+(?:with)?in\b[^:;]{{1,80}}|\s+(?:during|over|prior|before|at|for|since)\b[^:;]{{1,80}})?\s*:\s*",
@@ -85,6 +85,7 @@ _OPEN = re.compile(
 )
 """Everything but something: no list of names says what that is."""
 _LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
+_MARK = re.compile(r"^\(?(?:[a-e]|[1-5]|i{1,3})\)\s*")
 _NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
 _IF = re.compile(
     rf"\W*(?:(?P<if>if|when|unless)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:[a-z-]+\s+){{0,2}}?{WHO}\b)",
@@ -107,6 +108,17 @@ _EXCLUDED = re.compile(
 """What a reason to exclude says of itself: "patients with gout will be excluded"."""
 _DECIDES = re.compile(r"\b(?:excluded|ineligible|eligible|included)\b", re.IGNORECASE)
 _SEXES = (re.compile(r"\b(?:m[ae]n|males?)\b", re.IGNORECASE), re.compile(r"\b(?:wom[ae]n|females?)\b", re.IGNORECASE))
+_ASKED = re.compile(
+    rf"\W*(?:(?:all|any|the)\s+)*{PEOPLE}\s+(?:(?:who|that)\s+(?:are|have|were)\s+)?"
+    r"(?P<cue>on|taking|receiving|using|treated\s+with|with)\s+(?P<who>[^,;:]{2,80}?),?\s+(?:must|should|need\s+to|are\s+required\s+to|have\s+to)\s+(?P<asked>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What is asked of those who have or take something: "subjects on a statin must have been on a stable dose"."""
+_SEX_BEHIND = re.compile(
+    r",?\s+(?:for|in)\s+(?:all\s+)?(?:(?P<female>wom[ae]n|females?|female\s+(?:subjects|patients|participants)|WOCBP)|m[ae]n|males?|male\s+(?:subjects|patients|participants))"
+    r"(?:\s+(?:of|with)\s+child-?\s?bearing\s+potential)?\W*$",
+    re.IGNORECASE,
+)
 _OF_SEX = re.compile(
     r"\W*(?:all\s+|any\s+)?(?:(?P<female>wom[ae]n|females?)|m[ae]n|males?)\b(?P<asked>(?=.*\b(?:must|should|agrees?|willing|required)\b))?"
     r"(?=.*(?:child-?\s?bearing|contracept|pregnan|breast-?\s?feed|lactat|menopaus|steril|sperm))",
@@ -179,9 +191,9 @@ def _some_of(text: str, section: Section) -> Any:
         return None
     rest = text[found.end() if found else colon + 1 :].strip(" .")
     when = times(levelled(rest))
-    after = rest[when[-1].start :] if when and when[-1].end >= len(rest) else ""
+    after = rest[when[-1].start :] if when and when[-1].end >= len(rest) and when[-1].period else ""
     always = (found["when"] or "").strip() if found else ""
-    parts = [p.strip() for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
+    parts = [_MARK.sub("", p.strip()) for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
     if len(parts) < 2 or not all(re.match(r"[A-Za-z(]", p) for p in parts):
         return None
     lead = before if _ENDS_OPEN.search(before) else ""
@@ -195,8 +207,13 @@ def _some_of(text: str, section: Section) -> Any:
     return AtLeast(number=number, of=read) if len(read) <= MANY else Reader(why=_short(text))
 
 
-def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
-    """Of whom something is asked, and what; None where it is asked of everybody, or where rules cannot tell of whom."""
+def _of_some(text: str, section: Section) -> tuple[Any, Any] | None:
+    """Those of a sex, or with something, of whom a sentence asks something; None for others."""
+    if section == "inclusion" and (asked := _ASKED.match(text)):
+        said = asked["asked"] if re.search(r"\b(?:dose|treatment|therapy)\b", asked["asked"]) is None else text
+        return _plainly(f"{asked['cue']} {asked['who']}", section), _plainly(said, section)
+    if (behind := _SEX_BEHIND.search(text)) and not _SEXES[not behind["female"]].search(text, 0, behind.start()):
+        return Sex(of=("female" if behind["female"] else "male",)), _plainly(text[: behind.start()], section)
     sex = _OF_SEX.match(text[:1000])
     if (
         sex
@@ -204,6 +221,13 @@ def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
         and not _SEXES[not sex["female"]].search(text, sex.end())
     ):
         return Sex(of=("female" if sex["female"] else "male",)), _plainly(text[sex.end() :].strip(), section)
+    return None
+
+
+def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
+    """Of whom something is asked, and what; None where it is asked of everybody, or where rules cannot tell of whom."""
+    if some := _of_some(text, section):
+        return some
     said = re.search("[,:]", text) if (before := _IF.match(text)) else None
     if said and before:
         one, other, plainly = (
@@ -281,6 +305,7 @@ def _times(leaf: Any) -> Iterator[Any]:
 
 
 def _short(text: str) -> str:
+    text = text.strip() or "…"
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
-from agent.trials.checks import MANY, All, Any_, Not, Reader, Record
+from agent.trials.checks import MANY, All, Any_, Not, Pregnancy, Reader, Record
 from agent.trials.pieces import Atom
 
 __all__ = ["alternatives", "grouped", "joined", "merged", "share"]
@@ -23,10 +24,27 @@ def share(found: list[Atom]) -> None:
     """Give the atoms of a list what is said behind it of all of them: a time, a cause."""
     _share_times(found)
     for at, atom in enumerate(found):
+        if atom.degree and at + 1 < len(found) and _is_pair(found, at):  # "uncontrolled hypertension or diabetes"
+            other = found[at + 1]
+            other.check = other.check.model_copy(update={"doubts": (atom.degree,)})
         causes = [d for d in getattr(atom.check, "doubts", ()) if _CAUSE.match(d)]
-        for other in alternatives(found, at) if causes else ():
+        for other in alternatives(found, at) if causes and getattr(atom.check, "kind", "") == "encounter" else ():
             if not other.check.doubts:
                 other.check = other.check.model_copy(update={"doubts": tuple(causes)})
+
+
+def _is_pair(found: Sequence[Atom], at: int) -> bool:
+    """Whether the next is the only other thing of a kind that a bare "or" joins to this one, without own words."""
+    one, two = found[at], found[at + 1]
+    return (
+        two.close
+        and one.joint != "or"
+        and not (found[at + 2 :] and found[at + 2].joint == "or")
+        and isinstance(one.check, Record)
+        and isinstance(two.check, Record)
+        and one.check.kind == two.check.kind == "condition"
+        and not (two.check.doubts or two.ever or two.time or two.check.state != one.check.state)
+    )
 
 
 def alternatives(found: Sequence[Atom], at: int) -> list[Atom]:
@@ -59,7 +77,8 @@ def _has_its_time(here: Atom, before: Atom, timed: Atom) -> bool:
     if not isinstance(check, Record):
         return False
     if here.joint == "or":
-        return not (check.kind == "condition" and check.state == "active" and timed.state != "active")
+        other = check.kind == "condition" and check.state == "active" and timed.state != "active"
+        return not (other or (timed.ever and not before.ever) or check.kind in ("allergy", "family"))
     lasting = getattr(timed.check, "lasting", None)
     return lasting is not None and check.kind == "medication" and not before.negated
 
@@ -70,6 +89,9 @@ def joined(found: Sequence[Atom]) -> Any:
     Of alternatives of one kind, what is asked at their end of another kind is asked of each: "stroke or TIA and not on
     a statin".
     """
+    for one, two in pairwise(found):
+        if two.joint == "and" and _is_of_mothers(one) and _is_of_mothers(two):  # "pregnant and nursing women"
+            two.joint = "or"
     if len(found) > 2 and _is_of_all(found):
         return merged(All, joined(found[:-1]), joined([replace(found[-1], joint="")]))
     terms = _negated(found)
@@ -113,6 +135,12 @@ def _is_of_all(found: Sequence[Atom]) -> bool:
         last.joint == "and" and len(kinds) == 1 and own not in kinds
         and isinstance(before[0].check, Record) and all(a.joint == "or" for a in before[1:])
     )  # fmt: skip
+
+
+def _is_of_mothers(atom: Atom) -> bool:
+    check = atom.check
+    nursing = isinstance(check, Record) and check.of[0].name == "Breastfeeding"
+    return not atom.negated and (isinstance(check, Pregnancy) or nursing)
 
 
 def merged(make: Any, first: Any, second: Any) -> Any:

@@ -74,8 +74,8 @@ _ADULT = re.compile(
     re.IGNORECASE,
 )
 _FINDING = re.compile(
-    r"\b(?:(?P<positive>positive(?:\s+for)?|test(?:s|ed|ing)?\s+positive(?:\s+for)?|seropositive|reactive|detectable)|(?P<negative>negative|non-?reactive|undetectable)|(?P<abnormal>abnormal(?:ly)?|out\s+of\s+range)"
-    r"|(?P<normal>normal|within\s+normal\s+limits))\b",
+    r"\b(?:(?P<positive>positive(?:\s+for)?|test(?:s|ed|ing)?\s+positive(?:\s+for)?|seropositive|reactive|detectable)|(?P<negative>negative|non-?reactive|undetectable)|(?P<abnormal>abnormal(?:ly)?|out\s+of\s+range|outside\s+(?:of\s+)?(?:the\s+)?(?:normal|reference)\s+(?:range|limits)|(?:above|below)\s+(?:the\s+)?(?:normal|reference)\s+(?:range|limits))"
+    r"|(?P<normal>(?:with)?in\s+(?:the\s+)?(?:normal|reference)\s+(?:limits|range)|(?<!limit of )(?<!limits of )normal(?:\s+range)?))\b",
     re.IGNORECASE,
 )
 _RELATION = re.compile(
@@ -89,6 +89,7 @@ _AGE_BEFORE = re.compile(
 _AGE_AFTER = re.compile(
     r"^[\s-]*(?:of\s+age|old|in\s+age|of\s+years)\b|^\s*(?:or|and)\s+(?:older|younger)", re.IGNORECASE
 )
+_JOINED_AGES = re.compile(r"\s*,?\s*(?:and|but|or|to)\s*", re.IGNORECASE)
 _OF_AGE = re.compile(r"[\s-]*(?:of\s+age|old)\b(?!\s+at\s+(?:diagnosis|onset))", re.IGNORECASE)
 _AGE_TIME = frozenset(("years", "months", "weeks", "days", ""))
 _NOT_AGE = re.compile(
@@ -245,8 +246,13 @@ def _times_and_amounts(text: str) -> Iterator[Token]:
     when = [Token(kind="time", start=t.start, end=t.end, value=t) for t in times(text)]
     yield from when
     rest = _masked(text, when)
-    for amount in amounts(rest, pressure=bool(_PRESSURE.search(text))):
-        yield Token(kind="age" if _is_age(rest, amount) else "limit", start=amount.start, end=amount.end, value=amount)
+    found = amounts(rest, pressure=bool(_PRESSURE.search(text)))
+    aged = [_is_age(rest, amount) for amount in found]
+    for at in reversed(range(len(found) - 1)):  # "≥ 40 and ≤ 80 years of age"
+        beside = _JOINED_AGES.fullmatch(rest, found[at].end, found[at + 1].start)
+        aged[at] = aged[at] or bool(aged[at + 1] and beside and not any(x.unit for x in found[at].limits))
+    for amount, age in zip(found, aged, strict=True):
+        yield Token(kind="age" if age else "limit", start=amount.start, end=amount.end, value=amount)
 
 
 def _is_age(text: str, amount: Amount) -> bool:

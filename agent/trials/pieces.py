@@ -74,7 +74,9 @@ _ADULT = {"adult": (Limit(sign=">=", value=18, unit="years"),), "minor": (Limit(
 class Atom:
     """One check while the statement is read.
 
-    `stable`: whether a time is of an unchanged dose. `state`: what its cues say, before a time replaced it.
+    `stable`: whether a time is of an unchanged dose. `state`: what its cues say, before a time replaced it. `ever`:
+    whether it begins anew with "history of". `close`: whether a bare "or" joins it. `degree`: what is said in front of
+    its name ("uncontrolled").
     `excepted` are names that are not meant where some words hold.
     """
 
@@ -84,6 +86,9 @@ class Atom:
     time: Time | None = None
     stable: bool = False
     state: str = ""
+    ever: bool = False
+    close: bool = False
+    degree: str = ""
     excepted: list[tuple[tuple[Concept, ...], str]] = field(default_factory=list)
 
     def at(self, time: Time) -> None:
@@ -379,7 +384,9 @@ class Piece:
                 if meanings(name, last.kind):
                     return last.model_copy(update={"of": (Concept(name=settled(name, last.kind)),), "doubts": ()})
         following = self._whole.pieces[self._at + 1 :]
-        token = next((t for s in following[:1] for t in s.of("name")), None)
+        between = next((n for n, s in enumerate(following[:6]) if s.of("name")), 0)
+        bare = all(s.of("word") and not s.of("limit", "time") for s in following[:between])
+        token = next((t for s in following[between : between + 1] for t in s.of("name")), None) if bare else None
         if token is not None and words:
             stem = self._text[token.start : token.end].split()
             kinds = ("condition", "drug", "drug_class", "procedure")

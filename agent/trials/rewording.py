@@ -31,7 +31,7 @@ _ALONE = re.compile(
     re.IGNORECASE,
 )
 _DEGREE = (
-    r"(?:uncontrolled|recurrent|refractory|persistent|resistant|untreated|severe|moderate|mild|symptomatic|serious"
+    r"(?:(?:inadequately|poorly|not\s+well|insufficiently)[\s-](?:controlled|treated)|uncontrolled|recurrent|refractory|persistent|resistant|untreated|severe|moderate|mild|symptomatic|serious"
     r"|progressive|advanced|relapsed|unresectable)"
 )
 _DEGREES = re.compile(
@@ -76,6 +76,11 @@ _HYPHENED = re.compile(
     re.IGNORECASE,
 )
 """"Alpha- or beta-blocker" is two drugs; "medium- or high-dose" is two degrees of one."""
+_ORDINAL = re.compile(
+    r"\b(?P<one>first|second|third|low|mild|medium|moderate|high)-?\s*(?:or|and/or|and|to|/)\s*"
+    rf"(?P<two>second|third|fourth|medium|moderate|high|severe)[\s-](?P<rest>{_MEASURE})\b",
+    re.IGNORECASE,
+)
 _RANK = r"(?:I{1,3}|IV|V|[A-D]|[0-5])[abc]?"
 _RANKED = re.compile(
     rf"\b(?P<of>class(?:es)?|(?:performance\s+)?status|ECOG(?:\s+PS)?|PS)\s*(?P<is>of\s+|is\s+|=\s*|:\s*)?(?<=[\s:=])"
@@ -100,7 +105,7 @@ _GUIDE = (
 )
 _STANDARD = re.compile(
     rf",?\s*\(?\b(?:(?:as\s+)?(?:defined|diagnosed|determined|classified|confirmed|established)\s+(?:by|per|using|according\s+to)|according\s+to|as\s+per|per|based\s+on|by|meeting|fulfilling)\s+"
-    rf"(?:the\s+)?(?:(?:current|modified|revised|(?:19|20)\d\d)\s+)*{_GUIDE}(?:[/-][A-Z0-9][\w-]*)*(?:\s+(?:IV|V|[0-9]{{1,4}}|TR))*(?:\s+(?:diagnostic|classification))?"
+    rf"(?:the\s+)?(?:(?:current|modified|revised|(?:19|20)\d\d)\s+)*{_GUIDE}(?:[/-][A-Z0-9][\w-]*)*(?:\s+(?-i:[A-Z]{{1,4}}|[0-9]{{1,4}}))*(?:\s+(?:diagnostic|classification))?"
     r"(?:\s+(?:criteria|guidelines?|definitions?|classification|recommendations|report))?\)?(?=\s*(?:[,;.)]|$|and\b|or\b|with\b|for\b|within\b|at\b))",
     re.IGNORECASE,
 )
@@ -121,6 +126,24 @@ _ELAPSED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """How long ago something was, said from its end: "at least 4 weeks since last chemotherapy"."""
+_PRESSURES = re.compile(
+    r"\b(?:systolic\s*(?:/|and|or)\s*diastolic\s+(?:blood\s+pressures?|BP)|SBP\s*/\s*DBP)\b(?=[^;]{0,40}?\d{2,3}\s?/\s?\d{2,3})",
+    re.IGNORECASE,
+)
+_WEIGHING = re.compile(
+    r"\b(?:weighing|weighs?|who\s+weigh)\b(?=\s*(?:at\s+least|more|less|over|under|between|[<>≥≤\d]))", re.IGNORECASE
+)
+_TIMES_OF = {"twi": "2", "two": "2", "thr": "3", "fou": "4", "fiv": "5", "ten": "10"}
+_TIMES = re.compile(
+    r"\b(?P<n>twice|(?:two|three|four|five|ten)(?:[\s-]?(?:times|fold)))(?=\s+(?:the\s+)?(?:institutional\s+|local\s+|laboratory\s+)*(?:upper|lower|ULN|LLN))",
+    re.IGNORECASE,
+)
+_LUNGS = re.compile(r"\b(pre|post)-?\s?bronchodilator\b", re.IGNORECASE)
+_TRACED = re.compile(
+    r"\s(?:on|by|via)\s+(?:an?\s+|the\s+)?(?:screening\s+|12-lead\s+|resting\s+)*(?:ECG|EKG|electrocardiogra(?:m|phy))(?=\s*(?:$|[,;.]|or\b|and\b|within\b|at\b))",
+    re.IGNORECASE,
+)
+"""By what something was seen: charts that hold the disease need not hold the tracing."""
 _BUT_WHO = re.compile(
     rf",?\s*\b(?:except|excepting|excluding|with\s+the\s+exception\s+of|other\s+than)\s+(?:(?:if|when|where|unless)\b|(?:(?:in|for|of)\s+)?(?:the\s+)?{WHO}(?:\s+(?:who|that)(?:\s+(?:are|is|have|had|has|were))?)?(?=\s+[a-z])|in\s+(?:the\s+)?(?:case|presence|setting)\s+of)",
     re.IGNORECASE,
@@ -132,7 +155,10 @@ def reworded(text: str) -> str:
     """The text with such turns said plainly. `text` is levelled."""
     text = _elapsed(_BUT_WHO.sub(" unless ", text))
     text = _SUSPENDED.sub(lambda m: f"{m['one']}{m['rest']} {m['joint']} {m['two']}{m['rest']}", text)
-    text = _HYPHENED.sub(_unhyphened, text)
+    text = _ORDINAL.sub(lambda m: f"{m['one']} {m['two']}-{m['rest']}", _HYPHENED.sub(_unhyphened, text))
+    text = _PRESSURES.sub("blood pressure", _WEIGHING.sub("body weight", text))
+    text = _TIMES.sub(lambda m: f"{_TIMES_OF[m['n'].lower().rstrip('-')[:3]]} x", text)
+    text = _TRACED.sub(lambda m: f" ({m[0].strip()})", _LUNGS.sub(lambda m: f"{m[1]}bronchodilator", text))
     text = _RANKED.sub(lambda m: f"{m['of']} {m['is'] or ''}{_ends(m['all'])}", text)
     text = _KIN.sub(lambda m: f"history of {m['what'].strip()} or family history of {m['what']}", text)
     text = _SKIN.sub(lambda m: f"{m['one']} cell carcinoma {m['joint']} {m['two']} cell carcinoma", text)

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.trials.checks import Any_, Concept, Measurement, Reader, Record
+from agent.trials.lexing import Token
 from agent.trials.names import ANY_VACCINE, meanings
+from agent.trials.pieces import Atom
 from agent.trials.segments import Segment
 from fhir_tools import units
 
 __all__ = [
-    "are_same", "contraindicated", "is_other", "is_plan", "is_restated", "is_result", "is_vaccination", "reported",
-    "vaccinated",
+    "are_results", "are_same", "contraindicated", "degree_of", "is_other", "is_plan", "is_restated", "is_result",
+    "is_vaccination", "reported", "unnamed", "vaccinated",
 ]  # fmt: skip
 
 _NUMBERS = re.compile(r"(?:[<>≤≥=~≈]|\d+(?:[.,]\d+)*|\b(?:and|to)\b|\s|[–-])++(?=[A-Za-z%°µμ])", re.IGNORECASE)
@@ -25,14 +27,13 @@ def is_other(check: Any, stem: Record, piece: Segment) -> bool:
     return (
         isinstance(check, Record)
         and check.kind != stem.kind
-        and not check.doubts
         and (check.kind != "medication" or (piece.own and bool(piece.then or piece.kind)))
         and bool(meanings(check.of[0].name, check.kind))
     )
 
 
 _PLAN = re.compile(
-    r"\b(?:plan(?:s|ning|ned)?\s+(?:to|on)|planning\b(?!\s+visit)|intend(?:s|ing)?\s+to|intention\s+to|wish(?:es|ing)?\s+to|desire\s+to|wants?\s+to|expect(?:s|ing)?\s+to|planned(?!\s+by)|scheduled\s+(?:for|to)|unwilling(?:ness)?|willing(?:ness)?|refus(?:es?|al|ing)|agree(?:s|ment|ing)?\s+to|(?:un|in)?ab(?:le|ility)\s+to|partners?)\b",
+    r"\b(?:plan(?:s|ning|ned)?\s+(?:to|on)|planning\b(?!\s+visit)|intend(?:s|ing)?\s+to|intention\s+to|wish(?:es|ing)?\s+to|desire\s+to|wants?\s+to|expect(?:s|ing|ed)?\s+to|planned(?!\s+by)|scheduled\s+(?:for|to)|unwilling(?:ness)?|willing(?:ness)?|refus(?:es?|al|ing)|agree(?:s|ment|ing)?\s+to|(?:un|in)?ab(?:le|ility)\s+to|partners?)\b",
     re.IGNORECASE,
 )
 
@@ -101,3 +102,33 @@ def is_restated(inside: str) -> bool:
 def is_result(check: Any) -> bool:
     """Whether it is a comparison of something that the lexicon knows as a result."""
     return isinstance(check, Measurement) and all(meanings(c.name, "measurement") for c in check.of)
+
+
+_DEGREE = re.compile(
+    r"(?:clinically\s+)?(?:uncontrolled|untreated|poorly controlled|severe|unstable|symptomatic|refractory"
+    r"|decompensated|significant|advanced|moderate severe|active)",
+    re.IGNORECASE,
+)
+
+
+def degree_of(text: str, piece: Segment, check: Any) -> str:
+    """A degree in front of the name of a condition, as a doubt of it."""
+    doubts = check.doubts if isinstance(check, Record) and check.kind == "condition" else ()
+    found = [d for d in doubts if _DEGREE.fullmatch(d)]
+    names = piece.of("name")
+    return found[0] if found and names and found[0] in text[piece.start : names[0].start] else ""
+
+
+def unnamed(text: str, tokens: Sequence[Token]) -> str:
+    """The text without its names and times."""
+    for token in tokens:
+        if token.kind in ("name", "time", "stages"):
+            text = text[: token.start] + " " * (token.end - token.start) + text[token.end :]
+    return text
+
+
+def are_results(inner: Sequence[Atom], sexes: tuple[type, ...]) -> bool:
+    """Whether they are comparisons of results, each for its sex where that may be."""
+    return any(is_result(a.check) for a in inner) and all(
+        is_result(a.check) or isinstance(a.check, sexes) for a in inner
+    )

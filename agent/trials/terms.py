@@ -23,7 +23,7 @@ _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 def staged(record: Record, low: int, high: int) -> Record | None:
     """The stages of a condition, where the lexicon has them."""
     names = (f"{record.of[0].name} stage {n}" for n in range(low, high + 1))
-    known = [m[0].label for name in names if (m := meanings(name, record.kind))]
+    known = [m[0].label for name in names if (m := meanings(name, record.kind)) and m[0].label != record.of[0].name]
     return record.model_copy(update={"of": tuple(Concept(name=n) for n in dict.fromkeys(known))}) if known else None
 
 

@@ -85,7 +85,7 @@ CUES = _table(
         _WAS,
         "received, has received, have received, has taken, have taken, took, used, prior use of, previous use of, past use of, prior treatment with, previous treatment with, prior therapy with,"
         "previous therapy with, prior exposure to, previous exposure to, exposure to, exposed to, previously treated with, previously received, ever taken, ever used, ever received, history of treatment with,"
-        "history of use of, history of therapy with, has been treated with, have been treated with, had been treated with, initiated, started, initiation of, prior receipt of, receipt of, any use of, any prior use of,"
+        "history of use of, history of therapy with, has been treated with, have been treated with, had been treated with, prior receipt of, receipt of, any use of, any prior use of,"
         "treatment history with, previously on, previously taking, was treated with, were treated with",
     ),
     (
@@ -142,7 +142,7 @@ NO_CHART = re.compile(
     r"life\s+expectancy|expected\s+(?:to\s+)?(?:survive|survival)|(?:participat\w+|enrol+ed|enrol+ment|taking\s+part|involve\w*)\s+in\s+(?:any\s+|an\s+|a\s+)?(?:other|another|different|concurrent|investigational|clinical|interventional|drug)\s*(?:\w+\s+){0,3}(?:trials?|stud(?:y|ies)|research)|"
     r"(?:another|other)\s+(?:clinical|interventional|investigational|research|drug)\s+(?:\w+\s+)?(?:trials?|stud(?:y|ies))|"
     r"investigational\s+(?:\w+\s+)?(?:drugs?|products?|agents?|devices?|medicinal|medications?|treatments?|therap(?:y|ies))|"
-    r"plan(?:s|ning|ned)?\s+(?:to|on|for)|planning\s+(?:an?\s+)?pregnancy|intend(?:s|ing)?\s+to|intention\s+to|wish(?:es|ing)?\s+to|desire\s+to|anticipated|scheduled\s+(?:to|for)|partners?|expects?\s+to|expecting\s+to|will\s+(?:be|require|undergo)|"
+    r"plan(?:s|ning|ned)?\s+(?:to|on|for)|planning\s+(?:an?\s+)?pregnancy|intend(?:s|ing)?\s+to|intention\s+to|wish(?:es|ing)?\s+to|desire\s+to|anticipated|scheduled\s+(?:to|for)|partners?|expects?\s+to|expecting\s+to|expected\s+to|will\s+(?:be|require|undergo)|"
     r"contracepti(?:on|ve)\s+(?:use|method|measures)|(?:effective|adequate|acceptable|reliable|highly\s+effective)\s+(?:methods?\s+of\s+)?(?:contraception|birth\s+control)|use\s+(?:of\s+)?(?:an?\s+)?(?:\w+\s+){0,3}contraception|"
     r"child-?\s?bearing\s+potential|fluent|speaks?\s+english|english[- ]speaking|read(?:s|ing)?\s+and\s+(?:write|understand)\w*|literate|literacy|understand\s+(?:the|and|study|english)|"
     r"access\s+to\s+(?:a\s+)?(?:phone|telephone|smartphone|internet|transport\w*|computer)|owns?\s+a|has\s+a\s+(?:smart)?phone|reside(?:s|nt)?\s+(?:in|within)|lives?\s+(?:within|in|near|at)|liv(?:e|ing)\s+(?:in|within|near)|caregiver|legal(?:ly)?\s+(?:guardian|representative|authorized|incapacitated)|"
@@ -165,9 +165,9 @@ ensure established evaluated evaluation evidence exam examination exclusion excl
 indicated ineligible initial informed known laboratory lab labs last lasting latest least less level levels list listed local longer lower mean measure measured measurement measurements
 medical medically minimum maximum newest noted number obtained occurring office outpatient participant participants patient patients people performed population prescribed presence
 previous problem proven randomization randomisation randomized reading readings reason received record recorded records reported require required requirement research respectively
-result results screen screened screening serum plasma blood shown signed site standard started status studies study subject subjects suitable test tested tests testing trial type types
+result results screen screened screening serum plasma blood shown signed site standard status studies study subject subjects suitable test tested tests testing trial type types
 value values venous verified visit volunteer volunteers week weeks whom within year years old month months recorded chart electronic health ehr emr file established
-chronic adults diagnosis diagnosed diagnostic disease diseases disorder disorders condition conditions syndrome kind kinds form forms sort sorts history mellitus illness illnesses problem problems
+adults diagnosis diagnosed diagnostic disease diseases disorder disorders condition conditions syndrome kind kinds form forms sort sorts history mellitus illness illnesses problem problems
 event events episode episodes therapy treatment medication medications drug drugs agent agents dose doses class elderly score daily regular regularly resting seated sitting supine office calculated estimated intensity sex sexes gender genders member members product products oral
 """
 BENIGN = frozenset((*_GRAMMAR.split(), *_TRIAL.split()))
