@@ -227,6 +227,11 @@ class _Reading:
             self._leave_out(piece, last, self.text)
         for token in piece.of("time"):
             last.at(token.value)
+        for token in piece.of("bracket"):
+            if not _IGNORED.match(token.value) and any(
+                t.kind in ("name", "word", "limit") for t in lex(token.value)[1]
+            ):
+                self._doubt(token.value, last)
 
     def _exemplify(self, at: int, piece: Segment, last: Atom) -> None:
         """Names of the same kind are meant too; of another kind, they are of what the words before them say."""
@@ -354,7 +359,9 @@ class _Reading:
         elif inner and all(isinstance(a.check, Age) for a in inner) and isinstance(last.check, Sex | Record):
             inner[0].joint = "with"
             self.out += inner
-        elif any(t.kind == "name" for t in tokens) or isinstance(last.check, Record | Measurement):
+        elif is_restated(inside) and _otherwise(last.check, limits):
+            return
+        else:
             self._doubt(inside)
 
     def _replace(self, inner: list[Atom]) -> None:
@@ -376,6 +383,10 @@ class _Reading:
         """Names in brackets: examples and drugs of a class are meant too; several define it, one is its other name."""
         if check.kind == "allergy" and examples:
             return  # how the body reacts, or to what of the kind
+        if examples and not all(fit := [bool(meanings(c.name, check.kind)) for c in more]):
+            more = tuple(c for c, fits in zip(more, fit, strict=True) if fits)
+            self._doubt(inside, atom)
+            check = atom.check
         known = [e for c in check.of for e in meanings(c.name, check.kind)]
         meant = all(meanings(c.name, check.kind) for c in more)
         if meant and not known and not examples and (len(more) > 1 or check.kind == "medication"):
@@ -423,6 +434,8 @@ class _Reading:
         last = atom or self.out[-1]
         if isinstance(last.check, Record | Measurement):
             last.check = last.check.model_copy(update={"doubts": (*last.check.doubts, words.strip()[:200])})
+        elif not (last.negated or isinstance(last.check, Reader | NoChart | Waiting)):
+            self.out.append(Atom(joint="with", check=Reader(why=words.strip()[:200])))
 
 
 def _otherwise(check: Any, limits: Sequence[Token]) -> bool:

@@ -47,10 +47,40 @@ def compiled(statement: Statement) -> Any:
     """The check of a statement. Parts of a list are read one by one, each with what the heading says of all."""
     if len(statement.under) > _LONGEST:
         return Reader(why=_short(statement.text))
-    if not statement.parts:
-        before, after = _context(statement.under)
-        return read_check(f"{before} {statement.text} {after}".strip(), statement.section)
+    check = _in_list(statement)
+    whom, held = _headed(statement.under, statement.section)
+    if whom is not None:
+        others = whom.of if isinstance(whom, Not) else Not(of=whom)
+        check = Any_(of=(others, check)) if statement.section == "inclusion" else All(of=(whom, check))
+    return check if held is None else merged(All, held, check)
+
+
+def _headed(head: str, section: Section) -> tuple[Any, Any]:
+    """Of whom a heading speaks ("For subjects with diabetes only:"), and what it asks beside its list ("Gout with one
+    of the following:"); None for each where it does not."""
+    if found := _OF_WHOM.match(head):
+        told = _plainly(found["who"], section)
+        sure = all(_understood(leaf) for leaf in walk(told))
+        return (told if sure else Reader(why=_short(found["who"]))), None
+    listed = _OF_THE_FOLLOWING.search(head.rstrip(": "))
+    return None, _beside(head[: listed.start()], section) if listed else None
+
+
+def _beside(before: str, section: Section) -> Any:
+    """The check of what stands in front of a list and is asked together with it; None where nothing is."""
+    found = _ASKS_BOTH.search(before)
+    stem = _LEAD.sub("", before[: found.start()]).strip(" ,") if found else ""
+    if found is None or not any(t.kind in ("name", "limit", "age", "smoking") for t in lex(stem)[1]):
+        return None
+    told = _plainly(stem, section)
+    return told if found["cause"] is None else All(of=(told, Reader(why=_short(before))))
+
+
+def _in_list(statement: Statement) -> Any:
+    """The check of a statement's text or list, as far as its heading does not say of whom it is."""
     before, after = _context(statement.under)
+    if not statement.parts:
+        return read_check(f"{before} {statement.text} {after}".strip(), statement.section)
     parts = [read_check(f"{before} {part} {after}".strip(), statement.section) for part in statement.parts]
     if statement.needed in (0, 1):
         return grouped(Any_ if statement.needed else All, tuple(parts))
@@ -73,7 +103,15 @@ def _context(head: str) -> tuple[str, str]:
     return (head, "") if _ENDS_OPEN.search(head) else ("", "")
 
 
-_FOLLOWING = r"(?:the\s+)?(?:following|these)(?:\s+(?:[a-z]+|\d)){0,3}?"
+_OF_WHOM = re.compile(
+    rf"\W*(?:for|in)\s+(?:(?:all|the|those|only)\s+)*(?:{PEOPLE}|those)\s+(?P<who>(?:with|without|who|on|taking|receiving)\b[^:;]{{2,120}}?)(?:\s+only)?\W*$",
+    re.IGNORECASE,
+)
+_ASKS_BOTH = re.compile(
+    r"(?:,\s*|\b)(?:with|and|plus|having|(?P<cause>due\s+to|caused\s+by|secondary\s+to)|(?:and\s+)?who\s+(?:also\s+)?(?:have|has|meet)|in\s+addition\s+to)\s*$",
+    re.IGNORECASE,
+)
+_FOLLOWING = r"(?:the\s+)?(?:following|these)(?:\s+(?:[a-z-]+|\d)){0,3}?(?:\s*\([^()]*\))?"
 _SOME_OF = re.compile(
     r"\b(?:(?:at\s+least|≥|>=)\s*)?(?P<n>one|two|three|four|five|[1-5]|any|either|all|both)(?:\s*\(\d\))?(?:\s+or\s+more)?"
     rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})(?P<when>\s+(?:with)?in\b[^:;]{{1,80}}|\s+(?:during|over|prior|before|at|for|since)\b[^:;]{{1,80}})?\s*:\s*",
@@ -91,6 +129,16 @@ _IF = re.compile(
     rf"\W*(?:(?P<if>if|when|unless)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:[a-z-]+\s+){{0,2}}?{WHO}\b)",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(
+    r"(?<!e\.g)(?<!i\.e)(?<!\bvs)(?<!\bSt)(?<!\bDr)(?<!\bNo)(?<!approx)(?<=[a-z0-9)\]%A-Z])(?:\.\s+(?=[A-Z])|[.;,]?\s+(?=Note\s?:))"
+)
+_EXAMPLES = re.compile(r"\W*examples?\b", re.IGNORECASE)
+_SPARED = re.compile(
+    rf"(?:however,?\s+|note\s?:?\s*|exceptions?\s?:?\s*)*(?:(?:the\s+following|all|any)\s+)?(?:{PEOPLE}\s+(?:with|who\s+have(?:\s+had)?|who\s+had)\s+)?(?P<what>.+?),?\s+"
+    r"(?:(?:is|are|will\s+be|may\s+be|can\s+be|would\s+be|should)\s+(?:also\s+|still\s+)?(?:not\s+(?:be\s+)?(?:excluded|exclusionary|considered\s+\w+)|allowed|permitted|acceptable|eligible|exempt\w*|included|enrolled)|may\s+(?:be\s+)?(?:enrol\w*|participate))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Whom a further sentence lets in: "Basal cell carcinomas are allowed"."""
 _BRACKETS = re.compile(r"\([^()]*\)")
 _RELAXED = re.compile(
     r",?\s*(?:\(\s*(?:or\s+)?|\bor\s+)(?P<limit>(?:<|>|≤|≥|=|at\s+least|up\s+to|no\s+more\s+than)[^();,]{1,60}?)\s*,?\s+"
@@ -119,6 +167,11 @@ _SEX_BEHIND = re.compile(
     r"(?:\s+(?:of|with)\s+child-?\s?bearing\s+potential)?\W*$",
     re.IGNORECASE,
 )
+_FOR_WHOM = re.compile(
+    rf"(?<=[\d%a-z)]),?\s+(?:for|in)\s+(?:all\s+)?(?:{PEOPLE}|those)\s+(?P<who>(?:with|without|who|on|taking|receiving|treated)\b[^;:]{{3,120}}?)\W*$",
+    re.IGNORECASE,
+)
+_NOT_FOR = re.compile(r"\bor\b|\b(?:except|excluding|exceptions?|other\s+than|unless|only|apart)\W*$", re.IGNORECASE)
 _OF_SEX = re.compile(
     r"\W*(?:all\s+|any\s+)?(?:(?P<female>wom[ae]n|females?)|m[ae]n|males?)\b(?P<asked>(?=.*\b(?:must|should|agrees?|willing|required)\b))?"
     r"(?=.*(?:child-?\s?bearing|contracept|pregnan|breast-?\s?feed|lactat|menopaus|steril|sperm))",
@@ -130,6 +183,8 @@ def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
     if len(text) > _LONGEST:
         return Reader(why=_short(text))
+    if sentences := _sentences(text, section):
+        return sentences
     label, text = labelled(text)
     if label:
         return _under_label(label, read_check(text, section), text)
@@ -149,6 +204,21 @@ def read_check(text: str, section: Section) -> Any:
     one, other = found
     others = one.of if isinstance(one, Not) else Not(of=one)
     return Any_(of=(others, other)) if section == "inclusion" else All(of=(one, other))
+
+
+def _sentences(text: str, section: Section) -> Any:
+    """The check of several sentences: the first is the criterion, the others spare some or say more; None for one."""
+    end = _SENTENCE_END.search(text)
+    if end is None or len(text[: end.start()].split()) < 2:
+        return None
+    first, rest = text[: end.start()], text[end.end() :].strip()
+    if len(rest.split()) < 2 or _EXAMPLES.match(rest):
+        return read_check(first, section)
+    spared = _SPARED.match(rest)
+    if spared and section == "exclusion":
+        return read_check(f"{first} (except {re.sub('[()]', ' ', spared['what'])})", section)
+    check, more = read_check(first, section), Reader(why=_short(rest))
+    return Any_(of=(check, more)) if spared else All(of=(check, more))
 
 
 def _relaxed(text: str, section: Section) -> Any:
@@ -187,7 +257,8 @@ def _some_of(text: str, section: Section) -> Any:
     colon = text.find(":")
     before = text[: found.start() if found else max(colon, 0)].strip()
     opens = bool(_ENDS_OPEN.search(before)) and section == "exclusion"
-    if not (found or opens) or len(before.split()) > 6:
+    beside = _beside(before, section)
+    if not (found or opens) or (beside is None and len(before.split()) > 6):
         return None
     rest = text[found.end() if found else colon + 1 :].strip(" .")
     when = times(levelled(rest))
@@ -196,15 +267,15 @@ def _some_of(text: str, section: Section) -> Any:
     parts = [_MARK.sub("", p.strip()) for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
     if len(parts) < 2 or not all(re.match(r"[A-Za-z(]", p) for p in parts):
         return None
-    lead = before if _ENDS_OPEN.search(before) else ""
+    lead = before if beside is None and _ENDS_OPEN.search(before) else ""
     read = tuple(_plainly(f"{lead} {p} {after or always}".strip(), section) for p in parts)
     word = found["n"].lower() if found else "any"
     number = next((n for n, name in enumerate(COUNTS, 1) if word in (name, str(n))), 1)
-    if word in ("all", "both"):
-        return grouped(All, read)
-    if number == 1:
-        return grouped(Any_, read)
-    return AtLeast(number=number, of=read) if len(read) <= MANY else Reader(why=_short(text))
+    if number > 1 and len(read) > MANY:
+        return Reader(why=_short(text))
+    every = word in ("all", "both")
+    listed = AtLeast(number=number, of=read) if number > 1 and not every else grouped(All if every else Any_, read)
+    return listed if beside is None else merged(All, beside, listed)
 
 
 def _of_some(text: str, section: Section) -> tuple[Any, Any] | None:
@@ -214,6 +285,11 @@ def _of_some(text: str, section: Section) -> tuple[Any, Any] | None:
         return _plainly(f"{asked['cue']} {asked['who']}", section), _plainly(said, section)
     if (behind := _SEX_BEHIND.search(text)) and not _SEXES[not behind["female"]].search(text, 0, behind.start()):
         return Sex(of=("female" if behind["female"] else "male",)), _plainly(text[: behind.start()], section)
+    whom = _FOR_WHOM.search(text)
+    if whom and not _NOT_FOR.search(text[: whom.start()]):
+        told = _plainly(whom["who"], section)
+        if all(_understood(leaf) for leaf in walk(told)):
+            return told, _plainly(text[: whom.start()], section)
     sex = _OF_SEX.match(text[:1000])
     if (
         sex

@@ -76,6 +76,8 @@ def _has_its_time(here: Atom, before: Atom, timed: Atom) -> bool:
     check = before.check
     if not isinstance(check, Record):
         return False
+    if here.joint == "with" and here is not timed and check.kind in ("condition", "procedure"):
+        return not timed.ever  # what binds closer is one of the alternatives
     if here.joint == "or":
         other = check.kind == "condition" and check.state == "active" and timed.state != "active"
         return not (other or (timed.ever and not before.ever) or check.kind in ("allergy", "family"))

@@ -176,7 +176,7 @@ _SEXED = re.compile(
 
 
 _MORE_THAN_NUMBERS = re.compile(
-    r"[A-Za-z]{4,}\s*[<>≥≤]|\b(?:if|when|unless|equivalent|dose)\b"
+    r"^\s*[<>≥≤=]+\s*[A-Za-z]|[A-Za-z]{4,}\s*[<>≥≤]|\b(?:if|when|unless|equivalent|dose)\b"
     r"|\bor\s+(?!(?:older|above|over|more|greater|younger|less|below|higher|lower|equal|at\s)\b|[<>≥≤=\d])",
     re.IGNORECASE,
 )

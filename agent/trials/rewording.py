@@ -88,7 +88,10 @@ _RANKED = re.compile(
     re.IGNORECASE,
 )
 """Ranks side by side: "class III or IV", "status of 0, 1 or 2"."""
-_KIN = re.compile(r"\bpersonal\s*(?:or|and/or|and|/)\s*family\s+history\s+of\s+(?P<what>[^.;()]{3,})", re.IGNORECASE)
+_KIN = re.compile(
+    r"\bpersonal\s*(?:or|and/or|and|/)\s*(?:family|first[\s-]degree\s+relatives?(?:\(s\))?(?:'s?)?)\s+history\s+of\s+(?P<what>[^.;()]{3,})",
+    re.IGNORECASE,
+)
 _SKIN = re.compile(
     r"\b(?P<one>basal|squamous)(?:[\s-]cell)?\s*(?P<joint>or|and/or|and|/)\s*(?P<two>basal|squamous)[\s-]cell"
     r"(?:\s+(?:skin\s+)?(?:cancers?|carcinomas?)(?:\s+of\s+the\s+skin)?|(?=\s*(?:[,;.)]|$)))",
@@ -106,7 +109,7 @@ _GUIDE = (
 _STANDARD = re.compile(
     rf",?\s*\(?\b(?:(?:as\s+)?(?:defined|diagnosed|determined|classified|confirmed|established)\s+(?:by|per|using|according\s+to)|according\s+to|as\s+per|per|based\s+on|by|meeting|fulfilling)\s+"
     rf"(?:the\s+)?(?:(?:current|modified|revised|(?:19|20)\d\d)\s+)*{_GUIDE}(?:[/-][A-Z0-9][\w-]*)*(?:\s+(?-i:[A-Z]{{1,4}}|[0-9]{{1,4}}))*(?:\s+(?:diagnostic|classification))?"
-    r"(?:\s+(?:criteria|guidelines?|definitions?|classification|recommendations|report))?\)?(?=\s*(?:[,;.)]|$|and\b|or\b|with\b|for\b|within\b|at\b))",
+    r"(?:\s+(?:criteria|guidelines?|definitions?|classification|recommendations|report))?\)?(?=\s*(?:[,;.)]|$|and\b|or\b|with\b|for\b|within\b|at\b|by\b))",
     re.IGNORECASE,
 )
 """The handbook by which a disease was diagnosed, which charts take as read: "according to DSM-5 criteria"."""
@@ -144,6 +147,17 @@ _TRACED = re.compile(
     re.IGNORECASE,
 )
 """By what something was seen: charts that hold the disease need not hold the tracing."""
+_THOUSANDS = re.compile(r"\b(\d{1,3}) (\d{3})(?=\s*(?:/|cells?\b|per\b|mm|copies))")
+_BARE_LIMIT = re.compile(
+    r"([<>≥≤]\s?=?|\b(?:above|below|over|under|exceeding|than)\b)\s*(?:the\s+)?(?=(?:institutional\s+|local\s+|laboratory\s+)*(?:ULN|LLN|(?:upper|lower)\s+limits?\s+of\s+(?:the\s+)?normal)\b)()",
+    re.IGNORECASE,
+)
+"""A limit of the reference range without a factor is once that: "bilirubin ≤ ULN"."""
+_IFCC = re.compile(
+    r"([<>≥≤]\s?=?)\s*\d{2,3}(?:\.\d+)?\s*mmol/mol\s*[(\[]\s*(?:[<>≥≤]\s?=?\s*)?(\d{1,2}(?:\.\d+)?)\s*%\s*[)\]]"
+)
+"""Hemoglobin A1c in the unit of IFCC with the one of NGSP, which charts have, beside it."""
+_COURSES = re.compile(r"\bacute\s*(?:or|and|and/or|/)\s*chronic\s+()(?=[a-z])", re.IGNORECASE)
 _BUT_WHO = re.compile(
     rf",?\s*\b(?:except|excepting|excluding|with\s+the\s+exception\s+of|other\s+than)\s+(?:(?:if|when|where|unless)\b|(?:(?:in|for|of)\s+)?(?:the\s+)?{WHO}(?:\s+(?:who|that)(?:\s+(?:are|is|have|had|has|were))?)?(?=\s+[a-z])|in\s+(?:the\s+)?(?:case|presence|setting)\s+of)",
     re.IGNORECASE,
@@ -153,6 +167,8 @@ _BUT_WHO = re.compile(
 
 def reworded(text: str) -> str:
     """The text with such turns said plainly. `text` is levelled."""
+    text = _THOUSANDS.sub(r"\1\2", _BARE_LIMIT.sub(r"\1 1 x \2", _IFCC.sub(r"\1 \2 %", text)))
+    text = _COURSES.sub(r"\1", text)
     text = _elapsed(_BUT_WHO.sub(" unless ", text))
     text = _SUSPENDED.sub(lambda m: f"{m['one']}{m['rest']} {m['joint']} {m['two']}{m['rest']}", text)
     text = _ORDINAL.sub(lambda m: f"{m['one']} {m['two']}-{m['rest']}", _HYPHENED.sub(_unhyphened, text))

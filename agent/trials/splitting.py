@@ -54,6 +54,13 @@ _QUALIFIED = re.compile(
     re.IGNORECASE,
 )
 """What a heading says behind its word of whom it is: "Exclusion Criteria - All Participants:"."""
+_ORGAN = re.compile(
+    r"(?:(?:hemato|haemato|neuro|immuno)logic(?:al)?|hepatic|renal|cardiac|cardiovascular|coagulation|pulmonary|respiratory|metabolic"
+    r"|endocrine|gastrointestinal|psychiatric|bone\s+marrow|liver|kidney|laboratory|general|other|medications?)"
+    r"(?:\s+(?:functions?|systems?|parameters?|criteria|values?|disorders?))?\W*",
+    re.IGNORECASE,
+)
+"""What a list stands under without being asked itself: "Hepatic"."""
 _OUT_SENTENCE = re.compile(
     r"\b(?:(?:will|must|should|shall)\s+be|are|is)\s+(?:excluded|ineligible|not\s+eligible)\b(?!\s+if\s+not\b)",
     re.IGNORECASE,
@@ -212,7 +219,7 @@ def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement
             needed=needed,
         )
         return
-    if not text.endswith(":"):
+    if not text.endswith(":") and not _ORGAN.fullmatch(text):
         yield from _single(source, item, under)
     for child in item.children:
         yield from _statements(source, child, text)

@@ -159,12 +159,12 @@ on one ones only or other others our out over own per person persons presence pr
 these they this those through time times to under until up use used via was were when where whether which while who whom whose will with within would you your
 """
 _TRIAL = """
-according adult age amount analysis applicable assessed assessment baseline based beyond candidate candidates case cases checked classified clinic clinical clinically collected confirmed
+according adult age amount analysis applicable central assessed assessment baseline based beyond candidate candidates case cases checked classified clinic clinical clinically collected confirmed
 considered criteria criterion defined determined document documentation documented eligibility eligible enrolled enrollment enrolment
 ensure established evaluated evaluation evidence exam examination exclusion excluded extent fasting form greater group had higher human identified inclusion included
 indicated ineligible initial informed known laboratory lab labs last lasting latest least less level levels list listed local longer lower mean measure measured measurement measurements
 medical medically minimum maximum newest noted number obtained occurring office outpatient participant participants patient patients people performed population prescribed presence
-previous problem proven randomization randomisation randomized reading readings reason received record recorded records reported require required requirement research respectively
+previous problem proven ps randomization randomisation randomized reading readings reason received record recorded records reported require required requirement research respectively
 result results screen screened screening serum plasma blood shown signed site standard status studies study subject subjects suitable test tested tests testing trial type types
 value values venous verified visit volunteer volunteers week weeks whom within year years old month months recorded chart electronic health ehr emr file established
 adults diagnosis diagnosed diagnostic disease diseases disorder disorders condition conditions syndrome kind kinds form forms sort sorts history mellitus illness illnesses problem problems
