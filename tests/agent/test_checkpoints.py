@@ -19,7 +19,9 @@ from tools.peers.postgres import Postgres
 async def _asked(saver: Any, question: str, run: str, after: str | None = None) -> list[str]:
     """The questions that the reasoner knows of before this one."""
     house = House()
-    async for _ in stream(build(house.stages(), saver), Given(question=question, patient="p", run=run), "t", after=after):
+    async for _ in stream(
+        build(house.stages(), saver), Given(question=question, patient="p", run=run), "t", after=after
+    ):
         pass
     return [turn.question for turn in house.histories[0]]
 
