@@ -44,6 +44,8 @@ _LOST = 2.0
 soon as the server is, where longer tries would come ever more seldom."""
 _SETUP = 0x636861727401
 """The advisory lock under which one process makes the tables and the others wait."""
+_TURN = 60.0
+"""Seconds that they wait."""
 
 
 def open_threads(settings: Settings) -> AbstractAsyncContextManager[Saver]:
@@ -140,11 +142,12 @@ async def _set_up(saver: AsyncPostgresSaver, pool: Any) -> None:
     """Make the tables, one process at a time.
 
     The lock is tried and not waited for: its indices are made CONCURRENTLY, which waits for every statement that is
-    running, also for one that waits for the lock.
+    running, also for one that waits for the lock. Raises TimeoutError where another process keeps it.
     """
     async with pool.connection() as connection:
-        while not await _taken(connection):  # noqa: ASYNC110  what is waited for is another process
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(_TURN):  # one whose machine went off without a word keeps it for hours
+            while not await _taken(connection):  # noqa: ASYNC110  what is waited for is another process
+                await asyncio.sleep(0.05)
         try:
             await saver.setup()
         finally:

@@ -61,7 +61,7 @@ async def test_a_file_that_was_taken_away_is_told_and_another_taken_up(tmp_path:
     path = tmp_path / "t ?#%.sqlite"
     async with open_threads(Settings(threads=path)) as saver:
         await _asked(saver, "first?", "r1")
-        for file in tmp_path.iterdir():
+        for file in list(tmp_path.iterdir()):  # noqa: ASYNC240
             file.unlink()
         for work in (_asked(saver, "second?", "r2"), kept(saver, "t", "r1"), saver.adelete_thread("t")):
             with pytest.raises(sqlite3.OperationalError, match="unable to open"):
