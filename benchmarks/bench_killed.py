@@ -41,7 +41,7 @@ SPREAD = 3.0
 class Report:
     """What came of it. Each of `lost`, `twice`, `half` and `behind` is a fault, told in words.
 
-    `behind` are threads of which a follow-up would know less than was answered, or something else.
+    `behind` are questions that knew less than what their thread had answered before them, or something else.
     """
 
     kills: int = 0
@@ -108,7 +108,7 @@ async def _kill(site: Site, settings: Settings, report: Report, pause: float | N
                 left = (await connection.execute(working)).all()
             report.at_work.append(len(left))
             for id_, thread in left:
-                report.between += id_ in await _turns(saver, thread)
+                report.between += any(id_ in turns for turns in await _checkpoints(saver, thread))
             if pause:
                 await asyncio.sleep(pause)
                 victim.go_on()
@@ -116,10 +116,10 @@ async def _kill(site: Site, settings: Settings, report: Report, pause: float | N
                 victim.start()
 
 
-async def _turns(saver: Any, thread: str, after: str | None = None) -> list[str]:
-    """The questions that one which follows that would know."""
-    kept = await saver.aget_tuple({"configurable": {"thread_id": thread, "after": after}})
-    return [turn["run"] for turn in kept.checkpoint["channel_values"].get("turns", [])] if kept else []
+async def _checkpoints(saver: Any, thread: str) -> list[list[str]]:
+    """The turns that each checkpoint of a thread knows, by their questions, the one written last first."""
+    every = [one.checkpoint["channel_values"] async for one in saver.alist({"configurable": {"thread_id": thread}})]
+    return [[turn["run"] for turn in values.get("turns", ())] for values in every]
 
 
 async def _check(site: Site, settings: Settings, clients: list[Client], report: Report) -> None:
@@ -128,9 +128,10 @@ async def _check(site: Site, settings: Settings, clients: list[Client], report: 
             rows = (await site.send("GET", f"/v1/threads/{client.thread}")).json()["turns"]
             _hold(client, {row["id"]: row for row in rows}, report)
             answered = [row["id"] for row in rows if row["state"] == "answered"]
-            kept = await _turns(saver, client.thread, answered[-1] if answered else None)
-            if kept != answered[-TURNS:]:
-                report.behind.append(f"the thread's last turns are {kept}, its answers {answered[-TURNS:]}")
+            for turns in await _checkpoints(saver, client.thread):
+                known = answered[: answered.index(turns[-1]) + 1] if turns and turns[-1] in answered else turns
+                if turns != known[-TURNS:]:
+                    report.behind.append(f"{turns[-1]} knew {turns[:-1]}, of {known[-TURNS:-1]}")
     async with open_database(settings) as database, database.connect() as connection:
         stuck = select(func.count()).where(RUNS.c.state == "working")
         if count := (await connection.execute(stuck)).scalar_one():
@@ -203,7 +204,7 @@ def _tell(title: str, report: Report, seconds: float) -> None:
     print(f"  {report.questions} questions, {report.again} sent again; {report.never_arrived} never arrived,")
     print(f"  {report.given_up} told as given up; {report.jobs} jobs done, {report.jobs_given_up} given up")
     print(f"  lost {len(report.lost)}, told twice {len(report.twice)}, half-told {len(report.half)},")
-    print(f"  threads whose follow-ups know less {len(report.behind)}")
+    print(f"  questions that knew less than was said before them {len(report.behind)}")
     for fault in report.faults:
         print(f"  FAULT: {fault}")
 

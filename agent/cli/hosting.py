@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import ssl
 import tempfile
 import webbrowser
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -75,12 +76,24 @@ def _check(settings: Settings, serving: Serving) -> None:
     for path in filter(None, (serving.certificate, serving.key)):
         if not path.is_file():
             raise UserError(f"{str(path)!r} is no file; --tls-cert and --tls-key take PEM files")
+    if serving.certificate and serving.key:
+        _check_pair(serving.certificate, serving.key)
     weights = settings.reasoner != "rules" and not settings.model_url
     if serving.workers > 1 and (weights or (settings.vision_named and not settings.vision_url)):
         raise UserError(
             f"--workers {serving.workers}: each process would load the model's weights for itself; "
             "put the model behind a server (CHARTLINE_MODEL_URL), or serve with one worker"
         )
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")  # never asks for one
+    except OSError as error:
+        raise UserError(
+            f"{str(certificate)!r} and {str(key)!r} are no certificate and key that belong together; "
+            "give a certificate (with its chain) and its own key, not encrypted, as PEM files"
+        ) from error
 
 
 def _require_extra() -> None:

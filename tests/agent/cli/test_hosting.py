@@ -213,6 +213,10 @@ def test_other_machines_are_not_served_unasked(tmp_path: Path, host: str) -> Non
 def test_half_of_tls_is_refused(tmp_path: Path) -> None:
     assert "go together" in refused(settings_in(tmp_path), Serving(port=0, certificate=tmp_path / "c"))
     assert "is no file" in refused(settings_in(tmp_path), Serving(port=0, certificate=tmp_path / "c", key=tmp_path))
+    bad = tmp_path / "c"
+    bad.write_text("no certificate")
+    told = refused(settings_in(tmp_path), Serving(port=0, workers=2, certificate=bad, key=bad))
+    assert "belong together" in told
 
 
 @pytest.mark.parametrize(
