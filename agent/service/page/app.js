@@ -5,17 +5,17 @@ import { call, onUnknown, useToken } from "./api.js";
 import { boxView, choose, focusBox } from "./box.js";
 import { contentsView, openContents } from "./contents.js";
 import { listThreads, openThread } from "./conversation.js";
-import { safe } from "./dom.js";
-import { closeEvidence, openEvidence, panelView } from "./evidence_panel.js";
+import { closeEvidence, fresh, openEvidence, panelView } from "./evidence_panel.js";
 import { historyView } from "./history.js";
 import { bannerView, chooserView, findPatients, nameOf, openBanner, shortBannerView } from "./patients.js";
 import { problemView } from "./problem.js";
 import { recordView } from "./record.js";
 import { href, read, stay } from "./route.js";
+import { safe } from "./safe.js";
+import { openScreenings } from "./screenings.js";
 import { returned, signInView, signOut } from "./sign_in.js";
 import { onChange, set, state, still, today } from "./store.js";
 import { offersView, suggested } from "./suggestions.js";
-import { openScreenings } from "./screenings.js";
 import { openSummary, summariesView } from "./summaries.js";
 import { loadTexts, now, t } from "./texts.js";
 import { trialsView } from "./trials.js";
@@ -201,13 +201,6 @@ async function openTimeline() {
   } catch (problem) {
     render(problemView(problem, openTimeline), fresh(container));
   }
-}
-
-/** An empty element in a place whose content is not this module's. */
-function fresh(place) {
-  const inside = document.createElement("div");
-  place.replaceChildren(inside);
-  return inside;
 }
 
 const whose = ({ name, via, patient }) => [via, name, patient].join(" ");

@@ -1,11 +1,11 @@
 // What the chart holds, by kind: the words that can be asked about.
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { fill } from "./box.js";
 import { call, query } from "./api.js";
-import { safe } from "./dom.js";
+import { fill } from "./box.js";
 import { problemView } from "./problem.js";
 import { go } from "./route.js";
+import { safe } from "./safe.js";
 import { set, state, still } from "./store.js";
 import { t, tn } from "./texts.js";
 

@@ -68,7 +68,7 @@ async function show(citation, from, focus = false) {
   });
   document.querySelectorAll(".chip[aria-current]").forEach((chip) => chip.removeAttribute("aria-current"));
   from?.setAttribute("aria-current", "true");
-  const body = freshBody();
+  const body = fresh(document.getElementById("evidence-body"));
   if (citation.reference || citation.inputs.length) await resource(body, citation);
   else render(searchView(citation, context.searched), body);
 }
@@ -80,19 +80,16 @@ function inPlace(element, change) {
   if (element?.isConnected && !NARROW.matches) scrollBy({ top: element.getBoundingClientRect().top - before, behavior: "instant" });
 }
 
-/** An element of its own for each opening: what a slower, earlier one brings is not shown in it. */
-function freshBody() {
-  const body = document.createElement("div");
-  document.getElementById("evidence-body").replaceChildren(body);
-  return body;
+/** An empty element for each opening of a place: what a slower, earlier one brings is not shown in it. */
+export function fresh(place) {
+  const inside = document.createElement("div");
+  place.replaceChildren(inside);
+  return inside;
 }
 
 async function resource(body, citation) {
   const { patient, asOf, readings } = context;
-  const note = document.createElement("p");
-  note.className = "muted";
-  note.textContent = t("evidence_panel.loading");
-  body.replaceChildren(note);
+  render(html`<p class="muted">${t("evidence_panel.loading")}</p>`, body);
   const shown = document.createElement("div");
   try {
     const { showEvidence } = await import("./evidence.js");
@@ -100,7 +97,7 @@ async function resource(body, citation) {
   } catch (problem) {
     render(problemView(problem, () => resource(body, citation)), shown);
   }
-  body.replaceChildren(shown);
+  render(shown, body);
 }
 
 function searchView(citation, searched) {

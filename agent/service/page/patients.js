@@ -2,10 +2,10 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { call, query } from "./api.js";
-import { safe } from "./dom.js";
 import { problemView } from "./problem.js";
 import { words } from "./prose.js";
 import { go, href, isDay } from "./route.js";
+import { safe } from "./safe.js";
 import { set, state, still, today } from "./store.js";
 import { t, tn } from "./texts.js";
 

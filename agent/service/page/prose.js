@@ -1,7 +1,7 @@
 // Text of answers and summaries: its marks become chips that open the evidence.
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { safe } from "./dom.js";
+import { safe } from "./safe.js";
 import { t } from "./texts.js";
 
 const MARK = /\[([a-z]?\d+)\]/;

@@ -3,11 +3,11 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { call, events, fetchAs, query } from "./api.js";
-import { safe } from "./dom.js";
 import { announce, murmur } from "./live.js";
 import { problemView } from "./problem.js";
 import { words } from "./prose.js";
 import { go, href } from "./route.js";
+import { safe } from "./safe.js";
 import { set, state } from "./store.js";
 import { moment, number, t, tn } from "./texts.js";
 import { outcomeView, verdictView } from "./verdicts.js";

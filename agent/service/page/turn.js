@@ -2,8 +2,8 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { choose } from "./box.js";
-import { answerText, copyButton, valueText } from "./copying.js";
 import { fetchAgain } from "./conversation.js";
+import { answerText, copyButton, valueText } from "./copying.js";
 import { openEvidence } from "./evidence_panel.js";
 import { problemView } from "./problem.js";
 import { prose, sources, words } from "./prose.js";
