@@ -3,6 +3,7 @@
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { call } from "./api.js";
 import { imageView } from "./image.js";
+import { announce } from "./live.js";
 import { noteView } from "./note.js";
 import { plotViews } from "./plot.js";
 import { rawView } from "./raw.js";
@@ -50,8 +51,7 @@ class Place {
       await this.resource({ reference: link, path: "" });
     } catch (error) {
       this.behind.pop();
-      const told = step.focused?.closest("td, li, figure")?.querySelector(".unreachable");
-      if (told) told.textContent = ` ${error.message || t("evidence.failed")}`;
+      unreachable(step.focused, error.message || t("evidence.failed"));
       return;
     }
     this.container.querySelector("button").focus();
@@ -80,13 +80,20 @@ class Place {
   }
 }
 
+/** Why what was pressed leads nowhere, beside it. */
+function unreachable(pressed, why) {
+  const beside = pressed?.closest("td, li, figure")?.querySelector(".unreachable");
+  if (beside) beside.textContent = ` ${why}`;
+  announce(why);
+}
+
 const isElement = (path) => /^[A-Z][A-Za-z]+\./.test(path ?? "");
 
 /** `Type/id` as it is; what names its server as one step of the path. */
 const encoded = (reference) => (reference.includes("://") ? encodeURIComponent(reference) : reference);
 
 /** What a link leads to; why not, where it cannot be read. */
-const linkView = (text, link, follow) => html`<button type="button" class="link" @click=${() => follow(link)}>${quoted(text)}</button><span class="unreachable" role="status"></span>`;
+const linkView = (text, link, follow) => html`<button type="button" class="link" @click=${() => follow(link)}>${quoted(text)}</button><span class="unreachable"></span>`;
 
 // A resource.
 
@@ -105,12 +112,12 @@ function resourceView(found, { span, readings, follow }) {
 /** Readings of the image; where a resource holds several images, those of the first. */
 const boxesOf = (image, all, readings) => (image === all[0] ? readings : []);
 
-const headingView = (title, [first, ...lines], where) => html`<header class="evidence-head">
+const headingView = (title, [first, ...lines], where) => html`<div class="evidence-head">
   <h3>${quoted(title)}</h3>
   ${first ? html`<p>${quoted(first)}</p>` : nothing}
   ${lines.length ? html`<ul class="evidence-lines">${lines.map((line) => html`<li>${quoted(line)}</li>`)}</ul>` : nothing}
   <p class="evidence-where">${quoted(where.filter(Boolean).join(" · "))}</p>
-</header>`;
+</div>`;
 
 const editionView = ({ edition, version, current_version: current }) => html`<p class="evidence-notice">${t(`evidence.edition.${edition}`, { version: version ?? "?", current: current ?? "?" })}</p>`;
 

@@ -3,6 +3,7 @@
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { Drawn } from "./drawn.js";
 import { band, marks, names } from "./plot_drawing.js";
+import { words } from "./prose.js";
 import { quoted, safe } from "./safe.js";
 import { t, tn } from "./texts.js";
 
@@ -46,9 +47,9 @@ class Plot extends Drawn {
       html`<figure class="plot">
         <figcaption>
           <h4>${quoted(what)} <span class="muted">${safe(group[0].unit)}</span></h4>
-          <span class="plot-note">${captionOf(group, points)}</span>
-          ${single ? nothing : html`<button type="button" class="plain" aria-pressed=${listed ? "true" : "false"} @click=${() => this.toggle()}>${t("evidence.plot.table")}</button>`}
+          <p class="plot-note">${words(captionOf(group, points))}</p>
         </figcaption>
+        ${single ? nothing : html`<button type="button" class="plain" aria-pressed=${listed ? "true" : "false"} @click=${() => this.toggle()}>${t("evidence.plot.table")}</button>`}
         ${single
           ? nothing
           : html`<div class="plot-chart" tabindex="0" role="group" aria-roledescription=${t("evidence.plot.role")} aria-label=${label} ?hidden=${listed} @keydown=${(event) => this.key(event)}></div>`}
@@ -59,12 +60,15 @@ class Plot extends Drawn {
     );
   }
 
-  /** The point that is walked to, in words. */
+  /** The point that is walked to, in words, and the one before it. */
   told(point) {
+    const several = this.group.length > 1;
+    const earlier = this.points.slice(0, this.at).findLast(({ course }) => course === point.course);
     const other = this.pick && point.reference !== this.own;
-    return html`<output class="plot-told">${words(point, this.group.length > 1)}
+    return html`<output class="plot-told">${words(inWords(point, several))}
       ${other ? html`<button type="button" class="link" @click=${() => this.pick(point.reference)}>${t("evidence.plot.open")}</button>` : nothing}</output>
-      <span class="unreachable" role="status"></span>`;
+      ${earlier ? html`<p class="muted">${words(t("evidence.plot.earlier", { told: inWords(earlier, several) }))}</p>` : nothing}
+      <span class="unreachable"></span>`;
   }
 
   toggle() {
@@ -113,7 +117,7 @@ function captionOf(group, points) {
   if (points.length) parts.push(span(points[0].when, points.at(-1).when));
   if (ranges.length) parts.push(t("evidence.plot.range", { range: ranges.join(", ") }));
   if (group.some((one) => !one.complete)) parts.push(t("evidence.plot.incomplete"));
-  return safe(parts.join(" · "));
+  return parts.join(" · ");
 }
 
 const span = (first, last) => (first === last ? first : t("evidence.plot.span", { first, last }));
@@ -134,12 +138,12 @@ const parts = (when) => {
 };
 
 /** A point in words: date, value, what it means, and whether it is the cited one. */
-function words(point, several) {
+function inWords(point, several) {
   const flag = point.flag && `(${point.flag})`;
   const outside = point.outside && t(`evidence.plot.${point.outside}`);
   const value = [point.text, flag].filter(Boolean).join(" ");
-  const told = [point.when, several && point.label, value, outside, point.cited && t("evidence.plot.cited")];
-  return safe(told.filter(Boolean).join(" · "));
+  const parts = [point.when, several && point.label, value, outside, point.cited && t("evidence.plot.cited")];
+  return parts.filter(Boolean).join(" · ");
 }
 
 function tableView({ points, group, pick }) {
@@ -180,7 +184,7 @@ function options(state, width) {
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { range: (_, from, to) => widened(from, to) }, y: { range: () => [low, high] } },
-    axes: [{ ...axis, space: 70, size: 40 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
+    axes: [{ ...axis, space: 70, size: 26 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
     series: [{}, ...group.map((_, at) => ({ stroke: () => state.hue.accent, width: 1.5, dash: at ? [6, 3] : [], spanGaps: true, points: { show: false } }))],
     hooks: { drawClear: [(plot) => band(plot, points, state)], draw: [(plot) => marks(plot, points, state), (plot) => names(plot, group, points, state)] },
     padding: [14, 12, 0, 0],

@@ -106,7 +106,7 @@ class View {
   }
 
   tell(at, words = null) {
-    this.told = at === null || at < 0 ? (words ?? t(TOUCH.matches ? "timeline.hint.touch" : "timeline.hint")) : this.line(at);
+    this.told = at === null || at < 0 ? (words ?? t(TOUCH.matches ? "timeline.hint.touch" : "timeline.hint", { day: this.facts.told.as_of })) : this.line(at);
     if (this.chart) this.update();
   }
 
@@ -148,7 +148,7 @@ class View {
       </div>
       <div class="evidence-scroll" tabindex="0" role="region" aria-label=${t("timeline.list")}><table>
         <caption class="unseen">${t("timeline.list")}</caption>
-        <thead><tr><th scope="col">${t("timeline.when")}</th><th scope="col">${t("timeline.what")}</th></tr></thead>
+        <thead><tr><th scope="col">${t("timeline.when")}</th><th scope="col">${t("timeline.what")}</th><th scope="col">${t("timeline.which")}</th></tr></thead>
         <tbody>${rows.map((at) => this.row(at))}</tbody>
       </table></div>
     </div>`;
@@ -164,7 +164,8 @@ class View {
   row(at) {
     return html`<tr>
       <td class="timeline-date">${this.when(at)}</td>
-      <th scope="row"><button type="button" class="link" @click=${() => this.pick(at)}>${quoted(this.facts.label(at))}</button><span class="muted">${t(`timeline.kind.${this.facts.kind(at)}`)}</span></th>
+      <th scope="row"><button type="button" class="link" @click=${() => this.pick(at)}>${quoted(this.facts.label(at))}</button></th>
+      <td class="muted">${t(`timeline.kind.${this.facts.kind(at)}`)}</td>
     </tr>`;
   }
 }
