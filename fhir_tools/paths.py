@@ -200,6 +200,8 @@ def _leaves(value: Any, place: _Place) -> Iterator[Leaf]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _leaves(inner, place.item(index, len(value)))
+    elif isinstance(value, bool):
+        yield place.leaf("yes" if value else "no")
     elif value is not None:
         yield place.leaf(_moment(value) if isinstance(value, str) else json.dumps(value))
 

@@ -66,7 +66,8 @@ export function sources(citations, open) {
   </ol>`;
 }
 
-function place(citation) {
-  const references = citation.reference ? [citation.reference] : citation.inputs;
-  return references.length ? html` <span class="reference">${references.join(", ")}</span>` : nothing;
+/** Where it stands: the record, the records that it was worked out from, or the search. */
+function place({ reference, inputs, path }) {
+  const references = reference ? [reference] : inputs.length ? inputs : [path];
+  return html` <span class="reference">${safe(references.join(", "))}</span>`;
 }
