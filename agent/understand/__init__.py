@@ -25,7 +25,7 @@ from agent.understand.noted import asks_of_notes, sought
 from agent.understand.partings import partings
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
-from agent.understand.restated import restated
+from agent.understand.restated import headings, passed_over, restated, strangers
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
 from agent.understand.targets import NUMERIC, apposed, distinct, joined, target_of
@@ -41,7 +41,8 @@ __all__ = ["focus_of", "reworded", "subject_of", "understand", "wanted"]
 def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> Ask:
     """What a question asks of this chart; `history` are the finished turns of its thread, oldest first."""
     seen = looking(question, history)
-    return (_to_see(question, seen, chart, history) if seen else None) or _understood(question, chart, history)
+    asked = (_to_see(question, seen, chart, history) if seen else None) or _understood(question, chart, history)
+    return asked if asked.op == "find" else replace(asked, unknown=(*asked.unknown, *strangers(question, chart)))
 
 
 def _to_see(question: str, seen: Looking, chart: Chart, history: tuple[Turn, ...]) -> Ask | None:
@@ -76,12 +77,14 @@ _ORDERED = re.compile(
 def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     """The question as a whole, or without what only says who asks, why, and what for."""
     whole = _as_it_stands(question, chart, history)
+    if _is_known(whole):
+        whole = replace(whole, unknown=passed_over(question, whole, lambda q: _as_it_stands(q, chart, history)))
     if _is_known(whole) and whole.anchor and whole.anchor.target.keys:
         return whole
     text = plain(question)
-    found = tuple(asides(text)) if _is_known(whole) else tuple(_beside(text, chart, whole.unknown))
+    found = tuple(_beside(text, chart, whole))
     clauses = tuple(askings(question)) if not _is_known(whole) else ()
-    for kept, beside in partings(text, found, clauses, lambda c: tuple(_beside(c, chart, whole.unknown))):
+    for kept, beside in partings(text, found, clauses, lambda c: tuple(_beside(c, chart, whole))):
         ask = _as_it_stands(kept, chart, history)
         if _is_known(ask) and all(a.fits(ask) for a in beside):
             told = (*ask.asides, *(a.tells() for a in beside if a.told))
@@ -90,15 +93,19 @@ def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     return whole if whole.unknown else replace(whole, unknown=unfit)
 
 
-def _beside(text: str, chart: Chart, unknown: Sequence[str]) -> Iterator[Aside]:
-    """What may be set aside of a question that was not understood as it stands."""
+def _beside(text: str, chart: Chart, whole: Ask) -> Iterator[Aside]:
+    """What may be set aside; of a question that was not understood as it stands, also what says something again."""
 
     def alone(words: str) -> Ask:
         return _as_it_stands(words, chart, ())
 
+    known = _is_known(whole)
     yield from asides(text)
-    yield from askers(text, lambda words: not alone(words).targets)
-    yield from restated(text, chart, unknown, alone)
+    yield from askers(text, lambda words: not known and not alone(words).targets)
+    if not known:
+        yield from restated(text, chart, whole.unknown, alone)
+    elif len(whole.targets) > 1:
+        yield from headings(text, chart, alone)
 
 
 def _is_known(ask: Ask) -> bool:

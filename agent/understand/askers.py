@@ -20,7 +20,7 @@ _CLERK = (
     r"(?:study |trial |research )?(?:monitor|coordinator|sponsor|investigator)|statistician|(?:medical )?records|"
     r"interpreter|translator|porter|chaplain|teacher|school|employer|registrar of deaths|social (?:worker|services)|"
     r"case ?(?:manager|worker)|key ?worker|(?:medical )?students?|trainee|carers?|caregivers?|care ?workers?|caretaker|"
-    r"(?:health ?care )?assistant|hca|bed manager)"
+    r"(?:health ?care )?assistant|hca|bed manager|(?:diabetes |patient )?educator|advis[eo]r|instructor|coach)"
 )
 _CLINICIAN = (
     r"(?:\w+(?:ologists?|etists?|icians?|itians?|acists?|apists?|ometrists?|opaths?|iatrists?|ographers?|sthetists?|otomists?)"
@@ -82,7 +82,7 @@ _FOR_MEDS = re.compile(
 _LABEL = re.compile(
     rf"^\W*(?:(?P<lead>for|re|regarding|concerning|ahead of|in preparation for|in connection with|in view of|as part of|"
     rf"preparing(?: for)?|planning|completing|filling in|on behalf of) )?(?P<what>{_FEW}(?P<noun>{_NOUN})?"
-    r"[\w'’-]*){_DASH}(?=\w)".replace("{_DASH}", r"\s*(?::|\s[-–—])\s+"),
+    r"[\w'’-]*(?: \([\w ]+\))?){_DASH}(?=\w)".replace("{_DASH}", r"\s*(?::|\s[-–—])\s+"),
     re.IGNORECASE,
 )
 """What for, before a colon or a dash."""
@@ -95,8 +95,8 @@ _PERFORMS = re.compile(
 """Who did what is named by itself: "how many cardioversions did the cardiologists perform"."""
 _NARROWS = re.compile(
     r"\d|\b(?:no|not|never|only(?! for)|except\w*|without|since|until|during|yesterday|ago|last|latest|previous\w*|first|was|"
-    r"were|did|left|right|fasting|urin\w*|ven(?:ous|a)|arter\w*|capillary|standing|sitting|lying|supine|post\w*|family|mother|father|"
-    r"sister|brother|discharge(?! plan)|admission|before|after|target|goal|abnormal|wrong|other|another|stopped|old)\b",
+    r"were|did|left|right|fasting|urin\w*|ven(?:ous|a)|arter\w*|capillary|standing|sitting|lying|supine|post\w*|family(?! (?:meeting|conference))|mother|father|"
+    r"sister|brother|discharge(?! plan)|(?<!pre-)(?<!pre)admission|before|after|target|goal|abnormal|wrong|other|another|stopped|old)\b",
     re.IGNORECASE,
 )
 

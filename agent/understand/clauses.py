@@ -127,7 +127,7 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\bactively\b", "currently", re.IGNORECASE),
         (
             r"\bat (?:the|his|her) (?:last|latest|most recent) (?:(?:lipid|lab|blood|renal|liver|routine) )?(?:check|"
-            r"draw|sampling|measurement|test|panel)\b",
+            r"draw|sampling|measurement|test|panel|control(?: visit)?)\b",
             "latest",
             re.IGNORECASE,
         ),
@@ -152,6 +152,7 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\b(heavi|light|tall|short)est\b", lambda m: _EXTREMES[m[1].lower()], re.IGNORECASE),
         (r"\b(?:at|as of) (?:the|his|her|their) (?:last|latest|most recent) count\b", "latest", re.IGNORECASE),
         (r"\b([A-Za-z])((?: [A-Za-z]){2,3})\b(?= (?:level|result|value|trend|number|count)|\W*$)", _spelt, 0),
+        (r"\bRR\b(?=.*\b(?:sys\w*|dia|diast\w*|mm ?[Hh][Gg])\b)", "blood pressure", 0),
         (r"\ba one c\b", "A1c", re.IGNORECASE),
         (r"\bsystolic over diastolic\b|\barterial (?:blood )?pressure\b", "blood pressure", re.IGNORECASE),
         (r"\b(?:second|next)[- ](?:to[- ])?last\b", "previous", re.IGNORECASE),

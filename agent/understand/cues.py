@@ -320,7 +320,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("family",),
         any_of(
             words(
-                "family (?:medical )?(?:history|hx), (?:in|of) (?:the|his|her|their) family, fam(?:ily)? hx, fhx, fh"
+                "family (?:medical )?(?:history|hx), (?:in|of) (?:the|his|her|their) family, fam(?:ily)? hx, fhx, fh,"
+                " ^family(?= m\\d)"
             ),
             words("relatives?, family members?, runs? in the family, familial, hereditary"),
         ),

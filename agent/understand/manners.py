@@ -104,13 +104,16 @@ _TALK = re.compile(
         r"(?:as|so) far as (?:the |this |her |his )?(?:charts?|records?|files?|notes?|system) (?:goes?|shows?|tells?|says?|knows?)",
         r"if (?:any|known|applicable|available|recorded|documented|there (?:is|are|was|were) (?:any|one|some))(?=\W*$)",
         r"for what it (?:is|'s) worth",
-        r"(?:both|all) (?:ends|dates|days|limits|months|years|bounds)(?: (?:are|being|to be|is))? (?:counted|included|"
-        r"inclusive|counting)",
-        r"(?:counting|including|inclusive of) (?:both|the) (?:ends|end dates|dates|limits|first and (?:the )?last days?)",
     )
     + r"\b\s*[,)]?",
     re.IGNORECASE,
 )
+_EITHER = re.compile(
+    r"[,(]\s*(?:whether )?(?:fast(?:ing|ed)|abnormal|flagged|active|resolved|planned|relevant|significant|chronic|acute)"
+    r" or (?:not|otherwise)\)?(?=\W*$)",
+    re.IGNORECASE,
+)
+"""A restriction that is lifted again: ", fasting or not"."""
 _INCLUSIVE = re.compile(r"[,(]?\s*\binclusive(?:ly)?\b(?! of)\s*[,)]?", re.IGNORECASE)
 """A stretch "from … to …" and "until" a day hold their last day as it is; with "before" the word would contradict."""
 _EXCLUDES = re.compile(r"\b(?:before|after|prior to|earlier than|later than|excl\w*|not)\b", re.IGNORECASE)
@@ -123,7 +126,7 @@ def without_manners(text: str) -> str:
     if len(text) > _LENGTH:
         return text
     kept = _ASKING.sub("", _OPENING.sub("", text, count=1), count=1)
-    kept = _TALK.sub(" ", kept)
+    kept = _EITHER.sub(" ", _TALK.sub(" ", kept))
     if not _EXCLUDES.search(kept):
         kept = _INCLUSIVE.sub(" ", kept)
     while (shorter := _CLOSING.sub("", kept)) != kept:

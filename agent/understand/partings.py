@@ -25,22 +25,22 @@ def partings(
 
 
 def _cuts(text: str, found: tuple[Aside, ...], beside: tuple[Aside, ...]) -> Iterator[tuple[str, tuple[Aside, ...]]]:
-    outer = _outermost(found)
-    fewer = range(len(outer) - 1, 0, -1) if len(outer) <= _MOST else (1,)
-    parts = (c for n in fewer for c in itertools.combinations(outer, n))
-    for cut in dict.fromkeys((outer, *parts, ())):
+    phrases = tuple({a.words.strip(): a for a in reversed(found)}.values())
+    outer = tuple(a for a in phrases if not any(_is_in(a, b) for b in phrases))
+    sizes = range(len(phrases), 0, -1) if len(phrases) <= _MOST else (1,)
+    parts = (c for n in sizes for c in itertools.combinations(phrases, n))
+    apart = (c for c in parts if not any(_is_in(a, b) for a in c for b in c))
+    for cut in dict.fromkeys((outer, *apart, ())):
         if kept := (*beside, *cut):
             yield _cut(text, cut), kept
 
 
-_MOST = 4
-"""Of so many phrases every choice is tried; of more, all of them and each alone."""
+_MOST = 5
+"""Of so many phrases every choice is tried; of more, the longest together and each alone."""
 
 
-def _outermost(found: tuple[Aside, ...]) -> tuple[Aside, ...]:
-    """Of phrases that lie in one another the longest, the first of those that are the same."""
-    alone = {a.words.strip(): a for a in reversed(found)}
-    return tuple(a for w, a in alone.items() if not any(w != o and w in o for o in alone))
+def _is_in(one: Aside, other: Aside) -> bool:
+    return one is not other and one.words.strip() in other.words
 
 
 def _stands_alone(ask: Ask) -> bool:

@@ -19,12 +19,12 @@ from agent.types import Ask
 from agent.understand import cues
 from agent.understand.asides import Aside
 from agent.understand.vocabulary import BENIGN, FUNCTION_WORDS
-from fhir_tools import phrases
+from fhir_tools import dates, phrases
 from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.codes import names_of, words_of
 from fhir_tools.lexicon.english import is_english
 
-__all__ = ["restated"]
+__all__ = ["headings", "passed_over", "restated", "strangers"]
 
 Understood = Callable[[str], Ask]
 
@@ -77,11 +77,11 @@ def restated(text: str, chart: Chart, unknown: Sequence[str], understood: Unders
     """What of a question says something again. `unknown` are its words that nothing accounts for."""
     yield from _whose(text, chart, unknown)
     yield from _brackets(text, chart, understood)
-    yield from _headings(text, chart, understood)
+    yield from headings(text, chart, understood)
     yield from _or_others(text, understood)
-    yield from _labelled(text, chart, unknown)
     yield from _stretches(text, chart.as_of)
     yield from _misspelt(text, unknown)
+    yield from _labelled(text, chart, unknown)
 
 
 def _whose(text: str, chart: Chart, unknown: Sequence[str]) -> Iterator[Aside]:
@@ -101,6 +101,24 @@ def _whose(text: str, chart: Chart, unknown: Sequence[str]) -> Iterator[Aside]:
             if not wrong:
                 own = "'s" if found["own"] else ""
                 yield Aside(words=found.group(), instead=f"the patient{own}", fits=_any, told=False)
+
+
+_ANOTHER = re.compile(rf"\b(?:(?:an)?other|next|previous|wrong) {_SOMEBODY}\b(?!\s+\w+ing\b)", re.IGNORECASE)
+_BABY = re.compile(
+    r"\b(?:the|her|his|this|our|my|that) (?:[\w-]+ )?(?:baby|infant|newborn|neonate|f(?:o)?etus)(?:'?s)?\b(?! (?:aspirin|food))",
+    re.IGNORECASE,
+)
+_INFANT = 5
+"""Up to this age, in years, "the baby" of a question may be the patient."""
+
+
+def strangers(text: str, chart: Chart) -> tuple[str, ...]:
+    """Words for somebody who is not the patient: "the other man", "the baby" in the chart of a grown person."""
+    birth = dates.of_any(chart.person.get("birthDate"))
+    born = birth.low if birth else None
+    grown = born is not None and chart.as_of.year - born.year > _INFANT
+    found = (_ANOTHER.search(text), _BABY.search(text) if grown else None)
+    return tuple(m.group() for m in found if m)
 
 
 def _any(_: Ask) -> bool:
@@ -136,7 +154,23 @@ _ONLY = re.compile(r"^(?:only|just) | only$", re.IGNORECASE)
 _HEADING = re.compile(r"^\W*([\w/' -]{2,40}?)(?:\s*:|\s[-–—])\s+(?=\w)")
 
 
-def _headings(text: str, chart: Chart, understood: Understood) -> Iterator[Aside]:
+_ONLY_IN = re.compile(r"\s*\(((?:only|just)\b[^()]*|[^()]*\bonly)\)", re.IGNORECASE)
+
+
+def passed_over(text: str, whole: Ask, understood: Understood) -> tuple[str, ...]:
+    """Brackets that say "only" and yet changed nothing of what was understood: "how many visits (clinic only)"."""
+    found = tuple(_ONLY_IN.finditer(text))
+    bare = understood(_ONLY_IN.sub("", text)) if found else whole
+    same = (bare.targets, bare.window, bare.kinds, bare.state) == (
+        whole.targets,
+        whole.window,
+        whole.kinds,
+        whole.state,
+    )
+    return tuple(m[1] for m in found) if same else ()
+
+
+def headings(text: str, chart: Chart, understood: Understood) -> Iterator[Aside]:
     """A heading that holds what is asked below it: "Lipids: how many LDL results …"."""
     heading = _HEADING.match(text)
     said = understood(heading[1]) if heading and not _RESTRICTS.search(heading[1]) else None
