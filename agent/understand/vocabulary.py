@@ -27,7 +27,7 @@ FUNCTION_WORDS = frozenset(
 
 _OCCASIONS = frozenset(
     """
-    bout bouts deliver delivered determination determinations grew grow grown rating ratings sample sampled samples
+    bout bouts deliver delivered determination determinations rating ratings sample sampled samples
     sampling session sessions store stored tab tabs
     """.split()
 )
