@@ -121,8 +121,8 @@ class Ask:
     `relies` are the kinds whose records, were they not read, could make the question mean something else. `reads_as`
     are the words that a model put in place of a question that rules did not understand; `question` stays as asked.
     `look` is set where it asks for what is to be seen on the image that the rest of the question names. `asides` are
-    phrases that were set aside because they only say who asks, or what for. `against` is the time whose result that of
-    `window` is held against ("higher in May than in March"); `nth` picks the second, third … in order of time.
+    phrases that were set aside because they only say who asks, or what for. `against` is the earlier time whose
+    result that of `window` is held against ("higher in May than in March"); `nth` picks the second, third … by time.
     """
 
     question: str

@@ -68,6 +68,7 @@ async def _numbered(
     dated = [f for f in compute.in_order(facts) if f.when and f.when.low]
     days = list({f.when.text[:10]: f for f in reversed(dated) if f.when}.values())[::-1]
     if len(days) >= ask.nth:
+        gather.warnings.append(f"counted by their days: the {ORDINALS[ask.nth - 1]} of {len(days)} on record is told")
         return (days[ask.nth - 1],), ()
     name = f"{ORDINALS[ask.nth - 1]} {target.label}"
     await gather.absence(replace(target, label=name), ask.window.text if ask.window else "")

@@ -171,6 +171,9 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     window, event = windows(reading, found)
     window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
     against = other_time(reading, window) if op in ("compare", "change") and not found else None
+    direction = next((d for d, p in cues.DIRECTIONS if p.search(s)), None)
+    if window and against and str(window.low) < str(against.low):
+        window, against, direction = against, window, _TURNED.get(direction, direction)
     held = any(t.keys for t in targets)
     targets = _topics(reading, targets) if op == "find" else targets
     attribute = "" if cued or held or found else _attribute_of(reading, s, targets)
@@ -184,7 +187,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         against=against,
         nth=ordinal(s),
         anchor=_anchor(reading, found, event, chart, on_arrival=_measured(targets) and op not in NUMERIC | {"count"}),
-        direction=next((d for d, p in cues.DIRECTIONS if p.search(s)), None),
+        direction=direction,
         n=few(s),
         attribute=attribute,
         current=bool(cues.CURRENT.search(s)),
@@ -195,6 +198,10 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         threshold=threshold(s),
     )
     return timed(_aged(settle(ask, s), chart), reading, found), s
+
+
+_TURNED: dict[str | None, Literal["higher", "lower"]] = {"higher": "lower", "lower": "higher"}
+"""A time held against a later one is that later one held against it, the other way."""
 
 
 def _aged(ask: Ask, chart: Chart) -> Ask:

@@ -33,7 +33,7 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if ask.threshold and ask.op != "count":
         return _threshold(ask.op if ask.op in ("highest", "lowest") else "latest", *ask.threshold[:2], card)
     if ask.nth:
-        return _point(say.role(card, "latest"), ask, f"{say.place(ask)}: ")
+        return _point(say.role(card, "latest"), ask)
     tell = _BY_OP.get(ask.op)
     return tell(ask, card) if tell else ()
 
@@ -244,29 +244,15 @@ def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return ()
     before, after = course.points[0][1], course.points[1][1]
     direction = ask.direction or "higher"
-    if ask.against:
-        return _compare_times(ask, (latest, after), (previous, before), direction)
     yes = {"higher": after > before, "lower": after < before, "different": after != before}[direction]
     relation = "higher than" if after > before else "lower than" if after < before else "the same as"
+    which, other = ("", "one") if ask.against else ("the latest ", "previous one")
+    lead = f"{_yes(yes)}: " if ask.direction else ""
     text = (
-        f"{_yes(yes)}: the latest {say.name(latest.fact)}, {_when(latest.fact)}, "
-        f"is {relation} the previous one, {_when(previous.fact)}."
+        f"{lead}{which}{say.name(latest.fact)}, {_when(latest.fact)}, "
+        f"is {relation} the {other}, {_when(previous.fact)}."
     )
-    return (say.claim(text, latest, previous, value=say.truth(yes)),)
-
-
-def _compare_times(
-    ask: Ask, later: tuple[Mark, float], earlier: tuple[Mark, float], direction: str
-) -> tuple[Claim, ...]:
-    """The result of the time that is named first, against that of the other."""
-    named = later[0].fact and later[0].fact.when and ask.window and ask.window.starts_in(later[0].fact.when)
-    (mark, value), (other, against) = (later, earlier) if named else (earlier, later)
-    if not mark.fact or not other.fact:
-        return ()
-    yes = {"higher": value > against, "lower": value < against, "different": value != against}[direction]
-    relation = "higher than" if value > against else "lower than" if value < against else "the same as"
-    text = f"{_yes(yes)}: {say.name(mark.fact)}, {_when(mark.fact)}, is {relation} the one, {_when(other.fact)}."
-    return (say.claim(text, mark, other, value=say.truth(yes)),)
+    return (say.claim(text, latest, previous, value=say.truth(yes) if lead else None),)
 
 
 def _trend(ask: Ask, card: Card) -> tuple[Claim, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent.types import ORDINALS, Ask, Claim
+from agent.types import Claim
 from fhir_tools import compute, units, wording
 from fhir_tools.types import Card, Concept, Fact, Mark, Quantity
 
@@ -21,7 +21,6 @@ __all__ = [
     "name",
     "number_value",
     "on",
-    "place",
     "role",
     "text_value",
     "truth",
@@ -39,11 +38,6 @@ def on(fact: Fact) -> str:
     if not fact.when or not fact.when.text:
         return " (undated)"
     return f" {'on' if fact.when.precision in ('day', 'time') else 'in'} {fact.when.text}"
-
-
-def place(ask: Ask) -> str:
-    """ "Second", "Third" …, where the question asks for that one in order of time; else nothing."""
-    return ORDINALS[ask.nth - 1].capitalize() if ask.nth else ""
 
 
 def role(card: Card, name: str) -> Mark | None:
