@@ -57,8 +57,14 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         (rf"\bfrom {_BEFORE} to (?:the |his |her |their )?{_LAST}(?: {_ROUND})?\b", _last_two),
         # now, and what counts as it
         (r"\bat (?:the|this) (?:present )?(?:moment|time)(?= ?(?:\W|$))(?! of\b| he\b| she\b| when\b)", "now"),
-        (r"\b(?:right|just|even|here and) now\b|\bat present\b|\bthese days\b|\bfor the time being\b", "now"),
+        (r"\b(?:right|just|even|here and) now\b|\bthese days\b|\bfor the time being\b", "now"),
         (r"\b(?:does|do)\b([^?.;:]{1,40}?)\bcount as\b", r"is\1"),
+        # growth
+        (
+            r"\bhow much (?:(?:taller|heavier|lighter|shorter) )?(\([^)]*\) )?(?:did|has|have) "
+            r"(?:he|she|they|the patient) (?:grow|grown|become|get|got)\b(?=.*\b(?:height|weight|head)\b)",
+            r"how much \1change",
+        ),
         # what for
         (r"\b(reason|indication|purpose)s? (?:for|behind|of) (?:the|this|that|his|her) (?:course|trend)\b", r"\1"),
         (

@@ -59,6 +59,8 @@ def settle(ask: Ask, s: str) -> Ask:
         op = _medication(ask, s, yes_no, asks_when)
     elif kind is not None:
         op = _event(ask, s, yes_no, asks_when, kind)
+    if ask.nth and op in ("latest", "list", "when", "on"):
+        op = "first"
     return replace(ask, op=op, expects=_expects(op, yes_no, asks_when, kind))
 
 

@@ -65,7 +65,7 @@ ALONE = (
     ("Before I prescribe: any allergies?", "any allergies?"),
     (
         "Preparing the clinic letter: which medicines is he taking at present?",
-        "which medicines is he taking now?",
+        "which medicines is he taking at present?",
     ),
     ("Chest pain overnight, what was the last troponin?", "what was the last troponin?"),
     ("Oncology follow-up: latest ferritin?", "latest ferritin?"),
