@@ -117,7 +117,9 @@ class Ask:
     `relies` are the kinds whose records, were they not read, could make the question mean something else. `reads_as`
     are the words that a model put in place of a question that rules did not understand; `question` stays as asked.
     `look` is set where it asks for what is to be seen on the image that the rest of the question names. `asides` are
-    phrases that were set aside because they only say who asks, or what for.
+    phrases that were set aside because they only say who asks, or what for. `parts` are the questions that it is made
+    of, where it is several in one; its own fields are then those of the first. `judged` is the judgement that is asked
+    for ("stable"), which the reader makes of the results told.
     """
 
     question: str
@@ -140,6 +142,8 @@ class Ask:
     reads_as: str = ""
     look: Look | None = None
     asides: tuple[str, ...] = ()
+    parts: tuple[Ask, ...] = ()
+    judged: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +151,14 @@ class Claim:
     """One sentence that a reasoner wants to tell, and the marks it names for it.
 
     `value` is what the sentence says as data (the answer's `value`), where the reasoner knows it;
-    verify holds it against the marks like the words.
+    verify holds it against the marks like the words. `part` numbers the part of the question that it answers, from 1;
+    0 is the whole.
     """
 
     text: str
     marks: tuple[str, ...] = ()
     value: Mapping[str, Any] | None = None
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +230,8 @@ class Evidence:
     its concepts by kind, where the question was not understood; `concepts` are their kinds and labels then. `patient`
     is the patient's line: age and sex, no name.
     `view` is the image to look at; `readings` what a model read from pixels, `read_by` which one, and `unseen` why
-    pixels that were asked about were not read; `spent` is what that took, and was not counted yet.
+    pixels that were asked about were not read; `spent` is what that took, and was not counted yet. `parts` is the
+    evidence of each part of a question that is several in one, whose marks no other part has.
     """
 
     cards: tuple[Card, ...] = ()
@@ -241,6 +248,7 @@ class Evidence:
     read_by: str = ""
     unseen: str = ""
     spent: Usage | None = None
+    parts: tuple[Evidence, ...] = ()
 
     @property
     def complete(self) -> bool:

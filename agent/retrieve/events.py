@@ -29,7 +29,7 @@ async def anchored(gather: Gather, ask: Ask) -> tuple[Window | None, tuple[Card,
     if not events:
         await gather.absence(ask.anchor.target, ask.anchor.window.text if ask.anchor.window else "")
         return ask.window, ()
-    event = events[-1] if ask.anchor.which == "last" else events[0]
+    event = gather.event = events[-1] if ask.anchor.which == "last" else events[0]
     names = (ask.anchor.target.words, ask.anchor.target.label)
     return _window(ask, ask.anchor, event), (replace(event_card(gather.marks, (event,), names=names), role="event"),)
 

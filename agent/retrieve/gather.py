@@ -22,11 +22,15 @@ __all__ = ["Gather"]
 
 
 class Gather:
-    """Reads facts of the chart, once each, and keeps the rows of proof. One for each question."""
+    """Reads facts of the chart, once each, and keeps the rows of proof. One for each question, or part of one.
 
-    def __init__(self, chart: Chart) -> None:
+    `event` is the one that the question tells a time by.
+    """
+
+    def __init__(self, chart: Chart, after: Marks | None = None) -> None:
         self.chart = chart
-        self.marks = Marks()
+        self.marks = Marks(after)
+        self.event: Fact | None = None
         self.searched: dict[str, Search] = {row.query: row for row in chart.unread}
         self.cut: dict[str, SearchResult] = {}
         self.absent: list[Absence] = []

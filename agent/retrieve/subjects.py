@@ -132,7 +132,7 @@ def _passes(fact: Fact, threshold: tuple[str, float, str | None]) -> bool:
 
 
 def _closest(gather: Gather, real: tuple[Fact, ...], names: tuple[str, ...], mass: float | None) -> tuple[Card, ...]:
-    event = next((m.fact for m in gather.marks.of(("1",)) if m.fact), None)
+    event = gather.event
     dated = [f for f in real if f.when and f.when.low and not isinstance(f.value, Missing) and f.value is not None]
     if event is None or event.when is None or event.when.low is None or not dated:
         return ()

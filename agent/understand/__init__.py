@@ -6,7 +6,6 @@ in `Ask.unknown`, and several concepts that fit one mention come back as `Target
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,20 +14,23 @@ from typing import Literal, get_args
 
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
-from agent.understand import cautions, cues
+from agent.understand import cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
 from agent.understand.asides import Aside, asides, is_no_source, is_plain
 from agent.understand.clauses import askings, plain
+from agent.understand.leftover import BEYOND, FEW, THRESHOLD, unknown
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
-from agent.understand.reading import Reading, is_stay, read
+from agent.understand.parts import POINTS_BACK, bare, leaning, parted, pointed
+from agent.understand.passed import NOUNS, passed_over
+from agent.understand.reading import Reading, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
-from agent.understand.targets import NUMERIC, distinct, joined, target_of
+from agent.understand.targets import NUMERIC, distinct, joined, measured, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
-from fhir_tools.codes import Mention, words_of
+from fhir_tools.codes import Mention
 from fhir_tools.dates import Window
 from fhir_tools.types import KINDS, Kind
 
@@ -38,7 +40,38 @@ __all__ = ["focus_of", "reworded", "subject_of", "understand", "wanted"]
 def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> Ask:
     """What a question asks of this chart; `history` are the finished turns of its thread, oldest first."""
     seen = looking(question, history)
-    return (_to_see(question, seen, chart, history) if seen else None) or _understood(question, chart, history)
+    if seen and (ask := _to_see(question, seen, chart, history)):
+        return ask
+    return _in_parts(question, chart, history) or _understood(question, chart, history)
+
+
+def _in_parts(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask | None:
+    """A question that is several in one: each understood by itself, or with the subject of the first.
+
+    None where it is one. Where the first is not understood there is nothing that the others could lean on.
+    """
+    texts = parted(plain(question))
+    if len(texts) < 2:
+        return None
+    first = _understood(texts[0], chart, history)
+    if not _is_known(first):
+        return replace(first, question=question)
+    parts = (first, *(_part(text, first, chart, history) for text in texts[1:]))
+    relies = tuple(dict.fromkeys(k for p in parts for k in p.relies))
+    return replace(first, question=question, parts=parts, relies=relies)
+
+
+def _part(text: str, first: Ask, chart: Chart, history: tuple[Turn, ...]) -> Ask:
+    """One of the later parts. It keeps its own words, and the first's subject and time where it leans on them."""
+    words, alone = [t.words for t in first.targets], _understood(bare(text), chart, history)
+    back = POINTS_BACK.search(text)
+    if not back and (alone.targets or alone.attribute or NOUNS.search(text)):
+        ask = leaning(alone, first) if {*alone.kinds} == {*first.kinds} == {"encounter"} else alone
+    elif words:
+        ask = leaning(_understood(pointed(text, first, words), chart, history), first)
+    else:
+        ask = replace(alone, unknown=(*alone.unknown, back.group() if back else text))
+    return replace(ask, question=text)
 
 
 def _to_see(question: str, seen: Looking, chart: Chart, history: tuple[Turn, ...]) -> Ask | None:
@@ -150,7 +183,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     cued = _cued(s, relatives)
     targets = distinct(target_of(g, _panels(g, cued, op, s, chart), op, chart.matcher) for g in joined(primary))
     purpose, targets = _purpose(s, cued, targets)
-    op = _op(s, but="dose") if op == "dose" and _measured(targets) else op
+    op = _op(s, but="dose") if op == "dose" and measured(targets) else op
     window, event = windows(reading, found)
     window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
     held = any(t.keys for t in targets)
@@ -163,7 +196,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         kinds=_kinds(targets, cued, attribute, purpose),
         targets=targets,
         window=window,
-        anchor=_anchor(reading, found, event, chart, on_arrival=_measured(targets) and op not in NUMERIC | {"count"}),
+        anchor=_anchor(reading, found, event, chart, on_arrival=measured(targets) and op not in NUMERIC | {"count"}),
         direction=next((d for d, p in cues.DIRECTIONS if p.search(s)), None),
         n=_number(s),
         attribute=attribute,
@@ -171,10 +204,11 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         state=_state(s),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
-        unknown=(*_unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
+        unknown=(*unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
         threshold=_threshold(s),
     )
-    return _aged(settle(ask, s), chart), s
+    settled = _aged(settle(ask, s), chart)
+    return replace(settled, unknown=(*settled.unknown, *passed_over(settled, s))), s
 
 
 def _aged(ask: Ask, chart: Chart) -> Ask:
@@ -209,10 +243,6 @@ def _cued(s: str, relatives: Sequence[str]) -> tuple[Kind, ...]:
     """The kinds of record that the words beside the subject say, likeliest first."""
     said = (k for _, kinds, p in cues.CATEGORIES if p.search(s) for k in kinds)
     return tuple(dict.fromkeys((*(("family",) if relatives else ()), *said)))
-
-
-def _measured(targets: Sequence[Target]) -> bool:
-    return bool(targets) and all(t.kinds[:1] == ("measurement",) for t in targets)
 
 
 def _anchor(
@@ -344,101 +374,17 @@ def _kinds(
 
 
 _NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())}
-_FEW = re.compile(
-    r"\b(?:last|latest|first|recent|previous|past)\s+(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b"
-    r"|\b(\d{1,2}|two|three|four|five) (?:most recent|latest|last)\b"
-)
 
 
 def _number(s: str) -> int | None:
-    found = _FEW.search(s)
+    found = FEW.search(s)
     word = (found[1] or found[2]) if found else None
     if word:
         return _NUMBERS.get(word) or int(word)
     return 2 if re.search(r"\b(than|from|to) (the )?(one|value|result) before( it)?\b", s) else None
 
 
-_LEVEL = r"(?:levels?|concentration|readings?|values?)\b"
-
-
-def _levels(s: str, primary: Sequence[Mention], reading: Reading, targets: tuple[Target, ...]) -> tuple[str, ...]:
-    """ "Oxygen level" asks for something measured: where the name is known for other things alone, it was not meant."""
-    asked = any(re.search(rf"\bm{reading.mentions.index(m)} {_LEVEL}", s) for m in primary)
-    return tuple(t.words for t in targets if asked and not t.keys and "measurement" not in t.kinds)
-
-
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,/-]\d+)*(?!\w)")
-
-
-def _taken(targets: Sequence[Target]) -> bool:
-    """Whether drugs are asked about, whose strengths may be named."""
-    return any("medication" in t.kinds for t in targets)
-
-
-_AIM = re.compile(
-    r"\b(?:targets?|goals?|discharge(?= m\d)|(?:sitting|standing)(?= m\d)"
-    r"|(?<=m\d )(?:sitting|standing)(?= ?$)|(?:while|when|if) (?:sitting|standing))\b"
-)
-"""Beside a result: what it should be, the one at the end of a stay, in a posture; not what it is."""
-_FIRST_FEW = re.compile(r"\bfirst (?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b")
-_BEYOND = {
-    **dict.fromkeys(("above", "over", "greater than", "more than", "higher than"), ">"),
-    **dict.fromkeys(("below", "under", "less than", "lower than", "fewer than"), "<"),
-    "at least": ">=",
-}
-_THRESHOLD = re.compile(rf"\b({'|'.join(_BEYOND)}|exceed\w*)\s+(\d+(?:\.\d+)?)\b")
-
-
 def _threshold(s: str) -> tuple[str, float, str | None] | None:
     """The comparison with a number that a question makes ("above 7"); it names no unit."""
-    found = _THRESHOLD.search(s)
-    return (_BEYOND.get(found[1], ">"), float(found[2]), None) if found else None
-
-
-def _unknown(
-    reading: Reading, s: str, op: Op, primary: Sequence[Mention], targets: tuple[Target, ...]
-) -> tuple[str, ...]:
-    """Words that nothing accounts for: content words, vague times, words rules must not pass over, loose subjects."""
-    vague = tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None)
-    unsafe = tuple(m.group() for m in cautions.UNSAFE.finditer(cautions.HARMLESS.sub(" ", reading.skeleton)))
-    regions = tuple(
-        t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
-    )
-    who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
-    numbers = () if op == "find" or _taken(targets) else _NUMBER.findall(_THRESHOLD.sub(" ", _FEW.sub(" ", s)))
-    loose = tuple(n for n in numbers if not (targets and all(n in _numbers_of(t) for t in targets)))
-    aims = tuple(m.group() for m in _AIM.finditer(s)) if _measured(targets) else ()
-    few = tuple(m.group() for m in _FIRST_FEW.finditer(s)) if op in NUMERIC else ()
-    return (
-        *reading.left,
-        *vague,
-        *unsafe,
-        *regions,
-        *who,
-        *aims,
-        *few,
-        *loose,
-        *_levels(s, primary, reading, targets),
-        *_loose(reading, op, primary, targets),
-    )
-
-
-def _numbers_of(target: Target) -> set[str]:
-    """The numbers of a concept's name: "stage 1", of a chart that has no other stage."""
-    return {w.text for w in words_of(target.label)} if len(target.keys) == 1 else set()
-
-
-_JOINT = re.compile(
-    r"( (and|or|as well as|plus|with|the|any|his|her|their|also|amp|latest|last|most|recent|both|for|first|of))*"
-)
-
-
-def _loose(reading: Reading, op: Op, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
-    """Several subjects that the words do not put side by side: how they belong together was not understood."""
-    if op == "find" or len(targets) < 2:
-        return ()
-    numbers = [reading.mentions.index(m) for m in primary]
-    gaps = [re.search(rf"m{a}\b(.*?)m{b}\b", reading.skeleton) for a, b in itertools.pairwise(numbers)]
-    side_by_side = all(g and _JOINT.fullmatch(g[1].rstrip()) for g in gaps)
-    stays = [m for m in primary if is_stay(m)]
-    return () if side_by_side and not stays else tuple(t.words for t in targets[1:])
+    found = THRESHOLD.search(s)
+    return (BEYOND.get(found[1], ">"), float(found[2]), None) if found else None

@@ -5,7 +5,7 @@ It reads cards only, like a model; each claim names its marks and carries its va
 
 from __future__ import annotations
 
-from agent.reasoners.rules import absence, documents, events, measurements, medications, person
+from agent.reasoners.rules import absence, documents, events, measurements, medications, parts, person
 from agent.types import AGAINST, IN_NOTES, IN_REPORTS, Ask, Claim, Draft, Evidence, Turn
 from fhir_tools.types import Card
 
@@ -25,6 +25,8 @@ class Rules:
 
 def draft(ask: Ask, evidence: Evidence) -> Draft:
     """Claims from the cards, or the status that says why there are none."""
+    if ask.parts:
+        return parts.together([draft(*one) for one in zip(ask.parts, evidence.parts, strict=True)], ask.parts)
     refusal = _refusal(ask)
     if refusal:
         return Draft(status="refused", note=refusal)
