@@ -54,7 +54,7 @@ AGAINST = "In the notes, against the record"
 Op = Literal[
     "latest", "previous", "first", "highest", "lowest", "on", "closest", "list", "count", "count_by_year", "mean",
     "change", "trend", "compare", "exists", "taking", "when", "started", "ended", "age", "age_at", "dose", "reason",
-    "status", "duration", "describe", "find", "attribute", "abnormal", "range", "order",
+    "status", "duration", "describe", "find", "attribute", "abnormal", "range", "order", "interval", "planned",
 ]  # fmt: skip
 """What a question asks to be done with its subject; see `agent.understand` for the words of each."""
 
@@ -119,7 +119,7 @@ class Ask:
     `look` is set where it asks for what is to be seen on the image that the rest of the question names. `asides` are
     phrases that were set aside because they only say who asks, or what for. `parts` are the questions that it is made
     of, where it is several in one; its own fields are then those of the first. `judged` is the judgement that is asked
-    for ("stable"), which the reader makes of the results told.
+    for ("stable"), which the reader makes of the results told. `summary` is the kind of summary that answers instead.
     """
 
     question: str
@@ -144,6 +144,7 @@ class Ask:
     asides: tuple[str, ...] = ()
     parts: tuple[Ask, ...] = ()
     judged: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

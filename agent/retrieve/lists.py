@@ -29,6 +29,8 @@ async def listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
     kind = ask.kinds[0]
     if kind == "measurement":
         return await _latest_of_each(gather, ask, window)
+    if ask.op == "planned":
+        return await _ahead(gather, ask)
     every = usable(await gather.facts(kind))
     chosen = tuple(f for f in within(every, window) if _wanted(f, ask, kind, window))
     if kind == "medication" and ask.state == "stopped":
@@ -49,6 +51,20 @@ async def listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
     return (
         list_card(gather.marks, grouped(chosen), title=shown, kind=kind, window=told, everything=chosen, names=(kind,)),
     )
+
+
+async def _ahead(gather: Gather, ask: Ask) -> tuple[Card, ...]:
+    """What is planned from the day of the question on, soonest first."""
+    kind = ask.kinds[0]
+    every = await gather.facts(kind, ahead=True)
+    chosen = tuple(f for f in every if f.standing == "planned" or (f.standing == "fact" and gather.later(f)))
+    chosen = tuple(f for f in chosen if not f.when or not f.when.low or gather.later(f))
+    if not chosen:
+        label = f"a planned {'visit' if kind == 'encounter' else kind}"
+        await gather.absence(Target(words=label, label=label, kinds=(kind,)), f"after {gather.chart.as_of}")
+        return ()
+    title = f"planned {_PLURAL.get(kind, kind + 's')}, {len(chosen)}"
+    return (event_card(gather.marks, chosen[: ask.n or len(chosen)], title=title, names=(kind,)),)
 
 
 def _wanted(fact: Fact, ask: Ask, kind: Kind, window: Window | None) -> bool:

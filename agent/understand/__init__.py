@@ -18,11 +18,13 @@ from agent.understand import cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
 from agent.understand.asides import Aside, asides, is_no_source, is_plain
 from agent.understand.clauses import askings, plain
+from agent.understand.idioms import spoken, summary_of
 from agent.understand.leftover import BEYOND, FEW, THRESHOLD, unknown
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
 from agent.understand.parts import POINTS_BACK, bare, leaning, parted, pointed
 from agent.understand.passed import NOUNS, passed_over
+from agent.understand.planned import planned
 from agent.understand.reading import Reading, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
@@ -39,10 +41,16 @@ __all__ = ["focus_of", "reworded", "subject_of", "understand", "wanted"]
 
 def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> Ask:
     """What a question asks of this chart; `history` are the finished turns of its thread, oldest first."""
-    seen = looking(question, history)
-    if seen and (ask := _to_see(question, seen, chart, history)):
-        return ask
-    return _in_parts(question, chart, history) or _understood(question, chart, history)
+    if kind := summary_of(question):
+        return Ask(question=question, op="list", unknown=(question,), summary=kind, relies=KINDS)
+    seen, told = looking(question, history), spoken(question, chart.as_of)
+    ask = (
+        (_to_see(question, seen, chart, history) if seen else None)
+        or planned(question)
+        or _in_parts(told, chart, history)
+        or _understood(told, chart, history)
+    )
+    return replace(ask, question=question)
 
 
 def _in_parts(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask | None:

@@ -56,6 +56,8 @@ def _claims(ask: Ask, card: Card, evidence: Evidence) -> tuple[Claim, ...]:
 
 
 def _refusal(ask: Ask) -> str:
+    if ask.summary:
+        return f"This asks for a summary, not for one answer: run `chartline summary --kind {ask.summary}`."
     ambiguous = next((t for t in ask.targets if t.choices), None)
     if ambiguous:
         listed = "; ".join(ambiguous.choices)

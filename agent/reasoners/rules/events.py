@@ -331,6 +331,18 @@ def _grouped(mark: Mark) -> str:
     return f"{_statement(facts[-1])} ({len(facts)} records{since})"
 
 
+def _planned(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """What is ahead, soonest first; nothing of it has happened."""
+    return tuple(
+        say.claim(
+            f"{say.name(f)} is only planned{say.on(f)}.",
+            say.mark_of(card, f),
+            value=None if n else say.date_value(f),
+        )
+        for n, f in enumerate(compute.in_order(card.facts))
+    )
+
+
 def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """When the last one was over: a condition's abatement, the end of a stay."""
     fact = say.last(card.facts)
@@ -380,4 +392,5 @@ _BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
     "reason": _reason,
     "duration": _duration,
     "describe": _describe,
+    "planned": _planned,
 }

@@ -1,0 +1,73 @@
+"""Everyday ways of asking, in the words that the cues know; and what a summary answers better than a question does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+
+__all__ = ["spoken", "summary_of"]
+
+_WHO = r"(?:he|she|they|the patient|(?:the |this )?pt)"
+_SEASON_STARTS = 7
+"""July: a season of influenza runs from then on (CDC's surveillance weeks start in autumn, vaccines come from July)."""
+
+_IDIOMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), instead)
+    for pattern, instead in (
+        (rf"\b(was|were|is|been) {_WHO} (last |ever |recently )?in (?:the )?hospital\b", r"\1 the patient \2admitted"),
+        (rf"\b({_WHO} (?:been|was|is|were)) (last |ever |recently )?in (?:the )?hospital\b", r"\1 \2admitted"),
+        (rf"^((?:has|have|had) {_WHO}) (?:had any|fallen|had a) ?falls?\b", r"\1 any history of falls"),
+        (rf"^(?:has|have|did|does|any) (?:{_WHO} )?(?:ever )?(?:had |have )?(?:any )?(?:falls|fallen|a fall|fall)\b(?=\W*$)",
+         "any history of falls"),
+        (r"\b(?:diabet\w+|glyca?emic|blood sugar|sugar|glucose) control(?:led)?\b", "A1c control"),
+        (rf"\bhow(?:'s| is| has| have|s) (?!{_WHO}\b)(.+?) been(?: doing| running| looking| lately| recently)*(?=\W*$| since\b)",
+         r"trend of \1"),
+        (r"\bwhat(?:'s| is| has|s) (?!the\b)(.+?) been (?:doing|running|like)\b", r"trend of \1"),
+        (rf"\b(?:any chance|chances?) (?:that )?({_WHO})(?:'s| is| has)\b", r"is \1"),
+        (r"\b(?:any chance|chances?) (?:that )?(she|he)s\b", r"is \1"),
+    )
+)  # fmt: skip
+_SEASON = re.compile(r"\b(?:for |in )?this (?:flu )?(?:season|winter)\b", re.IGNORECASE)
+_VACCINE = re.compile(
+    r"\b(?:flu|influenza|covid\S*)\b.*\b(?:shot|vaccin\w*|jab|immuni[sz]\w+)\b|\b(?:flu|covid) ?(?:shot|jab)\b",
+    re.IGNORECASE,
+)
+
+
+def spoken(question: str, as_of: date) -> str:
+    """The question with its idioms written out; "this season" of a vaccine is since July."""
+    for pattern, instead in _IDIOMS:
+        question = pattern.sub(instead, question, count=1)
+    if _SEASON.search(question) and _VACCINE.search(question):
+        year = as_of.year if as_of.month >= _SEASON_STARTS else as_of.year - 1
+        question = _SEASON.sub(f"since {year}-{_SEASON_STARTS:02}-01", question, count=1)
+    return question
+
+
+_PATIENT = r"(?:(?:this|the|my|our) (?:patient|pt|chart|case|lady|gentleman|man|woman|person)|him|her|them|(?:mr|mrs|ms)\.? \w+)"
+_SUMMARIES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(rf"^\W*(?:please |can you |could you )?(?:{pattern})\W*(?:please|pls)?\W*$", re.IGNORECASE))
+    for kind, pattern in (
+        (
+            "since-last-visit",
+            r"(?:what(?:'s| is| has|s)?|anything|has anything|did anything|show(?: me)? what(?:'s| has)?) "
+            r"(?:is )?(?:changed?|(?:been )?new|happened|different|gone on)(?: (?:with|for|to) \w+)? since "
+            r"(?:the |his |her |their |my |our )?(?:last|previous|most recent) (?:\w+ )?(?:visit|appointment|encounter|"
+            r"consult(?:ation)?|time|review)(?: here)?",
+        ),
+        (
+            "snapshot",
+            rf"(?:give me )?(?:an? |the )?(?:quick |brief |short |patient |chart |clinical )*(?:summary|overview|snapshot|recap|synopsis|"
+            rf"one-?liner|rundown)(?: (?:of|on|for|about) (?:{_PATIENT}|(?:his|her|the) (?:chart|record|history|case)))?"
+            rf"|(?:tell me|what do (?:i|we) (?:need|have) to know|what should i know|fill me in|brief me|catch me up|bring me up to "
+            rf"(?:speed|date))(?: (?:about|on|with))?(?: {_PATIENT})?|summari[sz]e(?: (?:{_PATIENT}|(?:his|her|the) (?:chart|record|"
+            r"history|case)))?|who is (?:this|the) (?:patient|pt)|what(?:'s| is) (?:going on|the story) with (?:this patient|him|her)",
+        ),
+    )
+)
+
+
+def summary_of(question: str) -> str:
+    """The kind of summary (`chartline summary --kind`) that a question asks for; empty where it asks something else."""
+    return next((kind for kind, pattern in _SUMMARIES if pattern.match(question)), "")
