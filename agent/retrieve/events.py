@@ -45,6 +45,9 @@ def _window(ask: Ask, anchor: Anchor, event: Fact) -> Window | None:
         return ask.window
     match anchor.relation:
         case "before":
+            if when.precision == "day" and ask.kinds[:1] == ("measurement",):
+                # what was measured on the very day is told with it: which came first is not recorded
+                return Window(low=None, high=when.high, text=f"up to the day of {label} ({when.text})")
             return Window(low=None, high=when.low, text=f"before {label} ({when.text})")
         case "after":
             return Window(low=when.high or when.low, high=None, text=f"after {label} ({when.text})")

@@ -110,7 +110,9 @@ def _measured(
         numbers = tuple(f for f in inside if isinstance(numbers_of(f).value, Quantity))
         told = f"{told} in the last {ask.n} results".strip() if len(numbers) > ask.n and ask.op != "change" else told
         inside = numbers[-ask.n :] or inside
-    if ask.op == "count" and ask.threshold:
+    if ask.op == "change" and told and len(inside) < 2:
+        inside, told = (*_before(real, inside), *inside), ""
+    if ask.threshold and (ask.op == "count" or ask.expects == "date"):
         inside = tuple(f for f in inside if _passes(f, ask.threshold))
         told = f"{told} {_BEYOND[ask.threshold[0]]} {ask.threshold[1]:g}".strip()
         if not inside:
@@ -120,7 +122,26 @@ def _measured(
         if ask.n
         else (_EACH if len(inside) <= _EACH and (told or ask.op in ("list", "trend", "on")) else 0)
     )
-    return (measurement_card(gather.marks, inside, window=told, names=names, molar_mass=mass, each=each),)
+    card = measurement_card(gather.marks, inside, window=told, names=names, molar_mass=mass, each=each)
+    return (_apart(gather, card) if ask.op == "interval" else card,)
+
+
+def _before(real: tuple[Fact, ...], inside: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """The result that a change within a time of one result is measured from: the last one before it."""
+    earlier = [f for f in real if compute.when_key(f) < compute.when_key(inside[0])]
+    return tuple(earlier[-1:])
+
+
+def _apart(gather: Gather, card: Card) -> Card:
+    """The card with how far apart the last two results are."""
+    last = tuple(f for f in card.facts if f.value is not None and not isinstance(f.value, Missing))[-2:]
+    if len(last) < 2:
+        return card
+    apart = compute.compute("duration", last)
+    mark = gather.marks.computed(apart, f"{apart.result} days apart")
+    own = (gather.marks.fact(f, "member") for f in last)
+    line = f"the last two are [{mark.id}] {apart.result} days apart"
+    return replace(card, lines=(*card.lines, line), marks=(*card.marks, mark, *own))
 
 
 def _passes(fact: Fact, threshold: tuple[str, float, str | None]) -> bool:

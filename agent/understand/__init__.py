@@ -19,18 +19,21 @@ from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arriva
 from agent.understand.asides import Aside, asides, is_no_source, is_plain
 from agent.understand.clauses import askings, plain
 from agent.understand.idioms import spoken, summary_of
+from agent.understand.judged import judged
 from agent.understand.leftover import BEYOND, FEW, THRESHOLD, unknown
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
 from agent.understand.parts import POINTS_BACK, bare, leaning, parted, pointed
 from agent.understand.passed import NOUNS, passed_over
 from agent.understand.planned import planned
+from agent.understand.purposes import goes_on, purpose_of
 from agent.understand.reading import Reading, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
 from agent.understand.targets import NUMERIC, distinct, joined, measured, target_of
 from agent.understand.threads import follow_up, subject_of
+from agent.understand.vocabulary import FUNCTION_WORDS
 from fhir_tools import dates
 from fhir_tools.codes import Mention
 from fhir_tools.dates import Window
@@ -190,7 +193,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         relatives = []
     cued = _cued(s, relatives)
     targets = distinct(target_of(g, _panels(g, cued, op, s, chart), op, chart.matcher) for g in joined(primary))
-    purpose, targets = _purpose(s, cued, targets)
+    purpose, targets = purpose_of(s, cued, targets, chart.matcher)
     op = _op(s, but="dose") if op == "dose" and measured(targets) else op
     window, event = windows(reading, found)
     window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
@@ -209,13 +212,13 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         n=_number(s),
         attribute=attribute,
         current=bool(cues.CURRENT.search(s)),
-        state=_state(s),
+        state=_state(s) or ("active" if purpose and goes_on(s) else ""),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
         unknown=(*unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
         threshold=_threshold(s),
     )
-    settled = _aged(settle(ask, s), chart)
+    settled = judged(_aged(settle(ask, s), chart), s)
     return replace(settled, unknown=(*settled.unknown, *passed_over(settled, s))), s
 
 
@@ -308,14 +311,6 @@ def _is_the_patient(
     return own or _attribute(s) in ("age", "date of birth")
 
 
-def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple[Target | None, tuple[Target, ...]]:
-    """ "Drugs given for bronchitis": the condition is what they were ordered for, not the subject."""
-    only = len(targets) == 1 and targets[0].kinds[:1] == ("condition",)
-    if only and "medication" in cued and re.search(r"\b(for|to treat|treating|against)\b( \w+){0,3} m\d", s):
-        return targets[0], ()
-    return None, targets
-
-
 def _topics(reading: Reading, targets: tuple[Target, ...]) -> tuple[Target, ...]:
     """What notes are searched for: the named things, and other content words as they stand; note types narrow them."""
     words = " ".join(reading.left)
@@ -357,7 +352,9 @@ def _panels(group: Sequence[Mention], cued: tuple[Kind, ...], op: Op, s: str, ch
 def _attribute_of(reading: Reading, s: str, targets: tuple[Target, ...]) -> str:
     """What is asked of the person; "where" and "single" beside a thing that the lexicon knows ask nothing of them."""
     if any(t.lexicon for t in targets):
-        return _attribute(" ".join(t.words for t in targets))
+        words = " ".join(t.words for t in targets)
+        rest = (p.sub(" ", words).split() for _, p in cues.ATTRIBUTES if p.search(words))
+        return _attribute(words) if all(w in FUNCTION_WORDS for w in next(rest, ())) else ""
     return _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
 
 

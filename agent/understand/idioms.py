@@ -18,16 +18,26 @@ _IDIOMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
         (rf"\b(was|were|is|been) {_WHO} (last |ever |recently )?in (?:the )?hospital\b", r"\1 the patient \2admitted"),
         (rf"\b({_WHO} (?:been|was|is|were)) (last |ever |recently )?in (?:the )?hospital\b", r"\1 \2admitted"),
         (rf"^((?:has|have|had) {_WHO}) (?:had any|fallen|had a) ?falls?\b", r"\1 any history of falls"),
-        (rf"^(?:has|have|did|does|any) (?:{_WHO} )?(?:ever )?(?:had |have )?(?:any )?(?:falls|fallen|a fall|fall)\b(?=\W*$)",
-         "any history of falls"),
-        (r"\b(?:diabet\w+|glyca?emic|blood sugar|sugar|glucose) control(?:led)?\b", "A1c control"),
-        (rf"\bhow(?:'s| is| has| have|s) (?!{_WHO}\b)(.+?) been(?: doing| running| looking| lately| recently)*(?=\W*$| since\b)",
-         r"trend of \1"),
+        (
+            rf"^(?:has|have|did|does|any) (?:{_WHO} )?(?:ever )?(?:had |have )?(?:any )?"
+            r"(?:falls|fallen|a fall|fall)\b(?=\W*$)",
+            "any history of falls",
+        ),
+        (r"\b(?:diabet\w+|glyca?emic|blood sugar|sugar|glucose) control\b", "A1c"),
+        (
+            r"\b(is|are|was|has) (her|his|the) (?:diabetes|sugars?) (?:been )?(?:well )?controlled\b",
+            r"\1 \2 A1c controlled",
+        ),
+        (
+            rf"\bhow(?:'s| is| has| have|s) (?!{_WHO}\b)(.+?) been"
+            r"(?: doing| running| looking| lately| recently)*(?=\W*$| since\b)",
+            r"trend of \1",
+        ),
         (r"\bwhat(?:'s| is| has|s) (?!the\b)(.+?) been (?:doing|running|like)\b", r"trend of \1"),
         (rf"\b(?:any chance|chances?) (?:that )?({_WHO})(?:'s| is| has)\b", r"is \1"),
         (r"\b(?:any chance|chances?) (?:that )?(she|he)s\b", r"is \1"),
     )
-)  # fmt: skip
+)
 _SEASON = re.compile(r"\b(?:for |in )?this (?:flu )?(?:season|winter)\b", re.IGNORECASE)
 _VACCINE = re.compile(
     r"\b(?:flu|influenza|covid\S*)\b.*\b(?:shot|vaccin\w*|jab|immuni[sz]\w+)\b|\b(?:flu|covid) ?(?:shot|jab)\b",
@@ -45,24 +55,32 @@ def spoken(question: str, as_of: date) -> str:
     return question
 
 
-_PATIENT = r"(?:(?:this|the|my|our) (?:patient|pt|chart|case|lady|gentleman|man|woman|person)|him|her|them|(?:mr|mrs|ms)\.? \w+)"
+_PERSON = r"(?:patient|pt|chart|case|lady|gentleman|man|woman|person)"
+_PATIENT = rf"(?:(?:this|the|my|our) {_PERSON}|him|her|them|(?:mr|mrs|ms)\.? \w+)"
+_CHART = rf"(?:{_PATIENT}|(?:his|her|the) (?:chart|record|history|case))"
+_LAST_VISIT = (
+    r"(?:the |his |her |their |my |our )?(?:last|previous|most recent) "
+    r"(?:\w+ )?(?:visit|appointment|encounter|consult(?:ation)?|time|review)(?: here)?"
+)
+_NOUN = r"(?:summary|overview|snapshot|recap|synopsis|one-?liner|rundown)"
+_FILL_IN = (
+    r"(?:tell me|what do (?:i|we) (?:need|have) to know|what should i know|fill me in|brief me|catch me up|"
+    r"bring me up to (?:speed|date))"
+)
 _SUMMARIES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(rf"^\W*(?:please |can you |could you )?(?:{pattern})\W*(?:please|pls)?\W*$", re.IGNORECASE))
     for kind, pattern in (
         (
             "since-last-visit",
-            r"(?:what(?:'s| is| has|s)?|anything|has anything|did anything|show(?: me)? what(?:'s| has)?) "
-            r"(?:is )?(?:changed?|(?:been )?new|happened|different|gone on)(?: (?:with|for|to) \w+)? since "
-            r"(?:the |his |her |their |my |our )?(?:last|previous|most recent) (?:\w+ )?(?:visit|appointment|encounter|"
-            r"consult(?:ation)?|time|review)(?: here)?",
+            r"(?:what(?:'s| is| has|s)?|anything|has anything|did anything|show(?: me)? what(?:'s| has)?) (?:is )?"
+            r"(?:changed?|(?:been )?new|happened|different|gone on)(?: (?:with|for|to) \w+)? since " + _LAST_VISIT,
         ),
         (
             "snapshot",
-            rf"(?:give me )?(?:an? |the )?(?:quick |brief |short |patient |chart |clinical )*(?:summary|overview|snapshot|recap|synopsis|"
-            rf"one-?liner|rundown)(?: (?:of|on|for|about) (?:{_PATIENT}|(?:his|her|the) (?:chart|record|history|case)))?"
-            rf"|(?:tell me|what do (?:i|we) (?:need|have) to know|what should i know|fill me in|brief me|catch me up|bring me up to "
-            rf"(?:speed|date))(?: (?:about|on|with))?(?: {_PATIENT})?|summari[sz]e(?: (?:{_PATIENT}|(?:his|her|the) (?:chart|record|"
-            r"history|case)))?|who is (?:this|the) (?:patient|pt)|what(?:'s| is) (?:going on|the story) with (?:this patient|him|her)",
+            rf"(?:give me )?(?:an? |the )?(?:quick |brief |short |patient |chart |clinical )*{_NOUN}"
+            rf"(?: (?:of|on|for|about) {_CHART})?|{_FILL_IN}(?: (?:about|on|with))?(?: {_PATIENT})?"
+            rf"|summari[sz]e(?: {_CHART})?|who is (?:this|the) (?:patient|pt)"
+            r"|what(?:'s| is) (?:going on|the story) with (?:this patient|him|her)",
         ),
     )
 )

@@ -35,6 +35,13 @@ _LAST = r"\b(last|latest|most recent\w*|newest|final)\b"
 _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initial|previous|prior)\b"
 
 
+_IS_NOW = re.compile(
+    r"^(?:and |so |but )*(?:is|are) (?:he|she|they|(?:the |this )?(?:patient|pt|m\d)) (?:now |currently )?(?:an? )?"
+    r"m\d\W*$"
+)
+"""Whether somebody is something asks for what goes on; whether somebody has it may ask for the history."""
+
+
 def settle(ask: Ask, s: str) -> Ask:
     """The question with its operation and expected answer; `s` is the skeleton without the anchor's phrase."""
     kind = ask.kinds[0] if ask.kinds else None
@@ -43,6 +50,8 @@ def settle(ask: Ask, s: str) -> Ask:
     asks_when = bool(_ASKS_WHEN.search(s)) and not _VALUE_TOO.search(s) and not yes_no
     if kind == "patient" and not ask.targets:
         return _person(ask, s, asks_when)
+    if kind == "condition" and yes_no and ask.targets and not ask.state and _IS_NOW.search(s):
+        ask = replace(ask, state="active")
     op = ask.op
     if (
         ask.anchor
@@ -83,11 +92,8 @@ def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
         return "closest" if ask.anchor.relation in ("closest", "at") else "latest"
     if ask.op in ("count", "count_by_year"):
         return ask.op
-    if ask.op == "change" and yes_no and ask.direction in ("higher", "lower"):
-        return "compare"
-    if ask.threshold:
-        ever = re.search(r"\b(ever|any|anytime)\b", s)
-        return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
+    if compared := _compared(ask, s, yes_no):
+        return compared
     if ask.op in NUMERIC | {"first", "previous", "abnormal"}:
         return ask.op
     if ask.window and is_day(ask.window):
@@ -104,6 +110,29 @@ def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
     return "list" if every or ask.window else "latest"
 
 
+def _compared(ask: Ask, s: str, yes_no: bool) -> Op | None:
+    """The operation of a question about a change, a distance in time, or a limit; None for any other."""
+    if ask.op in ("change", "compare") and (ask.window or ask.anchor) and not ask.threshold:
+        return "change"
+    if ask.op == "change" and yes_no and ask.direction in ("higher", "lower"):
+        return "compare"
+    if ask.op == "duration" and _BETWEEN.search(s):
+        return "interval"
+    if not ask.threshold or (ask.op in ("latest", "first") and _ASKS_WHEN.search(s)):
+        return ask.op if ask.threshold else None
+    ever = re.search(r"\b(ever|any|anytime)\b", s)
+    return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
+
+
+_TWO = r"(?:last|latest|most recent) (?:two|2)"
+_BETWEEN = re.compile(rf"\bbetween\b.*\b{_TWO}\b|\b{_TWO}\b.*\bapart\b|\bapart\b.*\b{_TWO}\b")
+_ADJUSTS = re.compile(
+    r"\b(?:chang|increas|decreas|reduc|rais|lower|adjust|titrat|uptitrat)\w*|\b(?:up|down)\b|\bwhat doses\b"
+    r"|\bdos\w+ (?:history|over)"
+)
+_RECORDED = re.compile(r"\b(?:order|prescri|given|dispens|fill|refill|administ|start|stop|record|times)\w*")
+
+
 def is_day(window: Window) -> bool:
     """Whether it is one calendar day."""
     return window.low is not None and window.high is not None and (window.high - window.low).days == 1
@@ -112,6 +141,10 @@ def is_day(window: Window) -> bool:
 def _medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
     if ask.purpose:
         return "list"
+    if ask.targets and _ADJUSTS.search(s) and (re.search(r"\bdos\w+", s) or ask.op in ("change", "compare")):
+        return "change"
+    if ask.op == "count" and re.search(r"\bhow (?:often|frequently)\b", s) and not _RECORDED.search(s):
+        return "dose"
     if ask.op in ("count", "count_by_year", "dose", "reason", "duration", "ended", "find"):
         return ask.op
     if ask.targets and (asks_when or ask.op in ("started", "first")) and not yes_no:

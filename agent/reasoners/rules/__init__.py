@@ -32,7 +32,8 @@ def draft(ask: Ask, evidence: Evidence) -> Draft:
         return Draft(status="refused", note=refusal)
     claims = [c for card in evidence.cards if card.role == "subject" for c in _claims(ask, card, evidence)]
     if claims:
-        return Draft(claims=tuple(claims), note=absence.notes(evidence), warnings=_warnings(ask, evidence))
+        note = " ".join(filter(None, (absence.notes(evidence), _judgement(ask))))
+        return Draft(claims=tuple(claims), note=note, warnings=_warnings(ask, evidence))
     told = absence.draft(ask, evidence)
     return told or Draft(
         status="refused",
@@ -70,6 +71,10 @@ def _refusal(ask: Ask) -> str:
     if not ask.kinds and not ask.targets and not ask.attribute:
         return f"I can't tell what part of the chart this asks about. {_POINTER}"
     return ""
+
+
+def _judgement(ask: Ask) -> str:
+    return f'Whether that is "{ask.judged}" is for the reader to judge.' if ask.judged else ""
 
 
 def _understood(ask: Ask) -> str:

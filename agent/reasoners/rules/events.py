@@ -30,7 +30,8 @@ def claims(ask: Ask, card: Card, evidence: Evidence | None = None) -> tuple[Clai
         return _listed(ask, card)
     if ask.op == "order":
         return _order(ask, card, evidence)
-    return _BY_OP.get(ask.op, _listed)(ask, card)
+    tell = _BY_OP.get(ask.op)
+    return tell(ask, card) if tell else ()
 
 
 def _exists(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -393,4 +394,9 @@ _BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
     "duration": _duration,
     "describe": _describe,
     "planned": _planned,
+    "list": _listed,
+    "taking": _listed,
+    "on": _listed,
+    "closest": _listed,
+    "abnormal": _listed,
 }
