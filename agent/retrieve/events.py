@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agent.retrieve.gather import Gather
 from agent.types import Anchor, Ask, Target
@@ -45,18 +45,27 @@ def _window(ask: Ask, anchor: Anchor, event: Fact) -> Window | None:
         return ask.window
     match anchor.relation:
         case "before":
-            if when.precision == "day" and ask.kinds[:1] == ("measurement",):
+            if event.kind in ("medication", "procedure") and ask.kinds[:1] == ("measurement",):
                 # what was measured on the very day is told with it: which came first is not recorded
-                return Window(low=None, high=when.high, text=f"up to the day of {label} ({when.text})")
+                return Window(low=None, high=_day_over(when), text=f"up to the day of {label} ({when.text})")
             return Window(low=None, high=when.low, text=f"before {label} ({when.text})")
         case "after":
-            return Window(low=when.high or when.low, high=None, text=f"after {label} ({when.text})")
+            over = _day_over(when) if event.kind == "medication" else when.high or when.low
+            return Window(low=over, high=None, text=f"after {label} ({when.text})")
         case "since":
-            return Window(low=when.low, high=None, text=f"since {label} ({when.text})")
+            left = any(name == "discharge" for _, name in anchor.target.lexicon)
+            return Window(low=(when.high if left else None) or when.low, high=None, text=f"since {label} ({when.text})")
         case "during":
             high = _over(event) if event.kind == "condition" else when.high
             return Window(low=when.low, high=high, text=f"during {label} ({wording.period_text(when)})")
     return ask.window
+
+
+def _day_over(when: Interval) -> datetime | None:
+    """The end of the day that a moment or a day is of, by the clock that it was written with."""
+    if when.low is None or when.precision != "time":
+        return when.high or when.low
+    return when.low.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def _over(event: Fact) -> datetime | None:

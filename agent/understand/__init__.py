@@ -18,12 +18,12 @@ from agent.understand import cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
 from agent.understand.asides import Aside, asides, is_no_source, is_plain
 from agent.understand.clauses import askings, plain
-from agent.understand.idioms import spoken, summary_of
+from agent.understand.idioms import about_to_do, spoken, summary_of
 from agent.understand.judged import judged
 from agent.understand.leftover import BEYOND, FEW, THRESHOLD, unknown
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
-from agent.understand.parts import POINTS_BACK, bare, leaning, parted, pointed
+from agent.understand.parts import POINTS_BACK, around, at_visit, bare, leaning, parted, pointed
 from agent.understand.passed import NOUNS, passed_over
 from agent.understand.planned import planned
 from agent.understand.purposes import goes_on, purpose_of
@@ -47,13 +47,30 @@ def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> A
     if kind := summary_of(question):
         return Ask(question=question, op="list", unknown=(question,), summary=kind, relies=KINDS)
     seen, told = looking(question, history), spoken(question, chart.as_of)
+    if about_to_do(question):
+        return Ask(question=question, op="list", unknown=(about_to_do(question),), relies=KINDS)
     ask = (
         (_to_see(question, seen, chart, history) if seen else None)
         or planned(question)
         or _in_parts(told, chart, history)
         or _understood(told, chart, history)
     )
-    return replace(ask, question=question)
+    return replace(_of_the_course(ask, chart), question=question)
+
+
+_PREGNANCY = ("condition", "pregnancy")
+
+
+def _of_the_course(ask: Ask, chart: Chart) -> Ask:
+    """Whether somebody is pregnant the condition tells, where the chart has one: a status once seen does not end."""
+    asked = len(ask.targets) == 1 and _PREGNANCY in ask.targets[0].lexicon and ask.expects == "bool"
+    if not asked or ask.kinds[:1] not in (("social",), ("measurement",)):
+        return ask
+    known = [e.key for e in chart.matcher.entries_of((_PREGNANCY,), ("condition",))]
+    if not known:
+        return ask
+    target = replace(ask.targets[0], kinds=("condition",), keys=tuple(known), label="Pregnancy")
+    return replace(ask, op="status", state="active", kinds=("condition",), targets=(target,))
 
 
 def _in_parts(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask | None:
@@ -69,7 +86,7 @@ def _in_parts(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask | N
         return replace(first, question=question)
     parts = (first, *(_part(text, first, chart, history) for text in texts[1:]))
     relies = tuple(dict.fromkeys(k for p in parts for k in p.relies))
-    return replace(first, question=question, parts=parts, relies=relies)
+    return replace(first, question=question, parts=around(parts), relies=relies)
 
 
 def _part(text: str, first: Ask, chart: Chart, history: tuple[Turn, ...]) -> Ask:
@@ -77,7 +94,8 @@ def _part(text: str, first: Ask, chart: Chart, history: tuple[Turn, ...]) -> Ask
     words, alone = [t.words for t in first.targets], _understood(bare(text), chart, history)
     back = POINTS_BACK.search(text)
     if not back and (alone.targets or alone.attribute or NOUNS.search(text)):
-        ask = leaning(alone, first) if {*alone.kinds} == {*first.kinds} == {"encounter"} else alone
+        same = {*alone.kinds} == {*first.kinds} == {"encounter"}
+        ask = leaning(alone, first) if same else at_visit(alone, first, text)
     elif words:
         ask = leaning(_understood(pointed(text, first, words), chart, history), first)
     else:
@@ -219,7 +237,13 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         threshold=_threshold(s),
     )
     settled = judged(_aged(settle(ask, s), chart), s)
-    return replace(settled, unknown=(*settled.unknown, *passed_over(settled, s))), s
+    left = (_in_words(w, reading) for w in (*settled.unknown, *passed_over(settled, s)))
+    return replace(settled, unknown=tuple(left)), s
+
+
+def _in_words(left: str, reading: Reading) -> str:
+    """Words of the skeleton as the question has them."""
+    return re.sub(r"\bm(\d+)\b", lambda m: reading.mentions[int(m[1])].words, left)
 
 
 def _aged(ask: Ask, chart: Chart) -> Ask:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 
-__all__ = ["spoken", "summary_of"]
+__all__ = ["about_to_do", "spoken", "summary_of"]
 
 _WHO = r"(?:he|she|they|the patient|(?:the |this )?pt)"
 _SEASON_STARTS = 7
@@ -34,6 +34,17 @@ _IDIOMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
             r"trend of \1",
         ),
         (r"\bwhat(?:'s| is| has|s) (?!the\b)(.+?) been (?:doing|running|like)\b", r"trend of \1"),
+        (
+            rf"\bwhen (?:was|were) {_WHO} (?:last )?discharged\b(?: from (?:the )?hospital)?",
+            "when did the last admission end",
+        ),
+        (r"\b(food|drug|medication|medicine) allerg(?:y|ies)\b", "allergies"),
+        (r"\bfamily (?:history|hx|h/o) of (cancers?|malignanc\w+)\b", r"\1 in the family"),
+        (
+            r"^((?:the |his |her |last |latest )*[\w -]*"
+            r"(?:oscopy|biopsy|ultrasound|x-?ray|scan|echo\w*|mri|ct|egd|ecg|ekg)) (?:results?|findings?)\W*$",
+            r"what did \1 show",
+        ),
         (rf"\b(?:any chance|chances?) (?:that )?({_WHO})(?:'s| is| has)\b", r"is \1"),
         (r"\b(?:any chance|chances?) (?:that )?(she|he)s\b", r"is \1"),
     )
@@ -89,3 +100,18 @@ _SUMMARIES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 def summary_of(question: str) -> str:
     """The kind of summary (`chartline summary --kind`) that a question asks for; empty where it asks something else."""
     return next((kind for kind, pattern in _SUMMARIES if pattern.match(question)), "")
+
+
+_ABOUT_TO_DO = re.compile(
+    r"\b(?:(?:can|could|may) (?:i|we) (?:safely |still |just |now )?"
+    r"|(?:ok|okay|safe|fine|alright|all right|reasonable) (?:for (?:me|us) )?to )"
+    r"(?:give(?! (?:me|us)\b)|start|stop|use|prescribe|restart|increase|decrease|combine|add|continue|hold|switch|"
+    r"transfuse|anticoagulate|discharge)\b",
+    re.IGNORECASE,
+)
+
+
+def about_to_do(question: str) -> str:
+    """The words that ask whether something may be done, which no record answers; empty where none do."""
+    found = _ABOUT_TO_DO.search(question)
+    return found.group() if found else ""

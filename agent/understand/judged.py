@@ -15,7 +15,8 @@ _JUDGED = re.compile(
     words(
         "stable, steady, unchanged, better, worse, improv*, worsen*, deteriorat*, recover*,"
         " (?:well |poorly |under |in |not )?control(?:led)?, optimi[sz]ed, (?:at|to|on|within) (?:goal|target),"
-        " (?:still )?good, bad, fine, okay, acceptable, back to normal, normali[sz]ed, come back up"
+        " (?:still )?good, bad, fine, okay, acceptable, back to normal, normali[sz]ed,"
+        " (?:come|came|gone|go) back (?:up|down), therapeutic, (?:in|within) (?:therapeutic )?range, ok"
     )
 )
 _OTHERS = ("count", "find", "mean", "highest", "lowest")

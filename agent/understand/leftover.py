@@ -11,6 +11,7 @@ from agent.understand import cautions
 from agent.understand.reading import Reading, is_stay
 from agent.understand.targets import NUMERIC, measured
 from fhir_tools.codes import Mention, words_of
+from fhir_tools.lexicon.english import is_english
 
 __all__ = ["BEYOND", "FEW", "THRESHOLD", "unknown"]
 
@@ -98,5 +99,12 @@ def _loose(reading: Reading, op: Op, primary: Sequence[Mention], targets: tuple[
     numbers = [reading.mentions.index(m) for m in primary]
     gaps = [re.search(rf"m{a}\b(.*?)m{b}\b", reading.skeleton) for a, b in itertools.pairwise(numbers)]
     side_by_side = all(g and _JOINT.fullmatch(g[1].rstrip()) for g in gaps)
+    side_by_side = side_by_side and not any(map(_qualifies, itertools.pairwise(primary)))
     stays = [m for m in primary if is_stay(m)]
     return () if side_by_side and not stays else tuple(t.words for t in targets[1:])
+
+
+def _qualifies(pair: tuple[Mention, Mention]) -> bool:
+    """Whether a word right after a name is no other name but says something of it: "cancer free"."""
+    one, other = pair
+    return one.last == other.first and not other.classes and is_english(other.words)

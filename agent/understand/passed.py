@@ -21,7 +21,7 @@ Fits = Callable[[Ask], bool]
 
 _KIND_NOUNS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ("meds?, medications?, medicines?, drugs?, pills?", ("medication", "allergy")),
-    ("devices?, implants?, implanted", ("device", "procedure")),
+    ("devices?, implants?", ("device",)),
     ("allerg*, intoleran*", ("allergy",)),
     ("vaccines?, vaccinations?, immuni[sz]ations?", ("immunization",)),
     ("surger*, operations?, procedures?", ("procedure", "imaging")),
@@ -35,33 +35,88 @@ NOUNS = any_of(
 
 
 def _of(kinds: tuple[Kind, ...]) -> Fits:
-    return lambda ask: not ask.targets or bool({*kinds, "family"} & {*ask.kinds})
+    return lambda ask: bool({*kinds, "family"} & {*(ask.kinds if ask.targets else ask.kinds[:1])})
+
+
+def _in(*kinds: Kind) -> Fits:
+    return lambda ask: ask.kinds[:1] in tuple((kind,) for kind in kinds)
 
 
 def _does(*ops: Op) -> Fits:
     return lambda ask: ask.op in ops
 
 
+def _never(ask: Ask) -> bool:
+    return False
+
+
 def _compares(ask: Ask) -> bool:
     return ask.op in ("change", "compare", "trend", "range", "highest", "lowest", "mean") or bool(ask.judged)
 
 
-def _names(ask: Ask) -> bool:
-    return ask.kinds[:1] in (("family",), ("patient",))
+def _reads(ask: Ask) -> bool:
+    return not ask.targets or ask.kinds[:1] in (("report",), ("document",), ("measurement",))
 
 
-_ROWS: tuple[tuple[str, Fits], ...] = (
+def _of_a_stay(ask: Ask) -> bool:
+    return ask.kinds[:1] == ("encounter",) or ask.op == "order"
+
+
+def _treats(ask: Ask) -> bool:
+    return ask.kinds[:1] != ("condition",) or not ask.targets
+
+
+def _stopped(ask: Ask) -> bool:
+    """An order has no day on which it was stopped: of a time no list of what was stopped can be told."""
+    return ask.kinds[:1] != ("medication",) or bool(ask.targets) or not (ask.window or ask.anchor)
+
+
+def _lives(ask: Ask) -> bool:
+    return bool(ask.attribute) or ask.op == "age_at" or (ask.kinds[:1] != ("family",) and not ask.relative)
+
+
+_THE = r"(?:(?:the|his|her|their|a|an|any|this|that|starting|last|first|being|having|getting|on) )*"
+_WHO = r"(?:he|she|they|the patient|pt|patient|m\d)"
+_WORDS: tuple[tuple[str, Fits], ...] = (
     *((nouns, _of(kinds)) for nouns, kinds in _KIND_NOUNS),
     ("chang*, unchanged, stable, steady, differ*, better, worse, improv*, worsen*, recover*", _compares),
-    ("trend*, rising, falling, climbing, dropping, (?:going|gone) (?:up|down), increas*, decreas*", _compares),
+    ("trend*, rising, falling, climbing, dropping, increas*, decreas*", _compares),
+    ("(?:going|gone|go|went|come|came|back) (?:back )?(?:up|down)", _compares),
     ("why, what for, for what, how come", _does("reason", "describe")),
-    ("how long(?! ago| since)", _does("duration", "age", "age_at")),
+    ("how long(?! ago| since)", _does("duration", "age", "age_at", "interval")),
+    ("how many (?:days|nights|weeks|hours)(?! ago)", _does("duration", "interval")),
+    ("how many (?:units|bags|tablets|pills|puffs)", _does("dose")),
     ("how often, how frequently, how many times", _does("count", "count_by_year", "dose")),
+    ("(?:once|twice|three times|four times) (?:a day|daily)", _does("dose")),
     ("average, averaged, mean", _does("mean")),
-    ("who, whom, whose", _names),
-    ("matter, usual*, again, yet, anymore, any more, alone, together, back on", lambda ask: False),
+    ("who, whom, whose", _in("family", "patient")),
+    ("gp, pcp, family doctor, general practitioner", _in("patient")),
+    ("alive, dead, deceased, die[sd]?, death, how old", _lives),
+    ("expired", _in("patient")),
+    ("stopped, discontinued", _stopped),
+    ("treated, treating, treatments?, managed", _treats),
+    ("complete[d]?, fully", lambda ask: ask.kinds[:1] != ("immunization",)),
+    ("pass(?:ed)?(?! away), fail(?:ed)?, enough, allowed, okay to, ok to, fine to", _never),
+    ("still have (?:his|her|their)", _in("medication", "allergy", "measurement")),
+    ("(?:make|brand|model|manufacturer)(?= (?:is|of|was))", _never),
+    ("(?:on|taking|takes?) (?:any |some )?(?:meds?|drugs?|medications?)", _in("medication")),
+    (r"m\d (?:checks?|check ?ups?|follow ?ups?|appointments?|clinics?)", _in("encounter", "measurement")),
+    (r"m\d (?:results?|findings?)", _reads),
+    ("matter, usual*, again, alone, together", _never),
 )
-_PASSED = tuple((re.compile(words(listed)), fits) for listed, fits in _ROWS)
+_PATTERNS: tuple[tuple[str, Fits], ...] = (
+    # a time that no event was found for, and one that points back to another
+    (rf"\b(?:before|after|since|prior to|during|until|following) {_THE}m\d", _of_a_stay),
+    (r"\bthen(?= ?$)", lambda ask: bool(ask.anchor)),
+    (rf"(?<!come )(?<!came )(?<!taken )\boff {_THE}m\d", _never),
+    # whether a thing is to be given
+    (rf"^(?:and |so |but )*(?:can|could|may|might) {_WHO}\b", _never),
+    (rf"\b(?:does|do|did|will) {_WHO} (?:still |now |really |ever |actually )?need\b", _never),
+    # the same words about another thing than the one named
+    (r"\b(?:seen|see|saw) (?:\w+ )?for\b", _in("encounter")),
+    (r"(?<=what )(?:did|does|do) .* (?:show|find|reveal)\b", _reads),
+)
+_PASSED = tuple((re.compile(words(w)), fits) for w, fits in _WORDS) + tuple((re.compile(p), f) for p, f in _PATTERNS)
 """Words that say what is asked, with the questions whose answer takes them up."""
 
 

@@ -18,6 +18,11 @@ _GOES_ON = re.compile(
     r"\b(?:is|are)\b(?: \w+){1,3} (?:on|taking|getting|using)\b|\btak(?:es|ing)\b"
     r"|\b(?:does|do)\b(?: \w+){1,2} (?:take|use)\b"
 )
+_TAKEN_FOR = re.compile(
+    r"^(?:and |so )*(?:what|whats|which|anything)\b.*"
+    r"\b(?:on|takes?|taking|uses?|using|gets?|getting|given|prescribed)\b(?: now| currently)? for (?:\w+ ){0,2}m\d\W*$"
+)
+"""What somebody takes for something is a drug, though no word says so."""
 _TREATED = {
     "blood pressure": "hypertension",
     "systolic blood pressure": "hypertension",
@@ -40,7 +45,7 @@ def purpose_of(
     s: str, cued: Sequence[Kind], targets: tuple[Target, ...], matcher: Matcher
 ) -> tuple[Target | None, tuple[Target, ...]]:
     """The condition that drugs were ordered for, and the subjects that are left."""
-    if len(targets) != 1 or "medication" not in cued or not _GIVEN_FOR.search(s):
+    if len(targets) != 1 or not (("medication" in cued and _GIVEN_FOR.search(s)) or _TAKEN_FOR.search(s)):
         return None, targets
     if targets[0].kinds[:1] == ("condition",):
         return targets[0], ()

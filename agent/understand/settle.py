@@ -88,6 +88,8 @@ def _person(ask: Ask, s: str, asks_when: bool) -> Ask:
 def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
     if not ask.targets:
         return ask.op if ask.op in ("abnormal", "count", "count_by_year") else "list"
+    if ask.op not in NUMERIC and (edge := _edge(ask, s, yes_no)):
+        return edge
     if ask.anchor and ask.op not in NUMERIC | {"count", "first"}:
         return "closest" if ask.anchor.relation in ("closest", "at") else "latest"
     if ask.op in ("count", "count_by_year"):
@@ -110,17 +112,29 @@ def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
     return "list" if every or ask.window else "latest"
 
 
+def _edge(ask: Ask, s: str, yes_no: bool) -> Op | None:
+    """ "Was it low during the admission?" asks for the lowest of that time; of now the latest and its flag tell."""
+    found = re.search(r"\b(low|high|elevated|raised)\b", s)
+    long = ask.anchor or (ask.window and not is_day(ask.window)) or re.search(r"\bever\b", s)
+    if not found or not long or not (yes_no or re.search(r"\bever\b", s)) or ask.threshold:
+        return None
+    return "lowest" if found.group() == "low" else "highest"
+
+
 def _compared(ask: Ask, s: str, yes_no: bool) -> Op | None:
     """The operation of a question about a change, a distance in time, or a limit; None for any other."""
-    if ask.op in ("change", "compare") and (ask.window or ask.anchor) and not ask.threshold:
+    itself = ask.anchor and any(t.lexicon == ask.anchor.target.lexicon for t in ask.targets)  # "since the last weight"
+    if ask.op in ("change", "compare") and (ask.window or ask.anchor) and not ask.threshold and not itself:
         return "change"
     if ask.op == "change" and yes_no and ask.direction in ("higher", "lower"):
         return "compare"
     if ask.op == "duration" and _BETWEEN.search(s):
         return "interval"
+    ever = re.search(r"\b(ever|any|anytime)\b", s)
+    if ask.threshold and not yes_no and not ever and ask.op in ("list", "latest") and not re.search(_LAST, s):
+        return "list"
     if not ask.threshold or (ask.op in ("latest", "first") and _ASKS_WHEN.search(s)):
         return ask.op if ask.threshold else None
-    ever = re.search(r"\b(ever|any|anytime)\b", s)
     return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
 
 
@@ -158,7 +172,7 @@ def _medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
     if (
         past
         and not re.search(r"\b(currently|current|still|now|taking|active|today|presently)\b", s)
-        and (yes_no or re.search(r"\b(ever|prior|history|past)\b", s))
+        and (yes_no or cues.VERBS_FIRST.search(s) or re.search(r"\b(ever|prior|history|past)\b", s))
     ):
         return "exists"
     if ask.op == "latest" and re.search(_LAST, s) and not yes_no:

@@ -264,20 +264,21 @@ def _duration(ask: Ask, card: Card) -> tuple[Claim, ...]:
         quantity = stay.computation.result
         text = f"{say.name(fact)} lasted {_length(quantity)} ({wording.period_text(fact.when)})."
         return (say.claim(text, stay, say.mark_of(card, fact), value=say.number_value(quantity)),)
-    lasted = say.computed(card, "duration")
-    if lasted and lasted.computation and lasted.computation.result is not None:
-        fact = lasted.computation.inputs[0]
-        days = lasted.computation.result
-        text = f"{say.name(fact)} has been recorded for {days} days, since {wording.day_text(fact.when)}."
-        return (
-            say.claim(
-                text,
-                lasted,
-                say.mark_of(card, fact),
-                value={"kind": "number", "value": days, "unit": "d", "date": None},
-            ),
-        )
-    return ()
+    lasted = [m for m in card.marks if m.computation and m.computation.op == "duration"]
+    return tuple(c for n, mark in enumerate(lasted) for c in _lasted(card, mark, n == 0))
+
+
+def _lasted(card: Card, mark: Mark, leads: bool) -> tuple[Claim, ...]:
+    """How long one condition has been recorded; the first carries the answer's value."""
+    if mark.computation is None or mark.computation.result is None:
+        return ()
+    fact, days = mark.computation.inputs[0], mark.computation.result
+    since = f"since {wording.day_text(fact.when)}"
+    end = fact.details.get("abatement")
+    until = f" until {end.text}" if isinstance(end, Interval) else ""
+    text = f"{say.name(fact)} has been recorded for {days} days, {since}{until}."
+    value = {"kind": "number", "value": days, "unit": "d", "date": None} if leads else None
+    return (say.claim(text, mark, say.mark_of(card, fact), value=value),)
 
 
 _UNITS = {"d": "day", "h": "hour", "min": "minute"}

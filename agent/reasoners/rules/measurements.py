@@ -30,9 +30,10 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     told = _told(card)
     if not told:
         return _without_value(card)
-    if ask.threshold and ask.expects == "date" and f"{ask.threshold[1]:g}" not in card.window.split():
+    filtered = ask.expects == "date" or ask.op in ("count", "list")
+    if ask.threshold and filtered and f"{ask.threshold[1]:g}" not in card.window.split():
         return _none_beyond(ask, *ask.threshold[:2], card)
-    if ask.threshold and ask.op != "count" and ask.expects != "date":
+    if ask.threshold and not filtered:
         return _threshold(ask.op if ask.op in ("highest", "lowest") else "latest", *ask.threshold[:2], card)
     tell = _BY_OP.get(ask.op)
     return tell(ask, card) if tell else ()
@@ -173,8 +174,6 @@ def _range(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    if ask.threshold and f"{ask.threshold[1]:g}" not in card.window.split():
-        return _none_beyond(ask, *ask.threshold[:2], card)
     mark = say.computed(card, "count")
     told = _told(card)
     where = f" {card.window}" if card.window else ""

@@ -143,7 +143,7 @@ def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if last_day:
         day = last_day.isoformat()
         value = say.day_value(day)
-        return (say.claim(f"The course of {say.name(last)} ended on {day}.", _mark(card, last), value=value),)
+        return (say.claim(f"{say.name(last)}: the order ended on {day}.", _mark(card, last), value=value),)
     text = f"{say.name(last)} was last ordered{say.on(last)} and is {_state(last)}; no date of that is recorded."
     return (say.claim(text, _mark(card, last)),)
 
@@ -217,6 +217,10 @@ def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """How often it was ordered; how often given or dispensed where that is asked, and nothing if no record says."""
+    names = say.by_name(card.facts)
+    if not ask.targets and len(names) > 1 and all(map(taken, card.facts)):
+        text = f"{len(names)} medications are listed active."
+        return (say.claim(text, say.computed(card, "count"), value=say.count_value(len(names))),)
     asked = _asked(ask)
     counts = [m for m in card.marks if m.computation and m.computation.op == "count"]
     of_role = [m for m in counts if all(f.details.get("role") == asked for f in m.facts)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.types import Ask, Claim, Draft
 
 __all__ = ["together"]
+
+_MARKS = re.compile(r"\[s\d+\]|; [^.]*")
 
 
 def together(drafts: Sequence[Draft], asks: Sequence[Ask]) -> Draft:
@@ -22,7 +25,8 @@ def together(drafts: Sequence[Draft], asks: Sequence[Ask]) -> Draft:
     notes = [_note(d, a) for d, a in zip(drafts, asks, strict=True) if d.note]
     claims = tuple(c for n, d in enumerate(drafts, 1) for c in _claims(d, n, bool(answered)))
     warnings = tuple(dict.fromkeys(w for d in drafts for w in d.warnings))
-    return replace(leading, claims=claims, note=" ".join(dict.fromkeys(notes)), warnings=warnings)
+    told = {_MARKS.sub("", note): note for note in reversed(notes)}  # what is said twice differs by its searches alone
+    return replace(leading, claims=claims, note=" ".join(reversed(told.values())), warnings=warnings)
 
 
 def _claims(draft: Draft, part: int, answered: bool) -> list[Claim]:
