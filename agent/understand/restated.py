@@ -24,7 +24,7 @@ from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.codes import names_of, words_of
 from fhir_tools.lexicon.english import is_english
 
-__all__ = ["headings", "passed_over", "restated", "strangers"]
+__all__ = ["headings", "restated", "strangers", "vanishing"]
 
 Understood = Callable[[str], Ask]
 
@@ -157,7 +157,7 @@ _HEADING = re.compile(r"^\W*([\w/' -]{2,40}?)(?:\s*:|\s[-–—])\s+(?=\w)")
 _ONLY_IN = re.compile(r"\s*\(((?:only|just)\b[^()]*|[^()]*\bonly)\)", re.IGNORECASE)
 
 
-def passed_over(text: str, whole: Ask, understood: Understood) -> tuple[str, ...]:
+def vanishing(text: str, whole: Ask, understood: Understood) -> tuple[str, ...]:
     """Brackets that say "only" and yet changed nothing of what was understood: "how many visits (clinic only)"."""
     found = tuple(_ONLY_IN.finditer(text))
     bare = understood(_ONLY_IN.sub("", text)) if found else whole
