@@ -195,7 +195,7 @@ def _labelled(text: str, chart: Chart, unknown: Sequence[str]) -> Iterator[Aside
     """A word that stands in the chart's own name for the one thing that is asked about."""
     for word in unknown:
         typed = re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
-        if typed and len(word) > _STEM and not _RESTRICTS.search(word):
+        if typed and " " not in word and len(word) > _STEM and not _RESTRICTS.search(word):
             yield Aside(words=typed.group(), fits=_in_label(word, chart), told=False)
 
 
