@@ -37,7 +37,7 @@ _DEFINED = re.compile(r"\b(?:defined\s+(?:as|by)|i\.?\s?e\.?,?|that\s+is,?|meani
 _OFTEN = re.compile(r"\b(?:episodes?|events?|attacks?|occasions?|occurrences?|times)\b", re.IGNORECASE)
 _SEEN = re.compile(r"\s*(?:on|by|via)\s", re.IGNORECASE)
 _RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
-_COURSE = r"(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)"
+_COURSE = r"(?:acute|chronic|active|inactive|latent|current|past|present|treated|untreated|symptomatic|asymptomatic)"
 _IGNORED = re.compile(
     r"^\s*+(?:type (?:1|I) or (?:type )?(?:2|II)|(?:ischemic|hemorrhagic) or (?:hemorrhagic|ischemic)"
     r"|s|es|(?!.*\b(?:or|and)\b)[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
@@ -226,7 +226,10 @@ class _Reading:
         else:
             self._leave_out(piece, last, self.text)
         for token in piece.of("time"):
-            last.at(token.value)
+            if piece.role == "example" or (token.value.period and not token.value.period.before):
+                last.at(token.value)
+            else:  # "except lap bands removed more than a year ago"
+                self._doubt(f"except {self.text[piece.start : piece.end].strip()}", last)
         for token in piece.of("bracket"):
             if not _IGNORED.match(token.value) and any(
                 t.kind in ("name", "word", "limit") for t in lex(token.value)[1]
@@ -265,7 +268,7 @@ class _Reading:
 
     def _define(self, at: int, piece: Segment) -> None:
         """ "Renal impairment, defined as eGFR < 30": what is measured stands for what it defines."""
-        if self._listed:
+        if self._listed or (self._defined and _is_plain(Piece(self._context, at, piece).checks(), piece)):
             self._atoms(at, piece)
             return
         checks = Piece(self._context, at, piece).checks() if piece.of("limit", "finding", "name") else []
@@ -341,6 +344,7 @@ class _Reading:
         elif names and isinstance(last.check, Record):
             self._known_by(last, last.check, names)
             more = tuple(n for t in names if (n := named(t, last.check.kind, text)) is not None)
+            more = _all_named(_inner(content), last.check.kind) or more
             self._list(last, last.check, more, inside, examples=bool(examples))
         elif any(t.kind == "word" for t in tokens) and not examples:
             self._doubt(inside)
@@ -436,6 +440,19 @@ class _Reading:
             last.check = last.check.model_copy(update={"doubts": (*last.check.doubts, words.strip()[:200])})
         elif not (last.negated or isinstance(last.check, Reader | NoChart | Waiting)):
             self.out.append(Atom(joint="with", check=Reader(why=words.strip()[:200])))
+
+
+def _is_plain(checks: Sequence[Any], piece: Segment) -> bool:
+    """Whether what goes on a definition is a record that rules know, as one more way to be met."""
+    known = all(isinstance(c, Record) and not c.doubts and meanings(c.of[0].name, c.kind) for c in checks)
+    return bool(checks) and known and piece.joint in ("or", "and")
+
+
+def _all_named(inner: Sequence[Atom], kind: str) -> tuple[Concept, ...]:
+    """The names of a bracket's records, where it holds nothing else: "HIV, hepatitis B or C"."""
+    found = [a.check for a in inner if isinstance(a.check, Record) and a.check.kind == kind and not a.negated]
+    whole = len(found) == len(inner) and not any(c.doubts or c.apart for c in found)
+    return tuple(dict.fromkeys(n for c in found for n in c.of)) if whole else ()
 
 
 def _otherwise(check: Any, limits: Sequence[Token]) -> bool:

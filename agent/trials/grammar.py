@@ -117,6 +117,11 @@ _SOME_OF = re.compile(
     rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})(?P<when>\s+(?:with)?in\b[^:;]{{1,80}}|\s+(?:during|over|prior|before|at|for|since)\b[^:;]{{1,80}})?\s*:\s*",
     re.IGNORECASE,
 )
+_MEN_OR = re.compile(
+    r"\W*(?:adult\s+)?(?:men|males?)\s+(?:or|and)\s+(?P<who>post-?\s?menopausal\s+(?:wom[ae]n|females?))\b,?",
+    re.IGNORECASE,
+)
+"""What is asked of the women among them only: "men or postmenopausal women"."""
 _OPEN = re.compile(
     r"\W*any\s+(?:other\s+)?(?:[a-z-]+\s+){0,3}?(?:conditions?|diseases?|disorders?|illness(?:es)?|findings?|reasons?|factors?)\s+(?:outside|other\s+than|apart\s+from|not\s+(?:related|listed|mentioned))\b",
     re.IGNORECASE,
@@ -188,6 +193,10 @@ def read_check(text: str, section: Section) -> Any:
     label, text = labelled(text)
     if label:
         return _under_label(label, read_check(text, section), text)
+    if men := _MEN_OR.match(text):
+        either = Any_(of=(Sex(of=("male",)), _plainly(men["who"], section)))
+        rest = text[men.end() :].strip()
+        return merged(All, either, read_check(rest, section)) if re.search("[A-Za-z]", rest) else either
     if _OPEN.match(text):
         return Reader(why=_short(text))
     text = _EXCLUDED.sub(" ", text).strip() or text if section == "exclusion" else text
