@@ -257,13 +257,15 @@ class _Reading:
         words = sliced(text, piece.of("word", "limit"))
         if words and not names:
             names = (Concept(name=words[:120]),)
-        if not all(meanings(n.name, last.check.kind) for n in names):
+        own = set(last.check.of)  # "lymphoma other than follicular lymphoma": rules know no difference
+        if not all(meanings(n.name, last.check.kind) and n not in own for n in names):
             self._doubt(f"except {text[piece.start : piece.end].strip()}", last)
+        names = tuple(n for n in names if n not in own)
         at = next(i for i, a in enumerate(self.out) if a is last)
         for atom in (last, *alternatives(self.out, at)):
             check = atom.check
             atom.check = check.model_copy(update={"apart": tuple(dict.fromkeys((*check.apart, *names)))})
-            if words and piece.of("name"):
+            if words and names and piece.of("name"):
                 atom.excepted.append((names, words))
 
     def _define(self, at: int, piece: Segment) -> None:
