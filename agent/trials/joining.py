@@ -68,7 +68,11 @@ def _share_times(found: list[Atom]) -> None:
         back = at
         while back > 0 and found[back - 1].time is None and _has_its_time(found[back], found[back - 1], atom):
             back -= 1
-            found[back].at(atom.time)
+            used = any(a.used for a in found[back + 1 : at + 1])
+            if found[back].check.kind == "condition" and used:  # "gout or use of colchicine within a week"
+                found[back].perhaps = atom.time
+            else:
+                found[back].at(atom.time)
 
 
 def _has_its_time(here: Atom, before: Atom, timed: Atom) -> bool:

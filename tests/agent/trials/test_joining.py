@@ -219,6 +219,12 @@ def test_inclusion(text: str, expected: str) -> None:
             "minor surgery within 5 days",
             "record doubts=['surgery', 'minor'] kind=procedure of=Procedure period={'within': '5 days'}",
         ),
+        (
+            "Gout or use of colchicine within 10 days",
+            "any(record kind=condition of=Gout period={'within': '10 days'}, all(record "
+            "kind=condition of=Gout, reader why=whether the time is asked of this too), record "
+            "kind=medication of=colchicine period={'within': '10 days'})",
+        ),
     ],
 )
 def test_exclusion(text: str, expected: str) -> None:
