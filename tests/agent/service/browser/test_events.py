@@ -1,4 +1,4 @@
-"""A browser's own EventSource comes back whenever a stream ends: it is told all once, and then that there is no more."""
+"""A browser's own EventSource comes back whenever a stream ends: it is told all once, and that there is no more."""
 
 from __future__ import annotations
 
