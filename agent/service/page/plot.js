@@ -63,7 +63,7 @@ class Plot extends Drawn {
   /** The point that is walked to, in words, and the one before it. */
   told(point) {
     const several = this.group.length > 1;
-    const earlier = this.points.slice(0, this.at).findLast(({ course }) => course === point.course);
+    const earlier = this.points.findLast(({ course, x }) => course === point.course && x < point.x);
     const other = this.pick && point.reference !== this.own;
     return html`<output class="plot-told">${words(inWords(point, several))}
       ${other ? html`<button type="button" class="link" @click=${() => this.pick(point.reference)}>${t("evidence.plot.open")}</button>` : nothing}</output>
