@@ -52,7 +52,8 @@ class Plot extends Drawn {
         ${single ? nothing : html`<button type="button" class="plain" aria-pressed=${listed ? "true" : "false"} @click=${() => this.toggle()}>${t("evidence.plot.table")}</button>`}
         ${single
           ? nothing
-          : html`<div class="plot-chart" tabindex="0" role="group" aria-roledescription=${t("evidence.plot.role")} aria-label=${label} ?hidden=${listed} @keydown=${(event) => this.key(event)}></div>`}
+          : html`<div class="plot-chart" tabindex="0" role="group" aria-roledescription=${t("evidence.plot.role")} aria-label=${label}
+              ?hidden=${listed} @keydown=${(event) => this.key(event)}></div>`}
         <div class="plot-readout">${points.length ? this.told(points[this.at]) : nothing}</div>
         ${listed ? html`<div class="plot-table evidence-scroll" tabindex="0" role="region" aria-label=${what}>${tableView(this)}</div>` : nothing}
       </figure>`,
