@@ -4,11 +4,11 @@ another name for the same; and what is left out of a name."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agent.trials.amounts import Amount
-from agent.trials.checks import Age, Concept, Measurement, NoChart, Reader, Record, Sex
+from agent.trials.checks import Age, All, Any_, Concept, Measurement, NoChart, Reader, Record, Sex
 from agent.trials.joining import alternatives
 from agent.trials.lexing import Token, lex
 from agent.trials.names import meanings
@@ -23,11 +23,16 @@ _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s
 _OFTEN = re.compile(r"\b(?:episodes?|events?|attacks?|occasions?|occurrences?|times)\b", re.IGNORECASE)
 _SEEN = re.compile(r"\s*(?:on|by|via)\s", re.IGNORECASE)
 _RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
-_COURSE = r"(?:acute|chronic|active|inactive|latent|current|past|present|treated|untreated|symptomatic|asymptomatic)"
+_COURSE = (
+    r"(?:acute|chronic|active|inactive|latent|current|ongoing|past|present|previous|prior|former|treated|untreated"
+    r"|symptomatic|asymptomatic|total|partial|complete|incomplete|hemi-?|open|laparoscopic|left|right)"
+)
+_WHATEVER = r"(?:whatever|regardless of|irrespective of|no matter|independent of|of any|any)\s[^()]{2,60}"
 _IGNORED = re.compile(
     r"^\s*+(?:type (?:1|I) or (?:type )?(?:2|II)|(?:ischemic|hemorrhagic) or (?:hemorrhagic|ischemic)"
     r"|s|es|(?!.*\b(?:or|and)\b)[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
-    rf"|{_COURSE}\s+(?:or|and|and/or)\s+{_COURSE})\s*$"
+    rf"|{_COURSE}\s+(?:or|and|and/or)\s+{_COURSE}(?:,\s*{_WHATEVER})?|{_WHATEVER}|[^()]{{2,60}}\bor (?:any )?others?"
+    r"|[^()]{2,60}\b(?:is |are )?(?:allowed|permitted|acceptable|eligible|included))\s*$",
 )
 
 
@@ -80,9 +85,9 @@ class Brackets:
         limits = [t for t in tokens if t.kind in ("limit", "age")]
         names = [t for t in tokens if t.kind == "name"]
         last = self.out[-1]
-        if limits:
+        if limits and not self._says_again(content):
             self._compared(inside, content, tokens, limits)
-        elif is_restated(inside):
+        elif limits or is_restated(inside):
             return
         elif _SEEN.match(inside) or any(c.isdigit() for c in unnamed(text, tokens)):
             self._doubt(inside)
@@ -95,6 +100,16 @@ class Brackets:
             self._list(last, last.check, more, inside, examples=bool(examples))
         elif any(t.kind == "word" for t in tokens) and not examples:
             self._doubt(inside)
+
+    def _says_again(self, content: str) -> bool:
+        """Whether comparisons in brackets are those in front: "< 140/90 mmHg (systolic < 140, diastolic < 90)"."""
+        inner, last = self._inner(content), self.out[-1].check
+        said = _comparisons(a.check for a in inner)
+        return (
+            said == _comparisons([last])
+            and any(a.joint == "or" for a in inner) == isinstance(last, Any_)
+            and bool(said)
+        )
 
     def _compared(self, inside: str, content: str, tokens: Sequence[Token], limits: Sequence[Token]) -> None:
         """A comparison in brackets: how often something was, what defines the last atom, or an age of somebody."""
@@ -194,6 +209,18 @@ def _all_named(inner: Sequence[Atom], kind: str) -> tuple[Concept, ...]:
     found = [a.check for a in inner if isinstance(a.check, Record) and a.check.kind == kind and not a.negated]
     whole = len(found) == len(inner) and not any(c.doubts or c.apart for c in found)
     return tuple(dict.fromkeys(n for c in found for n in c.of)) if whole else ()
+
+
+def _comparisons(checks: Iterable[Any]) -> set[tuple[Any, ...]]:
+    """What the checks compare with what; nothing where they ask for anything else."""
+    out: set[tuple[Any, ...]] = set()
+    for check in checks:
+        parts = check.of if isinstance(check, All | Any_) else (check,)
+        compared = [(p.of, p.limits) for p in parts if isinstance(p, Measurement)]
+        if len(compared) < len(parts):
+            return set()
+        out.update(compared)
+    return out
 
 
 def _otherwise(check: Any, limits: Sequence[Token]) -> bool:

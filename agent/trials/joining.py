@@ -68,8 +68,9 @@ def _share_times(found: list[Atom]) -> None:
         back = at
         while back > 0 and found[back - 1].time is None and _has_its_time(found[back], found[back - 1], atom):
             back -= 1
-            used = any(a.used for a in found[back + 1 : at + 1])
-            if found[back].check.kind == "condition" and used:  # "gout or use of colchicine within a week"
+            used = found[back].check.kind == "condition" and any(a.used for a in found[back + 1 : at + 1])
+            apart = back == at - 1 and not found[at].close and not (back > 0 and found[back].joint == "or")
+            if used or (apart and found[at].joint == "or"):  # "gout or use of colchicine within a week", "gout, or …"
                 found[back].perhaps = atom.time
             else:
                 found[back].at(atom.time)

@@ -294,7 +294,7 @@ class Piece:
         if kind == "measurement":
             return self._measured(concept)
         pregnant = kind == "condition" and {e.id for e in token.value if e.kind == "condition"} == {"pregnancy"}
-        if pregnant and piece.then != "ever" and not piece.of("time"):
+        if pregnant and piece.then != "ever" and not piece.of("time", "count"):
             return [Pregnancy()]
         if concept.name == "Procedure" and not any(isinstance(c, Record) and c.kind == "procedure" for c in before):
             self._doubts.append(self._whole.written)  # which of them are operations, and of what kind, no rule knows

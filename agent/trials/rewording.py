@@ -7,8 +7,10 @@ filtration rate or an ejection fraction was come by (the two equations, echocard
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from agent.trials.vocabulary import WHO
+from fhir_tools.lexicon import lexicon
 
 __all__ = ["labelled", "reworded"]
 
@@ -27,9 +29,49 @@ _FORMULA = re.compile(
 )
 """How a filtration rate was estimated: of the two common equations, charts hold one and seldom say which."""
 _ALONE = re.compile(
-    r"(?:,\s?)?(?:\beither\s+)?\b(?P<alone>alone|as\s+monotherapy|monotherapy)\s+or\s+(?:in\s+combination|combined|together)\s+with\s+[^,.;:()]{1,60}",
+    r"(?:,\s?)?(?:\beither\s+)?\b(?P<alone>alone|as\s+monotherapy|monotherapy)\s+or\s+(?:in\s+(?:fixed[\s-](?:dose\s+)?)?combination|combined|together)\s+with\s+[^,.;:()]{1,60}",
     re.IGNORECASE,
 )
+"""Beside what else a drug is taken, where it does not matter."""
+_LIMIT_OF_NORMAL = re.compile(
+    r"(?P<n>\d+(?:\.\d+)?)\s*(?:x|×|times)\s*(?:the\s+)?(?:ULN|upper\s+limits?\s+of\s+(?:the\s+)?normal)\s*"
+    r"\((?:ULN\s*[;,:]\s*)?(?:the\s+)?(?:ULN|upper\s+limit(?:\s+of\s+(?:the\s+)?normal)?)\s*(?:=|is|:|being|of)\s*"
+    r"(?P<is>\d+(?:\.\d+)?)\s*(?P<unit>[^\s();,]+(?:/[^\s();,]+)?)\)",
+    re.IGNORECASE,
+)
+"""A limit of normal that is told: "≤ 1.5 x ULN (ULN = 1.2 mg/dL)" is 1.8 mg/dL."""
+_WHOSE_RANGE = re.compile(
+    r"(?<=ULN)(\)?)\s*(?:(?:of|for|by|per|at)\s+the\s+(?:reporting|local|testing|central|performing|site'?s?|investigational\s+site)"
+    r"\s+lab(?:oratory)?|\((?:the\s+)?(?:local\s+|institutional\s+|central\s+)?(?:lab(?:oratory)?|institutional)\s+(?:reference\s+|normal\s+)?ranges?\))",
+    re.IGNORECASE,
+)
+"""Whose reference range is meant: a result carries that of the laboratory that reported it."""
+_SAMPLED = re.compile(
+    r"\s+(?:in|on|from)\s+(?:an?\s+|the\s+)?(?:blood\s+|serum\s+|plasma\s+)?(?:sample|specimen)s?\s+(?:taken|drawn|collected|obtained)\b",
+    re.IGNORECASE,
+)
+_EVER = re.compile(
+    r"\b(?:(?:prior|previous|past|former)\s*(?:or|and/or|/)\s*(?:current|ongoing|concurrent|present|concomitant|active)"
+    r"|(?:current|ongoing|concurrent|present|concomitant|active)\s*(?:or|and/or|/)\s*(?:prior|previous|past|former))\s+"
+    r"(?=(?!smok|tobacco|cigar|alcohol|drink)[a-z])",
+    re.IGNORECASE,
+)
+"""At any time: "prior or ongoing treatment with a taxane"."""
+_EVER_PREGNANT = re.compile(
+    r"\b(?:at\s+least\s+(?:one|1)|one\s+or\s+more)\s+(?:(?:prior|previous|past|confirmed)\s+)*pregnanc(?:y|ies)\b",
+    re.IGNORECASE,
+)
+_OR_WITH = re.compile(r"(?<!\bwith )\b(or|and/or)\s+with\s+(?=[a-z])", re.IGNORECASE)
+"""What stands behind it is an alternative: "with insulin or with a sulfonylurea"."""
+_ONE_PRESSURE = re.compile(
+    r"\b(systolic|diastolic)(?=\s*(?:of\s+|is\s+)?(?:[<>≥≤=]|(?:above|below|over|under|(?:greater|less|more|higher|lower)\s+than|at\s+least|exceeding)\b)\s*=?\s*\d)",
+    re.IGNORECASE,
+)
+_UNLESS_SO = re.compile(
+    r"\bunless\s+(?:(?:adequately|well|medically|it\s+is|currently)\s+)*(?:controlled|normal|stable|corrected)\s*\((?P<what>[^()]*[<>≥≤]\s*\d[^()]*)\)",
+    re.IGNORECASE,
+)
+"""What is meant by the word in front of brackets: "unless controlled (blood pressure < 140/90 mmHg)"."""
 _DEGREE = (
     r"(?:(?:inadequately|poorly|not\s+well|insufficiently)[\s-](?:controlled|treated)|uncontrolled|(?:clinically\s+)?significant|unstable|recurrent|refractory|persistent|resistant|untreated|severe|moderate|mild|symptomatic|serious"
     r"|progressive|advanced|relapsed|unresectable)"
@@ -184,10 +226,28 @@ _BUT_WHO = re.compile(
 """Whom, and not what, is excepted: "except in patients with Gilbert's syndrome"."""
 
 
+@lru_cache(maxsize=1)
+def _sites() -> re.Pattern[str]:
+    """A thing of several places of the body: "osteoarthritis of the knee, hip or hand"."""
+    terms = sorted({t for e in lexicon().entries("body_site") for t in e.terms if t.isalpha()}, key=len, reverse=True)
+    site = rf"(?:the\s+)?(?:{'|'.join(terms)})"
+    return re.compile(
+        rf"\b(?P<head>[a-z]{{4,}})\s+of\s+(?P<sites>{site}(?:\s*,\s*{site})*\s*,?\s+(?:or|and/or)\s+{site})\b",
+        re.IGNORECASE,
+    )
+
+
+def _of_each(m: re.Match[str]) -> str:
+    sites = [s for s in re.split(r"\s*,\s*|\s+(?:or|and/or)\s+", m["sites"]) if s]
+    return " or ".join(f"{m['head']} of {site}" for site in sites)
+
+
 def reworded(text: str) -> str:
     """The text with such turns said plainly. `text` is levelled."""
     text = _THOUSANDS.sub(r"\1\2", _BARE_LIMIT.sub(r"\1 1 x \2", _IFCC.sub(r"\1 \2 %", text)))
-    text = _MAJORITY.sub("", text)
+    text = _EVER_PREGNANT.sub("history of pregnancy", _sites().sub(_of_each, text))
+    text = _LIMIT_OF_NORMAL.sub(lambda m: f"{float(m['n']) * float(m['is']):g} {m['unit']}", text)
+    text = _EVER.sub("history of ", _WHOSE_RANGE.sub(r"\1", _MAJORITY.sub("", text)))
     text = _COURSES.sub(r"\1", _OR_BOTH.sub(r" or \g<two>", _PAST_OR_NOW.sub(r"\g<past> ", text)))
     text = _FREE.sub(r"free of \1\2", _POWER.sub(r"10^\1", _TIMES_NORMAL.sub(r"\1 x ULN", text)))
     text = _ALCOHOLIC.sub("alcohol", text)
@@ -209,7 +269,8 @@ def reworded(text: str) -> str:
     text = _EITHER_WAY.sub(" ", text)
     text = _ENZYMES.sub(lambda m: m["names"], _BY_ECHO.sub(" ", text) if _EJECTION.search(text) else text)
     text = _BARE_ENZYMES.sub("ALT or AST", text)
-    text = _ALONE.sub(lambda m: f" {m['alone']}", text)
+    text = _OR_WITH.sub(r"\1 ", _SAMPLED.sub("", _ALONE.sub("", text)))
+    text = _UNLESS_SO.sub(r"unless \g<what>", _ONE_PRESSURE.sub(r"\1 blood pressure", text))
     text = _HINDERS.sub(lambda m: f" ({m['all']})", text)
     return _AT_SITE.sub(lambda m: f"({m['all']})", text) if _DENSITY.search(text) else text
 

@@ -63,7 +63,8 @@ def phrase_of(text: str, piece: Segment) -> str:
 
 
 _GRADE = re.compile(
-    r"\b(?:severe|mild|moderate|morbid|dual|triple|hfpef|hfref|hfmref|stage \w+|class \w+)\b", re.IGNORECASE
+    r"\b(?:severe|mild|moderate|morbid|dual|triple|hfpef|hfref|hfmref|stage \w+|class \w+)\b",
+    re.IGNORECASE,
 )
 
 

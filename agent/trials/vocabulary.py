@@ -134,7 +134,7 @@ SMOKING: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
 )  # fmt: skip
 
 NO_CHART = re.compile(
-    r"\b(?:consents?|consenting|assent|willing(?:ness)?|unwilling(?:ness)?|agree(?:s|ment|ing)?\s+(?:to|not)|"
+    r"\b(?:demonstrat(?:es?|ed|ing)\s+(?:\w+\s+){0,2}?(?:\w+\s+)?(?:technique|proficiency|competence|adherence|compliance)|consents?|consenting|assent|willing(?:ness)?|unwilling(?:ness)?|agree(?:s|ment|ing)?\s+(?:to|not)|"
     r"unable|planned|elective|(?:able|ability|inability|unable|capable|incapable|capacity)\s+(?:and\s+\w+\s+)?(?:to|of)|"
     r"cooperat\w+|complian(?:ce|t)\s+with|non-?complian\w+|adheren\w+|comply(?:ing)?|likely\s+to|unlikely\s+to|"
     r"in\s+the\s+(?:opinion|judg(?:e)?ment|view)\s+of|(?:investigator|physician|clinician|doctor)(?:'s|s'|s)?\s+(?:opinion|judg(?:e)?ment|discretion|view|assessment|determination)|"
@@ -168,7 +168,7 @@ previous problem proven ps randomization randomisation randomized reading readin
 result results screen screened screening serum plasma blood shown signed site standard status studies study subject subjects suitable test tested tests testing trial type types
 value values venous verified visit volunteer volunteers week weeks whom within year years old month months recorded chart electronic health ehr emr file established
 adults diagnosis diagnosed diagnostic disease diseases disorder disorders condition conditions syndrome kind kinds form forms sort sorts history mellitus illness illnesses problem problems
-event events episode episodes therapy treatment medication medications drug drugs agent agents dose doses class elderly score daily regular regularly resting seated sitting supine office calculated estimated intensity sex sexes gender genders member members product products oral
+event events episode episodes therapy treatment medication medications drug drugs agent agents dose doses class elderly score daily regular regularly resting seated sitting supine office calculated estimated intensity sex sexes gender genders member members product products
 """
 BENIGN = frozenset((*_GRAMMAR.split(), *_TRIAL.split()))
 """Words that need no meaning of their own in a criterion."""

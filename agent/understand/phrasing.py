@@ -37,7 +37,7 @@ def _last_two(m: re.Match[str]) -> str:
 
 
 def _value(m: re.Match[str]) -> str:
-    """ "What did the last one say" asks for a result, unless a note is spoken of, or what was found by something done."""
+    """ "What did the last one say" asks for a result, unless a note is spoken of or what something done showed."""
     of = " of" if m["about"] else ""
     found = bool(m["noun"]) and m["verb"].lower() == "show"
     return m[0] if found or _NOTE.search(m.string) else f"what was the {m['which']}{m['noun'] or ''}{of}"

@@ -216,6 +216,23 @@ def test_inclusion(text: str, expected: str) -> None:
             "all(record kind=condition of=Prediabetes, not(record kind=condition of=Diabetes))",
         ),
         ("Subjects are excluded if they have gout", "record kind=condition of=Gout"),
+        ("Gout (acute or chronic, whatever the joint)", "record kind=condition of=Gout"),
+        ("Hip replacement (total or partial)", "record kind=procedure of=Hip replacement"),
+        (
+            "Blood pressure above 150/90 mmHg (systolic > 150 mmHg or diastolic > 90 mmHg)",
+            "any(measurement of=Systolic blood pressure limits=['> 150 mm[Hg]'], "
+            "measurement of=Diastolic blood pressure limits=['> 90 mm[Hg]'])",
+        ),
+        (
+            "Treated with insulin or with metformin",
+            "any(record kind=medication of=insulin state=current, record kind=medication of=metformin state=current)",
+        ),
+        (
+            "Gout, or stroke within 3 months",
+            "any(record kind=condition of=Gout period={'within': '3 months'}, all(record kind=condition of=Gout, "
+            "reader why=whether the time is asked of this too), "
+            "record kind=condition of=Stroke period={'within': '3 months'})",
+        ),
         ("Patients with gout will be excluded", "record kind=condition of=Gout"),
         ("Patients are not eligible for the study if they have gout", "record kind=condition of=Gout"),
         ("Pregnant women are ineligible", "pregnancy"),

@@ -379,3 +379,15 @@ def test_procedures_have_broader_ones(tmp_path: Path, text: str, verdict: str) -
         procedure("2", "Colonoscopy", "2024-03-03"),
     )
     assert judged(chart, text).verdict == verdict
+
+
+def test_a_place_or_a_way_that_the_record_tells_in_other_words_is_no_doubt(tmp_path: Path) -> None:
+    dosage = [{"route": {"text": "IV"}}]
+    kept = made_up(
+        tmp_path,
+        condition("1", "Cyst of kidney", "2020-01-01"),
+        order("1", "Ceftriaxone", "2024-05-30", dosageInstruction=dosage),
+    )
+    assert judged(kept, "Renal cyst").verdict == "met"
+    assert judged(kept, "Intravenous antibiotics within 30 days").verdict == "met"
+    assert judged(kept, "Oral antibiotics within 30 days").verdict == "unknown"
