@@ -177,6 +177,10 @@ _MAJORITY = re.compile(
     re.IGNORECASE,
 )
 """Where people come of age elsewhere: "18 years (or the legal age of consent in the jurisdiction)"."""
+_ADMITTED = re.compile(
+    r"\b(hospital(?:i[sz]ations?|i[sz]ed|\s+admissions?|\s+stays?)|admissions?|admitted)\s+with\s+(?:an?\s+|the\s+)?(?:(?:primary|principal|main|discharge)\s+)*diagnos[ie]s\s+of\b",
+    re.IGNORECASE,
+)
 _BUT_WHO = re.compile(
     rf",?\s*\b(?:except|excepting|excluding|with\s+the\s+exception\s+of|other\s+than)\s+(?:(?:if|when|where|unless)\b|(?:(?:in|for|of)\s+)?(?:the\s+)?{WHO}(?:\s+(?:who|that)(?:\s+(?:are|is|have|had|has|were))?)?(?=\s+[a-z])|in\s+(?:the\s+)?(?:case|presence|setting)\s+of)",
     re.IGNORECASE,
@@ -187,7 +191,7 @@ _BUT_WHO = re.compile(
 def reworded(text: str) -> str:
     """The text with such turns said plainly. `text` is levelled."""
     text = _THOUSANDS.sub(r"\1\2", _BARE_LIMIT.sub(r"\1 1 x \2", _IFCC.sub(r"\1 \2 %", text)))
-    text = _MAJORITY.sub("", text)
+    text = _ADMITTED.sub(r"\1 for", _MAJORITY.sub("", text))
     text = _COURSES.sub(r"\1", _OR_BOTH.sub(r" or \g<two>", _PAST_OR_NOW.sub(r"\g<past> ", text)))
     text = _FREE.sub(r"free of \1\2", _POWER.sub(r"10^\1", _TIMES_NORMAL.sub(r"\1 x ULN", text)))
     text = _ALCOHOLIC.sub("alcohol", text)
