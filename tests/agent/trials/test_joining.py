@@ -80,6 +80,10 @@ from tests.agent.trials.test_grammar import told
             "record doubts=['for asthma'] kind=encounter of=Inpatient stay period={'within': '6 weeks'}",
         ),
         (
+            "INR ≤ 1.5 (unless on anticoagulants)",
+            "any(measurement of=INR limits=['<= 1.5'], record kind=medication of=anticoagulant state=current)",
+        ),
+        (
             "Documented ferritin within 6 months",
             "measurement of=Ferritin finding=recorded which=any period={'within': '6 months'}",
         ),
@@ -241,6 +245,10 @@ def test_inclusion(text: str, expected: str) -> None:
         (
             "Systemic steroids (topical steroids allowed)",
             "record doubts=['topical steroids allowed'] kind=medication of=systemic corticosteroid state=current",
+        ),
+        (
+            "Gout (unless on allopurinol)",
+            "all(record kind=condition of=Gout, not(record kind=medication of=allopurinol state=current))",
         ),
     ],
 )
