@@ -21,6 +21,7 @@ __all__ = ["Brackets", "is_ignored"]
 
 _EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
 _OFTEN = re.compile(r"\b(?:episodes?|events?|attacks?|occasions?|occurrences?|times)\b", re.IGNORECASE)
+_LET_IN = re.compile(r"\b(?:allowed|permitted|acceptable|not\s+(?:excluded|included))\b", re.IGNORECASE)
 _SEEN = re.compile(r"\s*(?:on|by|via)\s", re.IGNORECASE)
 _RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
 _COURSE = (
@@ -73,6 +74,9 @@ class Brackets:
         if is_ignored(inside) or not self.out:
             return
         text, tokens = lex(content)
+        if _LET_IN.search(inside):
+            self._doubt(inside)
+            return
         if any(t.kind == "cue" and t.value.tag in ("apart", "unless") for t in tokens):
             self._except(text, tokens)
             return

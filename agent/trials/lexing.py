@@ -209,6 +209,7 @@ _BRITISH = (
     (re.compile(r"(tum|neoplastic tum)our", re.IGNORECASE), r"\1or"),
     (re.compile(r"(p|orthop)aed", re.IGNORECASE), r"\1ed"),
     (re.compile(r"\bgynaec", re.IGNORECASE), "gynec"),
+    (re.compile(r"\b(hospital|revascular|immun|random|stabil)is(?=(?:e[ds]?|ations?|ing)\b)", re.IGNORECASE), r"\1iz"),
 )
 
 

@@ -60,6 +60,7 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
 COUNTABLE = frozenset(("encounter", "procedure", "condition", "immunization"))
 """The kinds of record of which a criterion can ask for several."""
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_DEGREE = re.compile(r"severe|moderate|mild|significant|uncontrolled|unstable|advanced|untreated", re.IGNORECASE)
 _EXISTS = re.compile(
     r"\b(?:documented|available|recorded|measured|measurements?|results?|readings?|values?|performed|obtained|drawn)\b",
     re.IGNORECASE,
@@ -220,7 +221,12 @@ class Piece:
         last = out[-1] if out else None
         counts = isinstance(last, Record) and last.kind in COUNTABLE
         least = int(limit.value) + (limit.sign in (">", "<=")) if limit else 0
-        late = any(t.start > name for t in (*said, *self._piece.of("limit")))
+        counts_drugs = any(
+            t.value.kind == "medication" and c.start < t.start < name
+            for t in self._piece.of("cue")
+            for c in (*said, *self._piece.of("limit"))
+        )  # "more than three drugs for hypertension"
+        late = counts_drugs or any(t.start > name for t in (*said, *self._piece.of("limit")))
         if (
             late
             or last is None
@@ -363,8 +369,12 @@ class Piece:
         phrase = sliced(self._text, piece.of("word")) or " ".join(dict.fromkeys(self._doubts))
         if self._limits:
             return [Measurement(of=(Concept(name=phrase[:120]),), limits=self._limits)]
-        if shared := self._shared(phrase_of(self._text, piece)):
+        whole = phrase_of(self._text, piece)
+        if shared := self._shared(whole):
             return [shared]
+        degree, _, rest = whole.partition(" ")  # "severe renal or hepatic impairment"
+        if rest and _DEGREE.fullmatch(degree) and (shared := self._shared(rest)):
+            return [shared.model_copy(update={"doubts": (*shared.doubts, degree)})]
         if (
             piece.of("name") and piece.kind != "medication"
         ):  # a score or a lab without a comparison that rules can read: "ASA class I-III"

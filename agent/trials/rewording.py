@@ -219,6 +219,11 @@ _MAJORITY = re.compile(
     re.IGNORECASE,
 )
 """Where people come of age elsewhere: "18 years (or the legal age of consent in the jurisdiction)"."""
+_ADMITTED = re.compile(
+    r"\b(hospital(?:i[sz]ations?|i[sz]ed|\s+admissions?|\s+stays?)|admissions?|admitted)\s+with\s+(?:an?\s+|the\s+)?(?:(?:primary|principal|main|discharge)\s+)*diagnos[ie]s\s+of\b",
+    re.IGNORECASE,
+)
+_UNLESS = re.compile(r"\(\s*unless\b([^()]*)\)\s*\.?\s*$", re.IGNORECASE)
 _BUT_WHO = re.compile(
     rf",?\s*\b(?:except|excepting|excluding|with\s+the\s+exception\s+of|other\s+than)\s+(?:(?:if|when|where|unless)\b|(?:(?:in|for|of)\s+)?(?:the\s+)?{WHO}(?:\s+(?:who|that)(?:\s+(?:are|is|have|had|has|were))?)?(?=\s+[a-z])|in\s+(?:the\s+)?(?:case|presence|setting)\s+of)",
     re.IGNORECASE,
@@ -247,11 +252,11 @@ def reworded(text: str) -> str:
     text = _THOUSANDS.sub(r"\1\2", _BARE_LIMIT.sub(r"\1 1 x \2", _IFCC.sub(r"\1 \2 %", text)))
     text = _EVER_PREGNANT.sub("history of pregnancy", _sites().sub(_of_each, text))
     text = _LIMIT_OF_NORMAL.sub(lambda m: f"{float(m['n']) * float(m['is']):g} {m['unit']}", text)
-    text = _EVER.sub("history of ", _WHOSE_RANGE.sub(r"\1", _MAJORITY.sub("", text)))
+    text = _EVER.sub("history of ", _WHOSE_RANGE.sub(r"\1", _ADMITTED.sub(r"\1 for", _MAJORITY.sub("", text))))
     text = _COURSES.sub(r"\1", _OR_BOTH.sub(r" or \g<two>", _PAST_OR_NOW.sub(r"\g<past> ", text)))
     text = _FREE.sub(r"free of \1\2", _POWER.sub(r"10^\1", _TIMES_NORMAL.sub(r"\1 x ULN", text)))
     text = _ALCOHOLIC.sub("alcohol", text)
-    text = _elapsed(_BUT_WHO.sub(" unless ", text))
+    text = _UNLESS.sub(r" unless\1", _elapsed(_BUT_WHO.sub(" unless ", text)))
     text = _SUSPENDED.sub(lambda m: f"{m['one']}{m['rest']} {m['joint']} {m['two']}{m['rest']}", text)
     text = _ORDINAL.sub(lambda m: f"{m['one']} {m['two']}-{m['rest']}", _HYPHENED.sub(_unhyphened, text))
     text = _PRESSURES.sub("blood pressure", _WEIGHING.sub("body weight", text))

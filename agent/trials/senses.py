@@ -116,7 +116,8 @@ def degree_of(text: str, piece: Segment, check: Any) -> str:
     doubts = check.doubts if isinstance(check, Record) and check.kind == "condition" else ()
     found = [d for d in doubts if _DEGREE.fullmatch(d)]
     names = piece.of("name")
-    return found[0] if found and names and found[0] in text[piece.start : names[0].start] else ""
+    until = names[0].start if names else piece.end  # "severe renal or hepatic impairment" has its name behind
+    return found[0] if found and found[0] in text[piece.start : until] else ""
 
 
 def unnamed(text: str, tokens: Sequence[Token]) -> str:

@@ -54,6 +54,7 @@ _QUALIFIED = re.compile(
     re.IGNORECASE,
 )
 """What a heading says behind its word of whom it is: "Exclusion Criteria - All Participants:"."""
+_ENDS_WITH_OR = re.compile(r"(?:^|[,;]?\s+)(?:and/)?or\W*$", re.IGNORECASE)
 _ORGAN = re.compile(
     r"(?:(?:hemato|haemato|neuro|immuno)logic(?:al)?|hepatic|renal|cardiac|cardiovascular|coagulation|pulmonary|respiratory|metabolic"
     r"|endocrine|gastrointestinal|psychiatric|bone\s+marrow|liver|kidney|laboratory|general|other|medications?)"
@@ -101,7 +102,7 @@ def split(source: str) -> tuple[Statement, ...]:
 
     Text before any heading is taken as inclusion.
     """
-    made = [s for item in _items(source) for s in _statements(source, item)]
+    made = list(_listed(source, _items(source), ""))
     ordered = [s for section in ("inclusion", "exclusion") for s in made if s.section == section]
     return tuple(replace(s, number=n) for n, s in enumerate(ordered, 1))
 
@@ -221,8 +222,38 @@ def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement
         return
     if not text.endswith(":") and not _ORGAN.fullmatch(text):
         yield from _single(source, item, under)
-    for child in item.children:
-        yield from _statements(source, child, text)
+    yield from _listed(source, item.children, text)
+
+
+def _listed(source: str, items: list[_Item], under: str) -> Iterator[Statement]:
+    """The statements of items side by side; inclusions of which one ends with "or" are one requirement with the next."""
+    at = 0
+    while at < len(items):
+        until = at
+        while until + 1 < len(items) and _is_alternative(source, items[until], items[until + 1]):
+            until += 1
+        if until == at:
+            yield from _statements(source, items[at], under)
+        else:
+            yield _either(source, items[at : until + 1], under)
+        at = until + 1
+
+
+def _is_alternative(source: str, item: _Item, after: _Item) -> bool:
+    sections = {item.section, after.section}
+    bare = not item.children and not after.children
+    here, there = (plain(source[i.start : i.end]) for i in (item, after))
+    joins = _ENDS_WITH_OR.search(here) or _ENDS_WITH_OR.fullmatch(there)
+    return bare and sections == {"inclusion"} and joins is not None
+
+
+def _either(source: str, items: list[_Item], under: str) -> Statement:
+    said = (_ENDS_WITH_OR.sub("", plain(source[i.start : i.end])).strip(" ;,") for i in items)
+    parts = tuple(filter(None, said))
+    start, end = items[0].start, items[-1].end
+    return Statement(
+        number=0, section="inclusion", text=" or ".join(parts), start=start, end=end, under=under, parts=parts, needed=1
+    )
 
 
 def _exclude(item: _Item) -> None:

@@ -76,6 +76,14 @@ from tests.agent.trials.test_grammar import told
             "limits=['>= 12 weeks', '<= 20 weeks'])",
         ),
         (
+            "Hospitalisation with a primary diagnosis of asthma within 6 weeks",
+            "record doubts=['for asthma'] kind=encounter of=Inpatient stay period={'within': '6 weeks'}",
+        ),
+        (
+            "INR ≤ 1.5 (unless on anticoagulants)",
+            "any(measurement of=INR limits=['<= 1.5'], record kind=medication of=anticoagulant state=current)",
+        ),
+        (
             "Documented ferritin within 6 months",
             "measurement of=Ferritin finding=recorded which=any period={'within': '6 months'}",
         ),
@@ -224,6 +232,23 @@ def test_inclusion(text: str, expected: str) -> None:
             "any(record kind=condition of=Gout period={'within': '10 days'}, all(record "
             "kind=condition of=Gout, reader why=whether the time is asked of this too), record "
             "kind=medication of=colchicine period={'within': '10 days'})",
+        ),
+        (
+            "Severe renal or hepatic impairment",
+            "any(record doubts=['Severe'] kind=condition of=Kidney disease, record doubts=['Severe'] "
+            "kind=condition of=Liver disease)",
+        ),
+        (
+            "On more than two drugs for gout",
+            "record doubts=['more than two'] kind=condition of=Gout",
+        ),
+        (
+            "Systemic steroids (topical steroids allowed)",
+            "record doubts=['topical steroids allowed'] kind=medication of=systemic corticosteroid state=current",
+        ),
+        (
+            "Gout (unless on allopurinol)",
+            "all(record kind=condition of=Gout, not(record kind=medication of=allopurinol state=current))",
         ),
     ],
 )
