@@ -221,8 +221,7 @@ class Evidence:
     """What retrieve brought for one question: the cards, and the searches behind them.
 
     `catalogue` is the few lines about the rest of the chart that a model may read (no marks in it), and `overview`
-    its concepts by kind, where the question was not understood; `concepts` are their kinds and labels then. `patient`
-    is the patient's line: age and sex, no name.
+    its concepts by kind, where the question was not understood. `patient` is the patient's line: age and sex, no name.
     `view` is the image to look at; `readings` what a model read from pixels, `read_by` which one, and `unseen` why
     pixels that were asked about were not read; `spent` is what that took, and was not counted yet.
     """
@@ -233,7 +232,6 @@ class Evidence:
     search_marks: tuple[Mark, ...] = ()
     catalogue: str = ""
     overview: str = ""
-    concepts: tuple[tuple[Kind, str], ...] = ()
     patient: str = ""
     warnings: tuple[str, ...] = ()
     view: View | None = None

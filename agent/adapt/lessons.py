@@ -86,7 +86,7 @@ async def tell(of: Lesson, reply: str, settings: Settings, context: int) -> Told
     """
     model = Scripted(lambda _: reply, card=ModelCard(name="taught", context=context), check=False)
     reasoner = Llm(
-        model, helped=of.helped, tools=AVAILABLE, chooses=False, budget=settings.tokens, seconds=_CALLS
+        model, helped=of.helped, tools=AVAILABLE, rewords=False, budget=settings.tokens, seconds=_CALLS
     )  # what is taught is the reply over cards and tools, not the choice of a name
     draft = await reasoner.reason(of.ask, of.evidence, of.history)
     verified = verify(of.ask, draft, of.evidence)
