@@ -170,7 +170,7 @@ class Draft:
     `status` is `answered` for claims (`note` then tells what else was asked and is not there); `not_found`,
     `incomplete` and `refused` come with `note`, the sentence for the reader, built by code, with nothing
     clinical in it that is not in `claims`. `by` names who reasoned, where a reasoner has several to choose from.
-    `reads_as` asks that the question be understood anew, in one of these wordings that rules may know.
+    `reads_as` asks that the question be understood anew, in the first of these wordings that rules know.
     """
 
     status: Status = "answered"

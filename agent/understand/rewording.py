@@ -49,16 +49,18 @@ _BESIDE = frozenset(
 )
 """What a wording holds beside the name: how it is asked, and that it is a result."""
 _BINDS = re.compile(
-    r"\b(?:not|no|never|nor|neither|without|except|\w+n't|(?:refus|declin)\w*|turn(?:ed)? down|both|who|whose"
-    r"|(?:the|his|her) (?:second|third)|day (?:that |when )?(?:of|he|she|they))\b",
+    r"\b(?:not|no|never|nor|neither|without|except|than|cannot|\w+n['’]t|(?:refus|declin)\w*|turn(?:ed)? down|both|who"
+    r"|whose|(?:the|his|her) (?:second|third)|day (?:that |when )?(?:of|he|she|they))\b",
     re.IGNORECASE,
 )
 """Words that make it another question, and that a name with what is asked of it does not hold."""
-_TIMES = re.compile(r"\b(?:before|after|until|while|between|during)\b", re.IGNORECASE)
+_TIMES = re.compile(r"\b(?:before|after|until|while|between|during)\b|\d", re.IGNORECASE)
+"""Words and numbers that are a time, where rules understood them; else they are lost."""
 
 
 def _loses(asked: Ask, taken: Ask) -> bool:
     """Whether the question says more than the wording does."""
-    said = ("relative", "n", "threshold")
+    said = ("relative", "purpose", "n", "threshold")
+    other = any(getattr(asked, s) != getattr(taken, s) for s in said) or asked.state not in ("", "active", taken.state)
     timed = asked.window or asked.anchor or not _TIMES.search(asked.question)
-    return not timed or bool(_BINDS.search(asked.question)) or any(getattr(asked, s) != getattr(taken, s) for s in said)
+    return other or not timed or bool(_BINDS.search(asked.question))

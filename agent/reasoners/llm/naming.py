@@ -89,8 +89,10 @@ def wordings(text: str, ask: Ask) -> tuple[str, ...]:
 def _form(told: str, ask: Ask) -> str:
     """How it is asked: as the question itself is, where that is plain, since small models mistake it; or not at all."""
     question = ask.question
-    if ask.op == "count" or told == "count":
-        return _ASKS["count"] if ask.op == told else ""
+    if ask.op == "count":
+        return _ASKS["count"]
+    if told == "count":
+        return ""
     if _WHEN.match(question):
         return f"when was the {'first' if told == 'first' else 'last'} {{}}"
     if _YES_NO.match(question):
