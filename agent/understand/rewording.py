@@ -39,6 +39,8 @@ def _is_held(ask: Ask) -> bool:
     if not ask.targets:
         return bool(ask.attribute) or (bool(ask.kinds) and ask.op == "list")
     named = ask.targets[0]
+    if named.lexicon and all(kind == "body_site" for kind, _ in named.lexicon):
+        return False  # what was done to a part of the body, or seen of it, is not named
     beside = {w.text for w in words_of(ask.question)} - {w.text for w in words_of(named.words)} - _BESIDE
     return bool(named.keys) and not named.choices and not beside
 
@@ -58,9 +60,18 @@ _TIMES = re.compile(r"\b(?:before|after|until|while|between|during)\b|\d", re.IG
 """Words and numbers that are a time, where rules understood them; else they are lost."""
 
 
+_AMOUNT = re.compile(
+    r"(?:and |so )*how (?!many|often|long|old|come|did|do|does|was|were|is|are|has|have)\w+", re.IGNORECASE
+)
+"""How much, high, heavy: a value is asked for."""
+
+
 def _loses(asked: Ask, taken: Ask) -> bool:
-    """Whether the question says more than the wording does."""
+    """Whether the question says more than the wording does, or wants a value and the wording names none."""
+    question = asked.question
+    if _BINDS.search(question) or (_AMOUNT.match(question) and taken.kinds[:1] not in (("measurement",), ("social",))):
+        return True
+    if not (asked.window or asked.anchor) and _TIMES.search(question):
+        return True
     said = ("relative", "purpose", "n", "threshold")
-    other = any(getattr(asked, s) != getattr(taken, s) for s in said) or asked.state not in ("", "active", taken.state)
-    timed = asked.window or asked.anchor or not _TIMES.search(asked.question)
-    return other or not timed or bool(_BINDS.search(asked.question))
+    return asked.state not in ("", "active", taken.state) or any(getattr(asked, s) != getattr(taken, s) for s in said)

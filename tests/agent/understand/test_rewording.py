@@ -37,6 +37,13 @@ def test_no_part_of_a_name_is_taken(wording: str, charts: dict[str, Chart]) -> N
     assert taken(charts["m"], LOST, wording) == ""
 
 
+def test_a_value_is_asked_of_a_result_and_a_part_of_the_body_is_no_answer(charts: dict[str, Chart]) -> None:
+    chart = charts["m"]
+    assert taken(chart, "how sugary is her frobnication?", "latest hypertension") == ""
+    assert taken(chart, "has she got the frobnication?", "any hypertension?") == "any hypertension?"
+    assert taken(chart, "when did they frob it?", "when was the first chest") == ""
+
+
 def test_a_whole_kind_is_taken_where_that_is_all_that_is_named(charts: dict[str, Chart]) -> None:
     assert taken(charts["m"], "what has she got to frob clear of?", "allergies") == "allergies"
 
