@@ -58,8 +58,6 @@ _BINDS = re.compile(
 """Words that make it another question, and that a name with what is asked of it does not hold."""
 _TIMES = re.compile(r"\b(?:before|after|until|while|between|during)\b|\d", re.IGNORECASE)
 """Words and numbers that are a time, where rules understood them; else they are lost."""
-
-
 _AMOUNT = re.compile(
     r"(?:and |so )*how (?!many|often|long|old|come|did|do|does|was|were|is|are|has|have)\w+", re.IGNORECASE
 )
