@@ -118,7 +118,7 @@ class Stages:
     grow: Callable[[Any, Ask], Awaitable[Any]] | None = None
     supply: Callable[[Any, Ask, Evidence, tuple[Need, ...]], Awaitable[Evidence]] | None = None
     reworded: Callable[[Ask, Sequence[Ask]], Ask] = lambda asked, wordings: replace(
-        asked, reads_as=wordings[-1].question
+        asked, reads_as=wordings[0].question
     )
     look: Callable[[Any, Ask, Evidence], Awaitable[Evidence]] | None = None
     steps: int = 4

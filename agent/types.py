@@ -185,7 +185,7 @@ class Draft:
     `status` is `answered` for claims (`note` then tells what else was asked and is not there); `not_found`,
     `incomplete` and `refused` come with `note`, the sentence for the reader, built by code, with nothing
     clinical in it that is not in `claims`. `by` names who reasoned, where a reasoner has several to choose from.
-    `reads_as` asks that the question be understood anew, in one of these wordings that rules may know.
+    `reads_as` asks that the question be understood anew, in the first of these wordings that rules know.
     """
 
     status: Status = "answered"
@@ -236,8 +236,7 @@ class Evidence:
     """What retrieve brought for one question: the cards, and the searches behind them.
 
     `catalogue` is the few lines about the rest of the chart that a model may read (no marks in it), and `overview`
-    its concepts by kind, where the question was not understood; `concepts` are their kinds and labels then. `patient`
-    is the patient's line: age and sex, no name.
+    its concepts by kind, where the question was not understood. `patient` is the patient's line: age and sex, no name.
     `view` is the image to look at; `readings` what a model read from pixels, `read_by` which one, and `unseen` why
     pixels that were asked about were not read; `spent` is what that took, and was not counted yet. `parts` is the
     evidence of each part of a question that is several in one, whose marks no other part has.
@@ -249,7 +248,6 @@ class Evidence:
     search_marks: tuple[Mark, ...] = ()
     catalogue: str = ""
     overview: str = ""
-    concepts: tuple[tuple[Kind, str], ...] = ()
     patient: str = ""
     warnings: tuple[str, ...] = ()
     view: View | None = None
