@@ -17,15 +17,13 @@ from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, timed, windows, without
-from agent.understand.asides import Aside, asides
-from agent.understand.askers import askers
 from agent.understand.clauses import askings, plain
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
-from agent.understand.partings import partings
+from agent.understand.partings import Said, partings
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
-from agent.understand.restated import headings, passed_over, restated, strangers
+from agent.understand.restated import passed_over, strangers
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
 from agent.understand.targets import NUMERIC, distinct, joined, target_of
@@ -82,30 +80,15 @@ def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     if _is_known(whole) and whole.anchor and whole.anchor.target.keys:
         return whole
     text = plain(question)
-    found = tuple(_beside(text, chart, whole))
     clauses = tuple(askings(question)) if not _is_known(whole) else ()
-    for kept, beside in partings(text, found, clauses, lambda c: tuple(_beside(c, chart, whole))):
+    said = Said(whole=whole, known=_is_known(whole), chart=chart, alone=lambda q: _as_it_stands(q, chart, ()))
+    for kept, beside in partings(text, clauses, said):
         ask = _as_it_stands(kept, chart, history)
         if _is_known(ask) and all(a.fits(ask) for a in beside):
             told = (*ask.asides, *(a.tells() for a in beside if a.told))
             return replace(ask, question=question, asides=told, relies=KINDS if told else ask.relies)
-    unfit = tuple(a.words.strip(" :,-–—") for a in found if a.told and not a.fits(whole))
+    unfit = tuple(a.words.strip(" :,-–—") for a in said.beside(text) if a.told and not a.fits(whole))
     return whole if whole.unknown else replace(whole, unknown=unfit)
-
-
-def _beside(text: str, chart: Chart, whole: Ask) -> Iterator[Aside]:
-    """What may be set aside; of a question that was not understood as it stands, also what says something again."""
-
-    def alone(words: str) -> Ask:
-        return _as_it_stands(words, chart, ())
-
-    known = _is_known(whole)
-    yield from asides(text)
-    yield from askers(text, lambda words: not known and not alone(words).targets)
-    if not known:
-        yield from restated(text, chart, whole.unknown, alone)
-    elif len(whole.targets) > 1:
-        yield from headings(text, chart, alone)
 
 
 def _is_known(ask: Ask) -> bool:

@@ -49,7 +49,8 @@ _GREETING = _joined(
     r"i (?:have|had|have got|'ve got) (?:a|one) (?:\w+ )?question(?=\s*[,.!:;–-])",
 )
 _OPENING = re.compile(
-    rf"^\W*(?:{_GREETING}(?:[\s,]+(?:there|all|everyone|everybody|team|doctor|doc|colleagues?|again|folks))?\b[\s,.!:;–-]*)+",
+    rf"^\W*(?:{_GREETING}(?:[\s,]+(?:there|all|everyone|everybody|team|doctor|doc|colleagues?|again|"
+    rf"folks))?\b[\s,.!:;–-]*)+",
     re.IGNORECASE,
 )
 _ASKING = re.compile(
@@ -60,8 +61,10 @@ _ASKING = re.compile(
         r"(?: (?:tell|telling|give|giving|show|showing)(?: me| us)?)?",
         r"^\W*if you (?:would|could|can)(?: please)? be so (?:kind|good)(?: as to (?:tell|give|show) (?:me|us))?\s*,?",
         r"^\W*be so (?:kind|good)(?: as to| and) (?:tell|give|show) (?:me|us)",
-        r"^\W*(?:i|we)(?: would|'d) (?:be (?:very |most )?(?:grateful|glad|happy|obliged|thankful) (?:for|to (?:know|have)|"
-        r"if you (?:could|would|can) (?:tell|give|show) (?:me|us))|appreciate(?: it if you (?:could|would) (?:tell|give|show)"
+        r"^\W*(?:i|we)(?: would|'d) (?:be (?:very |most )?(?:grateful|glad|happy|obliged|thankful) (?:for|"
+        r"to (?:know|have)|"
+        r"if you (?:could|would|can) (?:tell|give|show) (?:me|us))|appreciate(?: it if you (?:could|would) (?:tell|"
+        r"give|show)"
         r" (?:me|us))?)",
         r"^\W*(?:i|we) (?:need|would need|'d need|have|want) (?:to (?:know|ask(?: you)?(?: for| about)?|find out))",
     )
@@ -74,11 +77,13 @@ _CLOSING = re.compile(
     + _joined(
         r"if you (?:would|could|can|will)(?: please)?(?: be so (?:kind|good))?",
         r"if (?:i|we) (?:may|might|can|could)(?: ask)?(?: (?:you )?(?:that|this))?",
-        r"if (?:that is |that's |it is |it's |at all )?(?:possible|okay|ok|no trouble|no bother|not too much (?:trouble|to ask)|"
+        r"if (?:that is |that's |it is |it's |at all )?(?:possible|okay|ok|no trouble|no bother|"
+        r"not too much (?:trouble|to ask)|"
         r"convenient|alright|all right)",
         r"if you (?:do not|don't|would not|wouldn't) mind",
         r"(?:would|could|will|can) you(?: please| kindly)?(?: be so (?:kind|good)| mind)?",
-        r"(?:when(?:ever)?|once|as soon as) you (?:have|get|can|find)(?: (?:a|the))?(?: (?:minute|moment|second|chance|time))?",
+        r"(?:when(?:ever)?|once|as soon as) you (?:have|get|can|find)(?: (?:a|the))?(?: (?:minute|moment|second|"
+        r"chance|time))?",
         r"at your (?:earliest )?convenience",
         r"(?:with )?(?:kind|kindest|best|warm|many) (?:regards|wishes|thanks)",
         r"(?:many )?thanks(?: (?:a lot|a million|so much|very much|in advance|ever so much|again|indeed))?",
@@ -101,7 +106,8 @@ _TALK = re.compile(
         r"for (?:the sake of )?completeness(?: sake)?",
         r"(?:just )?out of (?:curiosity|interest)",
         r"(?:as|so) far as (?:you|we|i|one|anyone|anybody) (?:know|can (?:see|tell)|are aware)",
-        r"(?:as|so) far as (?:the |this |her |his )?(?:charts?|records?|files?|notes?|system) (?:goes?|shows?|tells?|says?|knows?)",
+        r"(?:as|so) far as (?:the |this |her |his )?(?:charts?|records?|files?|notes?|system) (?:goes?|shows?|"
+        r"tells?|says?|knows?)",
         r"if (?:any|known|applicable|available|recorded|documented|there (?:is|are|was|were) (?:any|one|some))(?=\W*$)",
         r"for what it (?:is|'s) worth",
     )
@@ -109,7 +115,8 @@ _TALK = re.compile(
     re.IGNORECASE,
 )
 _EITHER = re.compile(
-    r"[,(]\s*(?:whether )?(?:fast(?:ing|ed)|abnormal|flagged|active|resolved|planned|relevant|significant|chronic|acute)"
+    r"[,(]\s*(?:whether )?(?:fast(?:ing|ed)|abnormal|flagged|active|resolved|planned|relevant|significant|chronic|"
+    r"acute)"
     r" or (?:not|otherwise)\)?(?=\W*$)",
     re.IGNORECASE,
 )

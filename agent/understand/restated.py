@@ -29,16 +29,19 @@ __all__ = ["headings", "passed_over", "restated", "strangers"]
 Understood = Callable[[str], Ask]
 
 _SOMEBODY = (
-    r"(?:lady|gentleman|man|woman|boy|girl|patient|pt|child|baby|infant|toddler|teenager|adolescent|fellow|chap|bloke|guy|"
+    r"(?:lady|gentleman|man|woman|boy|girl|patient|pt|child|baby|infant|toddler|teenager|adolescent|fellow|chap|"
+    r"bloke|guy|"
     r"lad|lass|person|individual|client|resident|pensioner|newborn|neonate|youngster|kid|inpatient|outpatient|subject|"
     r"participant|mother-to-be|mum-to-be)"
 )
 _NO_ADJECTIVE = (
-    r"(?:of|in|for|on|with|to|from|by|at|and|or|but|is|was|are|were|does|did|has|had|do|than|that|which|who|other|another|"
+    r"(?:of|in|for|on|with|to|from|by|at|and|or|but|is|was|are|were|does|did|has|had|do|than|that|which|who|other|"
+    r"another|"
     r"next|previous|wrong|last|first|latest|second|third|most|recent|same|average|normal|typical|every|each|any|no|not)"
 )
 _PATIENT = re.compile(
-    rf"\b(?:this|the|our|my|that|dear|old) (?P<like>(?:(?!{_NO_ADJECTIVE}\b)(?:[^\W\d]+|\d{{1,3}}(?:[- ]?years?[- ]old| ?y/?o)?)"
+    rf"\b(?:this|the|our|my|that|dear|old) (?P<like>(?:(?!{_NO_ADJECTIVE}\b)(?:[^\W\d]+|"
+    rf"\d{{1,3}}(?:[- ]?years?[- ]old| ?y/?o)?)"
     rf"(?:-[\w]+)*,? ){{0,3}}){_SOMEBODY}\b(?!\s+(?:of|with|who|education|history|visit|population)\b)",
     re.IGNORECASE,
 )
@@ -62,12 +65,14 @@ _ONLY_A_SORT = re.compile(
 )
 _RESTRICTS = re.compile(
     r"\b(?:not|no|non|never|without|except\w*|exclud\w*|ignor\w*|other than|if|unless|left|right|both|fasting|random|"
-    r"before|after|pre|post|during|since|until|standing|sitting|lying|supine|urin\w*|blood|venous|arterial|capillary|serum|"
+    r"before|after|pre|post|during|since|until|standing|sitting|lying|supine|urin\w*|blood|venous|arterial|"
+    r"capillary|serum|"
     r"plasma|csf|stool|saliva|home|clinic|ward|icu|first|last|latest|previous|highest|lowest|mean|average)\b",
     re.IGNORECASE,
 )
 _STRETCH = re.compile(
-    r"\b(?:over|during|in|for|within|throughout) (?P<what>the (?:\w+ )?(?:days|nights|period|stay|admission|weeks|months|"
+    r"\b(?:over|during|in|for|within|throughout) (?P<what>the (?:\w+ )?(?:days|nights|period|stay|admission|weeks|"
+    r"months|"
     r"time|interval|hospitali[sz]ation|quarter|half(?: of \d{4})?)),?\s+\(?",
     re.IGNORECASE,
 )
@@ -105,7 +110,8 @@ def _whose(text: str, chart: Chart, unknown: Sequence[str]) -> Iterator[Aside]:
 
 _ANOTHER = re.compile(rf"\b(?:(?:an)?other|next|previous|wrong) {_SOMEBODY}\b(?!\s+\w+ing\b)", re.IGNORECASE)
 _BABY = re.compile(
-    r"\b(?:the|her|his|this|our|my|that) (?:[\w-]+ )?(?:baby|infant|newborn|neonate|f(?:o)?etus)(?:'?s)?\b(?! (?:aspirin|food))",
+    r"\b(?:the|her|his|this|our|my|that) (?:[\w-]+ )?(?:baby|infant|newborn|neonate|"
+    r"f(?:o)?etus)(?:'?s)?\b(?! (?:aspirin|food))",
     re.IGNORECASE,
 )
 _INFANT = 5
@@ -213,7 +219,7 @@ def _unnamed_before(before: str, understood: Understood) -> str:
 
 
 def _repeats(inner: str, said: Ask, chart: Chart, *, alone: bool = False) -> Callable[[Ask], bool]:
-    """Whether words in a bracket say no more than the question without them, which is given; `alone`: no less either."""
+    """Whether words in a bracket say no more than the question without them; `alone`: no less either."""
     held = {k for t in said.targets for k in t.keys}
     meant = {m for t in said.targets for m in t.lexicon}
     in_label = _in_label(inner, chart)
