@@ -18,6 +18,7 @@ __all__ = [
     "AGAINST",
     "IN_NOTES",
     "IN_REPORTS",
+    "ORDINALS",
     "Absence",
     "Anchor",
     "Answer",
@@ -50,6 +51,9 @@ IN_REPORTS = "In the reports of this image"
 """The title of a card of quotes of the reports of an image that is asked about."""
 AGAINST = "In the notes, against the record"
 """The title of a card of quotes that say otherwise than the structured chart, or say what it does not."""
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+"""The words for the places in an order, the first first."""
 
 Op = Literal[
     "latest", "previous", "first", "highest", "lowest", "on", "closest", "list", "count", "count_by_year", "mean",
@@ -117,7 +121,8 @@ class Ask:
     `relies` are the kinds whose records, were they not read, could make the question mean something else. `reads_as`
     are the words that a model put in place of a question that rules did not understand; `question` stays as asked.
     `look` is set where it asks for what is to be seen on the image that the rest of the question names. `asides` are
-    phrases that were set aside because they only say who asks, or what for.
+    phrases that were set aside because they only say who asks, or what for. `against` is the earlier time whose
+    result that of `window` is held against ("higher in May than in March"); `nth` picks the second, third … by time.
     """
 
     question: str
@@ -140,6 +145,8 @@ class Ask:
     reads_as: str = ""
     look: Look | None = None
     asides: tuple[str, ...] = ()
+    against: Window | None = None
+    nth: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,8 +36,13 @@ async def anchored(gather: Gather, ask: Ask) -> tuple[Window | None, tuple[Card,
 
 
 async def _events(gather: Gather, anchor: Anchor) -> tuple[Fact, ...]:
-    found = await facts_of_target(gather, anchor.target)
-    return tuple(f for f in within(usable(found), anchor.window) if f.when and f.when.low)
+    """The dated records of the event; of stays, where none begins in the time that is told, those that were in it."""
+    found = tuple(f for f in usable(await facts_of_target(gather, anchor.target)) if f.when and f.when.low)
+    window = anchor.window
+    begun = within(found, window)
+    if begun or window is None or "encounter" not in anchor.target.kinds:
+        return begun
+    return tuple(f for f in found if f.when and window.possible(f.when))
 
 
 def _window(ask: Ask, anchor: Anchor, event: Fact) -> Window | None:

@@ -11,7 +11,7 @@ from agent.retrieve.events import Extra, facts_of_target, happenings, nearest_fi
 from agent.retrieve.gather import Gather
 from agent.retrieve.lists import is_relative, keeps
 from agent.retrieve.person import age_text, birth_of
-from agent.types import Ask, Target
+from agent.types import ORDINALS, Ask, Target
 from fhir_tools import compute, medications, wording
 from fhir_tools.cards import event_card, measurement_card
 from fhir_tools.cards.measurement import numbers_of
@@ -38,6 +38,12 @@ async def subject(gather: Gather, ask: Ask, target: Target, window: Window | Non
         whose = replace(target, label=f"{target.label} of the {ask.relative}") if ask.relative else target
         return await _not_there(gather, whose, found, real, window)
     told = window.text if window else ""
+    if ask.against and window:
+        return await _two(gather, ask, target, found, window)
+    if ask.nth:
+        inside, absent = await _numbered(gather, ask, target, inside)
+        if absent:
+            return absent
     match inside[-1].kind:
         case "measurement" | "social":
             return tuple(
@@ -53,6 +59,39 @@ async def subject(gather: Gather, ask: Ask, target: Target, window: Window | Non
     if ask.op == "describe" and card.kind == "encounter":
         return (card, *await happenings(gather, inside[-1]))
     return (card, *_other_standings(gather, found))
+
+
+async def _numbered(
+    gather: Gather, ask: Ask, target: Target, facts: tuple[Fact, ...]
+) -> tuple[tuple[Fact, ...], tuple[Card, ...]]:
+    """The second, third … of the facts by their days; where there are not so many, the proof and the last of them."""
+    dated = [f for f in compute.in_order(facts) if f.when and f.when.low]
+    days = list({f.when.text[:10]: f for f in reversed(dated) if f.when}.values())[::-1]
+    if len(days) >= ask.nth:
+        gather.warnings.append(f"counted by their days: the {ORDINALS[ask.nth - 1]} of {len(days)} on record is told")
+        return (days[ask.nth - 1],), ()
+    name = f"{ORDINALS[ask.nth - 1]} {target.label}"
+    await gather.absence(replace(target, label=name), ask.window.text if ask.window else "")
+    return (), (replace(_one(gather, facts[-1]), role="also"),)
+
+
+async def _two(gather: Gather, ask: Ask, target: Target, found: tuple[Fact, ...], window: Window) -> tuple[Card, ...]:
+    """The last result of each of two times, or the proof that one of them has none."""
+    real, names = usable(found), (target.words, target.label)
+    times = sorted((w for w in (window, ask.against) if w), key=lambda w: str(w.low))
+    for time in times:
+        if not within(real, time):
+            return await _not_there(gather, target, found, real, time)
+    told = " and ".join(w.text for w in times)
+    cards: list[Card] = []
+    for part in _analytes(gather, real):
+        had = [tuple(f for f in within(part, w) if isinstance(numbers_of(f).value, Quantity)) for w in times]
+        several = [w.text for w, facts in zip(times, had, strict=True) if len(facts) > 1]
+        gather.warnings += [f"there are several results {text}; the last of them was taken" for text in several]
+        if all(had):
+            pair = tuple(facts[-1] for facts in had)
+            cards += _measured(gather, replace(ask, n=None), pair, real, told, names)
+    return tuple(cards)
 
 
 def _other_standings(gather: Gather, found: tuple[Fact, ...]) -> tuple[Card, ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from agent.trials.vocabulary import WHO
+
 __all__ = ["labelled", "reworded"]
 
 _PREFIXES = "hyper|hypo|pre|post|micro|macro|brady|tachy|mono|poly|uni|bi|intra|extra|endo|peri|myo|hemi|para|quadri"
@@ -29,7 +31,7 @@ _ALONE = re.compile(
     re.IGNORECASE,
 )
 _DEGREE = (
-    r"(?:uncontrolled|recurrent|refractory|persistent|resistant|untreated|severe|moderate|mild|symptomatic|serious"
+    r"(?:(?:inadequately|poorly|not\s+well|insufficiently)[\s-](?:controlled|treated)|uncontrolled|recurrent|refractory|persistent|resistant|untreated|severe|moderate|mild|symptomatic|serious"
     r"|progressive|advanced|relapsed|unresectable)"
 )
 _DEGREES = re.compile(
@@ -46,11 +48,6 @@ _EITHER_WAY = re.compile(
     r"\(\s?with\s+or\s+without\s+[^()]{1,80}\)|\bwith\s+or\s+without\s+(?:an?\s+|the\s+)?[a-z-]+(?=\s*(?:$|[,;.]|for\b|within\b|in\b|at\b|since\b))",
     re.IGNORECASE,
 )
-_CORONARY = re.compile(
-    r"\b(?P<all>(?:coronary(?:\s+artery)?|myocardial)\s+revasculari[sz]ations?(?:\s+procedures?)?)(?!\s*\()\b",
-    re.IGNORECASE,
-)
-"""Of the heart's vessels it is either of two procedures, by which charts name it."""
 _BY_ECHO = re.compile(
     r"\b(?:as\s+)?(?:(?:assessed|measured|determined|documented|confirmed|shown)\s+)?(?:by|on|via|using)\s+(?:an?\s+|the\s+)?(?:transthoracic\s+)?echocardiogra(?:m|phy|phic\s+\w+)\b",
     re.IGNORECASE,
@@ -68,20 +65,126 @@ _AT_SITE = re.compile(
     re.IGNORECASE,
 )
 _DENSITY = re.compile(r"\b(?:T-?\s?scores?|BMD|bone\s+mineral\s+density|DE?XA)\b", re.IGNORECASE)
-_WHO = r"(?:patients?|subjects?|participants?|individuals?|persons?|people|wom[ae]n|m[ae]n|females?|males?)"
 _LABEL = re.compile(
-    rf"\W*(?P<label>[A-Za-z][A-Za-z/ -]{{2,60}}):\s*(?P<rest>(?:(?:the|all|any|eligible)\s+)*{_WHO}\b.*)",
+    rf"\W*(?P<label>[A-Za-z][A-Za-z/ -]{{2,60}}):\s*(?P<rest>(?:(?:the|all|any|eligible)\s+)*{WHO}\b.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _NO_LABEL = re.compile(r"\b(?:of|to|with|for|following|these|if|when|unless|no|not|or|and)\b", re.IGNORECASE)
+_MEASURE = "dose|degree|intensity|potency|risk|grade|line|generation|severity|class|strength"
+_HYPHENED = re.compile(
+    r"\b(?P<one>[a-z]{2,12})-\s*(?P<joint>or|and/or|and|to|/)\s*(?P<two>[a-z]{2,12})-\s?(?P<rest>[a-z]{3,})\b",
+    re.IGNORECASE,
+)
+""""Alpha- or beta-blocker" is two drugs; "medium- or high-dose" is two degrees of one."""
+_ORDINAL = re.compile(
+    r"\b(?P<one>first|second|third|low|mild|medium|moderate|high)-?\s*(?:or|and/or|and|to|/)\s*"
+    rf"(?P<two>second|third|fourth|medium|moderate|high|severe)[\s-](?P<rest>{_MEASURE})\b",
+    re.IGNORECASE,
+)
+_RANK = r"(?:I{1,3}|IV|V|[A-D]|[0-5])[abc]?"
+_RANKED = re.compile(
+    rf"\b(?P<of>class(?:es)?|(?:performance\s+)?status|ECOG(?:\s+PS)?|PS)\s*(?P<is>of\s+|is\s+|=\s*|:\s*)?(?<=[\s:=])"
+    rf"(?P<all>{_RANK}(?:(?:\s*,\s*(?:or\s+)?|\s*(?:/|-)\s*|\s+(?:or|and|to|through)\s+)(?:class\s+)?{_RANK}\b){{1,4}})",
+    re.IGNORECASE,
+)
+"""Ranks side by side: "class III or IV", "status of 0, 1 or 2"."""
+_KIN = re.compile(
+    r"\bpersonal\s*(?:or|and/or|and|/)\s*(?:family|first[\s-]degree\s+relatives?(?:\(s\))?(?:'s?)?)\s+history\s+of\s+(?P<what>[^.;()]{3,})",
+    re.IGNORECASE,
+)
+_SKIN = re.compile(
+    r"\b(?P<one>basal|squamous)(?:[\s-]cell)?\s*(?P<joint>or|and/or|and|/)\s*(?P<two>basal|squamous)[\s-]cell"
+    r"(?:\s+(?:skin\s+)?(?:cancers?|carcinomas?)(?:\s+of\s+the\s+skin)?|(?=\s*(?:[,;.)]|$)))",
+    re.IGNORECASE,
+)
+_BESIDE = re.compile(
+    r"\b(?:blood\s+pressure|BP)\s*(?:of\s+|is\s+)?(?P<a>[<>≥≤=]{1,2}\s*\d{2,3})\s*(?:mm\s?Hg)?\s*\(?systolic\)?\s*,?\s*"
+    r"(?P<joint>and/or|and|or|/)\s*(?P<b>[<>≥≤=]{1,2}\s*\d{2,3})\s*(?:mm\s?Hg)?\s*\(?diastolic\)?",
+    re.IGNORECASE,
+)
+_GUIDE = (
+    r"(?:DSM|ICD|ADA|GOLD|GINA|Rome|ACR|EULAR|McDonald|ICHD|ESC|AHA|ACC|ATS|ERS|WHO|KDIGO|KDOQI|ASAS|NINCDS-ADRDA"
+    r"|NIA-AA|NCEP|CDC|IDF)"
+)
+_STANDARD = re.compile(
+    rf",?\s*\(?\b(?:(?:as\s+)?(?:defined|diagnosed|determined|classified|confirmed|established)\s+(?:by|per|using|according\s+to)|according\s+to|as\s+per|per|based\s+on|by|meeting|fulfilling)\s+"
+    rf"(?:the\s+)?(?:(?:current|modified|revised|(?:19|20)\d\d)\s+)*{_GUIDE}(?:[/-][A-Z0-9][\w-]*)*(?:\s+(?-i:[A-Z]{{1,4}}|[0-9]{{1,4}}))*(?:\s+(?:diagnostic|classification))?"
+    r"(?:\s+(?:criteria|guidelines?|definitions?|classification|recommendations|report))?\)?(?=\s*(?:[,;.)]|$|and\b|or\b|with\b|for\b|within\b|at\b|by\b))",
+    re.IGNORECASE,
+)
+"""The handbook by which a disease was diagnosed, which charts take as read: "according to DSM-5 criteria"."""
+_GAULT = re.compile(
+    r",?\s*\(?(?:\b(?:as\s+)?(?:calculated|estimated|determined|computed|assessed)\s+)?\b(?:(?:by|using|with|per|according\s+to)\s+)?(?:the\s+)?Cockcroft(?:\s*(?:-|and|&)\s*|\s+)Gault"
+    r"(?:\s+(?:formula|equation|method|estimate))?\s*\)?",
+    re.IGNORECASE,
+)
+_CLEARANCE = re.compile(r"\b(?:creatinine\s+clearance|CrCl|CLcr|Ccr)\b", re.IGNORECASE)
+_LENGTH = (
+    r"(?:\d+(?:\.\d+)?|one|two|three|four|five|six|eight|ten|twelve)(?:\s*\(\d+\))?[\s-]*(?:hour|day|week|month|year)s?"
+)
+_ELAPSED = re.compile(
+    rf"\W*(?:(?P<far>at\s+least|more\s+than|greater\s+than|longer\s+than|a\s+minimum\s+of|≥|>\s?=?)|(?P<near>less\s+than|fewer\s+than|shorter\s+than|within|≤|<\s?=?))\s*(?P<length>{_LENGTH})\s+"
+    r"(?:(?:must|should)\s+have\s+|(?:have|has)\s+)?(?:(?:elapsed|passed)\s+)?(?:since|from|after)\s+(?:(?:the|any|their|a)\s+)?(?P<begin>(?:initial\s+)?(?:diagnosis|onset|start|initiation)\s+of\s+)?"
+    r"(?:(?:last|latest|most\s+recent|prior|previous|final|completion\s+of|completing|end\s+of|stopping)\s+(?:the\s+)?)*(?:(?:doses?|administration|use|course|cycle|receipt|infusion|injection)\s+of\s+)?(?P<what>(?!.*\b(?:menses|menstrua\w*|menopause|consent)\b)[a-z].+)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How long ago something was, said from its end: "at least 4 weeks since last chemotherapy"."""
+_PRESSURES = re.compile(
+    r"\b(?:systolic\s*(?:/|and|or)\s*diastolic\s+(?:blood\s+pressures?|BP)|SBP\s*/\s*DBP)\b(?=[^;]{0,40}?\d{2,3}\s?/\s?\d{2,3})",
+    re.IGNORECASE,
+)
+_WEIGHING = re.compile(
+    r"\b(?:weighing|weighs?|who\s+weigh)\b(?=\s*(?:at\s+least|more|less|over|under|between|[<>≥≤\d]))", re.IGNORECASE
+)
+_TIMES_OF = {"twi": "2", "two": "2", "thr": "3", "fou": "4", "fiv": "5", "ten": "10"}
+_TIMES = re.compile(
+    r"\b(?P<n>twice|(?:two|three|four|five|ten)(?:[\s-]?(?:times|fold)))(?=\s+(?:the\s+)?(?:institutional\s+|local\s+|laboratory\s+)*(?:upper|lower|ULN|LLN))",
+    re.IGNORECASE,
+)
+_LUNGS = re.compile(r"\b(pre|post)-?\s?bronchodilator\b", re.IGNORECASE)
+_TRACED = re.compile(
+    r"\s(?:on|by|via)\s+(?:an?\s+|the\s+)?(?:screening\s+|12-lead\s+|resting\s+)*(?:ECG|EKG|electrocardiogra(?:m|phy))(?=\s*(?:$|[,;.]|or\b|and\b|within\b|at\b))",
+    re.IGNORECASE,
+)
+"""By what something was seen: charts that hold the disease need not hold the tracing."""
+_THOUSANDS = re.compile(r"\b(\d{1,3}) (\d{3})(?=\s*(?:/|cells?\b|per\b|mm|copies))")
+_BARE_LIMIT = re.compile(
+    r"([<>≥≤]\s?=?|\b(?:above|below|over|under|exceeding|than)\b)\s*(?:the\s+)?(?=(?:institutional\s+|local\s+|laboratory\s+)*(?:ULN|LLN|(?:upper|lower)\s+limits?\s+of\s+(?:the\s+)?normal)\b)()",
+    re.IGNORECASE,
+)
+"""A limit of the reference range without a factor is once that: "bilirubin ≤ ULN"."""
+_IFCC = re.compile(
+    r"([<>≥≤]\s?=?)\s*\d{2,3}(?:\.\d+)?\s*mmol/mol\s*[(\[]\s*(?:[<>≥≤]\s?=?\s*)?(\d{1,2}(?:\.\d+)?)\s*%\s*[)\]]"
+)
+"""Hemoglobin A1c in the unit of IFCC with the one of NGSP, which charts have, beside it."""
+_COURSES = re.compile(r"\bacute\s*(?:or|and|and/or|/)\s*chronic\s+()(?=[a-z])", re.IGNORECASE)
+_BUT_WHO = re.compile(
+    rf",?\s*\b(?:except|excepting|excluding|with\s+the\s+exception\s+of|other\s+than)\s+(?:(?:if|when|where|unless)\b|(?:(?:in|for|of)\s+)?(?:the\s+)?{WHO}(?:\s+(?:who|that)(?:\s+(?:are|is|have|had|has|were))?)?(?=\s+[a-z])|in\s+(?:the\s+)?(?:case|presence|setting)\s+of)",
+    re.IGNORECASE,
+)
+"""Whom, and not what, is excepted: "except in patients with Gilbert's syndrome"."""
 
 
 def reworded(text: str) -> str:
     """The text with such turns said plainly. `text` is levelled."""
+    text = _THOUSANDS.sub(r"\1\2", _BARE_LIMIT.sub(r"\1 1 x \2", _IFCC.sub(r"\1 \2 %", text)))
+    text = _COURSES.sub(r"\1", text)
+    text = _elapsed(_BUT_WHO.sub(" unless ", text))
     text = _SUSPENDED.sub(lambda m: f"{m['one']}{m['rest']} {m['joint']} {m['two']}{m['rest']}", text)
+    text = _ORDINAL.sub(lambda m: f"{m['one']} {m['two']}-{m['rest']}", _HYPHENED.sub(_unhyphened, text))
+    text = _PRESSURES.sub("blood pressure", _WEIGHING.sub("body weight", text))
+    text = _TIMES.sub(lambda m: f"{_TIMES_OF[m['n'].lower().rstrip('-')[:3]]} x", text)
+    text = _TRACED.sub(lambda m: f" ({m[0].strip()})", _LUNGS.sub(lambda m: f"{m[1]}bronchodilator", text))
+    text = _RANKED.sub(lambda m: f"{m['of']} {m['is'] or ''}{_ends(m['all'])}", text)
+    text = _KIN.sub(lambda m: f"history of {m['what'].strip()} or family history of {m['what']}", text)
+    text = _SKIN.sub(lambda m: f"{m['one']} cell carcinoma {m['joint']} {m['two']} cell carcinoma", text)
+    text = _BESIDE.sub(
+        lambda m: f"systolic blood pressure {m['a']} mmHg {m['joint']} diastolic blood pressure {m['b']} mmHg", text
+    )
+    text = _STANDARD.sub(" ", _GAULT.sub(" ", text) if _CLEARANCE.search(text) else text)
     text = _FORMULA.sub(" ", _PROVEN.sub("", text))
     text = _DEGREES.sub(lambda m: _JOINTS.sub(" ", m["all"]), text)
-    text = _CORONARY.sub(lambda m: f"{m['all']} (PCI or CABG)", _EITHER_WAY.sub(" ", text))
+    text = _EITHER_WAY.sub(" ", text)
     text = _ENZYMES.sub(lambda m: m["names"], _BY_ECHO.sub(" ", text) if _EJECTION.search(text) else text)
     text = _ALONE.sub(lambda m: f" {m['alone']}", text)
     text = _HINDERS.sub(lambda m: f" ({m['all']})", text)
@@ -97,3 +200,26 @@ def labelled(text: str) -> tuple[str, str]:
     if not found or len(found["label"].split()) > 5 or _NO_LABEL.search(found["label"]):
         return "", text
     return found["label"].strip(), found["rest"]
+
+
+def _elapsed(text: str) -> str:
+    """None, or some, within the length; a diagnosis of so long ago has lasted as long."""
+    found = _ELAPSED.fullmatch(text)
+    if not found:
+        return text
+    if found["begin"]:
+        return f"{found['what']} {'for at least' if found['far'] else 'within'} {found['length']}"
+    return f"{'no prior ' if found['far'] else ''}{found['what'].rstrip(' .')} within {found['length']}"
+
+
+def _unhyphened(m: re.Match[str]) -> str:
+    """Two degrees of one thing stand side by side, two things each with what they share."""
+    if m["rest"].lower() in _MEASURE.split("|"):
+        return f"{m['one']} {m['two']}-{m['rest']}"
+    return f"{m['one']}-{m['rest']} {m['joint'] if m['joint'] != '/' else 'or'} {m['two']}-{m['rest']}"
+
+
+def _ends(ranks: str) -> str:
+    """The first and the last of some ranks: "II-IV"."""
+    said = re.findall(rf"\b{_RANK}\b", ranks, re.IGNORECASE)
+    return f"{said[0]}-{said[-1]}"

@@ -8,25 +8,38 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Literal, get_args
+from typing import Literal
 
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
-from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, timed, windows, without
+from agent.understand.anchors import (
+    Found,
+    anchor_of,
+    find_anchor,
+    other_time,
+    tells_arrival,
+    tells_end,
+    timed,
+    windows,
+    without,
+)
 from agent.understand.clauses import askings, plain
+from agent.understand.kin import OF_THE_PATIENT as _OF_THE_PATIENT
+from agent.understand.kin import is_called, is_own
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
+from agent.understand.numerals import FEW, FIRST_FEW, THRESHOLD, few, ordinal, threshold
 from agent.understand.partings import Said, partings
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.restated import passed_over, strangers
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
-from agent.understand.targets import NUMERIC, distinct, joined, target_of
+from agent.understand.targets import NUMERIC, apposed, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
 from fhir_tools.codes import Mention, words_of
@@ -85,7 +98,7 @@ def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     for kept, beside in partings(text, clauses, said):
         ask = _as_it_stands(kept, chart, history)
         if _is_known(ask) and all(a.fits(ask) for a in beside):
-            told = (*ask.asides, *(a.tells() for a in beside if a.told))
+            told = tuple(a.tells() for a in beside if a.told)
             return replace(ask, question=question, asides=told, relies=KINDS if told else ask.relies)
     unfit = tuple(a.words.strip(" :,-–—") for a in said.beside(text) if a.told and not a.fits(whole))
     return whole if whole.unknown else replace(whole, unknown=unfit)
@@ -113,17 +126,22 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         return _of_notes(question, reading, found, chart, s), s
     op = _op(s)
     relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
-    asker = ""
     if relatives and _is_the_patient(relatives, reading, s, joined(primary), chart):
         relatives = []
-    elif relatives and _must_be_the_patient(relatives, reading, s, joined(primary), chart):
-        asker, relatives = relatives[0], []
     cued = _cued(s, relatives)
-    targets = distinct(target_of(g, _panels(g, cued, op, s, chart), op, chart.matcher) for g in joined(primary))
+
+    def meant(group: Sequence[Mention]) -> Target:
+        return target_of(group, _panels(group, cued, op, s, chart), op, chart.matcher)
+
+    targets = distinct(apposed(joined(primary), reading, meant))
     purpose, targets = _purpose(s, cued, targets)
     op = _op(s, but="dose") if op == "dose" and _measured(targets) else op
     window, event = windows(reading, found)
     window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
+    against = other_time(reading, window) if op in ("compare", "change") and not found else None
+    direction = next((d for d, p in cues.DIRECTIONS if p.search(s)), None)
+    if window and against and str(window.low) < str(against.low):
+        window, against, direction = against, window, _TURNED.get(direction, direction)
     held = any(t.keys for t in targets)
     targets = _topics(reading, targets) if op == "find" else targets
     attribute = "" if cued or held or found else _attribute_of(reading, s, targets)
@@ -134,19 +152,24 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         kinds=_kinds(targets, cued, attribute, purpose),
         targets=targets,
         window=window,
+        against=against,
+        nth=ordinal(s),
         anchor=_anchor(reading, found, event, chart, on_arrival=_measured(targets) and op not in NUMERIC | {"count"}),
-        direction=next((d for d, p in cues.DIRECTIONS if p.search(s)), None),
-        n=_number(s),
+        direction=direction,
+        n=few(s),
         attribute=attribute,
         current=bool(cues.CURRENT.search(s)),
         state=_state(s),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
         unknown=(*_unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
-        threshold=_threshold(s),
-        asides=(asker,) if asker else (),
+        threshold=threshold(s),
     )
     return timed(_aged(settle(ask, s), chart), reading, found), s
+
+
+_TURNED: dict[str | None, Literal["higher", "lower"]] = {"higher": "lower", "lower": "higher"}
+"""A time held against a later one is that later one held against it, the other way."""
 
 
 def _aged(ask: Ask, chart: Chart) -> Ask:
@@ -213,10 +236,6 @@ _OF_ANOTHER = (
     r"\b(?:his|her|their|its|patients?|pts?|family|paternal|maternal|(?:his|her|whose) \w+) {0}\b"
     r"|\b{0} of (?:the|this|his|her|their)\b"
 )
-_OF_THE_PATIENT = frozenset(get_args(Kind)) - {"family", "condition", "procedure", "social"}
-"""The kinds of record that a chart holds of the patient alone."""
-
-
 _FEMALE = frozenset(("mother", "grandmother", "daughter", "sister", "wife", "aunt", "niece"))
 _MALE = frozenset(("father", "grandfather", "son", "brother", "husband", "uncle", "nephew"))
 
@@ -229,6 +248,8 @@ def _is_the_patient(
         return False
     cued = _cued(s, [])
     targets = [target_of(group, cued, _op(s), chart.matcher) for group in named]
+    if targets and is_called(_place(relatives, reading), reading):
+        return all(is_own(t, chart) for t in targets)
     if targets:
         return all(t.kinds and t.kinds[0] in _OF_THE_PATIENT for t in targets)
     own = bool(cued) and (set(cued) <= _OF_THE_PATIENT or _state(s) == "active")
@@ -238,21 +259,14 @@ def _is_the_patient(
 def _may_be_the_patient(relatives: Sequence[str], reading: Reading, s: str, chart: Chart) -> bool:
     """Whether one relative is named, nobody's in particular. Who is of the other sex may mean the wrong chart."""
     other = {"male": _FEMALE, "female": _MALE}.get(str(chart.person.get("gender")), frozenset())
-    at = next(n for n, m in enumerate(reading.mentions) if any(c.id == relatives[0] for c in m.classes))
     if len(set(relatives)) > 1 or relatives[0] in other | {"family member"}:
         return False
-    return not re.search(_OF_ANOTHER.format(f"m{at}"), s)
+    return not re.search(_OF_ANOTHER.format(f"m{_place(relatives, reading)}"), s)
 
 
-def _must_be_the_patient(
-    relatives: Sequence[str], reading: Reading, s: str, named: Sequence[Sequence[Mention]], chart: Chart
-) -> bool:
-    """ "How old was mum when …": of a chart that tells of no relative, and holds of the patient what is asked about."""
-    told = "family" in chart.waiting or chart.catalogue.of("family")
-    if told or not named or not _may_be_the_patient(relatives, reading, s, chart):
-        return False
-    targets = [target_of(group, _cued(s, []), _op(s), chart.matcher) for group in named]
-    return all(t.keys and not t.choices for t in targets)
+def _place(relatives: Sequence[str], reading: Reading) -> int:
+    """The number of the first relative's mention."""
+    return next(n for n, m in enumerate(reading.mentions) if any(c.id == relatives[0] for c in m.classes))
 
 
 def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple[Target | None, tuple[Target, ...]]:
@@ -328,21 +342,6 @@ def _kinds(
     return cued or (("patient",) if attribute else ())
 
 
-_NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())}
-_FEW = re.compile(
-    r"\b(?:last|latest|first|recent|previous|past)\s+(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b"
-    r"|\b(\d{1,2}|two|three|four|five) (?:most recent|latest|last)\b"
-)
-
-
-def _number(s: str) -> int | None:
-    found = _FEW.search(s)
-    word = (found[1] or found[2]) if found else None
-    if word:
-        return _NUMBERS.get(word) or int(word)
-    return 2 if re.search(r"\b(than|from|to) (the )?(one|value|result) before( it)?\b", s) else None
-
-
 _LEVEL = r"(?:levels?|concentration|readings?|values?)\b"
 
 
@@ -365,19 +364,6 @@ _AIM = re.compile(
     r"|(?<=m\d )(?:sitting|standing)(?= ?$)|(?:while|when|if) (?:sitting|standing))\b"
 )
 """Beside a result: what it should be, the one at the end of a stay, in a posture; not what it is."""
-_FIRST_FEW = re.compile(r"\bfirst (?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b")
-_BEYOND = {
-    **dict.fromkeys(("above", "over", "greater than", "more than", "higher than"), ">"),
-    **dict.fromkeys(("below", "under", "less than", "lower than", "fewer than"), "<"),
-    "at least": ">=",
-}
-_THRESHOLD = re.compile(rf"\b({'|'.join(_BEYOND)}|exceed\w*)\s+(\d+(?:\.\d+)?)\b")
-
-
-def _threshold(s: str) -> tuple[str, float, str | None] | None:
-    """The comparison with a number that a question makes ("above 7"); it names no unit."""
-    found = _THRESHOLD.search(s)
-    return (_BEYOND.get(found[1], ">"), float(found[2]), None) if found else None
 
 
 def _unknown(
@@ -390,10 +376,10 @@ def _unknown(
         t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
     )
     who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
-    numbers = () if op == "find" or _taken(targets) else _NUMBER.findall(_THRESHOLD.sub(" ", _FEW.sub(" ", s)))
+    numbers = () if op == "find" or _taken(targets) else _NUMBER.findall(THRESHOLD.sub(" ", FEW.sub(" ", s)))
     loose = tuple(n for n in numbers if not (targets and all(n in _numbers_of(t) for t in targets)))
     aims = tuple(m.group() for m in _AIM.finditer(s)) if _measured(targets) else ()
-    few = tuple(m.group() for m in _FIRST_FEW.finditer(s)) if op in NUMERIC else ()
+    early = tuple(m.group() for m in FIRST_FEW.finditer(s)) if op in NUMERIC else ()
     return (
         *reading.left,
         *vague,
@@ -401,7 +387,7 @@ def _unknown(
         *regions,
         *who,
         *aims,
-        *few,
+        *early,
         *loose,
         *_levels(s, primary, reading, targets),
         *_loose(reading, op, primary, targets),

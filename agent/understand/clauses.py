@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from agent.understand.manners import without_manners
+from agent.understand.phrasing import written_out
 from fhir_tools.lexicon import lexicon
 
 __all__ = ["askings", "plain"]
@@ -169,7 +170,7 @@ def plain(question: str) -> str:
     text = _ASIDES.sub(" ", _POLITE.sub("", _ASKED_BY.sub("", without_manners(question.strip())), count=1))
     for pattern, instead in _WRITTEN_OUT if len(text) <= _LENGTH else ():
         text = pattern.sub(instead, text)
-    return text
+    return written_out(text) if len(text) <= _LENGTH else text
 
 
 _ASKS = (

@@ -128,7 +128,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             + r".*"
             + words(
                 "chang*, increas*, decreas*, ris*, rose, fall*, fell, drop*, gain*, los[te]*, differ*, mov*, shift*,"
-                " go, gone, went, vary, varied"
+                " go, gone, went, vary, varied, grow, grew, grown, taller, heavier, lighter, higher, lower, climb*"
             ),
             words("change, difference, delta, shift, increase, decrease, gain, loss, rise, drop")
             + ".*"
@@ -159,6 +159,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "highest",
         any_of(
             r"\bhow high\b.*\b(?:ever|get|got|gone|go|been|peak\w*)\b",
+            r"\bhow high\b.*\b(?:climb\w*|rise|rose|risen|run|ran|spik\w*|soar\w*|shoot|shot)\b",
             words(
                 "all time high, record high, high point, highest, max, maximum, maximal, peak(?:ed)?, largest,"
                 " greatest, top, biggest, tallest, heaviest, fastest, zenith, upper limit"
@@ -169,6 +170,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "lowest",
         any_of(
             r"\bhow low\b.*\b(?:ever|get|got|gone|go|been|drop\w*)\b",
+            r"\bhow low\b.*\b(?:fall\w*|fell|sink|sank|sunk|dip\w*|plung\w*|run|ran)\b",
             words(
                 "all time low, record low, low point, lowest, min, minimum, minimal, nadir, smallest, least,"
                 " bottom(?:ed)?, lightest, slowest"

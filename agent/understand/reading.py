@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
-from agent.understand import cautions, cues
+from agent.understand import cautions, cues, extremes
 from agent.understand.clauses import plain
 from agent.understand.vocabulary import BENIGN, FUNCTION_WORDS, STAYS
 from fhir_tools import phrases
@@ -59,7 +59,7 @@ def read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) -
     _fuse(reading, matcher)
     _forms(reading, matcher)
     _mend(reading, matcher)
-    reading.skeleton = _skeleton(reading)
+    reading.skeleton = extremes.graded(_skeleton(reading), reading.mentions)
     if not reading.mentions:
         _name_of_cues(reading, matcher)
     return reading
@@ -160,7 +160,8 @@ def _is_content(i: int, reading: Reading) -> bool:
         return False
     if _is_unit(i, reading):
         return False
-    return not (_is_cue(word.text) or _NUMERAL.fullmatch(word.text) or cautions.UNSAFE.fullmatch(word.text))
+    judged = cautions.UNSAFE.fullmatch(word.text) or extremes.WORDS.fullmatch(word.text)
+    return not (_is_cue(word.text) or _NUMERAL.fullmatch(word.text) or judged)
 
 
 _ENDED = re.compile(r"(?P<stem>\w{3,})(?:s|es|ed|ing)")

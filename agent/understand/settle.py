@@ -16,7 +16,8 @@ from fhir_tools.types import Kind
 __all__ = ["is_day", "settle"]
 
 _ASKS_WHEN = any_of(
-    words("when, what date, which date, what day, what year, what month, since when, how far back, how recently"),
+    words("when, what date, which date, what day, which day, day of, the day (?:that|when|on which), what year"),
+    words("what month, since when, how far back, how recently"),
     words("how long ago, on what, (?<!to )dates?, (?:start|end|stop|discharge|diagnosis|onset) date"),
     words("date (?:first|last|started|of|when), (?:first|last) (?:rx|order|dose|prescription) date"),
     r"^(?:the )?(?:first|last) time\b(?=.*m\d)|\bsince$",
@@ -58,6 +59,8 @@ def settle(ask: Ask, s: str) -> Ask:
         op = _medication(ask, s, yes_no, asks_when)
     elif kind is not None:
         op = _event(ask, s, yes_no, asks_when, kind)
+    if ask.nth and op in ("latest", "list", "when", "on"):
+        op = "first"
     return replace(ask, op=op, expects=_expects(op, yes_no, asks_when, kind))
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from agent.types import Op, Target
-from agent.understand.reading import is_stay
+from agent.understand.reading import Reading, is_stay
 from agent.understand.vocabulary import STAYS
 from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.codes import Matcher, Mention, names_of
 from fhir_tools.meaning import KIND_ORDER, PREFERRED, entries_meant, is_image
 from fhir_tools.types import Kind
 
-__all__ = ["NUMERIC", "distinct", "joined", "outranking", "target_of"]
+__all__ = ["NUMERIC", "apposed", "distinct", "joined", "outranking", "target_of"]
 
 NUMERIC: frozenset[Op] = frozenset(("highest", "lowest", "mean", "change", "trend", "compare", "range"))
 """Operations that only measurements have."""
@@ -36,6 +37,48 @@ def joined(mentions: Sequence[Mention]) -> list[tuple[Mention, ...]]:
         else:
             groups.append((m,))
     return groups
+
+
+_BESIDE = re.compile(r"[\s()/–-]*")
+"""Between two names of one thing: "the antibiotic ceftriaxone", "meningitis (MCV4) vaccine"."""
+
+
+def apposed(
+    groups: Sequence[tuple[Mention, ...]], reading: Reading, meant: Callable[[tuple[Mention, ...]], Target]
+) -> Iterator[Target]:
+    """What the groups mean; names beside each other that have something in common are one, and mean just that."""
+    waiting: list[tuple[Mention, ...]] = []
+    for group in groups:
+        before = waiting[-1] if waiting else ()
+        if not before or not _BESIDE.fullmatch(_between(before[-1], group[0], reading)):
+            waiting.append(group)
+        elif _common(before, group, meant):
+            waiting[-1] = (*before, *group)
+        elif _against(before, group):
+            waiting[-1] = group
+        else:
+            waiting.append(group)
+    yield from map(meant, waiting)
+
+
+def _between(one: Mention, other: Mention, reading: Reading) -> str:
+    return reading.text[reading.words[one.last - 1].end : reading.words[other.first].start]
+
+
+def _common(one: Sequence[Mention], other: Sequence[Mention], meant: Callable[[tuple[Mention, ...]], Target]) -> bool:
+    if any(map(is_stay, (*one, *other))):
+        return False
+    both, apart = meant((*one, *other)), (meant(tuple(one)), meant(tuple(other)))
+    return bool(both.keys) and any(len(t.keys) > len(both.keys) or not t.keys for t in apart)
+
+
+def _against(one: Sequence[Mention], other: Sequence[Mention]) -> bool:
+    """A disease before a vaccine says what it is against."""
+    return _are(one, "condition") and _are(other, "vaccine")
+
+
+def _are(mentions: Sequence[Mention], kind: str) -> bool:
+    return all(m.classes and all(c.kind == kind for c in m.classes) for m in mentions)
 
 
 def _is_modality(mention: Mention) -> bool:

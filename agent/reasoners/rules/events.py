@@ -137,6 +137,7 @@ _CLASSES = {
 def _by_role(word: str, role: str) -> Callable[[Ask, Card], tuple[Claim, ...]]:
     def tell(ask: Ask, card: Card) -> tuple[Claim, ...]:
         ordered = compute.in_order(card.facts)
+        lead = "" if ask.nth else f"{word}: "
         if role == "previous" and len(ordered) < 2:
             return ()
         fact = {
@@ -147,13 +148,13 @@ def _by_role(word: str, role: str) -> Callable[[Ask, Card], tuple[Claim, ...]]:
         dated = [f for f in ordered if f.when and f.when.low]
         if role == "first" and dated:
             fact = dated[0]
-        return (say.claim(f"{word}: {_statement(fact)}.", say.mark_of(card, fact), value=say.date_value(fact)),)
+        return (say.claim(f"{lead}{_statement(fact)}.", say.mark_of(card, fact), value=say.date_value(fact)),)
 
     return tell
 
 
 def _first(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    if card.kind != "condition":
+    if card.kind != "condition" or ask.nth:
         return _by_role("First", "first")(ask, card)
     dated = [f for f in card.facts if f.when and f.when.low]
     if not dated:

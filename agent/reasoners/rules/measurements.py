@@ -32,6 +32,8 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return _without_value(card)
     if ask.threshold and ask.op != "count":
         return _threshold(ask.op if ask.op in ("highest", "lowest") else "latest", *ask.threshold[:2], card)
+    if ask.nth:
+        return _point(say.role(card, "latest"), ask)
     tell = _BY_OP.get(ask.op)
     return tell(ask, card) if tell else ()
 
@@ -244,11 +246,13 @@ def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
     direction = ask.direction or "higher"
     yes = {"higher": after > before, "lower": after < before, "different": after != before}[direction]
     relation = "higher than" if after > before else "lower than" if after < before else "the same as"
+    which, other = ("", "one") if ask.against else ("the latest ", "previous one")
+    lead = f"{_yes(yes)}: " if ask.direction else ""
     text = (
-        f"{_yes(yes)}: the latest {say.name(latest.fact)}, {_when(latest.fact)}, "
-        f"is {relation} the previous one, {_when(previous.fact)}."
+        f"{lead}{which}{say.name(latest.fact)}, {_when(latest.fact)}, "
+        f"is {relation} the {other}, {_when(previous.fact)}."
     )
-    return (say.claim(text, latest, previous, value=say.truth(yes)),)
+    return (say.claim(text, latest, previous, value=say.truth(yes) if lead else None),)
 
 
 def _trend(ask: Ask, card: Card) -> tuple[Claim, ...]:

@@ -108,8 +108,14 @@ def _exists(ask: Ask, card: Card) -> tuple[Claim, ...]:
     return tuple(out)
 
 
+def _meant(ask: Ask, card: Card) -> tuple[Fact, ...]:
+    """The records of the role that the question asks about, where there are some; else the orders."""
+    asked = _asked(ask)
+    return tuple(f for f in card.facts if asked and f.details.get("role") == asked) or _orders(card)
+
+
 def _started(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    dated = [f for f in _orders(card) if f.when and f.when.text]
+    dated = [f for f in _meant(ask, card) if f.when and f.when.text]
     if not dated:
         return ()
     first = compute.in_order(tuple(dated))[0]
@@ -122,10 +128,11 @@ def _started(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 
 def _latest(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    last = say.last(_orders(card))
+    last = say.last(_meant(ask, card))
+    state = f" ({_state(last)})" if last.details.get("role") not in _VERBS else ""
     return (
         say.claim(
-            f"{say.name(last)} was last {_verb(last)}{say.on(last)} ({_state(last)}).",
+            f"{say.name(last)} was last {_verb(last)}{say.on(last)}{state}.",
             _mark(card, last),
             value=say.date_value(last),
         ),

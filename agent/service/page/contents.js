@@ -1,11 +1,10 @@
 // What the chart holds, by kind: the words that can be asked about.
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { fill } from "./box.js";
 import { call, query } from "./api.js";
-import { safe } from "./dom.js";
+import { toBox } from "./box.js";
 import { problemView } from "./problem.js";
-import { go } from "./route.js";
+import { safe } from "./safe.js";
 import { set, state, still } from "./store.js";
 import { t, tn } from "./texts.js";
 
@@ -65,11 +64,6 @@ function kindView({ kind, label, concepts }, filter) {
 }
 
 const conceptView = ({ label, count, first, last }) => html`<li>
-  <button type="button" class="concept" @click=${() => askAbout(label)}>${safe(label)}</button>
-  <span class="muted small">${tn("contents.records", count)}${last ? html`, <span class="date" title=${t("contents.first", { day: first })}>${last}</span>` : nothing}</span>
+  <button type="button" class="concept" @click=${() => toBox(label)}>${safe(label)}</button>
+  <span class="muted small">${count > 1 ? html`<span title=${first ? t("contents.first", { day: first }) : nothing}>${tn("contents.records", count)}</span> ` : nothing}<span class="date">${last}</span></span>
 </li>`;
-
-function askAbout(label) {
-  addEventListener("hashchange", () => requestAnimationFrame(() => fill(label)), { once: true }); // the box is there then
-  go({ view: "questions" });
-}

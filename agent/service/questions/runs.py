@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -97,7 +97,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A question on record. Times are seconds since 1970, UTC; `answer` is JSON; `error` is of a problem."""
+    """A question on record. Times are seconds since 1970, UTC; `answer` is JSON; `error` is of a problem.
+
+    `after` is the question of its thread that was answered last, where it is to be worked on.
+    """
 
     id: str
     thread: str | None
@@ -114,6 +117,7 @@ class Run:
     ended: float | None
     answer: str | None
     error: Mapping[str, Any] | None
+    after: str | None = None
 
 
 _COLUMNS = [column for column in RUNS.c if column is not RUNS.c.idempotency_key]
@@ -156,7 +160,7 @@ class Runs:
             title = func.coalesce(func.nullif(THREADS.c.title, ""), asked.question[:_TITLE])
             touched = update(THREADS).where(THREADS.c.id == asked.thread)
             await connection.execute(touched.values(updated=now(), title=title))
-        return run
+        return await _following(connection, run)
 
     async def _met(self, caller: Caller, asked: Asked) -> Run:
         """Why the row could not be made."""
@@ -218,7 +222,7 @@ class Runs:
         taken = same.values(holder=holder, tries=RUNS.c.tries + 1).returning(*_COLUMNS)
         async with self._database.begin() as connection:
             row = (await connection.execute(taken)).mappings().one_or_none()
-        return Run(**row) if row is not None else None
+            return await _following(connection, Run(**row)) if row is not None else None
 
     async def release(self, holder: str) -> None:
         """Let go of what this process did not end; that it was stopped is not held against the questions."""
@@ -231,6 +235,15 @@ class Runs:
         old = delete(RUNS).where(RUNS.c.thread.is_(None), RUNS.c.ended < now() - seconds)
         async with self._database.begin() as connection:
             await connection.execute(old)
+
+
+async def _following(connection: AsyncConnection, run: Run) -> Run:
+    """The question, knowing which one its thread answered last."""
+    if run.thread is None:
+        return run
+    answered = select(RUNS.c.id).where(RUNS.c.thread == run.thread, RUNS.c.state == "answered")
+    last = await connection.scalar(answered.order_by(RUNS.c.asked.desc(), RUNS.c.id.desc()).limit(1))
+    return replace(run, after=last)
 
 
 def no_question() -> Problem:
