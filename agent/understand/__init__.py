@@ -87,21 +87,27 @@ _ORDERED = re.compile(
 
 def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     """The question as a whole, or without what only says who asks, why, and what for."""
-    whole = _as_it_stands(question, chart, history)
-    if _is_known(whole):
-        whole = replace(whole, unknown=passed_over(question, whole, lambda q: _as_it_stands(q, chart, history)))
+    whole = _entire(question, chart, history)
     if _is_known(whole) and whole.anchor and whole.anchor.target.keys:
         return whole
     text = plain(question)
     clauses = tuple(askings(question)) if not _is_known(whole) else ()
     said = Said(whole=whole, known=_is_known(whole), chart=chart, alone=lambda q: _as_it_stands(q, chart, ()))
     for kept, beside in partings(text, clauses, said):
-        ask = _as_it_stands(kept, chart, history)
+        ask = _entire(kept, chart, history)
         if _is_known(ask) and all(a.fits(ask) for a in beside):
             told = tuple(a.tells() for a in beside if a.told)
             return replace(ask, question=question, asides=told, relies=KINDS if told else ask.relies)
     unfit = tuple(a.words.strip(" :,-–—") for a in said.beside(text) if a.told and not a.fits(whole))
     return whole if whole.unknown else replace(whole, unknown=unfit)
+
+
+def _entire(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
+    """The question as it stands, with the brackets that narrow it and were passed over as words not understood."""
+    ask = _as_it_stands(question, chart, history)
+    if not _is_known(ask):
+        return ask
+    return replace(ask, unknown=passed_over(question, ask, lambda q: _as_it_stands(q, chart, history)))
 
 
 def _is_known(ask: Ask) -> bool:

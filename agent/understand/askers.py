@@ -20,7 +20,9 @@ _CLERK = words(
     " admin(?:istrator)?, insur(?:er|ance), payer, lawyer, solicitor, attorney, coroner, court, police, auditors?,"
     " data (?:manager|entry), (?:study |trial |research )?(?:monitor|coordinator|sponsor|investigator), statistician,"
     " (?:medical )?records, interpreter, translator, porter, chaplain, teacher, school, employer, registrar of deaths,"
-    " social (?:worker|services), case ?(?:manager|worker), key ?worker, (?:medical )?students?, trainee, carers?,"
+    " social (?:worker|services), chaplaincy,"
+    " \\w+ (?:company|office|agency|authority|board|council|bureau),"
+    " case ?(?:manager|worker), key ?worker, (?:medical )?students?, trainee, carers?,"
     " caregivers?, care ?workers?, caretaker, (?:health ?care )?assistant, hca, bed manager,"
     " (?:diabetes |patient )?educator, advis[eo]r, instructor, coach"
 )
@@ -30,11 +32,15 @@ _CLINICIAN = words(
     " registrar, resident, intern, fellow, attending, rns?, gps?, pcp, sho, spr, houseman, house officer,"
     " midwi(?:fe|ves), matron, paramedics?, medics?, physios?, dieteticians?, pharmacy, locum, dentist, hygienist,"
     " counsell?or, health visitor, (?:ed|er|icu|itu|ward|theatre|clinic|mdt|surgical|pain|palliative(?: care)?|rehab|"
-    "discharge|transplant|stroke) (?:team|desk|crew), team, practice"
+    "discharge|transplant|stroke) (?:team|desk|crew), \\w+ (?:unit|department|service|clinic|ward), team, practice"
 )
 _WHOSE = (
     r"(?:(?:the|our|my|his|her|their|a|an|this|your) )?"
     r"(?:(?!(?:and|or|by|of|for|from|to|is|has|did|was)\b)[\w-]+ ){0,2}?"
+)
+_KIN = words(
+    "(?:step)?(?:mother|father|daughter|son|sister|brother), husband, wife, spouse, partner, parents?, mum, mom, dad,"
+    " family, relatives?, next of kin, guardian, friend, neighbou?r, aunt, uncle, niece, nephew, grand(?:son|daughter)"
 )
 _WHO = rf"{_WHOSE}(?:(?P<clerk>{_CLERK})|(?P<clinician>{_CLINICIAN}))"
 _SPEAKS = (
@@ -43,20 +49,37 @@ _SPEAKS = (
 )
 _WANTS = (
     r"(?:needs?|wants?|wanted|requires?|requested|requests?|asks?|asked|is asking|are asking|was asking|wonders?|"
-    r"is wondering|enquires?|inquires?|would like|would need|has asked|have asked)"
+    r"is wondering|wish(?:es)?|enquires?|inquires?|would like|would need|has asked|have asked)"
     r"(?: (?:to know|to have|to see|me|us|again))?(?: (?:for|about|after))?"
 )
 _DASH = r"\s*(?::|,|;|\.|\s[-–—])\s+"
 _CALLED = re.compile(
-    rf"^\W*(?:from |this is |it is |i am )?{_WHO}(?: (?P<speaks>{_SPEAKS}))?{_DASH}(?=\w)", re.IGNORECASE
+    rf"^\W*(?:from |this is |it is |i am |speaking as |as )?(?:{_WHO}(?: (?P<speaks>{_SPEAKS}))?|"
+    rf"{_WHOSE}(?P<kin>{_KIN}) {_SPEAKS})(?:{_DASH}|(?<=asking) )(?=\w)",
+    re.IGNORECASE,
 )
 """Who asks, before a colon, a comma or a dash."""
 _NEEDS = re.compile(
-    rf"^\W*{_WHO} {_WANTS} (?=(?:the|his|her|their|this|a|an|all|any|what|which|when|how|whether|if|is|are|does|has|"
+    rf"^\W*(?:{_WHO}|{_WHOSE}(?P<kin>{_KIN})) {_WANTS} (?=(?:the|his|her|their|this|a|an|all|any|what|which|when|"
+    rf"how|whether|if|is|are|does|has|"
     rf"last|latest|"
     r"most|newest|current)\b)",
     re.IGNORECASE,
 )
+_AS = re.compile(
+    rf"^\W*(?:speaking )?as {_WHO},? (?:i|we) (?:need|want|require|would like|ask for|"
+    rf"am looking for)(?: to know)?\s+(?=\w)",
+    re.IGNORECASE,
+)
+_TO_DO = re.compile(
+    r"^\W*(?:(?:in order|so as) )?to (?:dose|calculate|work out|decide|adjust|plan|complete|fill in|prepare|write|"
+    r"finish|"
+    r"estimate|prescribe|book|arrange|inform|document|record|enter|order|request|answer|check|tell|"
+    r"send)\b[^,:?.]{1,60}[,:]\s+"
+    r"(?=\w)",
+    re.IGNORECASE,
+)
+"""What it is asked for, before a comma: "to complete the form, …"."""
 _TRAILS = re.compile(
     rf"[,;(.–-]\s*(?:{_WHO} (?:{_SPEAKS}|(?:needs?|wants?|asks?|asked|wonders?|would like)(?: (?:to know|it|this|"
     rf"that|for it))?)"
@@ -157,7 +180,7 @@ def askers(text: str, means_nothing: Callable[[str], bool]) -> Iterator[Aside]:
 
 
 def _all(text: str, means_nothing: Callable[[str], bool]) -> Iterator[Aside]:
-    for pattern in (_CALLED, _NEEDS, _TRAILS):
+    for pattern in (_CALLED, _NEEDS, _AS, _TRAILS):
         if who := pattern.search(text):
             office = bool(who["clerk"]) or pattern is not _CALLED or bool(who["speaks"])
             yield Aside(words=who.group(), fits=_any if office else _named)
@@ -167,6 +190,8 @@ def _all(text: str, means_nothing: Callable[[str], bool]) -> Iterator[Aside]:
         yield Aside(words=purpose.group(), fits=_is_no_document)
     if tag := _TAG.search(text):
         yield Aside(words=tag.group(), fits=_is_no_document)
+    if work := _TO_DO.search(text):
+        yield Aside(words=work.group(), fits=_named)
     if performs := _PERFORMS.search(text):
         yield Aside(words=performs["who"], fits=_is_done)
     label = _LABEL.match(text)

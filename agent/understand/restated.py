@@ -152,7 +152,7 @@ def _brackets(text: str, chart: Chart, understood: Understood) -> Iterator[Aside
                 start = found.start() - len(named)
                 yield Aside(words=text[start : found.end()], instead=inner, fits=_any)
             else:
-                fits = _repeats(bare, said, chart, alone=bare != inner)
+                fits = _repeats(bare, said, chart, alone=bool(_NARROWING.search(found.group())))
                 yield Aside(words=found.group(), fits=fits, told=not said.unknown)
 
 
@@ -160,13 +160,18 @@ _ONLY = re.compile(r"^(?:only|just) | only$", re.IGNORECASE)
 _HEADING = re.compile(r"^\W*([\w/' -]{2,40}?)(?:\s*:|\s[-–—])\s+(?=\w)")
 
 
-_ONLY_IN = re.compile(r"\s*\(((?:only|just)\b[^()]*|[^()]*\bonly)\)", re.IGNORECASE)
+_NARROWING = re.compile(
+    r"\s*\(((?:only|just)\b[^()]*|[^()]*\bonly|[^()]*\b(?:point of care|outside|inside|injectable|injected|inhaled|"
+    r"topical|"
+    r"oral|iv|standing|sitting|hospital|clinic|office|practice|home|surgical|in person|other lab\w*)\b[^()]*)\)",
+    re.IGNORECASE,
+)
 
 
 def passed_over(text: str, whole: Ask, understood: Understood) -> tuple[str, ...]:
-    """Brackets that say "only" and yet changed nothing of what was understood: "how many visits (clinic only)"."""
-    found = tuple(_ONLY_IN.finditer(text))
-    bare = understood(_ONLY_IN.sub("", text)) if found else whole
+    """Brackets that narrow, and yet changed nothing of what was understood: "how many visits (clinic only)"."""
+    found = tuple(_NARROWING.finditer(text))
+    bare = understood(_NARROWING.sub("", text)) if found else whole
     same = (bare.targets, bare.window, bare.kinds, bare.state) == (
         whole.targets,
         whole.window,
@@ -231,7 +236,7 @@ def _repeats(inner: str, said: Ask, chart: Chart, *, alone: bool = False) -> Cal
         if said.window and not said.targets:
             return ask.window is not None and (said.window.low, said.window.high) == (ask.window.low, ask.window.high)
         if not outer and not said.targets:
-            return bool(said.kinds) and said.kinds == ask.kinds
+            return not alone and bool(said.kinds) and said.kinds == ask.kinds
         if not outer:
             return bool(meant) and meant == {m for t in ask.targets for m in t.lexicon}
         return (outer == held if alone else outer <= held) or (in_label(ask) and not alone)
@@ -282,7 +287,7 @@ _FAR = 9
 
 def _misspelt(text: str, unknown: Sequence[str]) -> Iterator[Aside]:
     """A word that is no English and of no chart, as the word of asking that it is nearest to."""
-    for word in dict.fromkeys(w for u in unknown for w in u.split()):
+    for word in dict.fromkeys(w for u in unknown for w in u.split() if w not in BENIGN):
         typed = re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
         meant = _nearest(word) if typed and word.isalpha() and len(word) >= _MIN and not is_english(word) else ""
         if typed and meant:
