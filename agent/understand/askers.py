@@ -53,14 +53,17 @@ _WANTS = (
     r"(?: (?:to know|to have|to see|me|us|again))?(?: (?:for|about|after))?"
 )
 _DASH = r"\s*(?::|,|;|\.|\s[-–—])\s+"
+_OF = r"of (?:the|this) (?:patient|pt)"
+_TITLED = r"(?:(?:mr|mrs|ms|miss|dr|sister|nurse)\.? \w+,? )"
 _CALLED = re.compile(
     rf"^\W*(?:from |this is |it is |i am |speaking as |as )?(?:{_WHO}(?: (?P<speaks>{_SPEAKS}))?|"
-    rf"{_WHOSE}(?P<kin>{_KIN}) {_SPEAKS})(?:{_DASH}|(?<=asking) )(?=\w)",
+    rf"{_WHOSE}(?P<kin>{_KIN}) (?:{_SPEAKS}|{_OF}))(?:{_DASH}|(?<=asking) )(?=\w)",
     re.IGNORECASE,
 )
 """Who asks, before a colon, a comma or a dash."""
 _NEEDS = re.compile(
-    rf"^\W*(?:{_WHO}|{_WHOSE}(?P<kin>{_KIN})) {_WANTS} (?=(?:the|his|her|their|this|a|an|all|any|what|which|when|"
+    rf"^\W*{_TITLED}?(?:{_WHO}|{_WHOSE}(?P<kin>{_KIN}))(?: {_OF})?,? {_WANTS} (?=(?:the|his|her|their|this|a|an|all|"
+    rf"any|what|which|when|"
     rf"how|whether|if|is|are|does|has|"
     rf"last|latest|"
     r"most|newest|current)\b)",
@@ -80,6 +83,13 @@ _TO_DO = re.compile(
     re.IGNORECASE,
 )
 """What it is asked for, before a comma: "to complete the form, …"."""
+_TO_BE_DONE = re.compile(
+    r"(?:,|\s[-–—])\s*(?:(?:in order|so as) )?to (?:match|label|identify|verify|update|complete|print|fill|enter|"
+    r"sign|book|plan|"
+    r"tell|inform|write|put|prepare|send|fax|dose|copy|paste|quote|check against|reconcile)\b[^?.!;:,]{1,60}(?=\W*$)",
+    re.IGNORECASE,
+)
+"""And after one: ", to match the label"."""
 _TRAILS = re.compile(
     rf"[,;(.–-]\s*(?:{_WHO} (?:{_SPEAKS}|(?:needs?|wants?|asks?|asked|wonders?|would like)(?: (?:to know|it|this|"
     rf"that|for it))?)"
@@ -190,7 +200,7 @@ def _all(text: str, means_nothing: Callable[[str], bool]) -> Iterator[Aside]:
         yield Aside(words=purpose.group(), fits=_is_no_document)
     if tag := _TAG.search(text):
         yield Aside(words=tag.group(), fits=_is_no_document)
-    if work := _TO_DO.search(text):
+    if work := _TO_DO.search(text) or _TO_BE_DONE.search(text):
         yield Aside(words=work.group(), fits=_named)
     if performs := _PERFORMS.search(text):
         yield Aside(words=performs["who"], fits=_is_done)

@@ -121,6 +121,19 @@ _TALK = re.compile(
     + r"\b\s*[,)]?",
     re.IGNORECASE,
 )
+_FORM = re.compile(
+    r"[,(]?\s*\b(?:in (?:the )?form(?:at)? )?[dmy]{2,4}([-/.])[dmy]{2,4}\1[dmy]{2,4}\b\)?", re.IGNORECASE
+)
+"""How a date is to be written."""
+_WHICHEVER = re.compile(
+    r"\s*\((?:of |from |at |in )?(?:all|any|every|whatever|whichever) (?:\w+ )?(?:kinds?|types?|sorts?|sites?|"
+    r"regions?|ages?|"
+    r"years|doses?|strengths?|forms?|causes?|class(?:es)?|categor(?:y|ies)|settings?|departments?|places?|"
+    r"providers?|sources?)\)",
+    re.IGNORECASE,
+)
+"""A bracket that restricts nothing: "(all body regions)"."""
+_YES_NO = re.compile(r"\b(?:present or absent|absent or present|true or false|documented or not)\b", re.IGNORECASE)
 _FORGOT = re.compile(
     r"[,.;–-]\s*(?:but |as |since |because )?(?:i|we) (?:have |had |'ve )?(?:forgot(?:ten)?|forget|lost|mislaid|"
     r"misplaced|"
@@ -163,7 +176,9 @@ def without_manners(text: str) -> str:
     if len(text) > _LENGTH:
         return text
     kept = _FORGOT.sub("", _ASKING.sub("", _OPENING.sub("", text, count=1), count=1))
-    kept = _EITHER.sub(" ", _TALK.sub(" ", kept))
+    for pattern in (_TALK, _EITHER, _FORM, _WHICHEVER):
+        kept = pattern.sub(" ", kept)
+    kept = _YES_NO.sub("yes or no", kept)
     if not _EXCLUDES.search(kept):
         kept = _INCLUSIVE.sub(" ", kept)
     while (shorter := _CLOSING.sub("", kept)) != kept:
