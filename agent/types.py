@@ -58,7 +58,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 Op = Literal[
     "latest", "previous", "first", "highest", "lowest", "on", "closest", "list", "count", "count_by_year", "mean",
     "change", "trend", "compare", "exists", "taking", "when", "started", "ended", "age", "age_at", "dose", "reason",
-    "status", "duration", "describe", "find", "attribute", "abnormal", "range", "order",
+    "status", "duration", "describe", "find", "attribute", "abnormal", "range", "order", "interval", "planned",
 ]  # fmt: skip
 """What a question asks to be done with its subject; see `agent.understand` for the words of each."""
 
@@ -123,6 +123,9 @@ class Ask:
     `look` is set where it asks for what is to be seen on the image that the rest of the question names. `asides` are
     phrases that were set aside because they only say who asks, or what for. `against` is the earlier time whose
     result that of `window` is held against ("higher in May than in March"); `nth` picks the second, third … by time.
+    `parts` are the questions that it is made of, where it is several in one; its own fields are then those of the
+    first. `judged` is the judgement that is asked for ("stable"), which the reader makes of the results told. `summary`
+    is the kind of summary that answers instead.
     """
 
     question: str
@@ -147,6 +150,9 @@ class Ask:
     asides: tuple[str, ...] = ()
     against: Window | None = None
     nth: int = 0
+    parts: tuple[Ask, ...] = ()
+    judged: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,12 +160,14 @@ class Claim:
     """One sentence that a reasoner wants to tell, and the marks it names for it.
 
     `value` is what the sentence says as data (the answer's `value`), where the reasoner knows it;
-    verify holds it against the marks like the words.
+    verify holds it against the marks like the words. `part` numbers the part of the question that it answers, from 1;
+    0 is the whole.
     """
 
     text: str
     marks: tuple[str, ...] = ()
     value: Mapping[str, Any] | None = None
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +239,8 @@ class Evidence:
     its concepts by kind, where the question was not understood; `concepts` are their kinds and labels then. `patient`
     is the patient's line: age and sex, no name.
     `view` is the image to look at; `readings` what a model read from pixels, `read_by` which one, and `unseen` why
-    pixels that were asked about were not read; `spent` is what that took, and was not counted yet.
+    pixels that were asked about were not read; `spent` is what that took, and was not counted yet. `parts` is the
+    evidence of each part of a question that is several in one, whose marks no other part has.
     """
 
     cards: tuple[Card, ...] = ()
@@ -248,6 +257,7 @@ class Evidence:
     read_by: str = ""
     unseen: str = ""
     spent: Usage | None = None
+    parts: tuple[Evidence, ...] = ()
 
     @property
     def complete(self) -> bool:

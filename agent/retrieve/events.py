@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agent.retrieve.gather import Gather
 from agent.types import Anchor, Ask, Target
@@ -30,7 +30,7 @@ async def anchored(gather: Gather, ask: Ask) -> tuple[Window | None, tuple[Card,
     if not events:
         await gather.absence(ask.anchor.target, ask.anchor.window.text if ask.anchor.window else "")
         return ask.window, ()
-    event = events[-1] if ask.anchor.which == "last" else events[0]
+    event = gather.event = events[-1] if ask.anchor.which == "last" else events[0]
     names = (ask.anchor.target.words, ask.anchor.target.label)
     return _window(ask, ask.anchor, event), (replace(event_card(gather.marks, (event,), names=names), role="event"),)
 
@@ -51,11 +51,16 @@ def _window(ask: Ask, anchor: Anchor, event: Fact) -> Window | None:
         return ask.window
     match anchor.relation:
         case "before":
+            if event.kind in ("medication", "procedure") and ask.kinds[:1] == ("measurement",):
+                # what was measured on the very day is told with it: which came first is not recorded
+                return Window(low=None, high=_day_over(when), text=f"up to the day of {label} ({when.text})")
             return Window(low=None, high=when.low, text=f"before {label} ({when.text})")
         case "after":
-            return Window(low=when.high or when.low, high=None, text=f"after {label} ({when.text})")
+            over = _day_over(when) if event.kind == "medication" else when.high or when.low
+            return Window(low=over, high=None, text=f"after {label} ({when.text})")
         case "since":
-            return Window(low=when.low, high=None, text=f"since {label} ({when.text})")
+            left = any(name == "discharge" for _, name in anchor.target.lexicon)
+            return Window(low=(when.high if left else None) or when.low, high=None, text=f"since {label} ({when.text})")
         case "during":
             high = _over(event) if event.kind == "condition" else when.high
             return Window(low=when.low, high=high, text=f"during {label} ({wording.period_text(when)})", by_day=True)
@@ -63,13 +68,19 @@ def _window(ask: Ask, anchor: Anchor, event: Fact) -> Window | None:
 
 
 def nearest_first(gather: Gather, facts: Iterable[Fact]) -> tuple[tuple[Fact, ...], Interval | None]:
-    """The dated facts by their distance from the anchor's event, which has the first mark, and when that was."""
-    event = next((m.fact for m in gather.marks.of(("1",)) if m.fact), None)
-    when = event.when if event else None
+    """The dated facts by their distance from the anchor's event, and when that was."""
+    when = gather.event.when if gather.event else None
     if when is None or when.low is None:
         return (), None
     dated = ((abs(f.when.low - when.low), f) for f in facts if f.when and f.when.low)
     return tuple(f for _, f in sorted(dated, key=lambda pair: pair[0])), when
+
+
+def _day_over(when: Interval) -> datetime | None:
+    """The end of the day that a moment or a day is of, by the clock that it was written with."""
+    if when.low is None or when.precision != "time":
+        return when.high or when.low
+    return when.low.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def _over(event: Fact) -> datetime | None:

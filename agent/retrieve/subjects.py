@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from agent.retrieve.events import Extra, facts_of_target, happenings, nearest_first, stay_length
@@ -17,7 +18,7 @@ from fhir_tools.cards import event_card, measurement_card
 from fhir_tools.cards.measurement import numbers_of
 from fhir_tools.dates import Window
 from fhir_tools.records import usable, within
-from fhir_tools.types import Card, Fact, Interval, Missing, Quantity
+from fhir_tools.types import Card, Computation, Fact, Interval, Missing, Quantity
 
 __all__ = ["subject"]
 
@@ -37,6 +38,11 @@ async def subject(gather: Gather, ask: Ask, target: Target, window: Window | Non
     if not inside:
         whose = replace(target, label=f"{target.label} of the {ask.relative}") if ask.relative else target
         return await _not_there(gather, whose, found, real, window)
+    if ask.op == "closest" and gather.event and gather.event.kind == "encounter" and _is_measured(inside):
+        inside = around = _about(gather.event, inside)
+        if not around:
+            return await _not_there(gather, target, found, real, _stay(gather.event))
+        real = around
     told = window.text if window else ""
     if ask.against and window:
         return await _two(gather, ask, target, found, window)
@@ -109,11 +115,17 @@ def _lengths(gather: Gather, ask: Ask, facts: tuple[Fact, ...]) -> Extra:
     if last.kind == "encounter":
         return stay_length(ask, last)
     if ask.op == "duration" and last.kind == "condition":
-        end = facts[0].details.get("abatement")
-        to = end.day if isinstance(end, Interval) else gather.chart.as_of
-        lasted = compute.compute("duration", (facts[0],), to=to)
-        return ((lasted, f"duration {lasted.result} days to {to}"),)
+        firsts = {f.concept.key: f for f in reversed(facts)}
+        return tuple(_lasting(gather, f) for f in reversed(firsts.values()))
     return ()
+
+
+def _lasting(gather: Gather, fact: Fact) -> tuple[Computation, str]:
+    """How long a condition has been on record: to its end, else to the day of the question."""
+    end = fact.details.get("abatement")
+    to = end.day if isinstance(end, Interval) else gather.chart.as_of
+    lasted = compute.compute("duration", (fact,), to=to)
+    return lasted, f"duration {lasted.result} days to {to}"
 
 
 def _age_then(gather: Gather, facts: tuple[Fact, ...]) -> Extra:
@@ -148,7 +160,9 @@ def _measured(
         numbers = tuple(f for f in inside if isinstance(numbers_of(f).value, Quantity))
         told = f"{told} in the last {ask.n} results".strip() if len(numbers) > ask.n and ask.op != "change" else told
         inside = numbers[-ask.n :] or inside
-    if ask.op == "count" and ask.threshold:
+    if ask.op == "change" and told and len(inside) < 2:
+        inside, told = (*_before(real, inside), *inside), ""
+    if ask.threshold and (ask.op in ("count", "list") or ask.expects == "date"):
         inside = tuple(f for f in inside if _passes(f, ask.threshold))
         told = f"{told} {_BEYOND[ask.threshold[0]]} {ask.threshold[1]:g}".strip()
         if not inside:
@@ -158,7 +172,42 @@ def _measured(
         if ask.n
         else (_EACH if len(inside) <= _EACH and (told or ask.op in ("list", "trend", "on")) else 0)
     )
-    return (measurement_card(gather.marks, inside, window=told, names=names, molar_mass=mass, each=each),)
+    card = measurement_card(gather.marks, inside, window=told, names=names, molar_mass=mass, each=each)
+    return (_apart(gather, card) if ask.op == "interval" else card,)
+
+
+def _is_measured(facts: tuple[Fact, ...]) -> bool:
+    return facts[-1].kind == "measurement"
+
+
+def _stay(event: Fact) -> Window:
+    """The days of a stay, from the one before it."""
+    low = event.when.low.date() - timedelta(days=1) if event.when and event.when.low else None
+    high = event.when.high.date() + timedelta(days=1) if event.when and event.when.high else None
+    return Window(low=low, high=high, text=f"at {wording.label(event.concept)} ({wording.period_text(event.when)})")
+
+
+def _about(event: Fact, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Results of a stay, or of the day before it: what is nearest to an admission and weeks away is not of it."""
+    return within(facts, _stay(event))
+
+
+def _before(real: tuple[Fact, ...], inside: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """The result that a change within a time of one result is measured from: the last one before it."""
+    earlier = [f for f in real if compute.when_key(f) < compute.when_key(inside[0])]
+    return tuple(earlier[-1:])
+
+
+def _apart(gather: Gather, card: Card) -> Card:
+    """The card with how far apart the last two results are."""
+    last = tuple(f for f in card.facts if f.value is not None and not isinstance(f.value, Missing))[-2:]
+    if len(last) < 2:
+        return card
+    apart = compute.compute("duration", last)
+    mark = gather.marks.computed(apart, f"{apart.result} days apart")
+    own = (gather.marks.fact(f, "member") for f in last)
+    line = f"the last two are [{mark.id}] {apart.result} days apart"
+    return replace(card, lines=(*card.lines, line), marks=(*card.marks, mark, *own))
 
 
 def _passes(fact: Fact, threshold: tuple[str, float, str | None]) -> bool:

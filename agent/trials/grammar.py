@@ -4,30 +4,20 @@ names that the lexicon lacks are kept as written, and a statement in which nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
-from agent.trials import atoms
 from agent.trials.amounts import amounts, levelled
-from agent.trials.checks import MANY, Age, All, Any_, AtLeast, Concept, NoChart, Not, Reader, Record, Sex, walk
-from agent.trials.joining import grouped, joined, merged, share
-from agent.trials.lexing import Token, lex
-from agent.trials.names import meanings
+from agent.trials.checks import MANY, All, Any_, AtLeast, Not, Reader, Sex, walk
+from agent.trials.joining import grouped, merged
+from agent.trials.lexing import lex
 from agent.trials.periods import COUNTS, times
-from agent.trials.pieces import Atom
 from agent.trials.rewording import labelled
-from agent.trials.segments import Segment, segments
+from agent.trials.sentence import LEAD, plainly, short, understood
 from agent.trials.types import Section, Statement
-from agent.trials.vocabulary import NO_CHART, PEOPLE, WHO
+from agent.trials.vocabulary import PEOPLE, WHO
 
 __all__ = ["compiled", "read_check"]
 
-_LEAD = re.compile(
-    rf"^\W*(?:(?:the|all|any|eligible|potential|adult)?\s*{PEOPLE}\s+(?:(?:who|that|must|should|shall|will|may|has|have|is|are|be|with)\b\s*)*|"
-    r"(?:must|should|has|have|is|are|be\s+an?|be|with|who|presence\s+of)\b\s+)+",
-    re.IGNORECASE,
-)
 _OF_THE_FOLLOWING = re.compile(
     r"\b(?:(?:one|two|three|any|all|each|either|both|at\s+least\s+(?:one|two|three|\d)|one\s+or\s+more|\d\s+or\s+more|≥\s*\d|>=\s*\d)(?:\s*\(\d\))?(?:\s+of)?\s+)?(?:the\s+)?(?:following|below|these)\b"
     r"(?:\s+(?:criteria|conditions?|findings?|diseases?|medications?|drugs?|laboratory\s+\w+|abnormalities|values|events?|medical\s+conditions|characteristics|risk\s+factors|parameters))*\s*(?:are\s+met|apply|is\s+met|\(.*?\))?",
@@ -46,7 +36,7 @@ the square of a statement's length, and so no more than with a protocol's own.""
 def compiled(statement: Statement) -> Any:
     """The check of a statement. Parts of a list are read one by one, each with what the heading says of all."""
     if len(statement.under) > _LONGEST:
-        return Reader(why=_short(statement.text))
+        return Reader(why=short(statement.text))
     check = _in_list(statement)
     whom, held = _headed(statement.under, statement.section)
     if whom is not None:
@@ -59,9 +49,9 @@ def _headed(head: str, section: Section) -> tuple[Any, Any]:
     """Of whom a heading speaks ("For subjects with diabetes only:"), and what it asks beside its list ("Gout with one
     of the following:"); None for each where it does not."""
     if found := _OF_WHOM.match(head):
-        told = _plainly(found["who"], section)
-        sure = all(_understood(leaf) for leaf in walk(told))
-        return (told if sure else Reader(why=_short(found["who"]))), None
+        told = plainly(found["who"], section)
+        sure = all(understood(leaf) for leaf in walk(told))
+        return (told if sure else Reader(why=short(found["who"]))), None
     listed = _OF_THE_FOLLOWING.search(head.rstrip(": "))
     return None, _beside(head[: listed.start()], section) if listed else None
 
@@ -69,11 +59,11 @@ def _headed(head: str, section: Section) -> tuple[Any, Any]:
 def _beside(before: str, section: Section) -> Any:
     """The check of what stands in front of a list and is asked together with it; None where nothing is."""
     found = _ASKS_BOTH.search(before)
-    stem = _LEAD.sub("", before[: found.start()]).strip(" ,") if found else ""
+    stem = LEAD.sub("", before[: found.start()]).strip(" ,") if found else ""
     if found is None or not any(t.kind in ("name", "limit", "age", "smoking") for t in lex(stem)[1]):
         return None
-    told = _plainly(stem, section)
-    return told if found["cause"] is None else All(of=(told, Reader(why=_short(before))))
+    told = plainly(stem, section)
+    return told if found["cause"] is None else All(of=(told, Reader(why=short(before))))
 
 
 def _in_list(statement: Statement) -> Any:
@@ -85,7 +75,7 @@ def _in_list(statement: Statement) -> Any:
     if statement.needed in (0, 1):
         return grouped(Any_ if statement.needed else All, tuple(parts))
     if len(parts) > MANY:
-        return Reader(why=_short(statement.text))
+        return Reader(why=short(statement.text))
     return AtLeast(number=statement.needed, of=tuple(parts))
 
 
@@ -117,6 +107,11 @@ _SOME_OF = re.compile(
     rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})(?P<when>\s+(?:with)?in\b[^:;]{{1,80}}|\s+(?:during|over|prior|before|at|for|since)\b[^:;]{{1,80}})?\s*:\s*",
     re.IGNORECASE,
 )
+_MEN_OR = re.compile(
+    r"\W*(?:adult\s+)?(?:men|males?)\s+(?:or|and)\s+(?P<who>post-?\s?menopausal\s+(?:wom[ae]n|females?))\b,?",
+    re.IGNORECASE,
+)
+"""What is asked of the women among them only: "men or postmenopausal women"."""
 _OPEN = re.compile(
     r"\W*any\s+(?:other\s+)?(?:[a-z-]+\s+){0,3}?(?:conditions?|diseases?|disorders?|illness(?:es)?|findings?|reasons?|factors?)\s+(?:outside|other\s+than|apart\s+from|not\s+(?:related|listed|mentioned))\b",
     re.IGNORECASE,
@@ -182,25 +177,29 @@ _OF_SEX = re.compile(
 def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
     if len(text) > _LONGEST:
-        return Reader(why=_short(text))
+        return Reader(why=short(text))
     if sentences := _sentences(text, section):
         return sentences
     label, text = labelled(text)
     if label:
         return _under_label(label, read_check(text, section), text)
+    if men := _MEN_OR.match(text):
+        either = Any_(of=(Sex(of=("male",)), plainly(men["who"], section)))
+        rest = text[men.end() :].strip()
+        return merged(All, either, read_check(rest, section)) if re.search("[A-Za-z]", rest) else either
     if _OPEN.match(text):
-        return Reader(why=_short(text))
+        return Reader(why=short(text))
     text = _EXCLUDED.sub(" ", text).strip() or text if section == "exclusion" else text
     if some := _some_of(text, section):
         return some
     if _NOT_BOTH.search(text):
         either = read_check(_NOT_BOTH.sub(" ", text), section)
-        return All(of=(either, Not(of=All(of=either.of)))) if isinstance(either, Any_) else Reader(why=_short(text))
+        return All(of=(either, Not(of=All(of=either.of)))) if isinstance(either, Any_) else Reader(why=short(text))
     if relaxed := _relaxed(text, section):
         return relaxed
     found = _condition(text, section)
     if found is None:
-        return _plainly(text, section)
+        return plainly(text, section)
     one, other = found
     others = one.of if isinstance(one, Not) else Not(of=one)
     return Any_(of=(others, other)) if section == "inclusion" else All(of=(one, other))
@@ -217,7 +216,7 @@ def _sentences(text: str, section: Section) -> Any:
     spared = _SPARED.match(rest)
     if spared and section == "exclusion":
         return read_check(f"{first} (except {re.sub('[()]', ' ', spared['what'])})", section)
-    check, more = read_check(first, section), Reader(why=_short(rest))
+    check, more = read_check(first, section), Reader(why=short(rest))
     return Any_(of=(check, more)) if spared else All(of=(check, more))
 
 
@@ -235,8 +234,8 @@ def _relaxed(text: str, section: Section) -> Any:
     one, other = first[0].limits[-1], again[0].limits[0]
     plain = f"{said[: found.start()]} {said[found.end() :]}".strip()
     instead = f"{said[: first[0].start]} {found['limit']} {said[found.end() :]}".strip()
-    who = _plainly(found["who"], section)
-    who = who if all(_understood(leaf) for leaf in walk(who)) else Reader(why=_short(found["who"]))
+    who = plainly(found["who"], section)
+    who = who if all(understood(leaf) for leaf in walk(who)) else Reader(why=short(found["who"]))
     base, theirs = read_check(plain, section), read_check(instead, section)
     if ("<" in one.sign) == (other.value > one.value):
         return Any_(of=(base, All(of=(who, theirs))))
@@ -248,7 +247,7 @@ def _under_label(label: str, check: Any, text: str) -> Any:
     said, again = (
         {(e.kind, e.id) for t in lex(part)[1] if t.kind == "name" for e in t.value} for part in (label, text)
     )
-    return check if not said or said & again else All(of=(check, Reader(why=_short(label))))
+    return check if not said or said & again else All(of=(check, Reader(why=short(label))))
 
 
 def _some_of(text: str, section: Section) -> Any:
@@ -268,11 +267,11 @@ def _some_of(text: str, section: Section) -> Any:
     if len(parts) < 2 or not all(re.match(r"[A-Za-z(]", p) for p in parts):
         return None
     lead = before if beside is None and _ENDS_OPEN.search(before) else ""
-    read = tuple(_plainly(f"{lead} {p} {after or always}".strip(), section) for p in parts)
+    read = tuple(plainly(f"{lead} {p} {after or always}".strip(), section) for p in parts)
     word = found["n"].lower() if found else "any"
     number = next((n for n, name in enumerate(COUNTS, 1) if word in (name, str(n))), 1)
     if number > 1 and len(read) > MANY:
-        return Reader(why=_short(text))
+        return Reader(why=short(text))
     every = word in ("all", "both")
     listed = AtLeast(number=number, of=read) if number > 1 and not every else grouped(All if every else Any_, read)
     return listed if beside is None else merged(All, beside, listed)
@@ -282,21 +281,21 @@ def _of_some(text: str, section: Section) -> tuple[Any, Any] | None:
     """Those of a sex, or with something, of whom a sentence asks something; None for others."""
     if section == "inclusion" and (asked := _ASKED.match(text)):
         said = asked["asked"] if re.search(r"\b(?:dose|treatment|therapy)\b", asked["asked"]) is None else text
-        return _plainly(f"{asked['cue']} {asked['who']}", section), _plainly(said, section)
+        return plainly(f"{asked['cue']} {asked['who']}", section), plainly(said, section)
     if (behind := _SEX_BEHIND.search(text)) and not _SEXES[not behind["female"]].search(text, 0, behind.start()):
-        return Sex(of=("female" if behind["female"] else "male",)), _plainly(text[: behind.start()], section)
+        return Sex(of=("female" if behind["female"] else "male",)), plainly(text[: behind.start()], section)
     whom = _FOR_WHOM.search(text)
     if whom and not _NOT_FOR.search(text[: whom.start()]):
-        told = _plainly(whom["who"], section)
-        if all(_understood(leaf) for leaf in walk(told)):
-            return told, _plainly(text[: whom.start()], section)
+        told = plainly(whom["who"], section)
+        if all(understood(leaf) for leaf in walk(told)):
+            return told, plainly(text[: whom.start()], section)
     sex = _OF_SEX.match(text[:1000])
     if (
         sex
         and (section == "exclusion" or sex["asked"] is not None)
         and not _SEXES[not sex["female"]].search(text, sex.end())
     ):
-        return Sex(of=("female" if sex["female"] else "male",)), _plainly(text[sex.end() :].strip(), section)
+        return Sex(of=("female" if sex["female"] else "male",)), plainly(text[sex.end() :].strip(), section)
     return None
 
 
@@ -306,7 +305,7 @@ def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
         return some
     said = re.search("[,:]", text) if (before := _IF.match(text)) else None
     if said and before:
-        one, other, plainly = (
+        one, other, whom = (
             text[before.end("if") if before["if"] else before.start() : said.start()],
             text[said.end() :],
             not before["if"],
@@ -314,126 +313,14 @@ def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
     elif (behind := _IF_BEHIND.search(_BRACKETS.sub(lambda m: " " * len(m[0]), text))) and not _DECIDES.search(
         text, 0, behind.start()
     ):
-        one, other, plainly = text[behind.end() :], text[: behind.start()], False
+        one, other, whom = text[behind.end() :], text[: behind.start()], False
     else:
         return None
-    told = _plainly(one, section)
-    if not all(_understood(leaf) for leaf in walk(told)):
-        if plainly:
+    told = plainly(one, section)
+    if not all(understood(leaf) for leaf in walk(told)):
+        if whom:
             return None
-        told = Reader(why=_short(one.strip()))
+        told = Reader(why=short(one.strip()))
     if before and before["if"] and before["if"].lower() == "unless":
         told = Not(of=told)
-    return (told, _plainly(other.strip(), section)) if len(other.split()) > 1 else None
-
-
-def _plainly(text: str, section: Section) -> Any:
-    """The check of a text without a condition."""
-    bare = _LEAD.sub("", text, count=1)
-    bare = bare if re.search("[A-Za-z]", bare) else text
-    read, tokens = lex(bare)
-    start = NO_CHART.search(read)
-    if start and not any(
-        t.end <= start.start() or (t.kind == "latest" and t.start <= start.start())
-        for t in tokens
-        if t.kind not in ("cue", "sex", "adult")
-    ):
-        return NoChart(ask=_short(text))
-    pieces = segments(read, tokens, section)
-    made = _Assembly(read, section).check(pieces)
-    if made is None:
-        return Reader(why=_short(text))
-    lost = [t for t in tokens if t.kind in ("limit", "age", "time") and not _holds(made, t, read)]
-    if not lost:
-        return made
-    if any(s.joint == "or" for s in pieces):
-        return Reader(why=_short(text))
-    return All(of=(made, Reader(why=_short(" … ".join(read[t.start : t.end].strip() for t in lost)))))
-
-
-def _holds(check: Any, token: Token, text: str) -> bool:
-    """Whether a check holds a number or a time of the text, as such or in the words that it leaves to a reader."""
-    leaves = tuple(walk(check))
-    said = " ".join(w for leaf in leaves for w in _words(leaf))
-    if text[token.start : token.end].strip() in said or any(isinstance(leaf, Reader) for leaf in leaves):
-        return True
-    if token.kind == "time":
-        when = token.value.lasting or token.value.period
-        return str(when) in said or any(when in _times(leaf) for leaf in leaves)
-    held = {(x.sign, x.value) for leaf in leaves for x in getattr(leaf, "limits", ())}
-    counted = {n for leaf in leaves if isinstance(leaf, Record) for n in (leaf.least - 1, leaf.least)}
-    return all((x.sign, x.value) in held or (x.value in counted and not x.unit) for x in token.value.limits)
-
-
-def _words(leaf: Any) -> Iterator[str]:
-    """What a leaf says in the criterion's own words."""
-    yield from getattr(leaf, "doubts", ())
-    yield from (getattr(leaf, "why", ""), getattr(leaf, "ask", ""))
-    yield from (c.name for c in getattr(leaf, "of", ()) if isinstance(c, Concept))
-
-
-def _times(leaf: Any) -> Iterator[Any]:
-    """The times of a leaf; that of what must not be for so long is a period."""
-    period, lasting = getattr(leaf, "period", None), getattr(leaf, "lasting", None)
-    yield from (period, lasting)
-    if period is not None:
-        yield from (period.within, period.before)
-
-
-def _short(text: str) -> str:
-    text = text.strip() or "…"
-    return text if len(text) <= 200 else f"{text[:199]}…"
-
-
-_ANEW = re.compile(r"[,;:]\s?(?:or|either)\b|\beither\b", re.IGNORECASE)
-
-
-class _Assembly:
-    """Segments → atoms → one check."""
-
-    def __init__(self, text: str, section: Section) -> None:
-        self._text, self._section = text, section
-
-    def check(self, pieces: Sequence[Segment]) -> Any:
-        """The check, or None where nothing was found."""
-        cut = next((i for i, s in enumerate(pieces) if s.role == "unless"), len(pieces))
-        main = self._main(pieces[:cut])
-        if main is None or cut == len(pieces):
-            return main
-        rest = [_standing(s) for s in pieces[cut:]]
-        rest[0].joint = ""
-        other = self._main(rest)
-        if other is None or not all(_understood(leaf) for leaf in walk(other)):
-            other = Reader(why=f"unless {self._text[rest[0].start :].strip()}"[:200])
-        if self._section == "inclusion":
-            return Any_(of=(main, other))
-        return All(of=(main, Not(of=other)))
-
-    def _main(self, pieces: Sequence[Segment]) -> Any:
-        found = atoms.read(self._text, pieces)
-        share(found)
-        if self._is_of_age(found):
-            found[1].joint = ""
-            return merged(All, found[0].check, joined(found[1:]))
-        return joined(found)
-
-    def _is_of_age(self, found: Sequence[Atom]) -> bool:
-        """Whether an age in front is of all that follows: "over 50 and with gout or asthma"; ", or" begins anew."""
-        people = [isinstance(a.check, Age | Sex) for a in found]
-        return (
-            len(found) > 2
-            and isinstance(found[0].check, Age)
-            and found[1].joint == "and"
-            and not (found[0].negated or any(people[1:]) or _ANEW.search(self._text))
-        )
-
-
-def _understood(leaf: Any) -> bool:
-    return not isinstance(leaf, Reader | NoChart) and not (
-        isinstance(leaf, Record) and not meanings(leaf.of[0].name, leaf.kind)
-    )
-
-
-def _standing(segment: Segment) -> Segment:
-    """The segment as the beginning of a statement of its own."""
-    return replace(segment, role="")
+    return (told, plainly(other.strip(), section)) if len(other.split()) > 1 else None

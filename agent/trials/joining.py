@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from agent.trials.checks import MANY, All, Any_, Not, Pregnancy, Reader, Record
+from agent.trials.checks import MANY, Age, All, Any_, Not, Pregnancy, Reader, Record, Sex
 from agent.trials.pieces import Atom
 
 __all__ = ["alternatives", "grouped", "joined", "merged", "share"]
@@ -68,7 +68,11 @@ def _share_times(found: list[Atom]) -> None:
         back = at
         while back > 0 and found[back - 1].time is None and _has_its_time(found[back], found[back - 1], atom):
             back -= 1
-            found[back].at(atom.time)
+            used = any(a.used for a in found[back + 1 : at + 1])
+            if found[back].check.kind == "condition" and used:  # "gout or use of colchicine within a week"
+                found[back].perhaps = atom.time
+            else:
+                found[back].at(atom.time)
 
 
 def _has_its_time(here: Atom, before: Atom, timed: Atom) -> bool:
@@ -94,6 +98,8 @@ def joined(found: Sequence[Atom]) -> Any:
     for one, two in pairwise(found):
         if two.joint == "and" and _is_of_mothers(one) and _is_of_mothers(two):  # "pregnant and nursing women"
             two.joint = "or"
+    if len(found) > 2 and (bound := _bound(found)):
+        return bound
     if len(found) > 2 and _is_of_all(found):
         return merged(All, joined(found[:-1]), joined([replace(found[-1], joint="")]))
     terms = _negated(found)
@@ -137,6 +143,22 @@ def _is_of_all(found: Sequence[Atom]) -> bool:
         last.joint == "and" and len(kinds) == 1 and own not in kinds
         and isinstance(before[0].check, Record) and all(a.joint == "or" for a in before[1:])
     )  # fmt: skip
+
+
+def _bound(found: Sequence[Atom]) -> Any:
+    """ "Diabetes on metformin or a sulfonylurea" is a disease with one of two drugs. Of "asthma or COPD requiring
+    oxygen" nobody can tell whether the first alone is meant: it is left to a reader. None for other lists."""
+    first, second, *rest = found
+    kinds = [a.check.kind if isinstance(a.check, Record) else type(a.check) for a in found]
+    if any(a.negated or isinstance(a.check, Sex | Age) for a in found):
+        return None
+    if second.joint == "with" and kinds[0] != kinds[1] and {*kinds[2:]} == {kinds[1]} and all(a.close for a in rest):
+        return merged(All, first.whole(), joined([replace(second, joint=""), *rest]))
+    if len(found) == 3 and second.close and rest[0].joint == "with" and kinds[0] == kinds[1] == "condition" != kinds[2]:
+        asked = rest[0].whole()
+        why = Reader(why=f"whether what is said of {second.check.of[0].name} is asked here too"[:200])
+        return Any_(of=(merged(All, second.whole(), asked), All(of=(first.whole(), Any_(of=(asked, why))))))
+    return None
 
 
 def _is_of_mothers(atom: Atom) -> bool:

@@ -75,7 +75,7 @@ _ADULT = re.compile(
 )
 _FINDING = re.compile(
     r"\b(?:(?P<positive>positive(?:\s+for)?|test(?:s|ed|ing)?\s+positive(?:\s+for)?|seropositive|reactive|detectable)|(?P<negative>negative|non-?reactive|undetectable)|(?P<abnormal>abnormal(?:ly)?|out\s+of\s+range|outside\s+(?:of\s+)?(?:the\s+)?(?:normal|reference)\s+(?:range|limits)|(?:above|below)\s+(?:the\s+)?(?:normal|reference)\s+(?:range|limits))"
-    r"|(?P<normal>(?:with)?in\s+(?:the\s+)?(?:normal|reference)\s+(?:limits|range)|(?<!limit of )(?<!limits of )normal(?:\s+range)?))\b",
+    r"|(?P<normal>(?:with)?in\s+(?:the\s+)?(?:(?:normal|institutional|reference)\s+)+(?:limits|range)|(?<!limit of )(?<!limits of )normal(?:\s+range)?))\b",
     re.IGNORECASE,
 )
 _RELATION = re.compile(

@@ -76,7 +76,7 @@ class Atom:
 
     `stable`: whether a time is of an unchanged dose. `state`: what its cues say, before a time replaced it. `ever`:
     whether it begins anew with "history of". `close`: whether a bare "or" joins it. `degree`: what is said in front of
-    its name ("uncontrolled").
+    its name ("uncontrolled"). `used`: whether words say the use of a drug. `perhaps`: a time that may be meant.
     `excepted` are names that are not meant where some words hold.
     """
 
@@ -88,6 +88,8 @@ class Atom:
     state: str = ""
     ever: bool = False
     close: bool = False
+    used: bool = False
+    perhaps: Time | None = None
     degree: str = ""
     excepted: list[tuple[tuple[Concept, ...], str]] = field(default_factory=list)
 
@@ -116,6 +118,9 @@ class Atom:
 
     def whole(self) -> Any:
         """The check, with what is excepted only where its words hold: "except adequately treated skin cancer"."""
+        if self.perhaps is not None:
+            timed, why = self._at(self.check, self.perhaps), Reader(why="whether the time is asked of this too")
+            return Any_(of=(timed, All(of=(self.check, why))))
         if not self.excepted or not isinstance(self.check, Record):
             return self.check
         others = tuple(

@@ -31,7 +31,7 @@ _ALONE = re.compile(
     re.IGNORECASE,
 )
 _DEGREE = (
-    r"(?:(?:inadequately|poorly|not\s+well|insufficiently)[\s-](?:controlled|treated)|uncontrolled|recurrent|refractory|persistent|resistant|untreated|severe|moderate|mild|symptomatic|serious"
+    r"(?:(?:inadequately|poorly|not\s+well|insufficiently)[\s-](?:controlled|treated)|uncontrolled|(?:clinically\s+)?significant|unstable|recurrent|refractory|persistent|resistant|untreated|severe|moderate|mild|symptomatic|serious"
     r"|progressive|advanced|relapsed|unresectable)"
 )
 _DEGREES = re.compile(
@@ -158,6 +158,25 @@ _IFCC = re.compile(
 )
 """Hemoglobin A1c in the unit of IFCC with the one of NGSP, which charts have, beside it."""
 _COURSES = re.compile(r"\bacute\s*(?:or|and|and/or|/)\s*chronic\s+()(?=[a-z])", re.IGNORECASE)
+_OR_BOTH = re.compile(r",\s+(?P<two>[^,;()]{2,60}?),?\s+or\s+both\b", re.IGNORECASE)
+_PAST_OR_NOW = re.compile(
+    r"\b(?P<past>history\s+of),?\s+(?:or|and/or)\s+(?:current|active|ongoing|present),?\s+(?=[a-z])", re.IGNORECASE
+)
+_FREE = re.compile(r"\b([a-z]{4,20})[\s-]free(\s+for\s+(?:at\s+least|more\s+than|over|≥|>))", re.IGNORECASE)
+_POWER = re.compile(r"\b10\s?\((\d{1,2})\)")
+_TIMES_NORMAL = re.compile(r"(\d(?:\.\d+)?)\s*(?:times|x|×)\s*(?:the\s+)?normal(?!\s*(?:limit|range))\b", re.IGNORECASE)
+_ALCOHOLIC = re.compile(r"\balcoholic(?=\s+(?:drinks?|beverages?))", re.IGNORECASE)
+_BARE_ENZYMES = re.compile(
+    r"\b(?:liver\s+(?:enzymes?|function\s+tests?|transaminases?)|(?:serum\s+)?(?:amino)?transaminases?|aminotransferases?|LFTs?)(?:\s+levels?)?"
+    r"(?=\s*(?:[<>≥≤]|above\b|greater\b|more\s+than\b|over\b|exceed|less\s+than\b|below\b|at\s+least\b)\s*\w*\s*\d)",
+    re.IGNORECASE,
+)
+"""Liver enzymes that are compared are the two transaminases."""
+_MAJORITY = re.compile(
+    r",?\s*\(?\s*\b(?:or|and)\s+(?:at\s+least\s+)?(?:of\s+)?(?:the\s+)?(?:local\s+|legal\s+)*(?:legal\s+age|age\s+of\s+(?:majority|consent))\b[^();,]*\)?",
+    re.IGNORECASE,
+)
+"""Where people come of age elsewhere: "18 years (or the legal age of consent in the jurisdiction)"."""
 _BUT_WHO = re.compile(
     rf",?\s*\b(?:except|excepting|excluding|with\s+the\s+exception\s+of|other\s+than)\s+(?:(?:if|when|where|unless)\b|(?:(?:in|for|of)\s+)?(?:the\s+)?{WHO}(?:\s+(?:who|that)(?:\s+(?:are|is|have|had|has|were))?)?(?=\s+[a-z])|in\s+(?:the\s+)?(?:case|presence|setting)\s+of)",
     re.IGNORECASE,
@@ -168,7 +187,10 @@ _BUT_WHO = re.compile(
 def reworded(text: str) -> str:
     """The text with such turns said plainly. `text` is levelled."""
     text = _THOUSANDS.sub(r"\1\2", _BARE_LIMIT.sub(r"\1 1 x \2", _IFCC.sub(r"\1 \2 %", text)))
-    text = _COURSES.sub(r"\1", text)
+    text = _MAJORITY.sub("", text)
+    text = _COURSES.sub(r"\1", _OR_BOTH.sub(r" or \g<two>", _PAST_OR_NOW.sub(r"\g<past> ", text)))
+    text = _FREE.sub(r"free of \1\2", _POWER.sub(r"10^\1", _TIMES_NORMAL.sub(r"\1 x ULN", text)))
+    text = _ALCOHOLIC.sub("alcohol", text)
     text = _elapsed(_BUT_WHO.sub(" unless ", text))
     text = _SUSPENDED.sub(lambda m: f"{m['one']}{m['rest']} {m['joint']} {m['two']}{m['rest']}", text)
     text = _ORDINAL.sub(lambda m: f"{m['one']} {m['two']}-{m['rest']}", _HYPHENED.sub(_unhyphened, text))
@@ -186,6 +208,7 @@ def reworded(text: str) -> str:
     text = _DEGREES.sub(lambda m: _JOINTS.sub(" ", m["all"]), text)
     text = _EITHER_WAY.sub(" ", text)
     text = _ENZYMES.sub(lambda m: m["names"], _BY_ECHO.sub(" ", text) if _EJECTION.search(text) else text)
+    text = _BARE_ENZYMES.sub("ALT or AST", text)
     text = _ALONE.sub(lambda m: f" {m['alone']}", text)
     text = _HINDERS.sub(lambda m: f" ({m['all']})", text)
     return _AT_SITE.sub(lambda m: f"({m['all']})", text) if _DENSITY.search(text) else text

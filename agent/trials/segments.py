@@ -107,7 +107,8 @@ def _told(segment: Segment, text: str) -> Segment:
             case "active" | "resolved":
                 segment.state = cue.tag
             case "kind":
-                segment.kind = segment.kind or cue.kind
+                given = cue.kind == "immunization" and segment.kind == "medication"  # "received a booster"
+                segment.kind = cue.kind if given else segment.kind or cue.kind
                 segment.then = cue.then if cue.then and segment.then != "ever" else segment.then
     said = list(text[segment.start : segment.end])
     for token in segment.of("latest", "time"):

@@ -106,7 +106,7 @@ def is_result(check: Any) -> bool:
 
 _DEGREE = re.compile(
     r"(?:clinically\s+)?(?:uncontrolled|untreated|poorly controlled|severe|unstable|symptomatic|refractory"
-    r"|decompensated|significant|advanced|moderate severe|active)",
+    r"|decompensated|significant|advanced|moderate severe|active|chronic)",
     re.IGNORECASE,
 )
 

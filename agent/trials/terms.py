@@ -11,6 +11,7 @@ from agent.trials.checks import All, Any_, Concept, Limit, Measurement, Record
 from agent.trials.lexing import Token
 from agent.trials.names import meanings, narrowing
 from agent.trials.segments import Segment
+from fhir_tools.lexicon import lexicon, normalise
 
 __all__ = [
     "graded", "limits_of", "named", "narrowest", "phrase_of", "pressures", "record_of", "runs", "settled", "sliced",
@@ -61,13 +62,20 @@ def phrase_of(text: str, piece: Segment) -> str:
     return " ".join(out[piece.start :].split()).strip(" .")
 
 
-_GRADE = re.compile(r"\b(?:severe|mild|moderate|morbid|dual|triple|stage \w+|class \w+)\b", re.IGNORECASE)
+_GRADE = re.compile(
+    r"\b(?:severe|mild|moderate|morbid|dual|triple|hfpef|hfref|hfmref|stage \w+|class \w+)\b", re.IGNORECASE
+)
 
 
 def graded(token: Token, concept: Concept, text: str) -> list[str]:
     """A degree that the lexicon has among a name's synonyms and that its records need not have ("severe asthma")."""
     said = _GRADE.findall(text[token.start : token.end])
-    return [x for x in said if x.lower() not in concept.name.lower()]
+    out = [x for x in said if x.lower() not in concept.name.lower()]
+    written = text[token.start : token.end].lower()
+    if written.startswith("chronic ") and "chronic" not in concept.name.lower():
+        bare = {e.id for e in lexicon().lookup(normalise(written[8:]))}  # the name is one without the word as well
+        out += ["chronic"] if bare & {e.id for e in token.value} else []
+    return out
 
 
 def record_of(piece: Segment, kind: str, concept: Concept) -> Record:

@@ -90,7 +90,7 @@ CUES = _table(
     ),
     (
         Cue(tag="kind", kind="allergy"),
-        "allergy to, allergies to, allergic to, allergic reaction to, allergic reactions to, hypersensitivity to, hypersensitivities to, hypersensitive to, intolerance to, intolerance of, intolerant to, intolerant of,"
+        "reaction to, reactions to, severe reaction to, allergy to, allergies to, allergic to, allergic reaction to, allergic reactions to, hypersensitivity to, hypersensitivities to, hypersensitive to, intolerance to, intolerance of, intolerant to, intolerant of,"
         "sensitivity to, anaphylaxis to, anaphylactic reaction to, anaphylactic reactions to, adverse reaction to, adverse reactions to, contraindication to, contraindications to,"
         "allergy or hypersensitivity to, allergy or intolerance to, hypersensitivity or allergy to, hypersensitivity or intolerance to, known allergy to, known hypersensitivity to, allergy against, hypersensitivity reaction to, hypersensitivity reactions to",
     ),
@@ -101,7 +101,7 @@ CUES = _table(
     (
         Cue(tag="kind", kind="immunization"),
         "vaccinated against, vaccinated with, vaccinated for, vaccination against, vaccination with, vaccination for, immunized against, immunised against, immunization against, immunization with, immunized with,"
-        "vaccine against, vaccine for, vaccination, vaccinated, vaccinations, vaccine, vaccines, immunization, immunizations, immunized, receipt of a vaccine against, dose of vaccine against",
+        "vaccine against, vaccine for, vaccination, vaccinated, vaccinations, vaccine, vaccines, booster, booster dose, booster dose of, immunization, immunizations, immunized, receipt of a vaccine against, dose of vaccine against",
     ),
     (
         Cue(tag="kind", kind="family"),
@@ -164,7 +164,7 @@ considered criteria criterion defined determined document documentation document
 ensure established evaluated evaluation evidence exam examination exclusion excluded extent fasting form greater group had higher human identified inclusion included
 indicated ineligible initial informed known laboratory lab labs last lasting latest least less level levels list listed local longer lower mean measure measured measurement measurements
 medical medically minimum maximum newest noted number obtained occurring office outpatient participant participants patient patients people performed population prescribed presence
-previous problem proven ps randomization randomisation randomized reading readings reason received record recorded records reported require required requirement research respectively
+previous problem proven ps randomization randomisation randomized reading readings reason received recipient recipients record recorded records reported require required requirement research respectively
 result results screen screened screening serum plasma blood shown signed site standard status studies study subject subjects suitable test tested tests testing trial type types
 value values venous verified visit volunteer volunteers week weeks whom within year years old month months recorded chart electronic health ehr emr file established
 adults diagnosis diagnosed diagnostic disease diseases disorder disorders condition conditions syndrome kind kinds form forms sort sorts history mellitus illness illnesses problem problems

@@ -6,7 +6,6 @@ in `Ask.unknown`, and several concepts that fit one mention come back as `Target
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Literal
 
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
-from agent.understand import cautions, cues
+from agent.understand import cues
 from agent.understand.anchors import (
     Found,
     anchor_of,
@@ -28,21 +27,29 @@ from agent.understand.anchors import (
     without,
 )
 from agent.understand.clauses import askings, plain
+from agent.understand.idioms import about_to_do, spoken, summary_of
+from agent.understand.judged import judged
 from agent.understand.kin import OF_THE_PATIENT as _OF_THE_PATIENT
 from agent.understand.kin import is_called, is_own
+from agent.understand.leftover import unknown
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
-from agent.understand.numerals import FEW, FIRST_FEW, THRESHOLD, few, ordinal, threshold
+from agent.understand.numerals import few, ordinal, threshold
 from agent.understand.partings import Said, partings
-from agent.understand.reading import Reading, is_stay, read
+from agent.understand.parts import POINTS_BACK, around, at_visit, bare, leaning, parted, pointed
+from agent.understand.passed import NOUNS, passed_over
+from agent.understand.planned import planned
+from agent.understand.purposes import goes_on, purpose_of
+from agent.understand.reading import Reading, read
 from agent.understand.relied import focus_of, relied, wanted
-from agent.understand.restated import passed_over, strangers
+from agent.understand.restated import strangers, vanishing
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
-from agent.understand.targets import NUMERIC, apposed, distinct, joined, target_of
+from agent.understand.targets import NUMERIC, apposed, distinct, joined, measured, target_of
 from agent.understand.threads import follow_up, subject_of
+from agent.understand.vocabulary import FUNCTION_WORDS
 from fhir_tools import dates
-from fhir_tools.codes import Mention, words_of
+from fhir_tools.codes import Mention
 from fhir_tools.dates import Window
 from fhir_tools.types import KINDS, Kind
 
@@ -51,9 +58,64 @@ __all__ = ["focus_of", "reworded", "subject_of", "understand", "wanted"]
 
 def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> Ask:
     """What a question asks of this chart; `history` are the finished turns of its thread, oldest first."""
-    seen = looking(question, history)
-    asked = (_to_see(question, seen, chart, history) if seen else None) or _understood(question, chart, history)
-    return asked if asked.op == "find" else replace(asked, unknown=(*asked.unknown, *strangers(question, chart)))
+    if kind := summary_of(question):
+        return Ask(question=question, op="list", unknown=(question,), summary=kind, relies=KINDS)
+    seen, told = looking(question, history), spoken(question, chart.as_of)
+    if about_to_do(question):
+        return Ask(question=question, op="list", unknown=(about_to_do(question),), relies=KINDS)
+    ask = (
+        (_to_see(question, seen, chart, history) if seen else None)
+        or planned(question)
+        or _in_parts(told, chart, history)
+        or _understood(told, chart, history)
+    )
+    ask = replace(_of_the_course(ask, chart), question=question)
+    return ask if ask.op == "find" else replace(ask, unknown=(*ask.unknown, *strangers(question, chart)))
+
+
+_PREGNANCY = ("condition", "pregnancy")
+
+
+def _of_the_course(ask: Ask, chart: Chart) -> Ask:
+    """Whether somebody is pregnant the condition tells, where the chart has one: a status once seen does not end."""
+    asked = len(ask.targets) == 1 and _PREGNANCY in ask.targets[0].lexicon and ask.expects == "bool"
+    if not asked or ask.kinds[:1] not in (("social",), ("measurement",)):
+        return ask
+    known = [e.key for e in chart.matcher.entries_of((_PREGNANCY,), ("condition",))]
+    if not known:
+        return ask
+    target = replace(ask.targets[0], kinds=("condition",), keys=tuple(known), label="Pregnancy")
+    return replace(ask, op="status", state="active", kinds=("condition",), targets=(target,))
+
+
+def _in_parts(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask | None:
+    """A question that is several in one: each understood by itself, or with the subject of the first.
+
+    None where it is one. Where the first is not understood there is nothing that the others could lean on.
+    """
+    texts = parted(plain(question))
+    if len(texts) < 2:
+        return None
+    first = _understood(texts[0], chart, history)
+    if not _is_known(first):
+        return replace(first, question=question)
+    parts = (first, *(_part(text, first, chart, history) for text in texts[1:]))
+    relies = tuple(dict.fromkeys(k for p in parts for k in p.relies))
+    return replace(first, question=question, parts=around(parts), relies=relies)
+
+
+def _part(text: str, first: Ask, chart: Chart, history: tuple[Turn, ...]) -> Ask:
+    """One of the later parts. It keeps its own words, and the first's subject and time where it leans on them."""
+    words, alone = [t.words for t in first.targets], _understood(bare(text), chart, history)
+    back = POINTS_BACK.search(text)
+    if not back and (alone.targets or alone.attribute or NOUNS.search(text)):
+        same = {*alone.kinds} == {*first.kinds} == {"encounter"}
+        ask = leaning(alone, first) if same else at_visit(alone, first, text)
+    elif words:
+        ask = leaning(_understood(pointed(text, first, words), chart, history), first)
+    else:
+        ask = replace(alone, unknown=(*alone.unknown, back.group() if back else text))
+    return replace(ask, question=text)
 
 
 def _to_see(question: str, seen: Looking, chart: Chart, history: tuple[Turn, ...]) -> Ask | None:
@@ -107,7 +169,7 @@ def _entire(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     ask = _as_it_stands(question, chart, history)
     if not _is_known(ask):
         return ask
-    return replace(ask, unknown=passed_over(question, ask, lambda q: _as_it_stands(q, chart, history)))
+    return replace(ask, unknown=vanishing(question, ask, lambda q: _as_it_stands(q, chart, history)))
 
 
 def _is_known(ask: Ask) -> bool:
@@ -140,8 +202,8 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         return target_of(group, _panels(group, cued, op, s, chart), op, chart.matcher)
 
     targets = distinct(apposed(joined(primary), reading, meant))
-    purpose, targets = _purpose(s, cued, targets)
-    op = _op(s, but="dose") if op == "dose" and _measured(targets) else op
+    purpose, targets = purpose_of(s, cued, targets, chart.matcher)
+    op = _op(s, but="dose") if op == "dose" and measured(targets) else op
     window, event = windows(reading, found)
     window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
     against = other_time(reading, window) if op in ("compare", "change") and not found else None
@@ -160,22 +222,29 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         window=window,
         against=against,
         nth=ordinal(s),
-        anchor=_anchor(reading, found, event, chart, on_arrival=_measured(targets) and op not in NUMERIC | {"count"}),
+        anchor=_anchor(reading, found, event, chart, on_arrival=measured(targets) and op not in NUMERIC | {"count"}),
         direction=direction,
         n=few(s),
         attribute=attribute,
         current=bool(cues.CURRENT.search(s)),
-        state=_state(s),
+        state=_state(s) or ("active" if purpose and goes_on(s) else ""),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
-        unknown=(*_unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
+        unknown=(*unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
         threshold=threshold(s),
     )
-    return timed(_aged(settle(ask, s), chart), reading, found), s
+    settled = judged(timed(_aged(settle(ask, s), chart), reading, found), s)
+    left = (_in_words(w, reading) for w in (*settled.unknown, *passed_over(settled, s)))
+    return replace(settled, unknown=tuple(left)), s
 
 
 _TURNED: dict[str | None, Literal["higher", "lower"]] = {"higher": "lower", "lower": "higher"}
 """A time held against a later one is that later one held against it, the other way."""
+
+
+def _in_words(left: str, reading: Reading) -> str:
+    """Words of the skeleton as the question has them."""
+    return re.sub(r"\bm(\d+)\b", lambda m: reading.mentions[int(m[1])].words, left)
 
 
 def _aged(ask: Ask, chart: Chart) -> Ask:
@@ -210,10 +279,6 @@ def _cued(s: str, relatives: Sequence[str]) -> tuple[Kind, ...]:
     """The kinds of record that the words beside the subject say, likeliest first."""
     said = (k for _, kinds, p in cues.CATEGORIES if p.search(s) for k in kinds)
     return tuple(dict.fromkeys((*(("family",) if relatives else ()), *said)))
-
-
-def _measured(targets: Sequence[Target]) -> bool:
-    return bool(targets) and all(t.kinds[:1] == ("measurement",) for t in targets)
 
 
 def _anchor(
@@ -275,14 +340,6 @@ def _place(relatives: Sequence[str], reading: Reading) -> int:
     return next(n for n, m in enumerate(reading.mentions) if any(c.id == relatives[0] for c in m.classes))
 
 
-def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple[Target | None, tuple[Target, ...]]:
-    """ "Drugs given for bronchitis": the condition is what they were ordered for, not the subject."""
-    only = len(targets) == 1 and targets[0].kinds[:1] == ("condition",)
-    if only and "medication" in cued and re.search(r"\b(for|to treat|treating|against)\b( \w+){0,3} m\d", s):
-        return targets[0], ()
-    return None, targets
-
-
 def _topics(reading: Reading, targets: tuple[Target, ...]) -> tuple[Target, ...]:
     """What notes are searched for: the named things, and other content words as they stand; note types narrow them."""
     words = " ".join(reading.left)
@@ -324,7 +381,9 @@ def _panels(group: Sequence[Mention], cued: tuple[Kind, ...], op: Op, s: str, ch
 def _attribute_of(reading: Reading, s: str, targets: tuple[Target, ...]) -> str:
     """What is asked of the person; "where" and "single" beside a thing that the lexicon knows ask nothing of them."""
     if any(t.lexicon for t in targets):
-        return _attribute(" ".join(t.words for t in targets))
+        words = " ".join(t.words for t in targets)
+        rest = (p.sub(" ", words).split() for _, p in cues.ATTRIBUTES if p.search(words))
+        return _attribute(words) if all(w in FUNCTION_WORDS for w in next(rest, ())) else ""
     return _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
 
 
@@ -346,76 +405,3 @@ def _kinds(
     if targets:
         return tuple(dict.fromkeys(k for t in targets for k in t.kinds))
     return cued or (("patient",) if attribute else ())
-
-
-_LEVEL = r"(?:levels?|concentration|readings?|values?)\b"
-
-
-def _levels(s: str, primary: Sequence[Mention], reading: Reading, targets: tuple[Target, ...]) -> tuple[str, ...]:
-    """ "Oxygen level" asks for something measured: where the name is known for other things alone, it was not meant."""
-    asked = any(re.search(rf"\bm{reading.mentions.index(m)} {_LEVEL}", s) for m in primary)
-    return tuple(t.words for t in targets if asked and not t.keys and "measurement" not in t.kinds)
-
-
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,/-]\d+)*(?!\w)")
-
-
-def _taken(targets: Sequence[Target]) -> bool:
-    """Whether drugs are asked about, whose strengths may be named."""
-    return any("medication" in t.kinds for t in targets)
-
-
-_AIM = re.compile(
-    r"\b(?:targets?|goals?|discharge(?= m\d)|(?:sitting|standing)(?= m\d)"
-    r"|(?<=m\d )(?:sitting|standing)(?= ?$)|(?:while|when|if) (?:sitting|standing))\b"
-)
-"""Beside a result: what it should be, the one at the end of a stay, in a posture; not what it is."""
-
-
-def _unknown(
-    reading: Reading, s: str, op: Op, primary: Sequence[Mention], targets: tuple[Target, ...]
-) -> tuple[str, ...]:
-    """Words that nothing accounts for: content words, vague times, words rules must not pass over, loose subjects."""
-    vague = tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None)
-    unsafe = tuple(m.group() for m in cautions.UNSAFE.finditer(cautions.HARMLESS.sub(" ", reading.skeleton)))
-    regions = tuple(
-        t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
-    )
-    who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
-    numbers = () if op == "find" or _taken(targets) else _NUMBER.findall(THRESHOLD.sub(" ", FEW.sub(" ", s)))
-    loose = tuple(n for n in numbers if not (targets and all(n in _numbers_of(t) for t in targets)))
-    aims = tuple(m.group() for m in _AIM.finditer(s)) if _measured(targets) else ()
-    early = tuple(m.group() for m in FIRST_FEW.finditer(s)) if op in NUMERIC else ()
-    return (
-        *reading.left,
-        *vague,
-        *unsafe,
-        *regions,
-        *who,
-        *aims,
-        *early,
-        *loose,
-        *_levels(s, primary, reading, targets),
-        *_loose(reading, op, primary, targets),
-    )
-
-
-def _numbers_of(target: Target) -> set[str]:
-    """The numbers of a concept's name: "stage 1", of a chart that has no other stage."""
-    return {w.text for w in words_of(target.label)} if len(target.keys) == 1 else set()
-
-
-_JOINT = re.compile(
-    r"( (and|or|as well as|plus|with|the|any|his|her|their|also|amp|latest|last|most|recent|both|for|first|of))*"
-)
-
-
-def _loose(reading: Reading, op: Op, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
-    """Several subjects that the words do not put side by side: how they belong together was not understood."""
-    if op == "find" or len(targets) < 2:
-        return ()
-    numbers = [reading.mentions.index(m) for m in primary]
-    gaps = [re.search(rf"m{a}\b(.*?)m{b}\b", reading.skeleton) for a, b in itertools.pairwise(numbers)]
-    side_by_side = all(g and _JOINT.fullmatch(g[1].rstrip()) for g in gaps)
-    stays = [m for m in primary if is_stay(m)]
-    return () if side_by_side and not stays else tuple(t.words for t in targets[1:])

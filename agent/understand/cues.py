@@ -301,7 +301,12 @@ ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("race", any_of(words("race"))),
     ("ethnicity", any_of(words("ethnic*"))),
     ("marital status", any_of(words("marital, married, single, divorced, widowed, spouse"))),
-    ("address", any_of(words("address, lives?, city, town, zip, postcode, reside*, where"))),
+    (
+        "address",
+        any_of(
+            words("address, lives?, city, town, zip, postcode, reside*"), r"\bwhere\b(?=.*\b(?:from|live|home)\b|$)"
+        ),
+    ),
     ("phone", any_of(words("phone, telephone, contact number, cell, mobile"))),
     ("language", any_of(words("language, speaks?"))),
     ("medical record number", any_of(words("mrn, medical record number, record number, hospital number"))),

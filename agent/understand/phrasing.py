@@ -37,9 +37,10 @@ def _last_two(m: re.Match[str]) -> str:
 
 
 def _value(m: re.Match[str]) -> str:
-    """ "What did the last one say" asks for a result, unless a note is spoken of."""
+    """ "What did the last one say" asks for a result, unless a note is spoken of, or what was found by something done."""
     of = " of" if m["about"] else ""
-    return m[0] if _NOTE.search(m.string) else f"what was the {m['which']}{m['noun'] or ''}{of}"
+    found = bool(m["noun"]) and m["verb"].lower() == "show"
+    return m[0] if found or _NOTE.search(m.string) else f"what was the {m['which']}{m['noun'] or ''}{of}"
 
 
 _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
@@ -100,7 +101,7 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         (
             rf"\bwhat (?:did|does|do) (?:the|his|her|its|their) (?P<which>(?:{_LAST}|first|earliest|previous))"
             r"(?P<noun>(?: [\w-]+){0,3}?)(?: (?:one|value|result|reading|entry|measurement|test|check)s?)?"
-            r" (?:say|read|show|tell(?: us)?|indicate|come (?:back|out)(?: as| at)?)\b"
+            r" (?P<verb>say|read|show|tell(?: us)?|indicate|come (?:back|out)(?: as| at)?)\b"
             r"(?P<about> (?:about|on|regarding|concerning)\b)?",
             _value,
         ),

@@ -24,7 +24,7 @@ from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.codes import names_of, words_of
 from fhir_tools.lexicon.english import is_english
 
-__all__ = ["headings", "passed_over", "restated", "strangers"]
+__all__ = ["headings", "restated", "strangers", "vanishing"]
 
 Understood = Callable[[str], Ask]
 
@@ -168,7 +168,7 @@ _NARROWING = re.compile(
 )
 
 
-def passed_over(text: str, whole: Ask, understood: Understood) -> tuple[str, ...]:
+def vanishing(text: str, whole: Ask, understood: Understood) -> tuple[str, ...]:
     """Brackets that narrow, and yet changed nothing of what was understood: "how many visits (clinic only)"."""
     found = tuple(_NARROWING.finditer(text))
     bare = understood(_NARROWING.sub("", text)) if found else whole
@@ -206,7 +206,7 @@ def _labelled(text: str, chart: Chart, unknown: Sequence[str]) -> Iterator[Aside
     """A word that stands in the chart's own name for the one thing that is asked about."""
     for word in unknown:
         typed = re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
-        if typed and len(word) > _STEM and not _RESTRICTS.search(word):
+        if typed and " " not in word and len(word) > _STEM and not _RESTRICTS.search(word):
             yield Aside(words=typed.group(), fits=_in_label(word, chart), told=False)
 
 

@@ -36,6 +36,13 @@ _LAST = r"\b(last|latest|most recent\w*|newest|final)\b"
 _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initial|previous|prior)\b"
 
 
+_IS_NOW = re.compile(
+    r"^(?:and |so |but )*(?:is|are) (?:he|she|they|(?:the |this )?(?:patient|pt|m\d)) (?:now |currently )?(?:an? )?"
+    r"m\d\W*$"
+)
+"""Whether somebody is something asks for what goes on; whether somebody has it may ask for the history."""
+
+
 def settle(ask: Ask, s: str) -> Ask:
     """The question with its operation and expected answer; `s` is the skeleton without the anchor's phrase."""
     kind = ask.kinds[0] if ask.kinds else None
@@ -44,6 +51,8 @@ def settle(ask: Ask, s: str) -> Ask:
     asks_when = bool(_ASKS_WHEN.search(s)) and not _VALUE_TOO.search(s) and not yes_no
     if kind == "patient" and not ask.targets:
         return _person(ask, s, asks_when)
+    if kind == "condition" and yes_no and ask.targets and not ask.state and _IS_NOW.search(s):
+        ask = replace(ask, state="active")
     op = ask.op
     if (
         ask.anchor
@@ -82,15 +91,14 @@ def _person(ask: Ask, s: str, asks_when: bool) -> Ask:
 def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
     if not ask.targets:
         return ask.op if ask.op in ("abnormal", "count", "count_by_year") else "list"
+    if ask.op not in NUMERIC and (edge := _edge(ask, s, yes_no)):
+        return edge
     if ask.anchor and ask.op not in NUMERIC | {"count", "first"}:
         return "closest" if ask.anchor.relation in ("closest", "at") else "latest"
     if ask.op in ("count", "count_by_year"):
         return ask.op
-    if ask.op == "change" and yes_no and ask.direction in ("higher", "lower"):
-        return "compare"
-    if ask.threshold:
-        ever = re.search(r"\b(ever|any|anytime)\b", s)
-        return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
+    if compared := _compared(ask, s, yes_no):
+        return compared
     if ask.op in NUMERIC | {"first", "previous", "abnormal"}:
         return ask.op
     if ask.window and is_day(ask.window):
@@ -107,6 +115,41 @@ def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
     return "list" if every or ask.window else "latest"
 
 
+def _edge(ask: Ask, s: str, yes_no: bool) -> Op | None:
+    """ "Was it low during the admission?" asks for the lowest of that time; of now the latest and its flag tell."""
+    found = re.search(r"\b(low|high|elevated|raised)\b", s)
+    long = ask.anchor or (ask.window and not is_day(ask.window)) or re.search(r"\bever\b", s)
+    if not found or not long or not (yes_no or re.search(r"\bever\b", s)) or ask.threshold:
+        return None
+    return "lowest" if found.group() == "low" else "highest"
+
+
+def _compared(ask: Ask, s: str, yes_no: bool) -> Op | None:
+    """The operation of a question about a change, a distance in time, or a limit; None for any other."""
+    itself = ask.anchor and any(t.lexicon == ask.anchor.target.lexicon for t in ask.targets)  # "since the last weight"
+    if ask.op in ("change", "compare") and (ask.window or ask.anchor) and not ask.threshold and not itself:
+        return "change"
+    if ask.op == "change" and yes_no and ask.direction in ("higher", "lower"):
+        return "compare"
+    if ask.op == "duration" and _BETWEEN.search(s):
+        return "interval"
+    ever = re.search(r"\b(ever|any|anytime)\b", s)
+    if ask.threshold and not yes_no and not ever and ask.op in ("list", "latest") and not re.search(_LAST, s):
+        return "list"
+    if not ask.threshold or (ask.op in ("latest", "first") and _ASKS_WHEN.search(s)):
+        return ask.op if ask.threshold else None
+    return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
+
+
+_TWO = r"(?:last|latest|most recent) (?:two|2)"
+_BETWEEN = re.compile(rf"\bbetween\b.*\b{_TWO}\b|\b{_TWO}\b.*\bapart\b|\bapart\b.*\b{_TWO}\b")
+_ADJUSTS = re.compile(
+    r"\b(?:chang|increas|decreas|reduc|rais|lower|adjust|titrat|uptitrat)\w*|\b(?:up|down)\b|\bwhat doses\b"
+    r"|\bdos\w+ (?:history|over)"
+)
+_RECORDED = re.compile(r"\b(?:order|prescri|given|dispens|fill|refill|administ|start|stop|record|times)\w*")
+
+
 def is_day(window: Window) -> bool:
     """Whether it is one calendar day."""
     return window.low is not None and window.high is not None and (window.high - window.low).days == 1
@@ -115,6 +158,10 @@ def is_day(window: Window) -> bool:
 def _medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
     if ask.purpose:
         return "list"
+    if ask.targets and _ADJUSTS.search(s) and (re.search(r"\bdos\w+", s) or ask.op in ("change", "compare")):
+        return "change"
+    if ask.op == "count" and re.search(r"\bhow (?:often|frequently)\b", s) and not _RECORDED.search(s):
+        return "dose"
     if ask.op in ("count", "count_by_year", "dose", "reason", "duration", "ended", "find"):
         return ask.op
     if ask.targets and (asks_when or ask.op in ("started", "first")) and not yes_no:
@@ -128,7 +175,7 @@ def _medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
     if (
         past
         and not re.search(r"\b(currently|current|still|now|taking|active|today|presently)\b", s)
-        and (yes_no or re.search(r"\b(ever|prior|history|past)\b", s))
+        and (yes_no or cues.VERBS_FIRST.search(s) or re.search(r"\b(ever|prior|history|past)\b", s))
     ):
         return "exists"
     if ask.op == "latest" and re.search(_LAST, s) and not yes_no:

@@ -14,7 +14,7 @@ from fhir_tools.codes import Matcher, Mention, names_of
 from fhir_tools.meaning import KIND_ORDER, PREFERRED, entries_meant, is_image
 from fhir_tools.types import Kind
 
-__all__ = ["NUMERIC", "apposed", "distinct", "joined", "outranking", "target_of"]
+__all__ = ["NUMERIC", "apposed", "distinct", "joined", "measured", "outranking", "target_of"]
 
 NUMERIC: frozenset[Op] = frozenset(("highest", "lowest", "mean", "change", "trend", "compare", "range"))
 """Operations that only measurements have."""
@@ -88,6 +88,11 @@ def _is_modality(mention: Mention) -> bool:
 def outranking(kinds: Sequence[Kind]) -> tuple[Kind, ...]:
     """The kinds in which words would have been taken sooner than in the first of these."""
     return KIND_ORDER[: KIND_ORDER.index(kinds[0])] if kinds else KIND_ORDER
+
+
+def measured(targets: Sequence[Target]) -> bool:
+    """Whether results are asked about, and nothing else."""
+    return bool(targets) and all(t.kinds[:1] == ("measurement",) for t in targets)
 
 
 def distinct(targets: Iterable[Target]) -> tuple[Target, ...]:

@@ -30,7 +30,10 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     told = _told(card)
     if not told:
         return _without_value(card)
-    if ask.threshold and ask.op != "count":
+    filtered = ask.expects == "date" or ask.op in ("count", "list")
+    if ask.threshold and filtered and f"{ask.threshold[1]:g}" not in card.window.split():
+        return _none_beyond(ask, *ask.threshold[:2], card)
+    if ask.threshold and not filtered:
         return _threshold(ask.op if ask.op in ("highest", "lowest") else "latest", *ask.threshold[:2], card)
     if ask.nth:
         return _point(say.role(card, "latest"), ask)
@@ -154,7 +157,7 @@ def _previous(ask: Ask, card: Card) -> tuple[Claim, ...]:
     )
 
 
-def _none_beyond(sign: str, limit: float, card: Card) -> tuple[Claim, ...]:
+def _none_beyond(ask: Ask, sign: str, limit: float, card: Card) -> tuple[Claim, ...]:
     """None of the results passes the limit: the extreme shows it."""
     mark = say.role(card, "lowest" if sign == "<" else "highest")
     if mark is None or mark.fact is None:
@@ -162,7 +165,7 @@ def _none_beyond(sign: str, limit: float, card: Card) -> tuple[Claim, ...]:
     word, side = ("lowest", "below") if sign == "<" else ("highest", "above")
     extreme = f"the {word} was {wording.value_text(mark.fact)}{say.on(mark.fact)}"
     text = f"No {say.name(mark.fact)} result is {side} {units.show_number(limit)}: {extreme}."
-    return (say.claim(text, mark, value=say.count_value(0)),)
+    return (say.claim(text, mark, value=say.count_value(0) if ask.op == "count" else None),)
 
 
 def _range(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -173,8 +176,6 @@ def _range(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    if ask.threshold and f"{ask.threshold[1]:g}" not in card.window.split():
-        return _none_beyond(*ask.threshold[:2], card)
     mark = say.computed(card, "count")
     told = _told(card)
     where = f" {card.window}" if card.window else ""
@@ -253,6 +254,20 @@ def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
         f"is {relation} the {other}, {_when(previous.fact)}."
     )
     return (say.claim(text, latest, previous, value=say.truth(yes) if lead else None),)
+
+
+def _interval(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """How far apart the last two results are."""
+    mark = say.computed(card, "duration")
+    if mark is None or mark.computation is None:
+        return ()
+    first, last = mark.computation.inputs
+    days = mark.computation.result
+    text = (
+        f"{say.name(last)} was recorded {days} day{'' if days == 1 else 's'} apart,{say.on(first)} and{say.on(last)}."
+    )
+    value = {"kind": "number", "value": days, "unit": "d", "date": None}
+    return (say.claim(text, mark, say.mark_of(card, first), say.mark_of(card, last), value=value),)
 
 
 def _trend(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -352,6 +367,7 @@ _BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
     "on": _on,
     "list": _list,
     "exists": _exists,
+    "interval": _interval,
     "abnormal": _abnormal,
     "closest": lambda ask, card: _point(say.role(card, "closest"), ask, "Closest: "),
 }

@@ -4,6 +4,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { call, query } from "./api.js";
 import { toBox } from "./box.js";
 import { problemView } from "./problem.js";
+import { words } from "./prose.js";
 import { safe } from "./safe.js";
 import { set, state, still } from "./store.js";
 import { t, tn } from "./texts.js";
@@ -65,5 +66,11 @@ function kindView({ kind, label, concepts }, filter) {
 
 const conceptView = ({ label, count, first, last }) => html`<li>
   <button type="button" class="concept" @click=${() => toBox(label)}>${safe(label)}</button>
-  <span class="muted small">${count > 1 ? html`<span title=${first ? t("contents.first", { day: first }) : nothing}>${tn("contents.records", count)}</span> ` : nothing}<span class="date">${last}</span></span>
+  <span class="muted small" title=${first && first !== last ? t("contents.first", { day: first }) : nothing}>${words(recorded(count, last))}</span>
 </li>`;
+
+/** How often, and when last; once needs no number. */
+function recorded(count, last) {
+  if (!last) return tn("contents.times", count);
+  return count > 1 ? tn("contents.last", count, { day: last }) : last;
+}

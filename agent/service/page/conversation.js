@@ -110,13 +110,10 @@ function finish(turn, answer) {
   announce(t("turn.answer", { text: answer.text.replace(/\s*\[[a-z]?\d+\]/g, "") }));
 }
 
-const wordsOf = (text) => text.toLowerCase().match(/\p{L}+/gu) ?? [];
-
 /** What could be asked next, or in its place: looked up at once, so that nothing moves once the answer is there. */
 async function offer(turn) {
   const offers = await suggested(turn.question).catch(() => []);
-  const [asked] = wordsOf(turn.question);
-  change(turn, { offers: offers.filter((one) => ![asked, "what"].includes(wordsOf(one)[0])) }); // those say the same in full
+  change(turn, { offers });
 }
 
 /** The same question under the same key: the server tells the answer that it has, or goes on with it. One that ended

@@ -102,12 +102,15 @@ function resourceView(found, { span, readings, follow }) {
   const note = found.note && (found.note.text || !found.images.length);
   return html`${headingView(found.title, found.lines, [found.reference, found.version && t("evidence.version", { version: found.version })])}
     ${found.edition === "current" ? nothing : editionView(found)}
-    ${found.element && !span ? html`<blockquote class="evidence-cited"><span class="unseen">${t("evidence.cited")}</span>${quoted(found.element.text)}</blockquote>` : nothing}
+    ${found.element && !span ? html`<blockquote class="evidence-cited">${unseenCited()}${quoted(found.element.text)}</blockquote>` : nothing}
     ${note ? noteView(found.note, span ? [span] : []) : nothing}
     ${found.images.map((image) => imageView(image, boxesOf(image, found.images, readings)))}
     ${plotViews(found.series, { own: found.reference, onPick: follow })}
     ${rowsView(found, follow)}${rawView(found)}`;
 }
+
+/** What is marked by its colour, for those who hear it. */
+const unseenCited = () => html`<span class="unseen">${t("evidence.cited")}</span>`;
 
 /** Readings of the image; where a resource holds several images, those of the first. */
 const boxesOf = (image, all, readings) => (image === all[0] ? readings : []);
@@ -131,7 +134,7 @@ const rowsView = ({ rows, note, images }, follow) => html`<details class="eviden
 
 const rowView = ({ label, value, link, cited }, follow) => html`<tr class=${cited ? "cited" : nothing}>
   <th scope="row">${safe(label)}</th>
-  <td>${cited ? html`<span class="unseen">${t("evidence.cited")}</span>` : nothing}${link && !link.startsWith("#") ? linkView(value, link, follow) : quoted(value)}</td>
+  <td>${cited ? unseenCited() : nothing}${link && !link.startsWith("#") ? linkView(value, link, follow) : quoted(value)}</td>
 </tr>`;
 
 // A computation.

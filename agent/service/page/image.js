@@ -35,7 +35,8 @@ class Viewer extends HTMLElement {
     render(
       html`<figure class=${failed ? "image image-failed" : "image"} data-ready=${shown?.number ?? nothing}>
         ${this.tools()}
-        <div class="image-stage" tabindex="0" role="group" aria-label=${t("evidence.image.stage")} @keydown=${this.key} @wheel=${this.wheel} @dblclick=${(event) => this.zoom(2, this.at(event))}
+        <div class="image-stage" tabindex="0" role="group" aria-label=${t("evidence.image.stage")}
+          @keydown=${this.key} @wheel=${this.wheel} @dblclick=${(event) => this.zoom(2, this.at(event))}
           @pointerdown=${this.touch} @pointermove=${this.drag} @pointerup=${this.release} @pointercancel=${this.release}>
           <img draggable="false" alt=${safe(alt)}>
           <div class="image-boxes" aria-hidden="true">${shown ? this.drawnBoxes() : nothing}</div>
@@ -64,7 +65,8 @@ class Viewer extends HTMLElement {
     const page = t("evidence.image.page", { number: frame, of });
     return html`<div class="image-pages">
       <button type="button" class="plain" aria-label=${t("evidence.image.before")} @click=${() => this.go(Math.max(1, this.frame - 1))}>‹</button>
-      <input type="range" min="1" max=${of} .value=${String(frame)} aria-label=${t("evidence.image.pages")} aria-valuetext=${page} @input=${(event) => this.go(Number(event.target.value))}>
+      <input type="range" min="1" max=${of} .value=${String(frame)} aria-label=${t("evidence.image.pages")} aria-valuetext=${page}
+        @input=${(event) => this.go(Number(event.target.value))}>
       <button type="button" class="plain" aria-label=${t("evidence.image.next")} @click=${() => this.go(Math.min(of, this.frame + 1))}>›</button>
       <output>${page}</output>
     </div>`;
@@ -75,10 +77,12 @@ class Viewer extends HTMLElement {
     const { readings } = this;
     const several = new Set(readings.map((one) => one.frame)).size > 1;
     const model = [...new Set(readings.map((one) => one.model))].join(", ");
-    const words = (one, at) => html`<span><span class="image-number">${one.region ? `${at + 1} ` : ""}</span>${quoted(one.text)}${several && one.frame ? ` (${t("evidence.image.frame", { number: one.frame })})` : ""}</span>`;
+    const where = ({ frame }) => (several && frame ? ` (${t("evidence.image.frame", { number: frame })})` : "");
+    const words = (one, at) => html`<span><span class="image-number">${one.region ? `${at + 1} ` : ""}</span>${quoted(one.text)}${where(one)}</span>`;
+    const row = (one, at) => (one.region ? html`<button type="button" class="link" @click=${() => this.showBox(one)}>${words(one, at)}</button>` : words(one, at));
     return html`<div class="image-readings">
       <p class="image-unchecked">${safe(t("evidence.image.unchecked", { model }))}</p>
-      <ol>${readings.map((one, at) => html`<li>${one.region ? html`<button type="button" class="link" @click=${() => this.showBox(one)}>${words(one, at)}</button>` : words(one, at)}</li>`)}</ol>
+      <ol>${readings.map((one, at) => html`<li>${row(one, at)}</li>`)}</ol>
     </div>`;
   }
 

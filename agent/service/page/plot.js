@@ -52,7 +52,8 @@ class Plot extends Drawn {
         ${single ? nothing : html`<button type="button" class="plain" aria-pressed=${listed ? "true" : "false"} @click=${() => this.toggle()}>${t("evidence.plot.table")}</button>`}
         ${single
           ? nothing
-          : html`<div class="plot-chart" tabindex="0" role="group" aria-roledescription=${t("evidence.plot.role")} aria-label=${label} ?hidden=${listed} @keydown=${(event) => this.key(event)}></div>`}
+          : html`<div class="plot-chart" tabindex="0" role="group" aria-roledescription=${t("evidence.plot.role")} aria-label=${label}
+              ?hidden=${listed} @keydown=${(event) => this.key(event)}></div>`}
         <div class="plot-readout">${points.length ? this.told(points[this.at]) : nothing}</div>
         ${listed ? html`<div class="plot-table evidence-scroll" tabindex="0" role="region" aria-label=${what}>${tableView(this)}</div>` : nothing}
       </figure>`,
@@ -63,7 +64,7 @@ class Plot extends Drawn {
   /** The point that is walked to, in words, and the one before it. */
   told(point) {
     const several = this.group.length > 1;
-    const earlier = this.points.slice(0, this.at).findLast(({ course }) => course === point.course);
+    const earlier = this.points.findLast(({ course, x }) => course === point.course && x < point.x);
     const other = this.pick && point.reference !== this.own;
     return html`<output class="plot-told">${words(inWords(point, several))}
       ${other ? html`<button type="button" class="link" @click=${() => this.pick(point.reference)}>${t("evidence.plot.open")}</button>` : nothing}</output>

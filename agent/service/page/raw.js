@@ -10,7 +10,9 @@ const LONG = 2000; // characters of a string that are shown
 /** The raw resource, folded away; it is made when it is opened. */
 export const rawView = ({ resource, resource_complete: whole }) => html`<details class="evidence-raw" @toggle=${filled(() => branch(null, resource, true))}>
   <summary>${t("evidence.raw")}</summary>
-  <p class="raw-tools"><button type="button" class="plain" @click=${(event) => copy(resource, event.currentTarget)}>${t("evidence.raw.copy")}</button><span role="status" class="raw-told"></span></p>
+  <p class="raw-tools">
+    <button type="button" class="plain" @click=${(event) => copy(resource, event.currentTarget)}>${t("evidence.raw.copy")}</button><span role="status" class="raw-told"></span>
+  </p>
   ${whole ? nothing : html`<p class="evidence-notice">${t("evidence.raw.cut")}</p>`}
   <div class="raw" tabindex="0" role="region" aria-label=${t("evidence.raw")}></div>
 </details>`;

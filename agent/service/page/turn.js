@@ -58,10 +58,14 @@ function lostView(turn) {
   </div>`;
 }
 
+const firstWord = (text) => /\p{L}+/u.exec(text.toLowerCase())?.[0];
+
 /** More questions about the same; where one was refused, others, as near to it as there are. */
-function offered({ answer, offers = [] }) {
+function offered({ question, answer, offers = [] }) {
   const refused = answer.status === "refused";
-  const questions = refused && !offers.length ? state.examples : offers;
+  const same = [firstWord(question), "what"]; // what begins so says an answered question once more, in full
+  const more = refused ? offers : offers.filter((one) => !same.includes(firstWord(one)));
+  const questions = refused && !more.length ? state.examples : more;
   if (!questions.length) return nothing;
   return html`<div class="offers"><p class="muted">${refused ? t("turn.offers") : t("turn.next")}</p>${offersView(questions.slice(0, OFFERED), choose)}</div>`;
 }
@@ -138,8 +142,9 @@ function foot(answer, turn, open) {
   </footer>`;
 }
 
-/** Rules are told apart from models: a reader wants to know whether one was at work. */
-const byText = ({ reasoner }) => (reasoner === "rules" ? t("answer.by.rules") : t("answer.by", { reasoner }));
+/** A reader wants to know whether a model was at work. */
+const byText = ({ reasoner, usage, readings: read }) =>
+  reasoner === "rules" && !usage.llm_calls && !read.length ? t("answer.by.rules") : t("answer.by", { reasoner });
 
 export const searchedView = (rows) => html`<details>
   <summary>${tn("answer.searched", rows.length)}</summary>

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnElement,
     Date,
     Float,
     ForeignKey,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal_column,
     select,
     update,
 )
@@ -121,6 +123,11 @@ class Run:
 
 
 _COLUMNS = [column for column in RUNS.c if column is not RUNS.c.idempotency_key]
+# In words of SQL: SQLAlchemy does not tell the table that is changed from others in what a statement returns.
+_AFTER: ColumnElement[str | None] = literal_column(
+    "(SELECT other.id FROM runs AS other WHERE other.thread = runs.thread AND other.state = 'answered' "
+    "ORDER BY other.asked DESC, other.id DESC LIMIT 1)"
+).label("after")
 
 
 class Runs:
@@ -154,13 +161,13 @@ class Runs:
             "digest": asked.digest,
             "holder": holder,
         }
-        made = await connection.execute(insert(RUNS).values(row).returning(*_COLUMNS))
+        made = await connection.execute(insert(RUNS).values(row).returning(*_COLUMNS, _AFTER))
         run = Run(**made.mappings().one())  # read before the next statement: SQLite has one cursor at a time
         if asked.thread:
             title = func.coalesce(func.nullif(THREADS.c.title, ""), asked.question[:_TITLE])
             touched = update(THREADS).where(THREADS.c.id == asked.thread)
             await connection.execute(touched.values(updated=now(), title=title))
-        return await _following(connection, run)
+        return run
 
     async def _met(self, caller: Caller, asked: Asked) -> Run:
         """Why the row could not be made."""
@@ -219,10 +226,10 @@ class Runs:
     async def take(self, run: Run, holder: str) -> Run | None:
         """Take up a question that nobody is at work on; None where another process was first."""
         same = update(RUNS).where(RUNS.c.id == run.id, RUNS.c.holder == run.holder, RUNS.c.tries == run.tries, _WORKING)
-        taken = same.values(holder=holder, tries=RUNS.c.tries + 1).returning(*_COLUMNS)
+        taken = same.values(holder=holder, tries=RUNS.c.tries + 1).returning(*_COLUMNS, _AFTER)
         async with self._database.begin() as connection:
             row = (await connection.execute(taken)).mappings().one_or_none()
-            return await _following(connection, Run(**row)) if row is not None else None
+        return Run(**row) if row is not None else None
 
     async def release(self, holder: str) -> None:
         """Let go of what this process did not end; that it was stopped is not held against the questions."""
@@ -235,15 +242,6 @@ class Runs:
         old = delete(RUNS).where(RUNS.c.thread.is_(None), RUNS.c.ended < now() - seconds)
         async with self._database.begin() as connection:
             await connection.execute(old)
-
-
-async def _following(connection: AsyncConnection, run: Run) -> Run:
-    """The question, knowing which one its thread answered last."""
-    if run.thread is None:
-        return run
-    answered = select(RUNS.c.id).where(RUNS.c.thread == run.thread, RUNS.c.state == "answered")
-    last = await connection.scalar(answered.order_by(RUNS.c.asked.desc(), RUNS.c.id.desc()).limit(1))
-    return replace(run, after=last)
 
 
 def no_question() -> Problem:

@@ -392,7 +392,6 @@ SAME = (
     ("r", "Date of birth (dd/mm/yyyy)?", "Date of birth?"),
     ("r", "DOB for identification purposes", "DOB"),
     ("r", "his dob, to match the sample", "his dob"),
-    ("r", "Name and date of birth for the label", "Name and date of birth"),
     ("r", "Sex, as registered?", "Sex?"),
     ("r", "how old is he now, in years?", "how old is he now?"),
     ("r", "his age in completed years", "his age"),

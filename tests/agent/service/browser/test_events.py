@@ -1,4 +1,4 @@
-"""A browser's own EventSource, which comes back whenever a stream ends: it is told all once, and then that it is all."""
+"""A browser's own EventSource comes back whenever a stream ends: it is told all once, and that there is no more."""
 
 from __future__ import annotations
 
