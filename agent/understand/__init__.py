@@ -7,7 +7,7 @@ in `Ask.unknown`, and several concepts that fit one mention come back as `Target
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Literal
@@ -26,8 +26,6 @@ from agent.understand.anchors import (
     windows,
     without,
 )
-from agent.understand.asides import Aside, asides
-from agent.understand.askers import askers
 from agent.understand.clauses import askings, plain
 from agent.understand.idioms import about_to_do, spoken, summary_of
 from agent.understand.judged import judged
@@ -37,14 +35,14 @@ from agent.understand.leftover import unknown
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
 from agent.understand.numerals import few, ordinal, threshold
-from agent.understand.partings import partings
+from agent.understand.partings import Said, partings
 from agent.understand.parts import POINTS_BACK, around, at_visit, bare, leaning, parted, pointed
 from agent.understand.passed import NOUNS, passed_over
 from agent.understand.planned import planned
 from agent.understand.purposes import goes_on, purpose_of
 from agent.understand.reading import Reading, read
 from agent.understand.relied import focus_of, relied, wanted
-from agent.understand.restated import headings, restated, strangers, vanishing
+from agent.understand.restated import strangers, vanishing
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
 from agent.understand.targets import NUMERIC, apposed, distinct, joined, measured, target_of
@@ -151,36 +149,27 @@ _ORDERED = re.compile(
 
 def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     """The question as a whole, or without what only says who asks, why, and what for."""
-    whole = _as_it_stands(question, chart, history)
-    if _is_known(whole):
-        whole = replace(whole, unknown=vanishing(question, whole, lambda q: _as_it_stands(q, chart, history)))
+    whole = _entire(question, chart, history)
     if _is_known(whole) and whole.anchor and whole.anchor.target.keys:
         return whole
     text = plain(question)
-    found = tuple(_beside(text, chart, whole))
     clauses = tuple(askings(question)) if not _is_known(whole) else ()
-    for kept, beside in partings(text, found, clauses, lambda c: tuple(_beside(c, chart, whole))):
-        ask = _as_it_stands(kept, chart, history)
+    said = Said(whole=whole, known=_is_known(whole), chart=chart, alone=lambda q: _as_it_stands(q, chart, ()))
+    for kept, beside in partings(text, clauses, said):
+        ask = _entire(kept, chart, history)
         if _is_known(ask) and all(a.fits(ask) for a in beside):
-            told = (*ask.asides, *(a.tells() for a in beside if a.told))
+            told = tuple(a.tells() for a in beside if a.told)
             return replace(ask, question=question, asides=told, relies=KINDS if told else ask.relies)
-    unfit = tuple(a.words.strip(" :,-–—") for a in found if a.told and not a.fits(whole))
+    unfit = tuple(a.words.strip(" :,-–—") for a in said.beside(text) if a.told and not a.fits(whole))
     return whole if whole.unknown else replace(whole, unknown=unfit)
 
 
-def _beside(text: str, chart: Chart, whole: Ask) -> Iterator[Aside]:
-    """What may be set aside; of a question that was not understood as it stands, also what says something again."""
-
-    def alone(words: str) -> Ask:
-        return _as_it_stands(words, chart, ())
-
-    known = _is_known(whole)
-    yield from asides(text)
-    yield from askers(text, lambda words: not known and not alone(words).targets)
-    if not known:
-        yield from restated(text, chart, whole.unknown, alone)
-    elif len(whole.targets) > 1:
-        yield from headings(text, chart, alone)
+def _entire(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
+    """The question as it stands, with the brackets that narrow it and were passed over as words not understood."""
+    ask = _as_it_stands(question, chart, history)
+    if not _is_known(ask):
+        return ask
+    return replace(ask, unknown=vanishing(question, ask, lambda q: _as_it_stands(q, chart, history)))
 
 
 def _is_known(ask: Ask) -> bool:
@@ -205,11 +194,8 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         return _of_notes(question, reading, found, chart, s), s
     op = _op(s)
     relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
-    asker = ""
     if relatives and _is_the_patient(relatives, reading, s, joined(primary), chart):
         relatives = []
-    elif relatives and _must_be_the_patient(relatives, reading, s, joined(primary), chart):
-        asker, relatives = relatives[0], []
     cued = _cued(s, relatives)
 
     def meant(group: Sequence[Mention]) -> Target:
@@ -246,7 +232,6 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         purpose=purpose,
         unknown=(*unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
         threshold=threshold(s),
-        asides=(asker,) if asker else (),
     )
     settled = judged(timed(_aged(settle(ask, s), chart), reading, found), s)
     left = (_in_words(w, reading) for w in (*settled.unknown, *passed_over(settled, s)))
@@ -353,17 +338,6 @@ def _may_be_the_patient(relatives: Sequence[str], reading: Reading, s: str, char
 def _place(relatives: Sequence[str], reading: Reading) -> int:
     """The number of the first relative's mention."""
     return next(n for n, m in enumerate(reading.mentions) if any(c.id == relatives[0] for c in m.classes))
-
-
-def _must_be_the_patient(
-    relatives: Sequence[str], reading: Reading, s: str, named: Sequence[Sequence[Mention]], chart: Chart
-) -> bool:
-    """ "How old was mum when …": of a chart that tells of no relative, and holds of the patient what is asked about."""
-    told = "family" in chart.waiting or chart.catalogue.of("family")
-    if told or not named or not _may_be_the_patient(relatives, reading, s, chart):
-        return False
-    targets = [target_of(group, _cued(s, []), _op(s), chart.matcher) for group in named]
-    return all(t.keys and not t.choices for t in targets)
 
 
 def _topics(reading: Reading, targets: tuple[Target, ...]) -> tuple[Target, ...]:

@@ -36,8 +36,10 @@ class Aside:
 
 _NARROWS = re.compile(
     r"\d|\b(?:no|not|never|nor|only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|if|other than|instead|both|"
-    r"yesterday|ago|last|latest|recent\w*|previous\w*|first|since|after|during|was|were|did|started|stopped|mean|average|"
-    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family|about|wrong|(?:an)?other|"
+    r"yesterday|ago|last|latest|recent\w*|previous\w*|first|since|after|during|was|were|did|started|stopped|mean|"
+    r"average|"
+    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family|about|wrong|"
+    r"(?:an)?other|"
     r"what|whats|which|who|whom|whose|when|how|why)\b|\bin (?:\w*mol|\w?g)\b",
     re.IGNORECASE,
 )
@@ -55,25 +57,31 @@ def is_plain(phrase: str) -> bool:
 
 _PERSON = (
     r"(?:(?:speech|occupational|ward|on[- ]call|cardiac|theatre|ambulance|coroner['’]?s|bed|trial|research|study|"
-    r"clinical|social|community|school|district|charge|case|senior|junior|duty|night|staff|specialist|practice|clinic|data|"
+    r"clinical|social|community|school|district|charge|case|senior|junior|duty|night|staff|specialist|practice|"
+    r"clinic|data|"
     r"cath lab|medical|surgical|dental) ){0,2}"
-    r"(?:\w+(?:ologist|etist|ician|itian|acist|apist|ometrist|thesiologist)|surgeon|nurse|matron|midwife|paramedic|dentist|"
-    r"registrar|sho|coordinator|investigator|monitor|manager|clerk|worker|radiographer|dietetics|physio|pharmacy|office|"
+    r"(?:\w+(?:ologist|etist|ician|itian|acist|apist|ometrist|thesiologist)|surgeon|nurse|matron|midwife|paramedic|"
+    r"dentist|"
+    r"registrar|sho|coordinator|investigator|monitor|manager|clerk|worker|radiographer|dietetics|physio|pharmacy|"
+    r"office|"
     r"crew|(?:care|nursing) home|an(?:a)?esthetics)(?: here)?"
 )
 _MODIFIER = (
     r"(?:\w+ology|pre-?(?:op|operative|assessment|admission|anaesthetic|anesthetic|procedure)|an(?:a)?esthetic|"
-    r"medicines?|medication|meds|eligibility|exclusion|inclusion|trial|study|protocol|ward|clinic|theatre|nursing|dietary|"
+    r"medicines?|medication|meds|eligibility|exclusion|inclusion|trial|study|protocol|ward|clinic|theatre|nursing|"
+    r"dietary|"
     r"surgical|screening|dental|insurance|safety|quality|data|audit|referral|handover|travel|school|"
     r"lost-to-follow-?up|repeat|consent|enrolment|enrollment|source|case|report|identity|id|bed|board|round|today'?s?|"
     r"tomorrow'?s?|tonight'?s?)"
 )
 _TASK = (
     r"(?:check|screen|(?:pre-?)?screening|assessment|preassessment|reconciliation|review|round|handover|criterion|"
-    r"criteria|audit|referral|clearance|planning|template|verification|query|meeting|list|checklist|prep|preparation|question|request)"
+    r"criteria|audit|referral|clearance|planning|template|verification|query|meeting|list|checklist|prep|"
+    r"preparation|question|request)"
 )
 _PAPER = (
-    r"(?:form|letter|paperwork|crf|ecrf|sheet|chart|page|wristband|bracelet|template|referral|handover|checklist|worklist|"
+    r"(?:form|letter|paperwork|crf|ecrf|sheet|chart|page|wristband|bracelet|template|referral|handover|checklist|"
+    r"worklist|"
     r"certificate|questionnaire|whiteboard|(?:dosing )?calculator|database|"
     r"registry|spreadsheet|portal|anaesthetist|anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|"
     r"ward round|insurer|insurance|application|summary|file|label|badge|register|hospice|"
@@ -154,7 +162,8 @@ _STOPPED = r"(?:stopped|discontinued|finished|completed|ended|old|past|previous)
 _DROPPED = r"(?:cancelled|canceled|missed|planned|booked|future|no[- ]shows?)"
 _VISITS = r"(?:ones?|visits?|encounters?|appointments?|bookings?|contacts?|attendances?|stays?|admissions?)"
 _ARE_OUT = (
-    r"(?:(?:is|are|was|were|being|to be) )?(?:not (?:to be )?(?:counted|included|considered)|(?:do|does)(?: not|n't) count|"
+    r"(?:(?:is|are|was|were|being|to be) )?(?:not (?:to be )?(?:counted|included|considered)|(?:do|does)(?: not|"
+    r"n't) count|"
     r"left out|(?:excluded|omitted|disregarded|ignored|discounted|removed|skipped|aside|apart))"
 )
 _GIVEN = r"(?:supposing|assuming|provided|providing|given|granted|granting|if)(?: that)?"

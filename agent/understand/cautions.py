@@ -32,6 +32,7 @@ UNSAFE = any_of(
     r"\b(?:problems?|issues?|trouble|difficulty)\b(?: \w+){0,4} with m\d",
     r"^where (?:was|were)\b.*m\d|^which (?:doctor|nurse|clinician|physician|surgeon)\b|\bwhat (?:made|makes)\b",
     r"(?:\babout |\bof |^)(?:stopping|starting) m\d",
+    r"^(?:have|take|use|eat) m\d$",
     words(r"on before m\d, home (?:scales?|monitor|readings?|measurements?|m\d), m\d at home"),
     words(
         r"(?:gp|pcp|family doctor) m\d, (?:m\d (?:to|with|at)|see|saw) (?:a |the |his |her )?(?:gp|pcp|family doctor)"

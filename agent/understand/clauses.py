@@ -37,8 +37,10 @@ _ASIDES = re.compile(
 
 _TEAM = (
     r"(?:the |our |his |her |their )?(?:\w+ )?"
-    r"(?:\w+(?:ology|ologist|ist|itian|ician)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|insurer|surgeon|clinic|"
-    r"registrar|consultant|coordinator|monitor|sponsor|desk|office|school|manager|questionnaire|form|crf|protocol|theatre)"
+    r"(?:\w+(?:ology|ologist|ist|itian|ician)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|insurer|surgeon|"
+    r"clinic|"
+    r"registrar|consultant|coordinator|monitor|sponsor|desk|office|school|manager|questionnaire|form|crf|protocol|"
+    r"theatre)"
 )
 _ASKED_BY = re.compile(
     rf"^{_TEAM} (?:is |are |would )?(?:asks?|asking|wants?|needs?|likes?|wonders?|wondering)(?: to know)?"
@@ -102,7 +104,8 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\batm\b", "now", 0),
         (r"(?<!\w)w(?= \w)", "with", 0),
         (r"(?<!\w)ie\b,?", " ", 0),
-        (r"\b([Ss]?[Hh]e|[Tt]hey)(?:s|re)\b(?= )", r"\1 is", 0),
+        (r"\b([Ss]?[Hh]e)s\b(?= )", r"\1 is", 0),
+        (r"\b([Tt]hey)re\b(?= )", r"\1 are", 0),
         (
             r"\b(?:this|the|our) (?:little )?(?:child|kid|boy|girl|baby|infant|toddler)\b(?! of)",
             "the patient",
@@ -172,7 +175,8 @@ def plain(question: str) -> str:
 
 
 _ASKS = (
-    r"(?:what|whats|which|when|whens|where|why|how|hows|who|is|are|was|were|has|have|had|does|do|did|can|could|any|please|list"
+    r"(?:what|whats|which|when|whens|where|why|how|hows|who|is|are|was|were|has|have|had|does|do|did|can|could|any|"
+    r"please|list"
     r"|show|give|tell)\b"
 )
 _BREAK = re.compile(rf"(?<=[.!?;:])\s+|\s+[-–—]+\s+|,\s+(?:so\s+|and\s+)?(?={_ASKS}|i am\b|we are\b)", re.IGNORECASE)
@@ -196,10 +200,14 @@ _NARROWS = re.compile(
 )
 """An exception, a time, a denial; or what the asker wants, which says what is asked for and not why."""
 _PLACED = re.compile(
-    r"^(?:in|on|at|from|under|per|by|within|of|for|about)\b|\b(?:icu|itu|ccu|er|ed|ward|stay|admission|admitted|inpatient|"
-    r"outpatient|hospital\w*|visit|encounter|emergency|surgery|operation|procedure|clinic|home|dialysis|therapy|treatment|"
-    r"following|while|under|with|on|off|target|goal|baseline|abnormal|normal|family|mother|father|sister|brother|fasting|random|"
-    r"trough|peak|post\w*|urin\w*|fa?ec\w*|stool|csf|sweat|saliva|arter\w*|ven(?:ous|a)|capillary|cord|fo?etal|standing|sitting|"
+    r"^(?:in|on|at|from|under|per|by|within|of|for|about)\b|\b(?:icu|itu|ccu|er|ed|ward|stay|admission|admitted|"
+    r"inpatient|"
+    r"outpatient|hospital\w*|visit|encounter|emergency|surgery|operation|procedure|clinic|home|dialysis|therapy|"
+    r"treatment|"
+    r"following|while|under|with|on|off|target|goal|baseline|abnormal|normal|family|mother|father|sister|brother|"
+    r"fasting|random|"
+    r"trough|peak|post\w*|urin\w*|fa?ec\w*|stool|csf|sweat|saliva|arter\w*|ven(?:ous|a)|capillary|cord|fo?etal|"
+    r"standing|sitting|"
     r"seated|supine|lying|left|right|bilateral)\b",
     re.IGNORECASE,
 )
@@ -217,7 +225,8 @@ _PICKS = re.compile(
     rf"{_LEAD}{_ASKS}.*\b(?:last|latest|newest|most recent|current\w*|now|at present|still|ever|any|all|highest|lowest|"
     rf"first|earliest|how many|how often|taking|on|born|birth\w*|dob|age|old)\b"
     rf"|{_LEAD}(?:is|are|does|do|has|have|did|any|list|when)\b"
-    rf"|{_LEAD}(?:latest|last|most recent|current|newest|date|mean|average|total|number|highest|lowest|first|earliest|age|"
+    rf"|{_LEAD}(?:latest|last|most recent|current|newest|date|mean|average|total|number|highest|lowest|first|"
+    rf"earliest|age|"
     r"dob)\b",
     re.IGNORECASE,
 )

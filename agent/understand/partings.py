@@ -4,24 +4,47 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from agent.chart import Chart
 from agent.types import Ask
-from agent.understand.asides import Aside, is_no_source, is_plain
+from agent.understand.asides import Aside, asides, is_no_source, is_plain
+from agent.understand.askers import askers
+from agent.understand.restated import headings, restated
 
-__all__ = ["partings"]
+__all__ = ["Said", "partings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A question of a chart as it was understood as a whole; `known` is whether nothing of it is left.
+
+    `alone` understands other words of the same chart.
+    """
+
+    whole: Ask
+    known: bool
+    chart: Chart
+    alone: Callable[[str], Ask]
+
+    def beside(self, text: str) -> Iterator[Aside]:
+        """What may be set aside; of a question that was not understood as it stands, also what says something again."""
+        yield from asides(text)
+        yield from askers(text, lambda words: not self.known and not self.alone(words).targets)
+        if not self.known:
+            yield from restated(text, self.chart, self.whole.unknown, self.alone)
+        elif len(self.whole.targets) > 1:
+            yield from headings(text, self.chart, self.alone)
 
 
 def partings(
-    text: str,
-    found: tuple[Aside, ...],
-    clauses: Sequence[tuple[str, tuple[str, ...]]],
-    within: Callable[[str], tuple[Aside, ...]],
+    text: str, clauses: Sequence[tuple[str, tuple[str, ...]]], said: Said
 ) -> Iterator[tuple[str, tuple[Aside, ...]]]:
     """The text without phrases that may be set aside: all that were found, then each; then so the clauses that ask."""
-    yield from _cuts(text, found, ())
+    yield from _cuts(text, tuple(said.beside(text)), ())
     for clause, others in clauses:
         beside = tuple(Aside(words=o, fits=_stands_alone, told=not is_plain(o)) for o in others)
-        yield from _cuts(clause, within(clause), beside)
+        yield from _cuts(clause, tuple(said.beside(clause)), beside)
 
 
 def _cuts(text: str, found: tuple[Aside, ...], beside: tuple[Aside, ...]) -> Iterator[tuple[str, tuple[Aside, ...]]]:

@@ -58,6 +58,7 @@ def read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) -
     reading.mentions = _not_the_patient(sorted(found, key=lambda m: m.first))
     _fuse(reading, matcher)
     _forms(reading, matcher)
+    _averages(reading, matcher)
     _mend(reading, matcher)
     reading.skeleton = extremes.graded(_skeleton(reading), reading.mentions)
     if not reading.mentions:
@@ -216,6 +217,15 @@ def _forms(reading: Reading, matcher: Matcher) -> None:
         if after in _FORMS and m.classes and all(c.kind == "lab" for c in m.classes):
             entries = matcher.by_words(m.words, ("medication",))
             reading.mentions[n] = replace(m, entries=entries, classes=())
+
+
+def _averages(reading: Reading, matcher: Matcher) -> None:
+    """ "Mean glucose" is the mean of the results, where the chart holds no estimate under that name."""
+    for n, m in enumerate(reading.mentions):
+        head, _, rest = m.words.partition(" ")
+        estimate = head in ("mean", "average") and all("average" in c.label.lower() for c in m.classes)
+        if estimate and not m.entries and not matcher.entries_of((c.kind, c.id) for c in m.classes):
+            reading.mentions[n] = replace(m, first=m.first + 1, words=rest, classes=matcher.lexicon.lookup(rest))
 
 
 _LINKS = frozenset(("of", "from", "in", "by", "due", "to", "caused", "secondary", "with", "the", "and"))

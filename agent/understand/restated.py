@@ -29,16 +29,19 @@ __all__ = ["headings", "restated", "strangers", "vanishing"]
 Understood = Callable[[str], Ask]
 
 _SOMEBODY = (
-    r"(?:lady|gentleman|man|woman|boy|girl|patient|pt|child|baby|infant|toddler|teenager|adolescent|fellow|chap|bloke|guy|"
+    r"(?:lady|gentleman|man|woman|boy|girl|patient|pt|child|baby|infant|toddler|teenager|adolescent|fellow|chap|"
+    r"bloke|guy|"
     r"lad|lass|person|individual|client|resident|pensioner|newborn|neonate|youngster|kid|inpatient|outpatient|subject|"
     r"participant|mother-to-be|mum-to-be)"
 )
 _NO_ADJECTIVE = (
-    r"(?:of|in|for|on|with|to|from|by|at|and|or|but|is|was|are|were|does|did|has|had|do|than|that|which|who|other|another|"
+    r"(?:of|in|for|on|with|to|from|by|at|and|or|but|is|was|are|were|does|did|has|had|do|than|that|which|who|other|"
+    r"another|"
     r"next|previous|wrong|last|first|latest|second|third|most|recent|same|average|normal|typical|every|each|any|no|not)"
 )
 _PATIENT = re.compile(
-    rf"\b(?:this|the|our|my|that|dear|old) (?P<like>(?:(?!{_NO_ADJECTIVE}\b)(?:[^\W\d]+|\d{{1,3}}(?:[- ]?years?[- ]old| ?y/?o)?)"
+    rf"\b(?:this|the|our|my|that|dear|old) (?P<like>(?:(?!{_NO_ADJECTIVE}\b)(?:[^\W\d]+|"
+    rf"\d{{1,3}}(?:[- ]?years?[- ]old| ?y/?o)?)"
     rf"(?:-[\w]+)*,? ){{0,3}}){_SOMEBODY}\b(?!\s+(?:of|with|who|education|history|visit|population)\b)",
     re.IGNORECASE,
 )
@@ -62,12 +65,14 @@ _ONLY_A_SORT = re.compile(
 )
 _RESTRICTS = re.compile(
     r"\b(?:not|no|non|never|without|except\w*|exclud\w*|ignor\w*|other than|if|unless|left|right|both|fasting|random|"
-    r"before|after|pre|post|during|since|until|standing|sitting|lying|supine|urin\w*|blood|venous|arterial|capillary|serum|"
+    r"before|after|pre|post|during|since|until|standing|sitting|lying|supine|urin\w*|blood|venous|arterial|"
+    r"capillary|serum|"
     r"plasma|csf|stool|saliva|home|clinic|ward|icu|first|last|latest|previous|highest|lowest|mean|average)\b",
     re.IGNORECASE,
 )
 _STRETCH = re.compile(
-    r"\b(?:over|during|in|for|within|throughout) (?P<what>the (?:\w+ )?(?:days|nights|period|stay|admission|weeks|months|"
+    r"\b(?:over|during|in|for|within|throughout) (?P<what>the (?:\w+ )?(?:days|nights|period|stay|admission|weeks|"
+    r"months|"
     r"time|interval|hospitali[sz]ation|quarter|half(?: of \d{4})?)),?\s+\(?",
     re.IGNORECASE,
 )
@@ -105,7 +110,8 @@ def _whose(text: str, chart: Chart, unknown: Sequence[str]) -> Iterator[Aside]:
 
 _ANOTHER = re.compile(rf"\b(?:(?:an)?other|next|previous|wrong) {_SOMEBODY}\b(?!\s+\w+ing\b)", re.IGNORECASE)
 _BABY = re.compile(
-    r"\b(?:the|her|his|this|our|my|that) (?:[\w-]+ )?(?:baby|infant|newborn|neonate|f(?:o)?etus)(?:'?s)?\b(?! (?:aspirin|food))",
+    r"\b(?:the|her|his|this|our|my|that) (?:[\w-]+ )?(?:baby|infant|newborn|neonate|"
+    r"f(?:o)?etus)(?:'?s)?\b(?! (?:aspirin|food))",
     re.IGNORECASE,
 )
 _INFANT = 5
@@ -146,7 +152,7 @@ def _brackets(text: str, chart: Chart, understood: Understood) -> Iterator[Aside
                 start = found.start() - len(named)
                 yield Aside(words=text[start : found.end()], instead=inner, fits=_any)
             else:
-                fits = _repeats(bare, said, chart, alone=bare != inner)
+                fits = _repeats(bare, said, chart, alone=bool(_NARROWING.search(found.group())))
                 yield Aside(words=found.group(), fits=fits, told=not said.unknown)
 
 
@@ -154,13 +160,18 @@ _ONLY = re.compile(r"^(?:only|just) | only$", re.IGNORECASE)
 _HEADING = re.compile(r"^\W*([\w/' -]{2,40}?)(?:\s*:|\s[-–—])\s+(?=\w)")
 
 
-_ONLY_IN = re.compile(r"\s*\(((?:only|just)\b[^()]*|[^()]*\bonly)\)", re.IGNORECASE)
+_NARROWING = re.compile(
+    r"\s*\(((?:only|just)\b[^()]*|[^()]*\bonly|[^()]*\b(?:point of care|outside|inside|injectable|injected|inhaled|"
+    r"topical|"
+    r"oral|iv|standing|sitting|hospital|clinic|office|practice|home|surgical|in person|other lab\w*)\b[^()]*)\)",
+    re.IGNORECASE,
+)
 
 
 def vanishing(text: str, whole: Ask, understood: Understood) -> tuple[str, ...]:
-    """Brackets that say "only" and yet changed nothing of what was understood: "how many visits (clinic only)"."""
-    found = tuple(_ONLY_IN.finditer(text))
-    bare = understood(_ONLY_IN.sub("", text)) if found else whole
+    """Brackets that narrow, and yet changed nothing of what was understood: "how many visits (clinic only)"."""
+    found = tuple(_NARROWING.finditer(text))
+    bare = understood(_NARROWING.sub("", text)) if found else whole
     same = (bare.targets, bare.window, bare.kinds, bare.state) == (
         whole.targets,
         whole.window,
@@ -213,7 +224,7 @@ def _unnamed_before(before: str, understood: Understood) -> str:
 
 
 def _repeats(inner: str, said: Ask, chart: Chart, *, alone: bool = False) -> Callable[[Ask], bool]:
-    """Whether words in a bracket say no more than the question without them, which is given; `alone`: no less either."""
+    """Whether words in a bracket say no more than the question without them; `alone`: no less either."""
     held = {k for t in said.targets for k in t.keys}
     meant = {m for t in said.targets for m in t.lexicon}
     in_label = _in_label(inner, chart)
@@ -225,7 +236,7 @@ def _repeats(inner: str, said: Ask, chart: Chart, *, alone: bool = False) -> Cal
         if said.window and not said.targets:
             return ask.window is not None and (said.window.low, said.window.high) == (ask.window.low, ask.window.high)
         if not outer and not said.targets:
-            return bool(said.kinds) and said.kinds == ask.kinds
+            return not alone and bool(said.kinds) and said.kinds == ask.kinds
         if not outer:
             return bool(meant) and meant == {m for t in ask.targets for m in t.lexicon}
         return (outer == held if alone else outer <= held) or (in_label(ask) and not alone)
@@ -276,7 +287,7 @@ _FAR = 9
 
 def _misspelt(text: str, unknown: Sequence[str]) -> Iterator[Aside]:
     """A word that is no English and of no chart, as the word of asking that it is nearest to."""
-    for word in dict.fromkeys(w for u in unknown for w in u.split()):
+    for word in dict.fromkeys(w for u in unknown for w in u.split() if w not in BENIGN):
         typed = re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
         meant = _nearest(word) if typed and word.isalpha() and len(word) >= _MIN and not is_english(word) else ""
         if typed and meant:

@@ -27,9 +27,9 @@ FUNCTION_WORDS = frozenset(
 
 _CARRIERS = frozenset(
     """
-    archive assay assays attendance attendances bout bouts caps deliver delivered determination determinations distinct
-    entitled informations inj modality oint rating ratings sample sampled samples sampling session
-    sessions soln specimen specimens store stored submit susp tab tabs transcribe
+    archive assay assays attendance attendances books bout bouts caps deliver delivered determination
+    determinations distinct entitled informations inj modality oint rating ratings sample sampled samples sampling
+    separate session sessions soln specimen specimens store stored submit susp tab tabs transcribe
     """.split()
 )
 """What a value, an illness or a drug comes in, how it is kept, and forms of drugs that are cut short."""
