@@ -157,7 +157,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     if asks_of_notes(reading.text):
         return _of_notes(question, reading, found, chart, s), s
     op = _op(s)
-    relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
+    relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i not in found.numbers])
     if relatives and _is_the_patient(relatives, reading, s, joined(primary), chart):
         relatives = []
     cued = _cued(s, relatives)
@@ -250,6 +250,9 @@ def _anchor(
         return None
     target = target_of((reading.mentions[found.number],), (), "when", chart.matcher)
     anchor = anchor_of(reading, found, target, event)
+    if found.cause is not None:
+        cause = target_of((reading.mentions[found.cause],), ("condition",), "when", chart.matcher)
+        return replace(anchor, cause=cause)
     return replace(anchor, relation="closest") if on_arrival and tells_arrival(reading, found) else anchor
 
 

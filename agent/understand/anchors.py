@@ -44,7 +44,9 @@ _RELATION = re.compile(
 )
 _TO_EVENT = re.compile(
     r"\b(?:closest|nearest)\b.* (?P<rel>to) (?:the )?"
-    r"(?:(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of )?(?P<m>m\d+)\b"
+    r"(?:(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of "
+    r"|(?:date|day|time|moment) (?:(?:at|on) which|when|that) )?"
+    r"(?P<m>m\d+)\b"
     r"(?: being (?:diagnosed|found|made|given|done))?"
 )
 """The event apart from its relation: "the closest weight to the onset of gout"."""
@@ -76,12 +78,20 @@ _STANDALONE = re.compile(
 class Found:
     """An anchor's mention, its relation, and the stretch of the skeleton that tells it."""
 
-    def __init__(self, number: int, relation: Relation, start: int, end: int) -> None:
-        self.number, self.relation, self.start, self.end = number, relation, start, end
+    def __init__(self, number: int, relation: Relation, start: int, end: int, cause: int | None = None) -> None:
+        self.number, self.relation, self.start, self.end, self.cause = number, relation, start, end, cause
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The mentions that tell the time and are no subject: the event, and what a stay was for."""
+        return (self.number,) if self.cause is None else (self.number, self.cause)
 
 
 def find_anchor(reading: Reading) -> Found | None:
     """Which mention is the event that a time is told by; None when every mention is a subject."""
+    caused = next(filter(None, (_for_a_cause(m, reading) for m in _CAUSED.finditer(reading.skeleton))), None)
+    if caused:
+        return caused
     apart = _TO_EVENT.search(reading.skeleton)
     if apart and len(reading.mentions) > 1:
         return Found(int(apart["m"][1:]), "closest", apart.start("rel"), apart.end())
@@ -93,6 +103,24 @@ def find_anchor(reading: Reading) -> Found | None:
     if dated and is_stay(reading.mentions[int(dated[1])]) and _tells_time(reading, dated):
         return Found(int(dated[1]), "during", dated.start(), dated.end())
     return None
+
+
+_CAUSED = re.compile(
+    rf"\b(?:during|in|on|throughout|over|of|for|from|at)(?: (?:{_FILL}))* (?P<cause>m\d+) (?P<stay>m\d+)\b(?: t\d+)?"
+    r"|\b(?:during|in|on|throughout|over|of|for|from|at)(?: (?:the|his|her|their|that|this|last|first))* "
+    r"(?P<stay2>m\d+) (?:for|with|because of|due to)(?: (?:the|his|her|their|a|an))? (?P<cause2>m\d+)\b(?: t\d+)?"
+)
+"""A stay told by what it was for: "the pneumonia stay", "his admission for asthma"."""
+
+
+def _for_a_cause(match: re.Match[str], reading: Reading) -> Found | None:
+    stay, cause = (int((match[a] or match[b])[1:]) for a, b in (("stay", "stay2"), ("cause", "cause2")))
+    conditions = {c.kind for c in reading.mentions[cause].classes} | {e.kind for e in reading.mentions[cause].entries}
+    if not is_stay(reading.mentions[stay]) or not conditions <= {"condition", "icd10"} or not conditions:
+        return None
+    beside = reading.skeleton[: match.start()] + reading.skeleton[match.end() :]
+    told = len(reading.mentions) > 2 or (_STANDALONE.search(beside) and not _OF_STAY.search(beside))
+    return Found(stay, "during", match.start(), match.end(), cause) if told else None
 
 
 def _tells_time(reading: Reading, match: re.Match[str]) -> bool:

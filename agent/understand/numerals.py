@@ -15,7 +15,7 @@ _OF = (
     r"|admissions?|stays?|episodes?|sessions?|samples?|scans?|procedures?|operations?|date)"
 )
 _NTH = re.compile(
-    rf"\b({'|'.join(_PLACE)})\b(?! (?:to|most|half|quarter|line|opinion|degree))(?=(?: \w+){{0,3}}? {_OF}\b)"
+    rf"\b({'|'.join(_PLACE)})\b(?! (?:to|most|half|quarter|line|opinion|degree))(?=(?: \w+){{0,3}}? {_OF}\b| ?$)"
 )
 
 

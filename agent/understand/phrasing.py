@@ -36,6 +36,11 @@ def _last_two(m: re.Match[str]) -> str:
     return "over the last two results" if _HOW_MUCH.search(m.string) else "compared with the previous one"
 
 
+def _against_previous(m: re.Match[str]) -> str:
+    """The last against the one before: higher or lower "than" it, or compared with it."""
+    return f"latest {'than' if ' than ' in m[0].lower() else 'compared with'} the previous one"
+
+
 def _value(m: re.Match[str]) -> str:
     """ "What did the last one say" asks for a result, unless a note is spoken of."""
     of = " of" if m["about"] else ""
@@ -48,9 +53,10 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         (r"\b(in|out)-patient", r"\1patient"),
         # the last against the one before
         (
-            rf"\b(?:{_PLACE} )?the {_LAST} {_ROUND},? (?:than|compared (?:to|with)|versus|vs\.?|as opposed to) "
+            rf"\b(?:{_PLACE} )?the {_LAST} {_ROUND},? "
+            r"(?:than|(?:compared )?(?:to|with|and|against)|versus|vs\.?|as opposed to) "
             rf"(?:{_PLACE} )?{_BEFORE}",
-            "latest than the previous one",
+            _against_previous,
         ),
         (rf"\bthan (?:{_PLACE} )?{_BEFORE}(?=\W*$|[,;])", "than the previous one"),
         (rf"\bbetween {_BEFORE} and (?:the |his |her |their )?{_LAST}(?: {_ROUND})?\b", _last_two),
@@ -79,6 +85,11 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         ),
         (r"\bwhat ((?:was|is|were|are) [^?.;:]{1,60}?)(?: (?:given|prescribed|ordered|used|meant))? against(?=\W*$)",
          r"for what \1"),
+        (
+            r"\b(?:what|which) (?:(?:complaints?|symptoms?|problems?) )?(?:has |had )?(?:brought|led|took) "
+            r"(?:him|her|them|the [\w ]{3,20}?|mr \w+|mrs \w+|ms \w+) (?:in)?to (?=(?:the |our |us\b|hospital|a&e))",
+            "why was the patient in ",
+        ),
         # coming, going and being seen
         (
             r"\b(?:in|had|have|has) (?:any )?(?:contact|touch) with (?:us|the (?:clinic|practice|hospital|service))\b",
@@ -90,6 +101,11 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         (r"\bfor the (?:very )?(last|first) time\b", r"\1"),
         (r"\b(?:in (?:actual )?fact|as a matter of fact|in reality|physically)\b,?", " "),
         # days and results
+        (
+            r"\b(?:over|in|on|during|throughout|for) (?:the|his|her|their) inpatient (?:days?|time|period|course)"
+            r"(?P<dated>[\s,:(]+(?=(?:from )?\d))?",
+            lambda m: "in " if m["dated"] else "during the inpatient stay",
+        ),
         (r"\brr\b(?=.*\b(?:sys(?:tolic)?|dia(?:stolic)?|mm ?hg)\b)", "blood pressure"),  # Riva-Rocci
         (
             r"\b(?:the )?(?:day|date) of (?:the |his |her |their )?(last|latest|most recent|first) dose\b"

@@ -58,6 +58,8 @@ def read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) -
     reading.mentions = _not_the_patient(sorted(found, key=lambda m: m.first))
     _fuse(reading, matcher)
     _forms(reading, matcher)
+    _numbered(reading, matcher)
+    _averaged(reading, matcher)
     _mend(reading, matcher)
     reading.skeleton = extremes.graded(_skeleton(reading), reading.mentions)
     if not reading.mentions:
@@ -218,7 +220,34 @@ def _forms(reading: Reading, matcher: Matcher) -> None:
             reading.mentions[n] = replace(m, entries=entries, classes=())
 
 
-_LINKS = frozenset(("of", "from", "in", "by", "due", "to", "caused", "secondary", "with", "the", "and"))
+def _numbered(reading: Reading, matcher: Matcher) -> None:
+    """ "Pneumococcal 23": a number beside a vaccine that the chart's label of it has."""
+    for n, m in enumerate(reading.mentions):
+        after = reading.words[m.last].text if m.last < len(reading.words) else ""
+        if after.isdigit() and m.classes and all(c.kind == "vaccine" for c in m.classes):
+            kin = matcher.entries_of(((c.kind, c.id) for c in m.classes), ("immunization",))
+            entries = tuple(e for e in kin if any(after in re.findall(r"\d+", label) for label in e.labels))
+            if entries:
+                words = f"{m.words} {after}"
+                reading.mentions[n] = replace(m, last=m.last + 1, words=words, entries=entries, classes=())
+
+
+def _averaged(reading: Reading, matcher: Matcher) -> None:
+    """ "Mean glucose" is the mean of the glucose where the chart has no result of that name."""
+    for n, m in enumerate(reading.mentions):
+        first, _, rest = m.words.partition(" ")
+        if first not in ("mean", "average") or m.entries or not rest:
+            continue
+        classes = matcher.lexicon.lookup(rest, ("lab",))
+        if classes and not matcher.entries_of(((c.kind, c.id) for c in m.classes), ("measurement",)):
+            entries = matcher.by_words(rest, ("measurement",))
+            reading.mentions[n] = Mention(first=m.first + 1, last=m.last, words=rest, entries=entries, classes=classes)
+
+
+_LINKS = frozenset(
+    """of from in by due to caused secondary with the and for value values level levels result results did it
+    show""".split()
+)
 
 
 def _is_linked(one: Mention, other: Mention, reading: Reading) -> bool:

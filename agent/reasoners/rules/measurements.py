@@ -32,7 +32,7 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return _without_value(card)
     if ask.threshold and ask.op != "count":
         return _threshold(ask.op if ask.op in ("highest", "lowest") else "latest", *ask.threshold[:2], card)
-    if ask.nth:
+    if ask.nth and ask.op not in ("compare", "change"):
         return _point(say.role(card, "latest"), ask)
     tell = _BY_OP.get(ask.op)
     return tell(ask, card) if tell else ()
@@ -235,6 +235,10 @@ def _amount(fact: Fact, last: Fact) -> str:
     return units.show_number(fact.value.value) if same else wording.quantity_text(fact.value)
 
 
+_COMPARE = re.compile(r"\W*(?:please |can you |how does )?(?:\w+ ){0,2}?compar", re.IGNORECASE)
+"""A question that wants the two told, not yes or no."""
+
+
 def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
     latest, previous = say.role(card, "latest"), say.role(card, "previous")
     if not latest or not previous or not latest.fact or not previous.fact:
@@ -246,8 +250,8 @@ def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
     direction = ask.direction or "higher"
     yes = {"higher": after > before, "lower": after < before, "different": after != before}[direction]
     relation = "higher than" if after > before else "lower than" if after < before else "the same as"
-    which, other = ("", "one") if ask.against else ("the latest ", "previous one")
-    lead = f"{_yes(yes)}: " if ask.direction else ""
+    which, other = ("", "one") if ask.against or ask.nth else ("the latest ", "previous one")
+    lead = f"{_yes(yes)}: " if ask.direction and not _COMPARE.match(ask.question) else ""
     text = (
         f"{lead}{which}{say.name(latest.fact)}, {_when(latest.fact)}, "
         f"is {relation} the {other}, {_when(previous.fact)}."
