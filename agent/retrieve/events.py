@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -28,11 +29,16 @@ async def anchored(gather: Gather, ask: Ask) -> tuple[Window | None, tuple[Card,
         return ask.window, ()
     events = await _events(gather, ask.anchor)
     if not events:
-        await gather.absence(ask.anchor.target, ask.anchor.window.text if ask.anchor.window else "")
+        await gather.absence(_of_cause(ask.anchor), ask.anchor.window.text if ask.anchor.window else "")
         return ask.window, ()
     event = events[-1] if ask.anchor.which == "last" else events[0]
     names = (ask.anchor.target.words, ask.anchor.target.label)
     return _window(ask, ask.anchor, event), (replace(event_card(gather.marks, (event,), names=names), role="event"),)
+
+
+def _of_cause(anchor: Anchor) -> Target:
+    cause = anchor.cause
+    return replace(anchor.target, label=f"{anchor.target.label} for {cause.label}") if cause else anchor.target
 
 
 async def _events(gather: Gather, anchor: Anchor) -> tuple[Fact, ...]:
@@ -48,15 +54,21 @@ async def _events(gather: Gather, anchor: Anchor) -> tuple[Fact, ...]:
 
 
 async def _because(gather: Gather, stays: tuple[Fact, ...], cause: Target) -> tuple[Fact, ...]:
-    """The stays whose reason is the condition, by its concept or the encounter that it was recorded in."""
+    """The stays for a condition: their reason has its name, or it was first recorded in them."""
     conditions = usable(await facts_of_target(gather, cause))
     during = {f.encounter for f in conditions if f.encounter}
     names = {wording.label(f.concept).lower() for f in conditions} | {cause.label.lower(), cause.words.lower()}
-    return tuple(f for f in stays if f.reference in during or _reasons(f) & names)
+    named = tuple(f for f in stays if f.reference in during or any(n in r for n in names for r in _reasons(f)))
+    return named or tuple(f for f in stays if any(_begins_in(c, f) for c in conditions))
 
 
 def _reasons(fact: Fact) -> set[str]:
     return {wording.label(r).lower() for r in fact.details.get("reason", ()) if isinstance(r, Concept)}
+
+
+def _begins_in(condition: Fact, stay: Fact) -> bool:
+    when, day = stay.when, condition.when and condition.when.day
+    return bool(when and when.low and when.high and day and when.low.date() <= day <= when.high.date())
 
 
 def _window(ask: Ask, anchor: Anchor, event: Fact) -> Window | None:
@@ -124,6 +136,7 @@ _CLASSES = frozenset(
 """Meanings that are an encounter class and no more; a dental visit is more than an ambulatory one."""
 
 
+_STAY = re.compile(r"stays?|hospitali[sz]\w+")
 _STAYED = frozenset(("IMP", "ACUTE", "NONAC", "OBSENC", "SS"))
 """Classes of encounters (HL7 v3 ActCode) in which somebody stays, where the chart has some."""
 
@@ -134,7 +147,7 @@ def encounters_meant(gather: Gather, target: Target, facts: tuple[Fact, ...]) ->
         return tuple(f for f in facts if f.concept.key in target.keys)
     lexicon = gather.chart.matcher.lexicon
     known = [e for kind, name in target.lexicon if kind == "encounter" and (e := lexicon.by_id(kind, name))]
-    if not known and target.words.rstrip("s") == "stay":
+    if not known and _STAY.fullmatch(target.words):
         return tuple(f for f in facts if f.details.get("class") in _STAYED) or facts
     if not known or target.words.rstrip("s") in _ANY_VISIT or any(e.id == "encounter" for e in known):
         return facts

@@ -33,7 +33,7 @@ from agent.understand.kin import OF_THE_PATIENT as _OF_THE_PATIENT
 from agent.understand.kin import is_called, is_own
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
-from agent.understand.numerals import FEW, FIRST_FEW, THRESHOLD, few, ordinal, threshold
+from agent.understand.numerals import FEW, FIRST_FEW, LATE, THRESHOLD, few, ordinal, threshold
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
@@ -417,6 +417,7 @@ def _unknown(
         *who,
         *aims,
         *early,
+        *(() if ordinal(s) or op == "find" else (m.group() for m in LATE.finditer(s))),
         *loose,
         *_levels(s, primary, reading, targets),
         *_loose(reading, op, primary, targets),

@@ -45,7 +45,7 @@ _RELATION = re.compile(
 _TO_EVENT = re.compile(
     r"\b(?:closest|nearest)\b.* (?P<rel>to) (?:the )?"
     r"(?:(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of "
-    r"|(?:date|day|time|moment) (?:(?:at|on) which|when|that) )?"
+    r"|(?:date|day|time|moment) (?:(?:at|on) which|when|that) (?:the |his |her )?)?"
     r"(?P<m>m\d+)\b"
     r"(?: being (?:diagnosed|found|made|given|done))?"
 )

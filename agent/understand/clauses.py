@@ -101,7 +101,7 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\batm\b", "now", 0),
         (r"(?<!\w)w(?= \w)", "with", 0),
         (r"(?<!\w)ie\b,?", " ", 0),
-        (r"\b([Ss]?[Hh]e|[Tt]hey)(?:s|re)\b(?= )", r"\1 is", 0),
+        (r"\b(?:([Ss]?[Hh]e)s|([Tt]hey)re)\b(?= )", lambda m: f"{m[1] or m[2]} is", 0),
         (
             r"\b(?:this|the|our) (?:little )?(?:child|kid|boy|girl|baby|infant|toddler)\b(?! of)",
             "the patient",

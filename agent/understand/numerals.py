@@ -6,7 +6,7 @@ import re
 
 from agent.types import ORDINALS
 
-__all__ = ["FEW", "FIRST_FEW", "THRESHOLD", "few", "ordinal", "threshold"]
+__all__ = ["FEW", "FIRST_FEW", "LATE", "THRESHOLD", "few", "ordinal", "threshold"]
 
 _PLACE = {word: n for n, word in enumerate(ORDINALS, 1) if n > 1}
 _PLACE |= {"2nd": 2, "3rd": 3, **{f"{n}th": n for n in range(4, 11)}}
@@ -17,6 +17,10 @@ _OF = (
 _NTH = re.compile(
     rf"\b({'|'.join(_PLACE)})\b(?! (?:to|most|half|quarter|line|opinion|degree))(?=(?: \w+){{0,3}}? {_OF}\b| ?$)"
 )
+
+
+LATE = re.compile(rf"\b(?:{'|'.join(w for w, n in _PLACE.items() if n > 2)})\b(?: (?:most|last|to|from))*")
+"""A place in an order that rules do not find by `ordinal` is not passed over."""
 
 
 def ordinal(skeleton: str) -> int:

@@ -61,6 +61,16 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         (rf"\bthan (?:{_PLACE} )?{_BEFORE}(?=\W*$|[,;])", "than the previous one"),
         (rf"\bbetween {_BEFORE} and (?:the |his |her |their )?{_LAST}(?: {_ROUND})?\b", _last_two),
         (rf"\bfrom {_BEFORE} to (?:the |his |her |their )?{_LAST}(?: {_ROUND})?\b", _last_two),
+        (r"\b(?:the )?last but one\b", "previous"),
+        (
+            r"\bhow much (?:higher|lower|more|less|greater|heavier|lighter|taller|shorter)"
+            r"( (?:is|was|are|were) .{2,60}?) than the previous one",
+            r"how much change\1 over the last two results",
+        ),
+        (
+            r"\b(?:up or down|higher or lower|lower or higher|better or worse|rising or falling|falling or rising)\b",
+            "compare",
+        ),
         # now, and what counts as it
         (r"\bat (?:the|this) (?:present )?(?:moment|time)(?= ?(?:\W|$))(?! of\b| he\b| she\b| when\b)", "now"),
         (r"\b(?:right|just|even|here and) now\b|\bthese days\b|\bfor the time being\b", "now"),
@@ -88,8 +98,10 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         (
             r"\b(?:what|which) (?:(?:complaints?|symptoms?|problems?) )?(?:has |had )?(?:brought|led|took) "
             r"(?:him|her|them|the [\w ]{3,20}?|mr \w+|mrs \w+|ms \w+) (?:in)?to (?=(?:the |our |us\b|hospital|a&e))",
-            "why was the patient in ",
+            "why was the patient seen in ",
         ),
+        (r"\bseen in (?=hospital\b)", "admitted to "),
+        (r"\bwhat (?:is|are) (he|she|they|(?:the )?(?:patient|pt)) on now\b", r"what drugs is \1 taking now"),
         # coming, going and being seen
         (
             r"\b(?:in|had|have|has) (?:any )?(?:contact|touch) with (?:us|the (?:clinic|practice|hospital|service))\b",
@@ -107,6 +119,11 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
             lambda m: "in " if m["dated"] else "during the inpatient stay",
         ),
         (r"\brr\b(?=.*\b(?:sys(?:tolic)?|dia(?:stolic)?|mm ?hg)\b)", "blood pressure"),  # Riva-Rocci
+        (
+            r"\b(?:when was|(?:on )?(?:what|which) (?:day|date) was) the (last|latest|most recent|first) "
+            r"(?=[^?]*\bdose\b)(?:dose of )?([\w '-]{3,40}?)(?: dose)? (given|administered)\b",
+            r"when was \2 \1 \3",
+        ),
         (
             r"\b(?:the )?(?:day|date) of (?:the |his |her |their )?(last|latest|most recent|first) dose\b"
             r"(?P<given>[^?]*\b(?:given|administered)\b)?",

@@ -218,6 +218,16 @@ def _forms(reading: Reading, matcher: Matcher) -> None:
         if after in _FORMS and m.classes and all(c.kind == "lab" for c in m.classes):
             entries = matcher.by_words(m.words, ("medication",))
             reading.mentions[n] = replace(m, entries=entries, classes=())
+        elif after in ("clinic", "clinics") and (entries := matcher.by_words(f"{m.words} clinic", ("encounter",))):
+            last = m.last + 1
+            if last < len(reading.words) and reading.words[last].text in ("visit", "visits", "appointments"):
+                last += 1
+            reading.mentions[n] = Mention(first=m.first, last=last, words=f"{m.words} clinic", entries=entries)
+    reading.mentions = [m for m in reading.mentions if not any(_covers(x, m) for x in reading.mentions)]
+
+
+def _covers(one: Mention, other: Mention) -> bool:
+    return one is not other and one.first <= other.first and other.last <= one.last and one.words != other.words
 
 
 def _numbered(reading: Reading, matcher: Matcher) -> None:

@@ -27,8 +27,8 @@ FUNCTION_WORDS = frozenset(
 
 _OCCASIONS = frozenset(
     """
-    bout bouts deliver delivered determination determinations rating ratings sample sampled samples
-    sampling session sessions store stored tab tabs
+    bout bouts deliver delivered determination determinations eighth fifth fourth ninth rating ratings sample
+    sampled samples sampling session sessions seventh sixth store stored tab tabs tenth
     """.split()
 )
 """Words for one time that something was had or measured, and for how it was kept."""

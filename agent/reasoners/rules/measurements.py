@@ -202,7 +202,9 @@ def _mean(ask: Ask, card: Card) -> tuple[Claim, ...]:
         quantity: Quantity = mark.computation.result  # type: ignore[union-attr]
         # a result with a comparator has no number to average: what is left is told as that
         every = len({f.reference for f in mark.facts}) == len(told)
-        lead, tail = ("Mean", f" ({len(mark.facts)} results)") if every else ("Mean of the exact results,", "")
+        lead = "Mean" if every else "Mean of the exact results,"
+        # beside results without a value their number could be read as that of all
+        tail = f" ({len(mark.facts)} results)" if every and len(told) == len(card.facts) else ""
         text = f"{lead} {say.name(mark.facts[-1])}{where} is {wording.quantity_text(quantity)}{tail}."
         out.append(say.claim(text, mark, value=say.number_value(quantity)))
     return tuple(out)
@@ -235,7 +237,11 @@ def _amount(fact: Fact, last: Fact) -> str:
     return units.show_number(fact.value.value) if same else wording.quantity_text(fact.value)
 
 
-_COMPARE = re.compile(r"\W*(?:please |can you |how does )?(?:\w+ ){0,2}?compar", re.IGNORECASE)
+_COMPARE = re.compile(
+    r"\W*(?:please |can you |how does )?(?:\w+ ){0,2}?compar(?:e|ing)\b|.*\b(?:up or down|(?:higher|lower) or (?:higher|lower)"
+    r"|better or worse|(?:ris|fall)ing or (?:ris|fall)ing)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 """A question that wants the two told, not yes or no."""
 
 
