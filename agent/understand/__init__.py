@@ -16,17 +16,7 @@ from typing import Literal
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
-from agent.understand.anchors import (
-    Found,
-    anchor_of,
-    find_anchor,
-    other_time,
-    tells_arrival,
-    tells_end,
-    timed,
-    windows,
-    without,
-)
+from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, timed, windows, without
 from agent.understand.asides import Aside, asides, is_no_source, is_plain
 from agent.understand.clauses import askings, plain
 from agent.understand.kin import OF_THE_PATIENT as _OF_THE_PATIENT
@@ -38,6 +28,7 @@ from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
+from agent.understand.stretches import narrowed, other_time, other_times
 from agent.understand.targets import NUMERIC, apposed, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
@@ -169,7 +160,9 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     purpose, targets = _purpose(s, cued, targets)
     op = _op(s, but="dose") if op == "dose" and _measured(targets) else op
     window, event = windows(reading, found)
+    told = window
     window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
+    window = window if found or window is not told else narrowed(reading, window)
     against = other_time(reading, window) if op in ("compare", "change") and not found else None
     direction = next((d for d, p in cues.DIRECTIONS if p.search(s)), None)
     if window and against and str(window.low) < str(against.low):
@@ -194,7 +187,11 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         state=_state(s),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
-        unknown=(*_unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
+        unknown=(
+            *_unknown(reading, s, op, primary, targets),
+            *filter(None, (tells_end(reading, found),)),
+            *other_times(reading, (told, window, event, against)),
+        ),
         threshold=threshold(s),
     )
     return timed(_aged(settle(ask, s), chart), reading, found), s

@@ -12,17 +12,7 @@ from agent.understand.patterns import any_of, words
 from agent.understand.reading import Reading, is_stay
 from fhir_tools.dates import Window
 
-__all__ = [
-    "Found",
-    "anchor_of",
-    "find_anchor",
-    "other_time",
-    "tells_arrival",
-    "tells_end",
-    "timed",
-    "windows",
-    "without",
-]
+__all__ = ["Found", "anchor_of", "find_anchor", "tells_arrival", "tells_end", "timed", "windows", "without"]
 
 Relation = Literal["closest", "at", "before", "after", "during", "since"]
 
@@ -185,13 +175,6 @@ def windows(reading: Reading, found: Found | None) -> tuple[Window | None, Windo
             rest = [w for i, w in told if i != own[0][0]]
             return (rest[0] if rest else None), own[0][1]
     return (told[0][1] if told else None), None
-
-
-def other_time(reading: Reading, window: Window | None) -> Window | None:
-    """The other of the two times whose results are held against each other; None where there are not just two."""
-    told = [t.window for t in reading.times if t.window and t.window != window]
-    closed = [w for w in (window, *told) if w and w.low is not None and w.high is not None]
-    return told[0] if len(told) == 1 and len(closed) == 2 else None
 
 
 _ARRIVAL = re.compile(r"(when|at|on|upon|around|by)\b")

@@ -238,8 +238,8 @@ def _amount(fact: Fact, last: Fact) -> str:
 
 
 _COMPARE = re.compile(
-    r"\W*(?:please |can you |how does )?(?:\w+ ){0,2}?compar(?:e|ing)\b|.*\b(?:up or down|(?:higher|lower) or (?:higher|lower)"
-    r"|better or worse|(?:ris|fall)ing or (?:ris|fall)ing)\b",
+    r"\W*(?:please |can you |how does )?(?:\w+ ){0,2}?compar(?:e|ing)\b"
+    r"|.*\b(?:up or down|(?:higher|lower) or (?:higher|lower)|better or worse|(?:ris|fall)ing or (?:ris|fall)ing)\b",
     re.IGNORECASE | re.DOTALL,
 )
 """A question that wants the two told, not yes or no."""
