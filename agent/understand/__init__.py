@@ -16,7 +16,17 @@ from typing import Literal
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
-from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, timed, windows, without
+from agent.understand.anchors import (
+    Found,
+    anchor_of,
+    find_anchor,
+    left_after,
+    tells_arrival,
+    tells_end,
+    timed,
+    windows,
+    without,
+)
 from agent.understand.asides import Aside, asides, is_no_source, is_plain
 from agent.understand.clauses import askings, plain
 from agent.understand.kin import OF_THE_PATIENT as _OF_THE_PATIENT
@@ -28,7 +38,7 @@ from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
-from agent.understand.stretches import narrowed, other_time, other_times
+from agent.understand.stretches import later_first, narrowed, other_time, other_times
 from agent.understand.targets import NUMERIC, apposed, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
@@ -165,8 +175,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     window = window if found or window is not told else narrowed(reading, window)
     against = other_time(reading, window) if op in ("compare", "change") and not found else None
     direction = next((d for d, p in cues.DIRECTIONS if p.search(s)), None)
-    if window and against and str(window.low) < str(against.low):
-        window, against, direction = against, window, _TURNED.get(direction, direction)
+    window, against, direction = later_first(window, against, direction)
     held = any(t.keys for t in targets)
     targets = _topics(reading, targets) if op == "find" else targets
     attribute = "" if cued or held or found else _attribute_of(reading, s, targets)
@@ -194,11 +203,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         ),
         threshold=threshold(s),
     )
-    return timed(_aged(settle(ask, s), chart), reading, found), s
-
-
-_TURNED: dict[str | None, Literal["higher", "lower"]] = {"higher": "lower", "lower": "higher"}
-"""A time held against a later one is that later one held against it, the other way."""
+    return timed(_aged(left_after(settle(ask, s), s), chart), reading, found), s
 
 
 def _aged(ask: Ask, chart: Chart) -> Ask:
@@ -287,7 +292,7 @@ def _is_the_patient(
         return False
     cued = _cued(s, [])
     targets = [target_of(group, cued, _op(s), chart.matcher) for group in named]
-    if targets and is_called(at, reading):
+    if targets and is_called(at, reading, formal=all(t.kinds[:1] == ("procedure",) for t in targets)):
         return all(is_own(t, chart) for t in targets)
     if targets:
         return all(t.kinds and t.kinds[0] in _OF_THE_PATIENT for t in targets)
@@ -353,7 +358,7 @@ def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
         return "active"
     if re.search(r"\b(active|current|currently|ongoing|still|now|present|presently)\b", s):
         return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
-    if re.search(r"\b(resolved|inactive|resolve|cleared|gone away|healed)\b", s):
+    if re.search(r"\b(resolved|inactive|resolve|cleared|gone away|healed)\b|\bover$", s):
         return "resolved"
     return "stopped" if re.search(r"\b(stopped|discontinued|no longer|former\w*)\b", s) else ""
 

@@ -12,7 +12,17 @@ from agent.understand.patterns import any_of, words
 from agent.understand.reading import Reading, is_stay
 from fhir_tools.dates import Window
 
-__all__ = ["Found", "anchor_of", "find_anchor", "tells_arrival", "tells_end", "timed", "windows", "without"]
+__all__ = [
+    "Found",
+    "anchor_of",
+    "find_anchor",
+    "left_after",
+    "tells_arrival",
+    "tells_end",
+    "timed",
+    "windows",
+    "without",
+]
 
 Relation = Literal["closest", "at", "before", "after", "during", "since"]
 
@@ -156,6 +166,18 @@ def timed(ask: Ask, reading: Reading, found: Found | None) -> Ask:
     if not nearest or not found or ask.op == "order" or ask.kinds[:1] in (("measurement",), ("social",)):
         return ask
     return replace(ask, unknown=(*ask.unknown, _spelt(reading, found)))
+
+
+_STAY = Target(words="stay", label="Inpatient stay", kinds=("encounter",))
+
+
+def left_after(ask: Ask, s: str) -> Ask:
+    """ "When was she discharged after the pneumonia?" asks for the end of the stay that it was treated in."""
+    condition = ask.targets[0] if len(ask.targets) == 1 and ask.targets[0].kinds[:1] == ("condition",) else None
+    if not condition or ask.anchor or ask.expects != "date" or not re.search(r"\bdischarged?\b", s):
+        return ask
+    stay = Anchor(relation="during", target=_STAY, which="last", window=ask.window, cause=condition)
+    return replace(ask, op="ended", kinds=("encounter",), targets=(_STAY,), anchor=stay, window=None)
 
 
 def _spelt(reading: Reading, found: Found) -> str:

@@ -23,6 +23,8 @@ HARMLESS = any_of(
 UNSAFE = any_of(
     words("except, excluding, besides, other than, apart from, unless, instead, without, never, not, nor, neither"),
     words("should, would, could, recommend*, advis*, best, safe, risk, interact*, contraindicat*, need(?:s|ed)? to"),
+    r"\b(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|few|several) (?:hours?|days?|weeks?|months?|years?) "
+    r"(?:after|before|following|prior|later|earlier|into|post)\b|\bat most\b",
     words("worse, worsen*, poorest, poorer, poor, poorly, bad, badly, better, improv*, deteriorat*"),
     words("worst, likely, probab*, predict*, prognos*, because, cause[sd]?, causing, expla*, interpret*, mean that"),
     words("compare[ds]? to guideline, guideline*, normal for, worr*, concern*, appropriate, correct dose"),

@@ -93,7 +93,13 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\b(?:first|earliest|oldest) to (?:the )?(?:last|latest|most recent|newest)\b",
         ),
     ),
-    ("change", any_of(r"\bhow much (?:higher|lower|more|less|greater|heavier|lighter|taller|shorter)\b")),
+    (
+        "change",
+        any_of(
+            r"\bby how (?:much|many)\b",
+            r"\bhow much (?:higher|lower|more|less|greater|heavier|lighter|taller|shorter)\b",
+        ),
+    ),
     (
         "compare",
         any_of(
@@ -111,7 +117,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             + words(
                 "going, gone, go, went, trending, rising, falling, increasing, decreasing, climbing, dropping,"
                 " increased?, decreased?, risen, fallen, rise, fall, drop(?:ped)?, climb(?:ed)?, gain(?:ed|ing)?,"
-                " lost, losing"
+                " lost, losing, (?:come|came|coming) (?:up|down)"
             ),
             r"\b(?:vs|versus|against|compared|relative)\b.*"
             + words(
@@ -277,7 +283,7 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
         any_of(
             words(
                 "lower, less, down, decreas*, fall*, fell, drop*, smaller, below, under, lost, losing, lighter,"
-                " shorter, reduced?, declin*"
+                " shorter, reduced?, declin*, sink*, sank, sunk, dip*, plung*"
             )
         ),
     ),
@@ -286,7 +292,7 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
         any_of(
             words(
                 "higher, greater, more, up, increas*, ris*, rose, bigger, larger, above, over, exceed*, climb*, gain*,"
-                " heavier, taller"
+                " heavier, taller, soar*, spik*"
             )
         ),
     ),
@@ -379,9 +385,10 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
                 " stays?, came in, come in, comes? here, been here, last here, been in, checkups?, discharge[ds]?,"
                 " attend(?:ed|s|ing|ances?)?, consults?, consultations?, reviewed, review date, (?:come|came) to us"
             ),
-            r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?(?:last |most recently )?"
+            r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?"
+            r"(?:last |first |most recently )?"
             r"(?:here|in|come|(?:in|at) (?:the )?(?:clinic|hospital|practice|surgery))\b"
-            r"(?: last| most recently| last time)?$",
+            r"(?: last| first| most recently| last time)?$",
             r"\b(?:he|she|they|patient) (?:was|were) last (?:here|in)$",
             r"^last time (?:(?:here|in|at) )?(?:the )?(?:clinic|hospital|practice)\b",
         ),

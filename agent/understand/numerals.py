@@ -19,6 +19,7 @@ _NTH = re.compile(
 )
 
 
+_NUMBERED = re.compile(r"\bm\d (?:no|nr|number|came|was) (\w+)\b")
 LATE = re.compile(rf"\b(?:{'|'.join(w for w, n in _PLACE.items() if n > 2)})\b(?: (?:most|last|to|from))*")
 """A place in an order that rules do not find by `ordinal` is not passed over."""
 
@@ -26,7 +27,11 @@ LATE = re.compile(rf"\b(?:{'|'.join(w for w, n in _PLACE.items() if n > 2)})\b(?
 def ordinal(skeleton: str) -> int:
     """Which one in order of time, from 2 on; 0 where the words do not say."""
     found = _NTH.search(skeleton)
-    return _PLACE[found[1]] if found else 0
+    if found:
+        return _PLACE[found[1]]
+    numbered = _NUMBERED.search(skeleton)
+    place = numbered[1] if numbered else ""
+    return _PLACE.get(place) or (int(place) if place.isdigit() else _NUMBERS.get(place, 0))
 
 
 _NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())}

@@ -62,6 +62,12 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         (rf"\bbetween {_BEFORE} and (?:the |his |her |their )?{_LAST}(?: {_ROUND})?\b", _last_two),
         (rf"\bfrom {_BEFORE} to (?:the |his |her |their )?{_LAST}(?: {_ROUND})?\b", _last_two),
         (r"\b(?:the )?last but one\b", "previous"),
+        (r"\b(?:its|his|her|their|the) (?:immediate )?predecessor\b", "the previous one"),
+        (
+            r"\b(?P<how>how high (?:did|was|has|is|were)|highest|maximum|max|peak|top) "
+            r"(?P<whose>(?:the|his|her) )?fever\b",
+            lambda m: f"{m['how']} {m['whose'] or ''}temperature",
+        ),
         (
             r"\bhow much (?:higher|lower|more|less|greater|heavier|lighter|taller|shorter)"
             r"( (?:is|was|are|were) .{2,60}?) than the previous one",
@@ -135,6 +141,11 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
             r"(?P<noun>(?: [\w-]+){0,3}?)(?: (?:one|value|result|reading|entry|measurement|test|check)s?)?"
             r" (?:say|read|show|tell(?: us)?|indicate|come (?:back|out)(?: as| at)?)\b"
             r"(?P<about> (?:about|on|regarding|concerning)\b)?",
+            _value,
+        ),
+        (
+            r"\bwhat (?:did|does|do) (?:the|his|her|its|their) (?P<which>)(?P<noun>[\w-]+(?: [\w-]+)?) "
+            r"(?:value|result|reading|entry|measurement)s? (?:say|read|show|tell(?: us)?)\b(?P<about> about\b)?",
             _value,
         ),
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 
 from agent.understand.reading import Reading
 from fhir_tools.dates import Window
 
-__all__ = ["narrowed", "other_time", "other_times"]
+__all__ = ["later_first", "narrowed", "other_time", "other_times"]
 
 
 def other_time(reading: Reading, window: Window | None) -> Window | None:
@@ -22,6 +23,19 @@ def narrowed(reading: Reading, window: Window | None) -> Window | None:
     """The time asked about; where another that is told lies within it ("in 2025, on 3 May"), that one."""
     inner = (t.window for t in reading.times if t.window and window and t.window != window)
     return next((w for w in inner if window and _lies_in(w, window)), window)
+
+
+Direction = Literal["higher", "lower", "different"] | None
+_TURNED: dict[Direction, Direction] = {"higher": "lower", "lower": "higher"}
+
+
+def later_first(
+    window: Window | None, against: Window | None, direction: Direction
+) -> tuple[Window | None, Window | None, Direction]:
+    """A time that is held against a later one is that later one held against it, the other way."""
+    if window and against and str(window.low) < str(against.low):
+        return against, window, _TURNED.get(direction, direction)
+    return window, against, direction
 
 
 def other_times(reading: Reading, used: Iterable[Window | None]) -> tuple[str, ...]:

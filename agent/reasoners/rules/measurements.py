@@ -111,7 +111,9 @@ def _holds(ask: Ask, mark: Mark | None) -> bool | None:
     return False if _NO.search(told) else True if _YES.search(told) else None
 
 
-_SMOKING = re.compile(r"^(?!.*\bstatus\b).*(?:\bsmoker\b|\b(does|is|do|did)\b.*\bsmok(e|ing)\b)", re.IGNORECASE)
+_SMOKING = re.compile(
+    r"^(?!.*\b(?:status|what|which|entry)\b).*(?:\bsmoker\b|\b(does|is|do|did)\b.*\bsmok(e|ing)\b)", re.IGNORECASE
+)
 
 
 def _lead(word: str, card: Card) -> str:
@@ -239,7 +241,8 @@ def _amount(fact: Fact, last: Fact) -> str:
 
 _COMPARE = re.compile(
     r"\W*(?:please |can you |how does )?(?:\w+ ){0,2}?compar(?:e|ing)\b"
-    r"|.*\b(?:up or down|(?:higher|lower) or (?:higher|lower)|better or worse|(?:ris|fall)ing or (?:ris|fall)ing)\b",
+    r"|.*\b(?:which|up or down|(?:higher|lower) or (?:higher|lower)|better or worse"
+    r"|(?:ris|fall)ing or (?:ris|fall)ing)\b",
     re.IGNORECASE | re.DOTALL,
 )
 """A question that wants the two told, not yes or no."""
@@ -259,7 +262,7 @@ def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
     which, other = ("", "one") if ask.against or ask.nth else ("the latest ", "previous one")
     lead = f"{_yes(yes)}: " if ask.direction and not _COMPARE.match(ask.question) else ""
     text = (
-        f"{lead}{which}{say.name(latest.fact)}, {_when(latest.fact)}, "
+        f"{lead}{which if lead else which.capitalize()}{say.name(latest.fact)}, {_when(latest.fact)}, "
         f"is {relation} the {other}, {_when(previous.fact)}."
     )
     return (say.claim(text, latest, previous, value=say.truth(yes) if lead else None),)
