@@ -132,8 +132,8 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         ),
         (
             r"\b(?:the )?(?:day|date) of (?:the |his |her |their )?(last|latest|most recent|first) dose\b"
-            r"(?P<given>[^?]*\b(?:given|administered)\b)?",
-            lambda m: f"when was it {m[1]} {'given' if m['given'] else 'ordered'}",
+            r"(?P<given>(?=[^?]*\b(?:given|administered)\b))?",
+            lambda m: f"when was it {m[1]} {'given' if m['given'] is not None else 'ordered'}",
         ),
         (r"\b(?:day|moment) of (?=(?:death|birth)\b)", "date of "),
         (
