@@ -297,7 +297,8 @@ def _is_the_patient(
     if targets:
         return all(t.kinds and t.kinds[0] in _OF_THE_PATIENT for t in targets)
     own = bool(cued) and (set(cued) <= _OF_THE_PATIENT or _state(s) == "active")
-    return own or _attribute(s) in ("age", "date of birth")
+    attributes = ("age", "date of birth", "deceased") if is_called(at, reading) else ("age", "date of birth")
+    return own or _attribute(s) in attributes
 
 
 def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple[Target | None, tuple[Target, ...]]:
@@ -410,7 +411,7 @@ def _unknown(
     numbers = () if op == "find" or _taken(targets) else _NUMBER.findall(THRESHOLD.sub(" ", FEW.sub(" ", s)))
     loose = tuple(n for n in numbers if not (targets and all(n in _numbers_of(t) for t in targets)))
     aims = tuple(m.group() for m in _AIM.finditer(s)) if _measured(targets) else ()
-    early = tuple(m.group() for m in FIRST_FEW.finditer(s)) if op in NUMERIC else ()
+    early = tuple(m.group() for m in FIRST_FEW.finditer(s)) if op in NUMERIC or _measured(targets) else ()
     return (
         *reading.left,
         *vague,

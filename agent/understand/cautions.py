@@ -30,7 +30,7 @@ UNSAFE = any_of(
     words("compare[ds]? to guideline, guideline*, normal for, worr*, concern*, appropriate, correct dose"),
     words("tomorrow, next, future, plan(?:s|ned)? for, increase the, decrease the, stop the, start the, switch"),
     words("fasting, pre and post, post, pre, while, before (?:and|or|versus|vs) after"),
-    words("up to date, overdue, due for, (?:die|died|dying) (?:of|from)"),
+    words("up to date, overdue, due for, (?:die|died|dying) (?:of|from|in|at)(?! t\\d)"),
     r"\b(?:problems?|issues?|trouble|difficulty)\b(?: \w+){0,4} with m\d",
     r"^where (?:was|were)\b.*m\d|^which (?:doctor|nurse|clinician|physician|surgeon)\b|\bwhat (?:made|makes)\b",
     r"(?:\babout |\bof |^)(?:stopping|starting) m\d",

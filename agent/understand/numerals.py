@@ -19,8 +19,12 @@ _NTH = re.compile(
 )
 
 
-_NUMBERED = re.compile(r"\bm\d (?:no|nr|number|came|was) (\w+)\b")
-LATE = re.compile(rf"\b(?:{'|'.join(w for w, n in _PLACE.items() if n > 2)})\b(?: (?:most|last|to|from))*")
+_NUMBERED = re.compile(
+    r"\bm\d (?:no|nr|number|came|was) (\w+)\b"
+    r"|\b(?:dose|shot|jab|booster) (?:no |nr |number )?(two|three|four|[2-9])\b"
+    r"(?! (?:days?|weeks?|months?|years?|mg|times))"
+)
+LATE = re.compile(rf"\b(?:{'|'.join(w for w in _PLACE if w != 'second')})\b(?: (?:most|last|to|from))*")
 """A place in an order that rules do not find by `ordinal` is not passed over."""
 
 
@@ -30,7 +34,7 @@ def ordinal(skeleton: str) -> int:
     if found:
         return _PLACE[found[1]]
     numbered = _NUMBERED.search(skeleton)
-    place = numbered[1] if numbered else ""
+    place = (numbered[1] or numbered[2]) if numbered else ""
     return _PLACE.get(place) or (int(place) if place.isdigit() else _NUMBERS.get(place, 0))
 
 

@@ -38,7 +38,9 @@ def _last_two(m: re.Match[str]) -> str:
 
 def _against_previous(m: re.Match[str]) -> str:
     """The last against the one before: higher or lower "than" it, or compared with it."""
-    return f"latest {'than' if ' than ' in m[0].lower() else 'compared with'} the previous one"
+    told = m[0].lower()
+    word = next((w for w in ("than", "above", "below") if f" {w} " in told), "compared with")
+    return f"latest {word} the previous one"
 
 
 def _value(m: re.Match[str]) -> str:
@@ -54,7 +56,7 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         # the last against the one before
         (
             rf"\b(?:{_PLACE} )?the {_LAST} {_ROUND},? "
-            r"(?:than|(?:compared )?(?:to|with|and|against)|versus|vs\.?|as opposed to) "
+            r"(?:than|above|below|(?:compared )?(?:to|with|and|against)|versus|vs\.?|as opposed to) "
             rf"(?:{_PLACE} )?{_BEFORE}",
             _against_previous,
         ),
@@ -113,7 +115,10 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
             r"\b(?:in|had|have|has) (?:any )?(?:contact|touch) with (?:us|the (?:clinic|practice|hospital|service))\b",
             "seen",
         ),
-        (r"\b(?:allowed|let|sent|released|permitted|cleared) (?:to (?:go|return) )?(?:back )?home\b", "discharged"),
+        (
+            r"\b(?:allowed|let|sent|released|permitted|cleared) (?:(?:to )?(?:go|return) )?(?:back )?home\b",
+            "discharged",
+        ),
         (r"\bwhen (?:did|could|was) (he|she|they|the patient)(?: able to)? (?:go|get|come|return)(?: back)? home\b",
          r"when was \1 discharged"),
         (r"\bfor the (?:very )?(last|first) time\b", r"\1"),

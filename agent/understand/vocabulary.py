@@ -27,8 +27,9 @@ FUNCTION_WORDS = frozenset(
 
 _OCCASIONS = frozenset(
     """
-    bout bouts deliver delivered determination determinations eighth fifth fourth ninth rating ratings sample
-    sampled samples sampling session sessions seventh sixth store stored tab tabs tenth
+    10th 2nd 3rd 4th 5th 6th 7th 8th 9th bout bouts deliver delivered determination determinations eighth fifth
+    fourth ninth rating ratings sample sampled samples sampling session sessions seventh sixth store stored tab tabs
+    tenth
     """.split()
 )
 """Words for one time that something was had or measured, and for how it was kept."""
