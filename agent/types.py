@@ -91,13 +91,15 @@ class Anchor:
     """An event that a time is told by: "when X was diagnosed", "during the March admission".
 
     `relation` is `closest`, `at`, `before`, `after`, `during` or `since`; the event is `target`'s first
-    record (`which` = first), its last, or an encounter; `window` is when the event was, if the question says so.
+    record (`which` = first), its last, or an encounter; `window` is when the event was, if the question says so, and
+    `cause` the condition that a stay was for ("during the pneumonia stay").
     """
 
     relation: Literal["closest", "at", "before", "after", "during", "since"]
     target: Target
     which: Literal["first", "last"] = "first"
     window: Window | None = None
+    cause: Target | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,11 +70,16 @@ async def subject(gather: Gather, ask: Ask, target: Target, window: Window | Non
 async def _numbered(
     gather: Gather, ask: Ask, target: Target, facts: tuple[Fact, ...]
 ) -> tuple[tuple[Fact, ...], tuple[Card, ...]]:
-    """The second, third … of the facts by their days; where there are not so many, the proof and the last of them."""
+    """The second, third … of the facts by their days, with the first where the two are held against each other.
+
+    Where there are not so many, the proof and the last of them.
+    """
     dated = [f for f in compute.in_order(facts) if f.when and f.when.low]
     days = list({f.when.text[:10]: f for f in reversed(dated) if f.when}.values())[::-1]
     if len(days) >= ask.nth:
         gather.warnings.append(f"counted by their days: the {ORDINALS[ask.nth - 1]} of {len(days)} on record is told")
+        if ask.op in ("compare", "change"):
+            return (days[0], days[ask.nth - 1]), ()
         return (days[ask.nth - 1],), ()
     name = f"{ORDINALS[ask.nth - 1]} {target.label}"
     await gather.absence(replace(target, label=name), ask.window.text if ask.window else "")

@@ -19,7 +19,7 @@ from agent.understand.anchors import (
     Found,
     anchor_of,
     find_anchor,
-    other_time,
+    left_after,
     tells_arrival,
     tells_end,
     timed,
@@ -45,6 +45,7 @@ from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.restated import strangers, vanishing
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
+from agent.understand.stretches import later_first, narrowed, other_time, other_times
 from agent.understand.targets import NUMERIC, apposed, distinct, joined, measured, target_of
 from agent.understand.threads import follow_up, subject_of
 from agent.understand.vocabulary import FUNCTION_WORDS
@@ -193,7 +194,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     if asks_of_notes(reading.text):
         return _of_notes(question, reading, found, chart, s), s
     op = _op(s)
-    relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
+    relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i not in found.numbers])
     if relatives and _is_the_patient(relatives, reading, s, joined(primary), chart):
         relatives = []
     cued = _cued(s, relatives)
@@ -205,11 +206,12 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     purpose, targets = purpose_of(s, cued, targets, chart.matcher)
     op = _op(s, but="dose") if op == "dose" and measured(targets) else op
     window, event = windows(reading, found)
+    told = window
     window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
+    window = window if found or window is not told else narrowed(reading, window)
     against = other_time(reading, window) if op in ("compare", "change") and not found else None
     direction = next((d for d, p in cues.DIRECTIONS if p.search(s)), None)
-    if window and against and str(window.low) < str(against.low):
-        window, against, direction = against, window, _TURNED.get(direction, direction)
+    window, against, direction = later_first(window, against, direction)
     held = any(t.keys for t in targets)
     targets = _topics(reading, targets) if op == "find" else targets
     attribute = "" if cued or held or found else _attribute_of(reading, s, targets)
@@ -230,16 +232,16 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         state=_state(s) or ("active" if purpose and goes_on(s) else ""),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
-        unknown=(*unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
+        unknown=(
+            *unknown(reading, s, op, primary, targets),
+            *filter(None, (tells_end(reading, found),)),
+            *other_times(reading, (told, window, event, against)),
+        ),
         threshold=threshold(s),
     )
-    settled = judged(timed(_aged(settle(ask, s), chart), reading, found), s)
+    settled = judged(timed(_aged(left_after(settle(ask, s), s), chart), reading, found), s)
     left = (_in_words(w, reading) for w in (*settled.unknown, *passed_over(settled, s)))
     return replace(settled, unknown=tuple(left)), s
-
-
-_TURNED: dict[str | None, Literal["higher", "lower"]] = {"higher": "lower", "lower": "higher"}
-"""A time held against a later one is that later one held against it, the other way."""
 
 
 def _in_words(left: str, reading: Reading) -> str:
@@ -289,6 +291,9 @@ def _anchor(
         return None
     target = target_of((reading.mentions[found.number],), (), "when", chart.matcher)
     anchor = anchor_of(reading, found, target, event)
+    if found.cause is not None:
+        cause = target_of((reading.mentions[found.cause],), ("condition",), "when", chart.matcher)
+        return replace(anchor, cause=cause)
     return replace(anchor, relation="closest") if on_arrival and tells_arrival(reading, found) else anchor
 
 
@@ -319,12 +324,14 @@ def _is_the_patient(
         return False
     cued = _cued(s, [])
     targets = [target_of(group, cued, _op(s), chart.matcher) for group in named]
-    if targets and is_called(_place(relatives, reading), reading):
+    at = _place(relatives, reading)
+    if targets and is_called(at, reading, formal=all(t.kinds[:1] == ("procedure",) for t in targets)):
         return all(is_own(t, chart) for t in targets)
     if targets:
         return all(t.kinds and t.kinds[0] in _OF_THE_PATIENT for t in targets)
     own = bool(cued) and (set(cued) <= _OF_THE_PATIENT or _state(s) == "active")
-    return own or _attribute(s) in ("age", "date of birth")
+    attributes = ("age", "date of birth", "deceased") if is_called(at, reading) else ("age", "date of birth")
+    return own or _attribute(s) in attributes
 
 
 def _may_be_the_patient(relatives: Sequence[str], reading: Reading, s: str, chart: Chart) -> bool:
@@ -392,7 +399,7 @@ def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
         return "active"
     if re.search(r"\b(active|current|currently|ongoing|still|now|present|presently)\b", s):
         return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
-    if re.search(r"\b(resolved|inactive|resolve|cleared|gone away|healed)\b", s):
+    if re.search(r"\b(resolved|inactive|resolve|cleared|gone away|healed)\b|\bover$", s):
         return "resolved"
     return "stopped" if re.search(r"\b(stopped|discontinued|no longer|former\w*)\b", s) else ""
 

@@ -16,7 +16,7 @@ __all__ = [
     "Found",
     "anchor_of",
     "find_anchor",
-    "other_time",
+    "left_after",
     "tells_arrival",
     "tells_end",
     "timed",
@@ -44,7 +44,9 @@ _RELATION = re.compile(
 )
 _TO_EVENT = re.compile(
     r"\b(?:closest|nearest)\b.* (?P<rel>to) (?:the )?"
-    r"(?:(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of )?(?P<m>m\d+)\b"
+    r"(?:(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of "
+    r"|(?:date|day|time|moment) (?:(?:at|on) which|when|that) (?:the |his |her )?)?"
+    r"(?P<m>m\d+)\b"
     r"(?: being (?:diagnosed|found|made|given|done))?"
 )
 """The event apart from its relation: "the closest weight to the onset of gout"."""
@@ -76,12 +78,20 @@ _STANDALONE = re.compile(
 class Found:
     """An anchor's mention, its relation, and the stretch of the skeleton that tells it."""
 
-    def __init__(self, number: int, relation: Relation, start: int, end: int) -> None:
-        self.number, self.relation, self.start, self.end = number, relation, start, end
+    def __init__(self, number: int, relation: Relation, start: int, end: int, cause: int | None = None) -> None:
+        self.number, self.relation, self.start, self.end, self.cause = number, relation, start, end, cause
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The mentions that tell the time and are no subject: the event, and what a stay was for."""
+        return (self.number,) if self.cause is None else (self.number, self.cause)
 
 
 def find_anchor(reading: Reading) -> Found | None:
     """Which mention is the event that a time is told by; None when every mention is a subject."""
+    caused = next(filter(None, (_for_a_cause(m, reading) for m in _CAUSED.finditer(reading.skeleton))), None)
+    if caused:
+        return caused
     apart = _TO_EVENT.search(reading.skeleton)
     if apart and len(reading.mentions) > 1:
         return Found(int(apart["m"][1:]), "closest", apart.start("rel"), apart.end())
@@ -93,6 +103,24 @@ def find_anchor(reading: Reading) -> Found | None:
     if dated and is_stay(reading.mentions[int(dated[1])]) and _tells_time(reading, dated):
         return Found(int(dated[1]), "during", dated.start(), dated.end())
     return None
+
+
+_CAUSED = re.compile(
+    rf"\b(?:during|in|on|throughout|over|of|for|from|at)(?: (?:{_FILL}))* (?P<cause>m\d+) (?P<stay>m\d+)\b(?: t\d+)?"
+    r"|\b(?:during|in|on|throughout|over|of|for|from|at)(?: (?:the|his|her|their|that|this|last|first))* "
+    r"(?P<stay2>m\d+) (?:for|with|because of|due to)(?: (?:the|his|her|their|a|an))? (?P<cause2>m\d+)\b(?: t\d+)?"
+)
+"""A stay told by what it was for: "the pneumonia stay", "his admission for asthma"."""
+
+
+def _for_a_cause(match: re.Match[str], reading: Reading) -> Found | None:
+    stay, cause = (int((match[a] or match[b])[1:]) for a, b in (("stay", "stay2"), ("cause", "cause2")))
+    conditions = {c.kind for c in reading.mentions[cause].classes} | {e.kind for e in reading.mentions[cause].entries}
+    if not is_stay(reading.mentions[stay]) or not conditions <= {"condition", "icd10"} or not conditions:
+        return None
+    beside = reading.skeleton[: match.start()] + reading.skeleton[match.end() :]
+    told = len(reading.mentions) > 2 or (_STANDALONE.search(beside) and not _OF_STAY.search(beside))
+    return Found(stay, "during", match.start(), match.end(), cause) if told else None
 
 
 def _tells_time(reading: Reading, match: re.Match[str]) -> bool:
@@ -140,6 +168,18 @@ def timed(ask: Ask, reading: Reading, found: Found | None) -> Ask:
     return replace(ask, unknown=(*ask.unknown, _spelt(reading, found)))
 
 
+_STAY = Target(words="stay", label="Inpatient stay", kinds=("encounter",))
+
+
+def left_after(ask: Ask, s: str) -> Ask:
+    """ "When was she discharged after the pneumonia?" asks for the end of the stay that it was treated in."""
+    condition = ask.targets[0] if len(ask.targets) == 1 and ask.targets[0].kinds[:1] == ("condition",) else None
+    if not condition or ask.anchor or ask.expects != "date" or not re.search(r"\bdischarged?\b", s):
+        return ask
+    stay = Anchor(relation="during", target=_STAY, which="last", window=ask.window, cause=condition)
+    return replace(ask, op="ended", kinds=("encounter",), targets=(_STAY,), anchor=stay, window=None)
+
+
 def _spelt(reading: Reading, found: Found) -> str:
     """The anchor's phrase in the question's own words, without a date."""
     phrase = re.sub(r"\bt\d+ ?", "", reading.skeleton[found.start : found.end])
@@ -157,13 +197,6 @@ def windows(reading: Reading, found: Found | None) -> tuple[Window | None, Windo
             rest = [w for i, w in told if i != own[0][0]]
             return (rest[0] if rest else None), own[0][1]
     return (told[0][1] if told else None), None
-
-
-def other_time(reading: Reading, window: Window | None) -> Window | None:
-    """The other of the two times whose results are held against each other; None where there are not just two."""
-    told = [t.window for t in reading.times if t.window and t.window != window]
-    closed = [w for w in (window, *told) if w and w.low is not None and w.high is not None]
-    return told[0] if len(told) == 1 and len(closed) == 2 else None
 
 
 _ARRIVAL = re.compile(r"(when|at|on|upon|around|by)\b")

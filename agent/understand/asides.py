@@ -294,11 +294,25 @@ _LENGTH = 1000
 _PAST = re.compile(r"\b(?:was|were|did|had|been)\b", re.IGNORECASE)
 
 
+_GOING_ON = re.compile(
+    r"[,(]?\s*\bwhile (?:the|his|her|their) [\w -]{2,40}? (?:was|were) (?:still )?"
+    r"(?:going on|ongoing|under ?way|running|in progress|being given|given)\b\)?",
+    re.IGNORECASE,
+)
+"""What else was so over a stretch of time that the question tells by its days."""
+
+
+def _is_dated(ask: Ask) -> bool:
+    return bool(ask.window and ask.window.low and ask.window.high)
+
+
 def asides(text: str) -> Iterator[Aside]:
     """The phrases of a question that may be set aside, each as it stands in it; none of a text too long for one."""
     if len(text) > _LENGTH:
         return
     yield from (a for a in _purposes(text) if not _NARROWS.search(_NUMBERED.sub("", a.words)))
+    if going_on := _GOING_ON.search(text):
+        yield Aside(words=going_on.group(), fits=_is_dated)
     for fits, pattern in _KEPT:
         if kept := pattern.search(text):
             yield Aside(words=kept.group(), fits=fits, told=False)

@@ -94,6 +94,13 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        "change",
+        any_of(
+            r"\bby how (?:much|many)\b",
+            r"\bhow much (?:higher|lower|more|less|greater|heavier|lighter|taller|shorter)\b",
+        ),
+    ),
+    (
         "compare",
         any_of(
             words(
@@ -110,7 +117,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             + words(
                 "going, gone, go, went, trending, rising, falling, increasing, decreasing, climbing, dropping,"
                 " increased?, decreased?, risen, fallen, rise, fall, drop(?:ped)?, climb(?:ed)?, gain(?:ed|ing)?,"
-                " lost, losing"
+                " lost, losing, (?:come|came|coming) (?:up|down)"
             ),
             r"\b(?:vs|versus|against|compared|relative)\b.*"
             + words(
@@ -118,6 +125,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             ),
             r"\bcompared? (?:to|with|against)\b.*\b(?:previous|prior|before|last)\b",
             r"\bcompar(?:e|ing)\b",
+            r"\b(?:higher|lower|above|below|over|under)\b.*\b(?:that|those|the one) (?:of|from|in|on|t\d)",
             r"\bis (?:it|that|this|there) an? (?:increase|decrease|rise|fall|drop|gain)\b",
         ),
     ),
@@ -162,7 +170,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\bhow high\b.*\b(?:climb\w*|rise|rose|risen|run|ran|spik\w*|soar\w*|shoot|shot)\b",
             words(
                 "all time high, record high, high point, highest, max, maximum, maximal, peak(?:ed)?, largest,"
-                " greatest, top, biggest, tallest, heaviest, fastest, zenith, upper limit"
+                " greatest, top, biggest, tallest, heaviest, hottest, fastest, zenith, upper limit"
             ),
         ),
     ),
@@ -173,7 +181,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\bhow low\b.*\b(?:fall\w*|fell|sink|sank|sunk|dip\w*|plung\w*|run|ran)\b",
             words(
                 "all time low, record low, low point, lowest, min, minimum, minimal, nadir, smallest, least,"
-                " bottom(?:ed)?, lightest, slowest"
+                " bottom(?:ed)?, coldest, lightest, slowest"
             ),
         ),
     ),
@@ -275,7 +283,7 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
         any_of(
             words(
                 "lower, less, down, decreas*, fall*, fell, drop*, smaller, below, under, lost, losing, lighter,"
-                " shorter, reduced?, declin*"
+                " shorter, reduced?, declin*, sink*, sank, sunk, dip*, plung*"
             )
         ),
     ),
@@ -284,7 +292,7 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
         any_of(
             words(
                 "higher, greater, more, up, increas*, ris*, rose, bigger, larger, above, over, exceed*, climb*, gain*,"
-                " heavier, taller"
+                " heavier, taller, soar*, spik*"
             )
         ),
     ),
@@ -383,9 +391,10 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
                 " stays?, came in, come in, comes? here, been here, last here, been in, checkups?, discharge[ds]?,"
                 " attend(?:ed|s|ing|ances?)?, consults?, consultations?, reviewed, review date, (?:come|came) to us"
             ),
-            r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?(?:last |most recently )?"
-            r"(?:here|in|come|(?:in|at) the (?:clinic|hospital|practice|surgery))\b"
-            r"(?: last| most recently| last time)?$",
+            r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?"
+            r"(?:last |first |most recently )?"
+            r"(?:here|in|come|(?:in|at) (?:the )?(?:clinic|hospital|practice|surgery))\b"
+            r"(?: last| first| most recently| last time)?$",
             r"\b(?:he|she|they|patient) (?:was|were) last (?:here|in)$",
             r"^last time (?:(?:here|in|at) )?(?:the )?(?:clinic|hospital|practice)\b",
         ),
@@ -420,6 +429,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         any_of(
             words("seen, saw, come in, came in, last see"),
             words("(?:we|you|i|they|anyone|clinic|doctor) (?:last |first |ever |also )?see"),
+            r"\bcome to (?:see )?us\b",
         ),
     ),
     ("order", ("order",), any_of(words("orders, referrals?, service requests?, pending"))),

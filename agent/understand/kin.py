@@ -21,11 +21,14 @@ _NAMES = frozenset(
 """What family members are called, and call themselves: never how a clinician names a patient's."""
 
 
-def is_called(at: int, reading: Reading) -> bool:
-    """Whether mention `at` is the patient to the one who asks: by such a name alone, or as "my …", "our …"."""
+def is_called(at: int, reading: Reading, *, formal: bool = False) -> bool:
+    """Whether mention `at` is the patient to the one who asks: by such a name alone, or as "my …", "our …".
+
+    `formal`: of what is recorded of relatives seldom, "mother" alone is the patient as well.
+    """
     mine = re.search(rf"\b(?:my|our) m{at}\b", reading.skeleton)
     alone = re.search(rf"(?:^|\b(?:did|was|is|has|had|does|when|so|and|of|for) )m{at}\b", reading.skeleton)
-    return bool(mine) or bool(alone and reading.mentions[at].words in _NAMES)
+    return bool(mine) or bool(alone and (formal or reading.mentions[at].words in _NAMES))
 
 
 def is_own(target: Target, chart: Chart) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from agent.types import Op, Target
 from agent.understand import cautions
-from agent.understand.numerals import FEW, FIRST_FEW, THRESHOLD
+from agent.understand.numerals import FEW, FIRST_FEW, LATE, THRESHOLD, ordinal
 from agent.understand.reading import Reading, is_stay
 from agent.understand.targets import NUMERIC, measured
 from fhir_tools.codes import Mention, words_of
@@ -53,7 +53,7 @@ def unknown(
     numbers = () if op == "find" or _taken(targets) else _NUMBER.findall(THRESHOLD.sub(" ", FEW.sub(" ", s)))
     loose = tuple(n for n in numbers if not (targets and all(n in _numbers_of(t) for t in targets)))
     aims = tuple(m.group() for m in _AIM.finditer(s)) if measured(targets) else ()
-    few = tuple(m.group() for m in FIRST_FEW.finditer(s)) if op in NUMERIC else ()
+    few = tuple(m.group() for m in FIRST_FEW.finditer(s)) if op in NUMERIC or measured(targets) else ()
     return (
         *reading.left,
         *vague,
@@ -62,6 +62,7 @@ def unknown(
         *who,
         *aims,
         *few,
+        *(() if ordinal(s) or op == "find" else (m.group() for m in LATE.finditer(s))),
         *loose,
         *_levels(s, primary, reading, targets),
         *_loose(reading, op, primary, targets),

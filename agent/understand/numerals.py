@@ -6,7 +6,7 @@ import re
 
 from agent.types import ORDINALS
 
-__all__ = ["FEW", "FIRST_FEW", "THRESHOLD", "few", "ordinal", "threshold"]
+__all__ = ["FEW", "FIRST_FEW", "LATE", "THRESHOLD", "few", "ordinal", "threshold"]
 
 _PLACE = {word: n for n, word in enumerate(ORDINALS, 1) if n > 1}
 _PLACE |= {"2nd": 2, "3rd": 3, **{f"{n}th": n for n in range(4, 11)}}
@@ -15,14 +15,27 @@ _OF = (
     r"|admissions?|stays?|episodes?|sessions?|samples?|scans?|procedures?|operations?|date)"
 )
 _NTH = re.compile(
-    rf"\b({'|'.join(_PLACE)})\b(?! (?:to|most|half|quarter|line|opinion|degree))(?=(?: \w+){{0,3}}? {_OF}\b)"
+    rf"\b({'|'.join(_PLACE)})\b(?! (?:to|most|half|quarter|line|opinion|degree))(?=(?: \w+){{0,3}}? {_OF}\b| ?$)"
 )
+
+
+_NUMBERED = re.compile(
+    r"\bm\d (?:no|nr|number|came|was) (\w+)\b"
+    r"|\b(?:dose|shot|jab|booster) (?:no |nr |number )?(two|three|four|[2-9])\b"
+    r"(?! (?:days?|weeks?|months?|years?|mg|times))"
+)
+LATE = re.compile(rf"\b(?:{'|'.join(w for w in _PLACE if w != 'second')})\b(?: (?:most|last|to|from))*")
+"""A place in an order that rules do not find by `ordinal` is not passed over."""
 
 
 def ordinal(skeleton: str) -> int:
     """Which one in order of time, from 2 on; 0 where the words do not say."""
     found = _NTH.search(skeleton)
-    return _PLACE[found[1]] if found else 0
+    if found:
+        return _PLACE[found[1]]
+    numbered = _NUMBERED.search(skeleton)
+    place = (numbered[1] or numbered[2]) if numbered else ""
+    return _PLACE.get(place) or (int(place) if place.isdigit() else _NUMBERS.get(place, 0))
 
 
 _NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())}

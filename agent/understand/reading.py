@@ -58,7 +58,8 @@ def read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) -
     reading.mentions = _not_the_patient(sorted(found, key=lambda m: m.first))
     _fuse(reading, matcher)
     _forms(reading, matcher)
-    _averages(reading, matcher)
+    _numbered(reading, matcher)
+    _averaged(reading, matcher)
     _mend(reading, matcher)
     reading.skeleton = extremes.graded(_skeleton(reading), reading.mentions)
     if not reading.mentions:
@@ -217,18 +218,46 @@ def _forms(reading: Reading, matcher: Matcher) -> None:
         if after in _FORMS and m.classes and all(c.kind == "lab" for c in m.classes):
             entries = matcher.by_words(m.words, ("medication",))
             reading.mentions[n] = replace(m, entries=entries, classes=())
+        elif after in ("clinic", "clinics") and (entries := matcher.by_words(f"{m.words} clinic", ("encounter",))):
+            last = m.last + 1
+            if last < len(reading.words) and reading.words[last].text in ("visit", "visits", "appointments"):
+                last += 1
+            reading.mentions[n] = Mention(first=m.first, last=last, words=f"{m.words} clinic", entries=entries)
+    reading.mentions = [m for m in reading.mentions if not any(_covers(x, m) for x in reading.mentions)]
 
 
-def _averages(reading: Reading, matcher: Matcher) -> None:
-    """ "Mean glucose" is the mean of the results, where the chart holds no estimate under that name."""
+def _covers(one: Mention, other: Mention) -> bool:
+    return one is not other and one.first <= other.first and other.last <= one.last and one.words != other.words
+
+
+def _numbered(reading: Reading, matcher: Matcher) -> None:
+    """ "Pneumococcal 23": a number beside a vaccine that the chart's label of it has."""
     for n, m in enumerate(reading.mentions):
-        head, _, rest = m.words.partition(" ")
-        estimate = head in ("mean", "average") and all("average" in c.label.lower() for c in m.classes)
-        if estimate and not m.entries and not matcher.entries_of((c.kind, c.id) for c in m.classes):
-            reading.mentions[n] = replace(m, first=m.first + 1, words=rest, classes=matcher.lexicon.lookup(rest))
+        after = reading.words[m.last].text if m.last < len(reading.words) else ""
+        if after.isdigit() and m.classes and all(c.kind == "vaccine" for c in m.classes):
+            kin = matcher.entries_of(((c.kind, c.id) for c in m.classes), ("immunization",))
+            entries = tuple(e for e in kin if any(after in re.findall(r"\d+", label) for label in e.labels))
+            if entries:
+                words = f"{m.words} {after}"
+                reading.mentions[n] = replace(m, last=m.last + 1, words=words, entries=entries, classes=())
 
 
-_LINKS = frozenset(("of", "from", "in", "by", "due", "to", "caused", "secondary", "with", "the", "and"))
+def _averaged(reading: Reading, matcher: Matcher) -> None:
+    """ "Mean glucose" is the mean of the glucose where the chart has no result of that name."""
+    for n, m in enumerate(reading.mentions):
+        first, _, rest = m.words.partition(" ")
+        if first not in ("mean", "average") or m.entries or not rest:
+            continue
+        classes = matcher.lexicon.lookup(rest, ("lab",))
+        if classes and not matcher.entries_of(((c.kind, c.id) for c in m.classes), ("measurement",)):
+            entries = matcher.by_words(rest, ("measurement",))
+            reading.mentions[n] = Mention(first=m.first + 1, last=m.last, words=rest, entries=entries, classes=classes)
+
+
+_LINKS = frozenset(
+    """of from in by due to caused secondary with the and for value values level levels result results did it
+    show""".split()
+)
 
 
 def _is_linked(one: Mention, other: Mention, reading: Reading) -> bool:

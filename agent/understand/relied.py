@@ -87,6 +87,8 @@ def _named(ask: Ask) -> Iterator[Target]:
     yield from ask.targets
     if ask.anchor:
         yield ask.anchor.target
+        if ask.anchor.cause:
+            yield ask.anchor.cause
     if ask.purpose:
         yield ask.purpose
 

@@ -127,7 +127,8 @@ def _edge(ask: Ask, s: str, yes_no: bool) -> Op | None:
 def _compared(ask: Ask, s: str, yes_no: bool) -> Op | None:
     """The operation of a question about a change, a distance in time, or a limit; None for any other."""
     itself = ask.anchor and any(t.lexicon == ask.anchor.target.lexicon for t in ask.targets)  # "since the last weight"
-    if ask.op in ("change", "compare") and (ask.window or ask.anchor) and not ask.threshold and not itself:
+    timed = (ask.window or ask.anchor) and not ask.against
+    if ask.op in ("change", "compare") and timed and not ask.threshold and not itself:
         return "change"
     if ask.op == "change" and yes_no and ask.direction in ("higher", "lower"):
         return "compare"

@@ -50,15 +50,26 @@ def apposed(
     waiting: list[tuple[Mention, ...]] = []
     for group in groups:
         before = waiting[-1] if waiting else ()
-        if not before or not _BESIDE.fullmatch(_between(before[-1], group[0], reading)):
+        between = _between(before[-1], group[0], reading) if before else "and"
+        if not _BESIDE.fullmatch(between) and (re.search(_AND, between) or not _is_part(before, group, meant)):
             waiting.append(group)
         elif _common(before, group, meant):
             waiting[-1] = (*before, *group)
-        elif _against(before, group):
+        elif _is_pressure(before, _PARTS) and _is_pressure(group, _WHOLE):
+            pass
+        elif (_is_pressure(before, _WHOLE) and _is_pressure(group, _PARTS)) or _against(before, group):
             waiting[-1] = group
         else:
             waiting.append(group)
     yield from map(meant, waiting)
+
+
+_AND = r"[,;+&]|\b(?:and|or|plus|than|with|after|before|when|since|against|versus|vs)\b"
+
+
+def _is_part(one: Sequence[Mention], other: Sequence[Mention], meant: Callable[[tuple[Mention, ...]], Target]) -> bool:
+    """Whether one is measured within the other: "pCO2 in the arterial gases", "diastolic of his blood pressures"."""
+    return all(meant(tuple(g)).kinds[:1] == ("measurement",) for g in (one, other))
 
 
 def _between(one: Mention, other: Mention, reading: Reading) -> str:
@@ -70,6 +81,15 @@ def _common(one: Sequence[Mention], other: Sequence[Mention], meant: Callable[[t
         return False
     both, apart = meant((*one, *other)), (meant(tuple(one)), meant(tuple(other)))
     return bool(both.keys) and any(len(t.keys) > len(both.keys) or not t.keys for t in apart)
+
+
+_WHOLE = frozenset(("blood pressure",))
+_PARTS = frozenset(("systolic blood pressure", "diastolic blood pressure"))
+
+
+def _is_pressure(mentions: Sequence[Mention], which: frozenset[str]) -> bool:
+    """Whether it is the blood pressure, or one of its two numbers, which are of one record."""
+    return all(m.classes and {c.id for c in m.classes} <= which for m in mentions)
 
 
 def _against(one: Sequence[Mention], other: Sequence[Mention]) -> bool:
@@ -111,6 +131,8 @@ def target_of(mentions: Sequence[Mention], cued: tuple[Kind, ...], op: Op, match
     if kinds[:1] == ("encounter",) and any(is_stay(m) for m in mentions):
         keys = set()  # the class of an encounter is read from the encounters themselves
     entries = _best_kind([e for e in matcher.catalogue.entries if (e.kind, e.key) in keys], kinds)
+    if len(mentions) == 1 and mentions[0].entries and _choices(mentions, entries, matcher):
+        entries = [e for e in entries if e in mentions[0].entries] or entries  # of one meaning, the one that was named
     return Target(
         words=" ".join(m.words for m in mentions),
         label=_label(mentions, entries),

@@ -27,9 +27,10 @@ FUNCTION_WORDS = frozenset(
 
 _CARRIERS = frozenset(
     """
-    archive assay assays attendance attendances books bout bouts caps deliver delivered determination
-    determinations distinct entitled informations inj modality oint rating ratings sample sampled samples sampling
-    separate session sessions soln specimen specimens store stored submit susp tab tabs transcribe
+    10th 2nd 3rd 4th 5th 6th 7th 8th 9th archive assay assays attendance attendances books bout bouts caps deliver
+    delivered determination determinations distinct eighth entitled fifth fourth informations inj modality ninth oint
+    rating ratings sample sampled samples sampling separate session sessions seventh sixth soln specimen specimens store
+    stored submit susp tab tabs tenth transcribe
     """.split()
 )
 """What a value, an illness or a drug comes in, how it is kept, and forms of drugs that are cut short."""

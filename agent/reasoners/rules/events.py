@@ -206,6 +206,8 @@ def _count_by_year(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 
 def _age_at(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    if card.kind == "family":
+        return tuple(say.claim(f"{_statement(f)}.", say.mark_of(card, f)) for f in card.facts)
     mark = say.computed(card, "age_at")
     if mark is None or mark.computation is None or mark.computation.result is None:
         return ()

@@ -35,7 +35,7 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
         return _none_beyond(ask, *ask.threshold[:2], card)
     if ask.threshold and not filtered:
         return _threshold(ask.op if ask.op in ("highest", "lowest") else "latest", *ask.threshold[:2], card)
-    if ask.nth:
+    if ask.nth and ask.op not in ("compare", "change"):
         return _point(say.role(card, "latest"), ask)
     tell = _BY_OP.get(ask.op)
     return tell(ask, card) if tell else ()
@@ -114,7 +114,9 @@ def _holds(ask: Ask, mark: Mark | None) -> bool | None:
     return False if _NO.search(told) else True if _YES.search(told) else None
 
 
-_SMOKING = re.compile(r"^(?!.*\bstatus\b).*(?:\bsmoker\b|\b(does|is|do|did)\b.*\bsmok(e|ing)\b)", re.IGNORECASE)
+_SMOKING = re.compile(
+    r"^(?!.*\b(?:status|what|which|entry)\b).*(?:\bsmoker\b|\b(does|is|do|did)\b.*\bsmok(e|ing)\b)", re.IGNORECASE
+)
 
 
 def _lead(word: str, card: Card) -> str:
@@ -203,7 +205,9 @@ def _mean(ask: Ask, card: Card) -> tuple[Claim, ...]:
         quantity: Quantity = mark.computation.result  # type: ignore[union-attr]
         # a result with a comparator has no number to average: what is left is told as that
         every = len({f.reference for f in mark.facts}) == len(told)
-        lead, tail = ("Mean", f" ({len(mark.facts)} results)") if every else ("Mean of the exact results,", "")
+        lead = "Mean" if every else "Mean of the exact results,"
+        # beside results without a value their number could be read as that of all
+        tail = f" ({len(mark.facts)} results)" if every and len(told) == len(card.facts) else ""
         text = f"{lead} {say.name(mark.facts[-1])}{where} is {wording.quantity_text(quantity)}{tail}."
         out.append(say.claim(text, mark, value=say.number_value(quantity)))
     return tuple(out)
@@ -236,6 +240,15 @@ def _amount(fact: Fact, last: Fact) -> str:
     return units.show_number(fact.value.value) if same else wording.quantity_text(fact.value)
 
 
+_COMPARE = re.compile(
+    r"\W*(?:please |can you |how does )?(?:\w+ ){0,2}?compar(?:e|ing)\b"
+    r"|.*\b(?:which|up or down|(?:higher|lower) or (?:higher|lower)|better or worse"
+    r"|(?:ris|fall)ing or (?:ris|fall)ing)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A question that wants the two told, not yes or no."""
+
+
 def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
     latest, previous = say.role(card, "latest"), say.role(card, "previous")
     if not latest or not previous or not latest.fact or not previous.fact:
@@ -247,10 +260,10 @@ def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
     direction = ask.direction or "higher"
     yes = {"higher": after > before, "lower": after < before, "different": after != before}[direction]
     relation = "higher than" if after > before else "lower than" if after < before else "the same as"
-    which, other = ("", "one") if ask.against else ("the latest ", "previous one")
-    lead = f"{_yes(yes)}: " if ask.direction else ""
+    which, other = ("", "one") if ask.against or ask.nth else ("the latest ", "previous one")
+    lead = f"{_yes(yes)}: " if ask.direction and not _COMPARE.match(ask.question) else ""
     text = (
-        f"{lead}{which}{say.name(latest.fact)}, {_when(latest.fact)}, "
+        f"{lead}{which if lead else which.capitalize()}{say.name(latest.fact)}, {_when(latest.fact)}, "
         f"is {relation} the {other}, {_when(previous.fact)}."
     )
     return (say.claim(text, latest, previous, value=say.truth(yes) if lead else None),)

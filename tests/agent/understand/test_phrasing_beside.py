@@ -539,7 +539,8 @@ def meaning(asked: Ask) -> Ask:
     targets = tuple(
         replace(t, words="", label="", lexicon=(), kinds=t.kinds[:1], corrected=False) for t in asked.targets
     )
-    return replace(asked, question="", current=False, asides=(), relies=(), targets=targets)
+    window = replace(asked.window, text="") if asked.window else None
+    return replace(asked, question="", current=False, asides=(), relies=(), targets=targets, window=window)
 
 
 @pytest.mark.parametrize(("whose", "question", "without"), SAME)
