@@ -15,6 +15,7 @@ export async function showTimeline(container, { patient, asOf, onPick }) {
   container.classList.add("timeline");
   const told = await call(`v1/patients/${encodeURIComponent(patient)}/timeline?${query({ as_of: asOf })}`);
   new View(container, new Facts(told), onPick).update();
+  await new Promise(requestAnimationFrame); // in which it is drawn
   performance.mark("timeline-usable");
   container.dataset.ready = "true";
 }
