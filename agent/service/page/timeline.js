@@ -14,10 +14,15 @@ const TOUCH = matchMedia("(pointer: coarse)");
 export async function showTimeline(container, { patient, asOf, onPick }) {
   container.classList.add("timeline");
   const told = await call(`v1/patients/${encodeURIComponent(patient)}/timeline?${query({ as_of: asOf })}`);
-  new View(container, new Facts(told), onPick).update();
+  const facts = new Facts(told);
+  await frame(); // of a large chart each of these takes a while: the page can react between them
+  new View(container, facts, onPick).update();
+  await frame();
   performance.mark("timeline-usable");
   container.dataset.ready = "true";
 }
+
+const frame = () => new Promise(requestAnimationFrame);
 
 class View {
   constructor(container, facts, onPick) {

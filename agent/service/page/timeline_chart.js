@@ -26,9 +26,11 @@ class Chart extends Drawn {
     super.connectedCallback();
   }
 
+  /** First with the next frame; what is there already is drawn anew at once, since a canvas of another size is blank. */
   paint(width) {
+    const first = !this.width;
     this.resize(width);
-    draw(this);
+    if (!first) draw(this);
   }
 
   span() {
