@@ -243,7 +243,12 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
 
 def _in_words(left: str, reading: Reading) -> str:
     """Words of the skeleton as the question has them."""
-    return re.sub(r"\bm(\d+)\b", lambda m: reading.mentions[int(m[1])].words, left)
+    times = re.sub(r"\bt(\d+)\b", lambda t: _time(int(t[1]), reading), left)
+    return re.sub(r"\bm(\d+)\b", lambda m: reading.mentions[int(m[1])].words, times)
+
+
+def _time(number: int, reading: Reading) -> str:
+    return reading.text[reading.times[number].start : reading.times[number].end]
 
 
 def _aged(ask: Ask, chart: Chart) -> Ask:

@@ -38,7 +38,14 @@ _IDIOMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
             rf"\bwhen (?:was|were) {_WHO} (?:last )?discharged\b(?: from (?:the )?hospital)?",
             "when did the last admission end",
         ),
-        (r"\b(food|drug|medication|medicine) allerg(?:y|ies)\b", "allergies"),
+        (r"\b(?:food|drug|medication|medicine) allerg(?:y|ies)\b", "allergies"),
+        (
+            r"\ballerg(?:y|ies|ic) to (?:any )?(?:foods?|drugs?|meds|medications?|medicines?)\b"
+            r"(?: (?:or|and) (?:any )?(?:foods?|drugs?|meds|medications?|medicines?))?",
+            "allergies",
+        ),
+        (r"\b(?:still )?losing weight\b", "weight going down"),
+        (r"\b(?:still )?gaining weight\b", "weight going up"),
         (r"\bfamily (?:history|hx|h/o) of (cancers?|malignanc\w+)\b", r"\1 in the family"),
         (
             r"^((?:the |his |her |last |latest )*[\w -]*"
