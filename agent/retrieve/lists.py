@@ -44,7 +44,7 @@ async def listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
     if ask.relative:
         chosen = tuple(f for f in chosen if is_relative(f, ask.relative, gather))
     told = window.text if window else ""
-    title = _title(ask, kind)
+    title = f"new {kind}s" if window and _NEW.search(ask.question) and not chosen else _title(ask, kind)
     if not chosen:
         await gather.absence(Target(words=title, label=title, kinds=(kind,)), told)
         return ()

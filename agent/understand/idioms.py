@@ -63,8 +63,17 @@ _VACCINE = re.compile(
 )
 
 
+_HINTS = re.compile(
+    r"hospital|fall|control|\bbeen\b|chance|discharge|cancer|malignan|result|finding|allerg|weight|season|winter",
+    re.IGNORECASE,
+)
+"""A word of each idiom: most questions have none of them."""
+
+
 def spoken(question: str, as_of: date) -> str:
     """The question with its idioms written out; "this season" of a vaccine is since July."""
+    if not _HINTS.search(question):
+        return question
     for pattern, instead in _IDIOMS:
         question = pattern.sub(instead, question, count=1)
     if _SEASON.search(question) and _VACCINE.search(question):

@@ -102,6 +102,7 @@ _WORDS: tuple[tuple[str, Fits], ...] = (
     ("pending, outstanding", lambda ask: ask.kinds[:1] != ("measurement",)),
     ("home", lambda ask: not measured(ask.targets)),
     ("normal, abnormal*", _grades),
+    ("(?:first|last|latest) (?:ab)?normal", lambda ask: not ask.targets),
     ("new", lambda ask: bool(ask.targets or ask.window or ask.anchor)),
     ("who, whom, whose", _in("family", "patient")),
     ("gp, pcp, family doctor, general practitioner", _in("patient")),
@@ -124,6 +125,7 @@ _PATTERNS: tuple[tuple[str, Fits], ...] = (
     # a time that no event was found for, and one that points back to another
     (rf"\b(?:before|after|since|prior to|during|until|following) {_THE}m\d", _of_a_stay),
     (r"\bthen(?= ?$)|\b(?:after|afterwards?)(?= ?$)|\band before(?= ?$)", lambda ask: bool(ask.anchor)),
+    (r"\b(?:at|on|since|before|after|from) (?:the )?(?:diagnosis|onset)\b(?! of)", lambda ask: bool(ask.anchor)),
     (r"\bt\d(?! t\d)\b(?=.*\bt\d\b)", lambda ask: bool(ask.anchor) or ask.kinds[:1] == ("patient",)),
     (rf"(?<!come )(?<!came )(?<!taken )\boff {_THE}m\d", _never),
     (r"\b(?:he|she|they|patient|pt|is|was|were|are|been) taking\b", _in("medication", "immunization", "social")),
@@ -142,5 +144,6 @@ def passed_over(ask: Ask, s: str) -> tuple[str, ...]:
     """The words that this answer would not take up; `s` is the skeleton that the cues were read from."""
     if ask.op == "find":
         return ()
-    told = cautions.HARMLESS.sub(" ", s)
-    return tuple(m.group() for pattern, fits in _PASSED if (m := pattern.search(told)) and not fits(ask))
+    found = [pattern for pattern, fits in _PASSED if pattern.search(s) and not fits(ask)]
+    told = cautions.HARMLESS.sub(" ", s) if found else s
+    return tuple(m.group() for pattern in found if (m := pattern.search(told)))

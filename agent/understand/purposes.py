@@ -21,6 +21,7 @@ _GOES_ON = re.compile(
 _TAKEN_FOR = re.compile(
     r"^(?:and |so )*(?:what|whats|which|anything)\b.*"
     r"\b(?:on|takes?|taking|uses?|using|gets?|getting|given|prescribed)\b(?: now| currently)? for (?:\w+ ){0,2}m\d\W*$"
+    r"|\b(?:on|taking|takes?|using|given) (?:anything|something|treatment|therapy) for (?:\w+ ){0,2}m\d\W*$"
 )
 """What somebody takes for something is a drug, though no word says so."""
 _TREATED = {

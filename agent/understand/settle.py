@@ -137,8 +137,9 @@ def _compared(ask: Ask, s: str, yes_no: bool) -> Op | None:
     if ask.op == "duration" and _BETWEEN.search(s):
         return "interval"
     ever = re.search(r"\b(ever|any|anytime)\b", s)
-    if ask.threshold and not yes_no and not ever and ask.op in ("list", "latest") and not re.search(_LAST, s):
-        return "list"
+    several = ask.window or re.search(r"\b(?:which|list|all|show|every|what)\b", s)
+    if ask.threshold and several and not yes_no and not ever and not re.search(_LAST, s):
+        return "list" if ask.op in ("list", "latest") else ask.op
     if not ask.threshold or (ask.op in ("latest", "first") and _ASKS_WHEN.search(s)):
         return ask.op if ask.threshold else None
     return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
