@@ -44,7 +44,7 @@ async def listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
     if ask.relative:
         chosen = tuple(f for f in chosen if is_relative(f, ask.relative, gather))
     told = window.text if window else ""
-    title = _title(ask, kind)
+    title = f"new {kind}s" if window and _NEW.search(ask.question) and not chosen else _title(ask, kind)
     if not chosen:
         await gather.absence(Target(words=title, label=title, kinds=(kind,)), told)
         return ()
@@ -56,7 +56,7 @@ async def listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
     )
 
 
-_NEW = re.compile(r"\bnew(?:ly)?\b", re.IGNORECASE)
+_NEW = re.compile(r"\bnew(?:ly)?\b|\bstarted\b|\bbegun\b|\binitiated\b", re.IGNORECASE)
 
 
 def _new(chosen: tuple[Fact, ...], every: tuple[Fact, ...]) -> tuple[Fact, ...]:
@@ -73,9 +73,9 @@ _SORTS = {"food": re.compile(r"\bfoods?\b"), "medication": re.compile(r"\b(?:dru
 
 def _of_sort(fact: Fact, question: str) -> bool:
     """Whether an allergy is of the category asked for; one that names none, or denies allergies, could be."""
-    asked = next((sort for sort, words in _SORTS.items() if words.search(question)), "")
+    asked = {sort for sort, words in _SORTS.items() if words.search(question)}
     own = {str(c).rsplit("|", 1)[-1].lower() for c in fact.details.get("category", ())}
-    return not asked or not own or bool(fact.details.get("negation")) or asked in own
+    return not asked or not own or bool(fact.details.get("negation")) or bool(asked & own)
 
 
 async def _ahead(gather: Gather, ask: Ask) -> tuple[Card, ...]:
@@ -153,9 +153,9 @@ def _title(ask: Ask, kind: Kind) -> str:
     state: str = ask.state if kind in ("condition", "medication", "careplan") else ""
     if kind == "medication" and state in ("", "active"):
         state = "" if state == "" and (ask.purpose or _PAST.search(ask.question.lower())) else "current"
-    sort = next((n for n, words in _SORTS.items() if kind == "allergy" and words.search(ask.question.lower())), "")
-    if sort:
-        return f"{sort} allergies"
+    sorts = [n for n, words in _SORTS.items() if kind == "allergy" and words.search(ask.question.lower())]
+    if sorts:
+        return f"{' and '.join(sorts)} allergies"
     why = f" ordered for {ask.purpose.label}" if ask.purpose else f" of the {ask.relative}" if ask.relative else ""
     return f"{state} {_PLURAL.get(kind, kind + 's')}{why}".strip()
 

@@ -39,10 +39,9 @@ async def subject(gather: Gather, ask: Ask, target: Target, window: Window | Non
         whose = replace(target, label=f"{target.label} of the {ask.relative}") if ask.relative else target
         return await _not_there(gather, whose, found, real, window)
     if ask.op == "closest" and gather.event and gather.event.kind == "encounter" and _is_measured(inside):
-        inside = around = _about(gather.event, inside)
-        if not around:
-            return await _not_there(gather, target, found, real, _stay(gather.event))
-        real = around
+        inside = real = _about(gather.event, inside)
+        if not inside:
+            return await _not_there(gather, target, found, usable(found), _stay(gather.event))
     told = window.text if window else ""
     if ask.against and window:
         return await _two(gather, ask, target, found, window)

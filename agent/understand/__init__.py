@@ -245,8 +245,10 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
 
 
 def _in_words(left: str, reading: Reading) -> str:
-    """Words of the skeleton as the question has them."""
-    return re.sub(r"\bm(\d+)\b", lambda m: reading.mentions[int(m[1])].words, left)
+    """Words of the skeleton as the question has them; "T3" may be a word of the question itself."""
+    spelt = {f"m{n}": m.words for n, m in enumerate(reading.mentions)}
+    spelt |= {f"t{n}": reading.text[t.start : t.end] for n, t in enumerate(reading.times)}
+    return re.sub(r"\b[mt]\d+\b", lambda found: spelt.get(found[0], found[0]), left)
 
 
 def _aged(ask: Ask, chart: Chart) -> Ask:

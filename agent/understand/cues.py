@@ -312,7 +312,8 @@ ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "address",
         any_of(
-            words("address, lives?, city, town, zip, postcode, reside*"), r"\bwhere\b(?=.*\b(?:from|live|home)\b|$)"
+            words("address, lives?, city, town, zip, postcode, reside*"),
+            r"\bwhere\b(?=.*\b(?:from|live|home)\b|$)",
         ),
     ),
     ("phone", any_of(words("phone, telephone, contact number, cell, mobile"))),
@@ -415,13 +416,20 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("report",),
         any_of(
             words("reports?, reported, impressions?, conclusions?, findings?, readout, panel"),
-            r"\bwhat (?:did|does|do)\b.*\b(?:show|reveal)",
+            r"\bwhat (?:did|does|do)\b.*\b(?:show|reveal|find)",
         ),
     ),
     ("careplan", ("careplan",), any_of(words("care ?plans?, plans? of care"))),
     ("goal", ("goal",), any_of(words("goals?, targets?"))),
     ("device", ("device",), any_of(words("devices?, implants?, implanted"))),
-    ("taking", ("medication",), any_of(words("taking, takes?, taken, given, administ*, ordered"))),
+    (
+        "taking",
+        ("medication",),
+        any_of(
+            words("taking, takes?, taken, given, administ*, ordered"),
+            r"\b(?:been|still|now|currently|ever|he|she|they|patient|pt) on (?:an? |any |the )?m\d",
+        ),
+    ),
     ("performed", ("procedure",), any_of(words("performed, underwent, undergone, operated"))),
     (
         "seen",

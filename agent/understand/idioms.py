@@ -38,7 +38,14 @@ _IDIOMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
             rf"\bwhen (?:was|were) {_WHO} (?:last )?discharged\b(?: from (?:the )?hospital)?",
             "when did the last admission end",
         ),
-        (r"\b(food|drug|medication|medicine) allerg(?:y|ies)\b", "allergies"),
+        (r"\b(?:food|drug|medication|medicine) allerg(?:y|ies)\b", "allergies"),
+        (
+            r"\ballerg(?:y|ies|ic) to (?:any )?(?:foods?|drugs?|meds|medications?|medicines?)\b"
+            r"(?: (?:or|and) (?:any )?(?:foods?|drugs?|meds|medications?|medicines?))?",
+            "allergies",
+        ),
+        (r"\b(?:still )?losing weight\b", "weight going down"),
+        (r"\b(?:still )?gaining weight\b", "weight going up"),
         (r"\bfamily (?:history|hx|h/o) of (cancers?|malignanc\w+)\b", r"\1 in the family"),
         (
             r"^((?:the |his |her |last |latest )*[\w -]*"
@@ -56,8 +63,17 @@ _VACCINE = re.compile(
 )
 
 
+_HINTS = re.compile(
+    r"hospital|fall|control|\bbeen\b|chance|discharge|cancer|malignan|result|finding|allerg|weight|season|winter",
+    re.IGNORECASE,
+)
+"""A word of each idiom: most questions have none of them."""
+
+
 def spoken(question: str, as_of: date) -> str:
     """The question with its idioms written out; "this season" of a vaccine is since July."""
+    if not _HINTS.search(question):
+        return question
     for pattern, instead in _IDIOMS:
         question = pattern.sub(instead, question, count=1)
     if _SEASON.search(question) and _VACCINE.search(question):

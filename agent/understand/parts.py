@@ -40,10 +40,18 @@ _BOTH = re.compile(
     r"^(?P<head>.*\S)\s+(?:before|pre)\s*(?:and|&|vs\.?|versus|/)\s*(?:after|post|since)\s+(?P<event>.+)$",
     re.IGNORECASE,
 )
+_AGAINST = r"(?:and|&|vs\.?|versus|compared (?:to|with)|against)"
 _TWO_TIMES = re.compile(
-    rf"^(?P<head>.*\S)\s+(?P<one>{_RELATION}\s+(?:(?!\band\b|,).)+?)\s*,?\s+(?:and|&|vs\.?|versus)\s+(?:again\s+)?(?:what\s+)?"
-    rf"(?P<two>{_RELATION}\s+.+)$",
+    rf"^(?P<head>.*\S)\s+(?P<one>{_RELATION}\s+(?:(?!\band\b|,).)+?)\s*,?\s+{_AGAINST}\s+(?:again\s+)?(?:what\s+)?"
+    rf"(?P<two>{_RELATION}\s+.+|(?:19|20)\d\d|now|today)\W*$",
     re.IGNORECASE,
+)
+_NOW_FIRST = re.compile(
+    rf"^(?P<head>.*\S)\s+(?:now|today)\s*,?\s+{_AGAINST}\s+(?P<two>(?:before|after|on|at|during|in|when)\s+.+)$",
+    re.IGNORECASE,
+)
+_AND_AFTER = re.compile(
+    r"^(?P<head>.*\S)\s+before\s+(?P<event>.+?)\s+and\s+(?:after|since)(?: (?:it|that))?\W*$", re.IGNORECASE
 )
 _NOW_AND_THEN = re.compile(
     r"^(?:compare|how (?:does|do|did|is|are))?\s*(?P<head>.*?\S)\s+(?:now|today|currently|these days|is now)?\s*"
@@ -68,10 +76,12 @@ def parted(question: str) -> tuple[str, ...]:
 
 def _times(text: str) -> tuple[str, ...]:
     """One subject at two times: "before and after", "on admission and at discharge", "now and a year ago"."""
-    if both := _BOTH.match(text):
+    if both := _BOTH.match(text) or _AND_AFTER.match(text):
         return f"{both['head']} before {both['event']}", f"{both['head']} after {both['event']}"
     if two := _TWO_TIMES.match(text):
-        return f"{two['head']} {two['one']}", f"{two['head']} {two['two']}"
+        return f"{two['head']} {two['one']}", _at(two["head"], two["two"])
+    if two := _NOW_FIRST.match(text):
+        return f"latest {two['head']}", f"{two['head']} {two['two']}"
     if two := _TWO_OF_PERSON.match(text):
         return two[1], two[2]
     if (two := _TWO_ORDERS.match(text)) and (orders := _orders(two)):
@@ -80,6 +90,13 @@ def _times(text: str) -> tuple[str, ...]:
         head = then["head"].strip()
         return f"latest {head}", f"{head} {then['two']}"
     return ()
+
+
+def _at(head: str, time: str) -> str:
+    """The subject at the second of two times, which may be a bare year or now."""
+    if time.lower() in ("now", "today"):
+        return f"latest {head}"
+    return f"{head} in {time}" if time.isdigit() else f"{head} {time}"
 
 
 def _orders(found: re.Match[str]) -> tuple[str, ...]:
@@ -104,7 +121,8 @@ _TWO_ORDERS = re.compile(
 _AS_ORDER = {"then": "first", "at baseline": "first", "now": "latest", "today": "latest"}
 _EXTREMES = ("highest", "lowest")
 _OF_PERSON = (
-    r"(age|sex|gender|dob|date of birth|race|ethnicity|language|address|phone(?: number)?|marital status|name|mrn)"
+    r"(age|sex|gender|dob|date of birth|race|ethnicity|language|address|phone(?: number)?|marital status|name|mrn|job|"
+    r"occupation|smoking status)"
 )
 _TWO_OF_PERSON = re.compile(
     rf"^(?:what(?:'s| is| are|s)? )?(?:the |his |her |their |patient )?{_OF_PERSON}\s*(?:,|and|&)\s*"
@@ -151,6 +169,8 @@ def leaning(ask: Ask, first: Ask) -> Ask:
         ask = replace(ask, relative=first.relative, kinds=first.kinds, targets=first.targets)
     if ask.window or ask.anchor or ask.current:
         return ask
+    if first.op == "taking" and ask.kinds[:1] == ("medication",):
+        ask = replace(ask, current=True)
     targets = first.targets if ask.kinds == first.kinds == ("encounter",) else ask.targets
     return replace(ask, targets=targets, window=first.window, anchor=first.anchor)
 

@@ -21,6 +21,7 @@ _GOES_ON = re.compile(
 _TAKEN_FOR = re.compile(
     r"^(?:and |so )*(?:what|whats|which|anything)\b.*"
     r"\b(?:on|takes?|taking|uses?|using|gets?|getting|given|prescribed)\b(?: now| currently)? for (?:\w+ ){0,2}m\d\W*$"
+    r"|\b(?:on|taking|takes?|using|given) (?:anything|something|treatment|therapy) for (?:\w+ ){0,2}m\d\W*$"
 )
 """What somebody takes for something is a drug, though no word says so."""
 _TREATED = {
@@ -45,6 +46,8 @@ def purpose_of(
     s: str, cued: Sequence[Kind], targets: tuple[Target, ...], matcher: Matcher
 ) -> tuple[Target | None, tuple[Target, ...]]:
     """The condition that drugs were ordered for, and the subjects that are left."""
+    if len(targets) == 1 and (named := _of_class(targets[0], matcher)):
+        return named, ()
     if len(targets) != 1 or not (("medication" in cued and _GIVEN_FOR.search(s)) or _TAKEN_FOR.search(s)):
         return None, targets
     if targets[0].kinds[:1] == ("condition",):
@@ -56,3 +59,15 @@ def purpose_of(
     keys = tuple(e.key for e in matcher.entries_of((("condition", treated),), ("condition",)))
     named = replace(targets[0], label=known.label, kinds=("condition",), keys=keys, lexicon=(("condition", treated),))
     return named, ()
+
+
+def _of_class(target: Target, matcher: Matcher) -> Target | None:
+    """ "Heart failure meds" as the drugs ordered for it, where the chart has none of the class that is called so."""
+    words = re.fullmatch(rf"(.+) {_DRUGS}", target.words)
+    if target.keys or not words or target.kinds[:1] != ("medication",):
+        return None
+    known = next(iter(matcher.lexicon.lookup(words[1], ("condition",))), None)
+    keys = tuple(e.key for e in matcher.entries_of((("condition", known.id),), ("condition",))) if known else ()
+    if known is None or not keys:
+        return None
+    return replace(target, label=known.label, kinds=("condition",), keys=keys, lexicon=(("condition", known.id),))

@@ -37,10 +37,11 @@ _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initia
 
 
 _IS_NOW = re.compile(
-    r"^(?:and |so |but )*(?:is|are) (?:he|she|they|(?:the |this )?(?:patient|pt|m\d)) (?:now |currently )?(?:an? )?"
-    r"m\d\W*$"
+    r"^(?:and |so |but )*(?:(?:is|are) (?:he|she|they|(?:the |this )?(?:patient|pt|m\d)) (?:now |currently )?"
+    r"|(?:does|do) (?:he|she|they|(?:the |this )?(?:patient|pt|m\d)) (?:now |currently )?have )(?:an? )?"
+    r"m\d(?: (?:and|or) (?:an? )?m\d)*\W*$"
 )
-"""Whether somebody is something asks for what goes on; whether somebody has it may ask for the history."""
+"""Whether somebody is something, or has it, asks for what goes on; "any" and "ever" may ask for the history."""
 
 
 def settle(ask: Ask, s: str) -> Ask:
@@ -118,10 +119,15 @@ def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
 def _edge(ask: Ask, s: str, yes_no: bool) -> Op | None:
     """ "Was it low during the admission?" asks for the lowest of that time; of now the latest and its flag tell."""
     found = re.search(r"\b(low|high|elevated|raised)\b", s)
+    if ask.threshold and yes_no and ask.op != "count" and (ask.anchor or ask.window) and _HAS_BEEN.search(s):
+        return "highest" if ask.threshold[0].startswith(">") else "lowest"
     long = ask.anchor or (ask.window and not is_day(ask.window)) or re.search(r"\bever\b", s)
     if not found or not long or not (yes_no or re.search(r"\bever\b", s)) or ask.threshold:
         return None
     return "lowest" if found.group() == "low" else "highest"
+
+
+_HAS_BEEN = re.compile(r"\b(?:has|have|had|been|was|were|did|go|gone|went)\b")
 
 
 def _compared(ask: Ask, s: str, yes_no: bool) -> Op | None:
@@ -135,8 +141,9 @@ def _compared(ask: Ask, s: str, yes_no: bool) -> Op | None:
     if ask.op == "duration" and _BETWEEN.search(s):
         return "interval"
     ever = re.search(r"\b(ever|any|anytime)\b", s)
-    if ask.threshold and not yes_no and not ever and ask.op in ("list", "latest") and not re.search(_LAST, s):
-        return "list"
+    several = ask.window or re.search(r"\b(?:which|list|all|show|every|what)\b", s)
+    if ask.threshold and several and not yes_no and not ever and not re.search(_LAST, s):
+        return "list" if ask.op in ("list", "latest") else ask.op
     if not ask.threshold or (ask.op in ("latest", "first") and _ASKS_WHEN.search(s)):
         return ask.op if ask.threshold else None
     return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
@@ -161,22 +168,25 @@ def _medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
         return "list"
     if ask.targets and _ADJUSTS.search(s) and (re.search(r"\bdos\w+", s) or ask.op in ("change", "compare")):
         return "change"
+    if ask.op == "count" and ask.targets and re.search(r"\bhow many m\d (?:is|are|does|do)\b", s):
+        return "taking"
     if ask.op == "count" and re.search(r"\bhow (?:often|frequently)\b", s) and not _RECORDED.search(s):
         return "dose"
     if ask.op in ("count", "count_by_year", "dose", "reason", "duration", "ended", "find"):
         return ask.op
     if ask.targets and (asks_when or ask.op in ("started", "first")) and not yes_no:
         started = re.search(r"\b(start|began|first|initiat|since|how far)\w*", s)
-        return "latest" if ask.op in ("latest", "previous") and not started else "started"
+        last = ask.op in ("latest", "previous") or re.search(_LAST, s)
+        return "latest" if last and not started else "started"
     if ask.anchor or (ask.window and not ask.current):
         return "list" if not ask.targets else "exists"
     if not ask.targets:
         return ask.op if re.search(_ANY, s) and ask.op in ("latest", "first", "previous") else "list"
-    past = re.search(r"\b(ever|been|used to|previous\w*|prior|history|past|had|was|were|did)\b", s)
+    past = re.search(r"\b(ever|tried|been|used to|previous\w*|prior|history|past|had|was|were|did)\b", s)
     if (
         past
         and not re.search(r"\b(currently|current|still|now|taking|active|today|presently)\b", s)
-        and (yes_no or cues.VERBS_FIRST.search(s) or re.search(r"\b(ever|prior|history|past)\b", s))
+        and (yes_no or cues.VERBS_FIRST.search(s) or re.search(r"\b(ever|tried|prior|history|past)\b", s))
     ):
         return "exists"
     if ask.op == "latest" and re.search(_LAST, s) and not yes_no:

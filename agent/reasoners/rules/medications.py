@@ -118,6 +118,9 @@ def _meant(ask: Ask, card: Card) -> tuple[Fact, ...]:
 
 def _started(ask: Ask, card: Card) -> tuple[Claim, ...]:
     dated = [f for f in _meant(ask, card) if f.when and f.when.text]
+    going = {say.name(f) for f in _orders(card) if taken(f)}
+    if ask.current and going:
+        dated = [f for f in dated if say.name(f) in going]
     if not dated:
         return ()
     first = compute.in_order(tuple(dated))[0]

@@ -86,6 +86,7 @@ def test_a_threshold(question: str, threshold: object, charts: dict[str, Chart])
         ("last xyzzy", "xyzzy"),
         ("should she take metformin", "should"),
         ("can she have ibuprofen", "can she"),
+        ("last qqm9 and t9 xyzzy", "xyzzy"),
         ("A1c when metformin was stopped", "stopped"),
         ("who prescribed metformin", "who"),
     ],
