@@ -42,28 +42,32 @@ async def subject(gather: Gather, ask: Ask, target: Target, window: Window | Non
         inside = real = _about(gather.event, inside)
         if not inside:
             return await _not_there(gather, target, found, usable(found), _stay(gather.event))
-    told = window.text if window else ""
     if ask.against and window:
         return await _two(gather, ask, target, found, window)
     if ask.nth:
         inside, absent = await _numbered(gather, ask, target, inside)
         if absent:
             return absent
-    match inside[-1].kind:
-        case "measurement" | "social":
-            return tuple(
-                c for part in _analytes(gather, inside) for c in _measured(gather, ask, part, real, told, names)
-            )
-        case "medication":
-            return (_drug(gather, inside, told, names),)
+    kind, told = inside[-1].kind, window.text if window else ""
+    if kind in ("measurement", "social"):
+        return tuple(c for part in _analytes(gather, inside) for c in _measured(gather, ask, part, real, told, names))
+    if kind == "medication":
+        return (_drug(gather, inside, told, names),)
+    events = await _event(gather, ask, inside, told, names)
+    return events if ask.op in ("age_at", "describe") else (*events, *_other_standings(gather, found))
+
+
+async def _event(
+    gather: Gather, ask: Ask, inside: tuple[Fact, ...], told: str, names: tuple[str, ...]
+) -> tuple[Card, ...]:
+    """The card of events; of an encounter that is to be described also what is recorded against it."""
     if ask.op == "age_at":
         return (event_card(gather.marks, inside, names=names, computed=_age_then(gather, inside)),)
     if ask.state and inside[-1].kind == "condition" and ask.op in ("list", "count"):
         inside = tuple(f for f in inside if keeps(f, ask)) or inside
     card = event_card(gather.marks, inside, window=told, names=names, computed=_lengths(gather, ask, inside))
-    if ask.op == "describe" and card.kind == "encounter":
-        return (card, *await happenings(gather, inside[-1]))
-    return (card, *_other_standings(gather, found))
+    described = ask.op == "describe" and card.kind == "encounter"
+    return (card, *await happenings(gather, inside[-1])) if described else (card,)
 
 
 async def _numbered(

@@ -76,7 +76,7 @@ def test_a_composite_has_its_components() -> None:
         parameter("q", "quantity", "Thing.value as Quantity"),
         parameter("code-q", "composite", "Thing", component=parts),
     ]
-    line = next(x for x in parameter_lines(KNOWN, [made[0], made[1] | {"expression": "(Thing.value as Quantity)"}, made[2]]) if "code-q" in x)  # fmt: skip
+    line = next(x for x in parameter_lines(KNOWN, [made[0], made[1] | {"expression": "(Thing.value as Quantity)"}, made[2]]) if "code-q" in x)  # fmt: skip  # noqa: E501
     assert " ".join(line.split()) == "code-q composite . = code token code ; q quantity valueQuantity"
 
 

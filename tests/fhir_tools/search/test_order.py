@@ -51,7 +51,7 @@ def test_of_several_values_the_one_that_comes_first_in_the_direction_counts() ->
 
 
 PAIRS = st.tuples(st.none() | st.integers(0, 3), st.none() | st.sampled_from("xyz"))
-KEYS = st.tuples(st.builds(SortKey, name=st.just("0"), down=st.booleans()), st.builds(SortKey, name=st.just("1"), down=st.booleans()))  # fmt: skip
+KEYS = st.tuples(st.builds(SortKey, name=st.just("0"), down=st.booleans()), st.builds(SortKey, name=st.just("1"), down=st.booleans()))  # fmt: skip  # noqa: E501
 
 
 @given(st.lists(PAIRS, max_size=12), KEYS)
