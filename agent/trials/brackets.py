@@ -26,14 +26,15 @@ _SEEN = re.compile(r"\s*(?:on|by|via)\s", re.IGNORECASE)
 _RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
 _COURSE = (
     r"(?:acute|chronic|active|inactive|latent|current|ongoing|past|present|previous|prior|former|treated|untreated"
-    r"|symptomatic|asymptomatic|total|partial|complete|incomplete|hemi-?|open|laparoscopic|left|right)"
+    r"|symptomatic|asymptomatic|small cell|non-?small cell|total|partial|complete|incomplete|hemi-?|open|laparoscopic"
+    r"|left|right)"
 )
 _WHATEVER = r"(?:whatever|regardless of|irrespective of|no matter|independent of|of any|any)\s[^()]{2,60}"
 _IGNORED = re.compile(
     r"^\s*+(?:type (?:1|I) or (?:type )?(?:2|II)|(?:ischemic|hemorrhagic) or (?:hemorrhagic|ischemic)"
     r"|s|es|(?!.*\b(?:or|and)\b)[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
-    rf"|{_COURSE}\s+(?:or|and|and/or)\s+{_COURSE}(?:,\s*{_WHATEVER})?|{_WHATEVER}|[^()]{{2,60}}\bor (?:any )?others?"
-    r"|[^()]{2,60}\b(?:is |are )?(?:allowed|permitted|acceptable|eligible|included))\s*$",
+    rf"|{_COURSE}\s+(?:or|and|and/or)\s+{_COURSE}(?:,\s*{_WHATEVER})?|{_WHATEVER}"
+    r"|[^()]{2,60}\bor (?:any )?others?)\s*$",
 )
 
 
@@ -151,8 +152,10 @@ class Brackets:
 
     def _list(self, atom: Atom, check: Record, more: tuple[Concept, ...], inside: str, *, examples: bool) -> None:
         """Names in brackets: examples and drugs of a class are meant too; several define it, one is its other name."""
-        if check.kind == "allergy" and examples:
-            return  # how the body reacts, or to what of the kind
+        if check.kind == "allergy" and examples:  # to what of the kind; else how the body reacts
+            foods = tuple(c for c in more if meanings(c.name, "allergy"))
+            atom.check = check.model_copy(update={"of": tuple(dict.fromkeys((*check.of, *foods)))})
+            return
         if examples and not all(fit := [bool(meanings(c.name, check.kind)) for c in more]):
             more = tuple(c for c, fits in zip(more, fit, strict=True) if fits)
             self._doubt(inside, atom)

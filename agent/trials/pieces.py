@@ -66,6 +66,8 @@ _EXISTS = re.compile(
     re.IGNORECASE,
 )
 """That there is a result, whatever it says: "documented hemoglobin A1c within 3 months"."""
+_SAYS = re.compile(r"[\"“”]|\b(?:is|was|shows?|showing|indicat\w+|states?|reads?)\b", re.IGNORECASE)
+"""Behind a result: it is asked what it says."""
 _OF_WOMEN = frozenset(("pregnancy", "breastfeeding", "menopause"))
 _ADULT = {"adult": (Limit(sign=">=", value=18, unit="years"),), "minor": (Limit(sign="<", value=18, unit="years"),),
           "teen": (Limit(sign=">=", value=12, unit="years"), Limit(sign="<", value=18, unit="years"))}  # fmt: skip
@@ -335,7 +337,7 @@ class Piece:
             return [last.model_copy(update={"of": (concept,), "doubts": ()})]
         if self._comes():
             return [Waiting(of=(concept,))]
-        if _EXISTS.search(self._text, piece.start, piece.end):
+        if _EXISTS.search(self._text, piece.start, piece.end) and not _SAYS.search(self._text, piece.start):
             return [Measurement(of=(concept,), finding="recorded", which="any")]
         self._doubts.append(concept.name)
         return []

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 from agent.trials.vocabulary import WHO
-from fhir_tools.lexicon import lexicon
+from fhir_tools.lexicon import lexicon, normalise
 
 __all__ = ["labelled", "reworded"]
 
@@ -61,6 +61,17 @@ _EVER_PREGNANT = re.compile(
     r"\b(?:at\s+least\s+(?:one|1)|one\s+or\s+more)\s+(?:(?:prior|previous|past|confirmed)\s+)*pregnanc(?:y|ies)\b",
     re.IGNORECASE,
 )
+_WHATEVER = re.compile(
+    r",?\s*(?:whatever|regardless\s+of|irrespective\s+of|independent\s+of)\s+(?:its|the|their|his|her)\s+[a-z]+(?:\s*\([^()]*\))?(?=\s*(?:$|[,;.)]))",
+    re.IGNORECASE,
+)
+_MAINTENANCE = re.compile(r"\bmaintenance\s+(?=(?:treatment|therapy|medication|use)\b)", re.IGNORECASE)
+_EXTENT = re.compile(r",\s*(?:partial\s+or\s+(?:total|complete)|(?:total|complete)\s+or\s+partial)\b", re.IGNORECASE)
+_ADJECTIVES = re.compile(
+    r"\b(?P<one>[a-z]+(?:al|ic|ar|ary|ous))\s+(?P<joint>or|and/or)\s+(?P<two>[a-z]+(?:al|ic|ar|ary|ous))\s+(?P<noun>[a-z]{4,})\b",
+    re.IGNORECASE,
+)
+"""Two places or kinds of one thing: "colonic or rectal polyps"."""
 _OR_WITH = re.compile(r"(?<!\bwith )\b(or|and/or)\s+with\s+(?=[a-z])", re.IGNORECASE)
 """What stands behind it is an alternative: "with insulin or with a sulfonylurea"."""
 _ONE_PRESSURE = re.compile(
@@ -209,6 +220,7 @@ _POWER = re.compile(r"\b10\s?\((\d{1,2})\)")
 _TIMES_NORMAL = re.compile(r"(\d(?:\.\d+)?)\s*(?:times|x|×)\s*(?:the\s+)?normal(?!\s*(?:limit|range))\b", re.IGNORECASE)
 _ALCOHOLIC = re.compile(r"\balcoholic(?=\s+(?:drinks?|beverages?))", re.IGNORECASE)
 _BARE_ENZYMES = re.compile(
+    r"(?<!alanine )(?<!aspartate )(?<!glutamyl )"
     r"\b(?:liver\s+(?:enzymes?|function\s+tests?|transaminases?)|(?:serum\s+)?(?:amino)?transaminases?|aminotransferases?|LFTs?)(?:\s+levels?)?"
     r"(?=\s*(?:[<>≥≤]|above\b|greater\b|more\s+than\b|over\b|exceed|less\s+than\b|below\b|at\s+least\b)\s*\w*\s*\d)",
     re.IGNORECASE,
@@ -247,10 +259,17 @@ def _of_each(m: re.Match[str]) -> str:
     return " or ".join(f"{m['head']} of {site}" for site in sites)
 
 
+def _two_kinds(m: re.Match[str]) -> str:
+    """Each with the noun, where that is a name that the lexicon has."""
+    both = [f"{m[kind]} {m['noun']}" for kind in ("one", "two")]
+    return f" {m['joint']} ".join(both) if all(lexicon().lookup(normalise(b)) for b in both) else m[0]
+
+
 def reworded(text: str) -> str:
     """The text with such turns said plainly. `text` is levelled."""
     text = _THOUSANDS.sub(r"\1\2", _BARE_LIMIT.sub(r"\1 1 x \2", _IFCC.sub(r"\1 \2 %", text)))
-    text = _EVER_PREGNANT.sub("history of pregnancy", _sites().sub(_of_each, text))
+    text = _ADJECTIVES.sub(_two_kinds, _EXTENT.sub("", _MAINTENANCE.sub("", _WHATEVER.sub("", text))))
+    text = _EVER_PREGNANT.sub("history of pregnancy, miscarriage or ectopic pregnancy", _sites().sub(_of_each, text))
     text = _LIMIT_OF_NORMAL.sub(lambda m: f"{float(m['n']) * float(m['is']):g} {m['unit']}", text)
     text = _EVER.sub("history of ", _WHOSE_RANGE.sub(r"\1", _ADMITTED.sub(r"\1 for", _MAJORITY.sub("", text))))
     text = _COURSES.sub(r"\1", _OR_BOTH.sub(r" or \g<two>", _PAST_OR_NOW.sub(r"\g<past> ", text)))

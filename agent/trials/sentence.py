@@ -106,6 +106,9 @@ class _Assembly:
         other = self._main(rest)
         if other is None or not all(understood(leaf) for leaf in walk(other)):
             other = Reader(why=f"unless {self._text[rest[0].start :].strip()}"[:200])
+        if self._section == "inclusion" and _is_disease(main) and _is_disease(other):
+            why = Reader(why="whether 'unless' lets both in, or neither")
+            return Any_(of=(All(of=(main, Not(of=other))), All(of=(other, why))))
         if self._section == "inclusion":
             return Any_(of=(main, other))
         return All(of=(main, Not(of=other)))
@@ -127,6 +130,10 @@ class _Assembly:
             and found[1].joint == "and"
             and not (found[0].negated or any(people[1:]) or _ANEW.search(self._text))
         )
+
+
+def _is_disease(check: Any) -> bool:
+    return isinstance(check, Record) and check.kind == "condition"
 
 
 def understood(leaf: Any) -> bool:

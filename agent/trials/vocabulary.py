@@ -134,7 +134,7 @@ SMOKING: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
 )  # fmt: skip
 
 NO_CHART = re.compile(
-    r"\b(?:demonstrat(?:es?|ed|ing)\s+(?:\w+\s+){0,2}?(?:\w+\s+)?(?:technique|proficiency|competence|adherence|compliance)|consents?|consenting|assent|willing(?:ness)?|unwilling(?:ness)?|agree(?:s|ment|ing)?\s+(?:to|not)|"
+    r"\b(?:demonstrat(?:es?|ed|ing)\s+(?:\w+\s+){0,2}?(?:\w+\s+)?(?:technique|proficiency|competence|adherence|compliance)|consents?|consenting|assent|refus(?:es?|al|ing|ed)\s+(?:to|of)|willing(?:ness)?|unwilling(?:ness)?|agree(?:s|ment|ing)?\s+(?:to|not)|"
     r"unable|planned|elective|(?:able|ability|inability|unable|capable|incapable|capacity)\s+(?:and\s+\w+\s+)?(?:to|of)|"
     r"cooperat\w+|complian(?:ce|t)\s+with|non-?complian\w+|adheren\w+|comply(?:ing)?|likely\s+to|unlikely\s+to|"
     r"in\s+the\s+(?:opinion|judg(?:e)?ment|view)\s+of|(?:investigator|physician|clinician|doctor)(?:'s|s'|s)?\s+(?:opinion|judg(?:e)?ment|discretion|view|assessment|determination)|"

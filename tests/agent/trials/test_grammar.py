@@ -94,6 +94,12 @@ def told(check: Any) -> str:
             "any(record kind=medication of=beta blocker state=current, reader why=unless contraindicated)",
         ),
         (
+            "Gout unless asthma is present",
+            "any(all(record kind=condition of=Gout, not(record kind=condition of=Asthma state=active)), "
+            "all(record kind=condition of=Asthma state=active, reader why=whether 'unless' lets both in, or neither))",
+        ),
+        ('Latest advance directive recorded is "none"', "reader why=Advance directive"),
+        (
             "If taking a statin, LDL cholesterol < 100 mg/dL",
             "any(not(record kind=medication of=statin state=current), measurement of=LDL limits=['< 100 mg/dL'])",
         ),
