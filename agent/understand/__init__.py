@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Literal, get_args
@@ -17,14 +17,15 @@ from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
-from agent.understand.asides import Aside, asides, is_no_source, is_plain
-from agent.understand.clauses import askings, plain
+from agent.understand.asides import Aside, asides, is_no_source, is_plain, names_source
+from agent.understand.clauses import askings
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
 from agent.understand.reading import Reading, is_stay, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
+from agent.understand.shorthand import plain
 from agent.understand.targets import NUMERIC, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
 from fhir_tools import dates
@@ -77,7 +78,7 @@ def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
         return whole
     text = plain(question)
     found = tuple(asides(text))
-    clauses = tuple(askings(question)) if not _is_known(whole) else ()
+    clauses = tuple(askings(question, told=_is_known(whole)))
     for kept, beside in _partings(text, found, clauses):
         ask = _as_it_stands(kept, chart, history)
         if _is_known(ask) and all(a.fits(ask) for a in beside):
@@ -93,7 +94,7 @@ def _partings(
     """The text without phrases that may be set aside: all that were found, then each; then so the clauses that ask."""
     yield from _cuts(text, found, ())
     for clause, others in clauses:
-        beside = tuple(Aside(words=o, fits=_stands_alone, told=not is_plain(o)) for o in others)
+        beside = tuple(Aside(words=o, fits=_alone_beside(o), told=not is_plain(o)) for o in others)
         yield from _cuts(clause, tuple(asides(clause)), beside)
 
 
@@ -108,13 +109,18 @@ def _outermost(found: tuple[Aside, ...]) -> tuple[Aside, ...]:
     return tuple(a for a in found if not any(a is not b and a.words in b.words for b in found))
 
 
-def _stands_alone(ask: Ask) -> bool:
-    """Whether a clause beside others names what it asks about, or asks for a whole list: nothing narrower is lost.
+def _alone_beside(other: str) -> Callable[[Ask], bool]:
+    """Whether a clause beside this one names what it asks about, or asks for a whole list: nothing narrower is lost.
 
-    Of a kind of record that the others may be the source of, it has to name what the chart holds.
+    Of a kind of record that the other may be the source of, it has to name what the chart holds.
     """
-    named = bool(ask.targets or ask.attribute or ask.op in ("list", "taking"))
-    return named and (is_no_source(ask) or any(t.keys for t in ask.targets))
+    source = names_source(other)
+
+    def fits(ask: Ask) -> bool:
+        named = bool(ask.targets or ask.attribute or ask.op in ("list", "taking") or ask.kinds[:1] == ("encounter",))
+        return named and (not source or is_no_source(ask) or any(t.keys for t in ask.targets))
+
+    return fits
 
 
 def _cut(text: str, out: Sequence[Aside]) -> str:
@@ -324,7 +330,7 @@ def _attribute_of(reading: Reading, s: str, targets: tuple[Target, ...]) -> str:
 
 
 def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
-    if re.search(r"\bnot (yet )?(been )?resolved\b|\bopen (problems?|issues?|conditions?|diagnos\w+)\b", s):
+    if re.search(r"\bnot (yet )?(been )?resolved\b|\bunresolved\b|\b(problems?|conditions?|diagnos\w+|issues?|\w*morbidit\w+) (are )?live\b|\blive (problems?|diagnos\w+)|\bopen (problems?|issues?|conditions?|diagnos\w+)\b", s):
         return "active"
     if re.search(r"\b(active|current|currently|ongoing|still|now|present|presently)\b", s):
         return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agent.types import Ask
 
-__all__ = ["Aside", "asides", "is_no_source", "is_plain"]
+__all__ = ["Aside", "asides", "is_no_source", "is_plain", "names_source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +30,28 @@ class Aside:
 
 _NARROWS = re.compile(
     r"\d|\b(?:no|not|never|nor|only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|if|other than|instead|both|"
-    r"yesterday|ago|last|latest|recent\w*|previous\w*|first|since|after|during|was|were|did|started|stopped|mean|average|"
-    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family|about|wrong|(?:an)?other|"
+    r"yesterday|ago|last|latest|recent\w*|previous\w*|first|since|after|during|was|were|did|started|stopped|mean|"
+    r"average|"
+    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family|about|wrong|"
+    r"(?:an)?other|"
     r"what|whats|which|who|whom|whose|when|how|why)\b|\bin (?:\w*mol|\w?g)\b",
     re.IGNORECASE,
 )
 
 
 _GREETINGS = re.compile(
-    r"\W*(?:good (?:morning|afternoon|evening|day)|quick (?:one|question)|\w+ here)\W*", re.IGNORECASE
+    r"\W*(?:good (?:morning|afternoon|evening|day)|quick (?:one|question)|\w+ here|(?:dr|mr|mrs|ms|miss|prof)\.?)\W*",
+    re.IGNORECASE,
+)
+_SOURCES = re.compile(
+    r"\b(?:\w{3,}ist|pharmac\w+|\w+(?:ology|ologist|iatr\w+|itian|etist|ician|ometr\w+|surg\w+)|dent\w+|surg\w+|physio\w*|dietetic\w*|"
+    r"nurs\w+|midwi\w+|"
+    r"gp|pcp|doctors?|team|clinic|ward|unit|icu|itu|ccu|hdu|ed|er|emergency|casualty|theatre|hospital\w*|hospice|"
+    r"home|lab\w*|scans?|"
+    r"imaging|x-?ray|mri|ct|ultrasound|echo|visits?|appointments?|admission|inpatient|outpatient|consult\w*|"
+    r"referr\w+|therap\w+|"
+    r"dialysis|oncology|paediatrics|pediatrics|obstetrics|maternity|rehab\w*|vaccin\w+|pre-?op\w*|social|screening)\b",
+    re.IGNORECASE,
 )
 
 
@@ -47,27 +60,38 @@ def is_plain(phrase: str) -> bool:
     return bool(_GREETINGS.fullmatch(phrase))
 
 
+def names_source(phrase: str) -> bool:
+    """Whether a phrase names who or what a visit, a report or an order may be of."""
+    return bool(_SOURCES.search(phrase))
+
+
 _PERSON = (
     r"(?:(?:speech|occupational|ward|on[- ]call|cardiac|theatre|ambulance|coroner['’]?s|bed|trial|research|study|"
-    r"clinical|social|community|school|district|charge|case|senior|junior|duty|night|staff|specialist|practice|clinic|data|"
+    r"clinical|social|community|school|district|charge|case|senior|junior|duty|night|staff|specialist|practice|"
+    r"clinic|data|"
     r"cath lab|medical|surgical|dental) ){0,2}"
-    r"(?:\w+(?:ologist|etist|ician|itian|acist|apist|ometrist|thesiologist)|surgeon|nurse|matron|midwife|paramedic|dentist|"
-    r"registrar|sho|coordinator|investigator|monitor|manager|clerk|worker|radiographer|dietetics|physio|pharmacy|office|"
+    r"(?:\w+(?:ologist|etist|ician|itian|acist|apist|ometrist|thesiologist)|surgeon|nurse|matron|midwife|paramedic|"
+    r"dentist|"
+    r"registrar|sho|coordinator|investigator|monitor|manager|clerk|worker|radiographer|dietetics|physio|pharmacy|"
+    r"office|"
     r"crew|(?:care|nursing) home|an(?:a)?esthetics)(?: here)?"
 )
 _MODIFIER = (
     r"(?:\w+ology|pre-?(?:op|operative|assessment|admission|anaesthetic|anesthetic|procedure)|an(?:a)?esthetic|"
-    r"medicines?|medication|meds|eligibility|exclusion|inclusion|trial|study|protocol|ward|clinic|theatre|nursing|dietary|"
+    r"medicines?|medication|meds|eligibility|exclusion|inclusion|trial|study|protocol|ward|clinic|theatre|nursing|"
+    r"dietary|"
     r"surgical|screening|dental|insurance|safety|quality|data|audit|referral|handover|travel|school|"
     r"lost-to-follow-?up|repeat|consent|enrolment|enrollment|source|case|report|identity|id|bed|board|round|today'?s?|"
     r"tomorrow'?s?|tonight'?s?)"
 )
 _TASK = (
     r"(?:check|screen|(?:pre-?)?screening|assessment|preassessment|reconciliation|review|round|handover|criterion|"
-    r"criteria|audit|referral|clearance|planning|template|verification|query|meeting|list|checklist|prep|preparation|question|request)"
+    r"criteria|audit|referral|clearance|planning|template|verification|query|meeting|list|checklist|prep|preparation|"
+    r"question|request)"
 )
 _PAPER = (
-    r"(?:form|letter|paperwork|crf|ecrf|sheet|chart|page|wristband|bracelet|template|referral|handover|checklist|worklist|"
+    r"(?:form|letter|paperwork|crf|ecrf|sheet|chart|page|wristband|bracelet|template|referral|handover|checklist|"
+    r"worklist|"
     r"certificate|questionnaire|whiteboard|(?:dosing )?calculator|database|"
     r"registry|spreadsheet|portal|anaesthetist|anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|"
     r"ward round|insurer|insurance|application|summary|file|label|badge|register|hospice|"

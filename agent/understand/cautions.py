@@ -11,7 +11,9 @@ HARMLESS = any_of(
     words("next to last, second to last, no longer, not taking, no more, how old would, because of (?:what|which)"),
     words("(?:i|we) should (?:know|be aware), should (?:i|we) (?:know|be aware|list|write|put|record|enter|document)"),
     words("supposed to be on"),
-    words(r"not (?:yet )?(?:been )?resolved, most up to date, up to date(?= m\d)"),
+    words(r"not (?:yet )?(?:been )?resolved, most up to date"),
+    r"\bup to date (?=(?:m\d|list|meds?|medic\w+|drugs?|problems?|allerg\w+|value|result|reading|figure)\b)",
+    r"\bm\d (?:ever |actually )*caused? (?:an? |any )?(?:allergic )?reactions?\b",
     r"\b(?:high|highest|low|lowest|peak|max|maximum|min|minimum)\b(?: \w+){0,7} (?:worst|best)\b",
     r"\b(?:worst|best) (?:\w+ ){0,3}(?:highest|lowest|maximum|minimum)\b",
     r"\bwould be (?:the |his |her )?(?:mean|average|highest|lowest|maximum|minimum|latest|last|first)\b(?!.*\bdos)",
@@ -32,6 +34,7 @@ UNSAFE = any_of(
     r"^where (?:was|were)\b.*m\d|^which (?:doctor|nurse|clinician|physician|surgeon)\b|\bwhat (?:made|makes)\b",
     r"(?:\babout |\bof |^)(?:stopping|starting) m\d",
     words(r"on before m\d"),
+    r"\b(?:all|any\w*|every\w*|nothing|none|no one|nobody) but\b|\b(?:nothing|none|nobody|nowhere)\b",
     words(r"(?:before|after|since|during|prior to) (?:\w+ )?(?:\w+ )?(?:surgery|surgeries|operations?|procedures?)"),
     words(r"median, percentile, variance, standard deviation, correlat*, between m\d and m\d"),
 )

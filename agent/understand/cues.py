@@ -19,6 +19,8 @@ _EARLY = r"\b(?:first|oldest|earliest|initial|baseline)\b"
 _LATE = r"\b(?:last|latest|most recent|newest|current)\b"
 _LOW = r"\b(?:lowest|min|minimum|smallest)\b"
 _HIGH = r"\b(?:highest|max|maximum|largest)\b"
+_TWO = r"\b(?:(?:last|latest|most recent) (?:two|2)|(?:two|2) (?:last|latest|most recent))\b"
+_MOVED = r"higher|lower|risen|rise|rose|increased?|(?:gone|went|go) (?:up|down)|fallen|fall|fell|decreased?|dropped|greater|less|more"
 _PROBLEM = r"(?:diagnosis|condition|problem)"
 _NOTES = r"(?:notes?|documents?|documentation|letters?|summary|summaries|m\d)"
 
@@ -45,18 +47,28 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
                 "mention, mentions, mentioned, mentioning, say, says, said, about(?! (?:the )?(?:time|when)\\b),"
                 " discuss*, describ*, contain*, refer*, talk*"
             ),
-            words("mentioning, discussing, describing, mention(?:s|ed)? (?:of|in), quote"),
+            words("mentioning, discussing, describing, mention(?:s|ed)? (?:of|in)"),
+            r"\bquote\b.*\b(?:notes?|documents?|letters?|summar\w+|reports?|says?|said|wrote|written)\b",
             words("search (?:the )?(?:notes?|documents?)"),
         ),
     ),
     ("mean", any_of(words("average, averaged, averages, averaging, avg, mean"))),
+    (
+        "change",
+        any_of(
+            r"\bby how many\b.*\b(?:first|earliest|oldest|baseline|chang\w*|shift\w*|differ\w*|increas\w*|decreas\w*|"
+            r"f[ae]ll\w*|r[io]se\w*)",
+            rf"\bhow different\b.*(?:{_EARLY}.*{_LATE}|{_LATE}.*{_EARLY})",
+        ),
+    ),
     (
         "count",
         any_of(
             r"\bhow many\b(?! (?:years|yrs|months|weeks|days|nights|hours)\b(?! of))",
             r"\b(?:t\d|so far) (?:number|count)$",
             words(
-                "how much times, quantity of, number of, count, how (?:often|frequently), total (?:number|count|of),"
+                "frequency of m\\d (?:measure\\w*|test\\w*|check\\w*|recording\\w*), how much times, quantity of,"
+                " number of, count, how (?:often|frequently), total (?:number|count|of),"
                 " tally"
             ),
             r"\btotal\b.*\b(?:readings|measurements|values|results)\b",
@@ -88,7 +100,9 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "change",
         any_of(
             rf"{_EARLY}.*{_LATE}.*\b(?:chang\w*|shift\w*|differ\w*|delta|gap|apart)",
-            rf"\b(?:chang\w*|shift\w*|differ\w*|delta|gap|apart|compare)\b.*(?:{_EARLY}|\bstart\b).*(?:{_LATE}|\bend\b)",
+            rf"\b(?:chang\w*|shift\w*|differ\w*|delta|gap|apart|compare)\b.*(?:{_EARLY}|\bstart\b).*(?:{_LATE}|"
+            rf"\bend\b)",
+            rf"{_LATE}.*\b(?:chang\w*|differ\w*)\b.*{_EARLY}",
             r"\bhow far apart\b",
             r"\b(?:first|earliest|oldest) to (?:the )?(?:last|latest|most recent|newest)\b",
         ),
@@ -96,6 +110,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "compare",
         any_of(
+            rf"{_TWO}.*\b(?:{_MOVED})\b",
             words(
                 "higher, lower, greater, less, bigger, smaller, larger, more, up, down, increased?, decreased?, risen,"
                 " fallen, rising, falling, rise, rose, drop(?:ped)?, fell, fall, gone, exceeds?, different, same,"
@@ -127,7 +142,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\b(?:how much|by how much|how far|what amount)\b(?!.*\b(?:maxim|minim|highest|lowest|peak))"
             + r".*"
             + words(
-                "chang*, increas*, decreas*, ris*, rose, fall*, fell, drop*, gain*, los[te]*, differ*, mov*, shift*,"
+                "chang*, alter*, increas*, decreas*, ris*, rose, fall*, fell, drop*, gain*, los[te]*, differ*, mov*,"
+                " shift*,"
                 " go, gone, went, vary, varied"
             ),
             words("change, difference, delta, shift, increase, decrease, gain, loss, rise, drop")
@@ -159,8 +175,10 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "highest",
         any_of(
             r"\bhow high\b.*\b(?:ever|get|got|gone|go|been|peak\w*)\b",
+            r"\bthe most\b(?! recent).*\b(?:ever|been|reached|gotten|hit)\b",
             words(
-                "all time high, record high, high point, highest, max, maximum, maximal, peak(?:ed)?, largest,"
+                "all time high, record high, high point, high water mark, ceiling, upper extreme, uppermost,"
+                " highest, max, maximum, maximal, peak(?:ed)?, largest,"
                 " greatest, top, biggest, tallest, heaviest, fastest, zenith, upper limit"
             ),
         ),
@@ -170,7 +188,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         any_of(
             r"\bhow low\b.*\b(?:ever|get|got|gone|go|been|drop\w*)\b",
             words(
-                "all time low, record low, low point, lowest, min, minimum, minimal, nadir, smallest, least,"
+                "all time low, record low, low point, floor, lower extreme, lowest, weakest, min, minimum, minimal,"
+                " nadir, smallest, least,"
                 " bottom(?:ed)?, lightest, slowest"
             ),
         ),
@@ -202,6 +221,11 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\bm\d what for$",
             words("admitting (?:diagnosis|dx|problem|complaint)"),
             rf"\bwhat {_PROBLEM}\b.*\b(?:treat|for|prompt|led)\w*",
+            words(
+                "on what grounds, what (?:prompted|led to|triggered|warranted|necessitated|justifi\\w+), prompted,"
+                " linked, behind"
+            ),
+            r"\bwhat (?:does|do|did) m\d (?:treat|help)",
             words("used (?:for|to treat), meant to (?:treat|help), (?:for|to treat) (?:which|what)"),
             r"\b(?:which|what) (?:diagnosis|condition|problem|indication)\b.*\b(?:m\d|treat\w*|behind|prompted|led)",
             rf"\b{_PROBLEM} behind\b",
@@ -234,7 +258,9 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "started",
         any_of(
-            words("start*, began, begin, begun, initiat*, commenc*, put on, go on, went on"),
+            words(
+                "start*, began, begin, begun, initiat*, commenc*, introduc*, institut*, put on, go on, went on, added"
+            ),
             words("first (?:prescribed|ordered|given|dispensed|taken|written)"),
         ),
     ),
@@ -243,7 +269,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         any_of(
             words(
                 "first, earliest, initial(?:ly)?, baseline, original(?:ly)?, oldest, onset, start of, since when,"
-                " how far back, how long ago, at the (?:very )?(?:beginning|start|outset)(?! of)"
+                " how far back, how long ago(?!.*\\b(?:last|latest|most recent)),"
+                + " (?:at|in) the (?:very )?(?:beginning|start|outset)(?! of), start(?:ed)? out, to begin with"
             )
         ),
     ),
@@ -251,7 +278,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "latest",
         any_of(
             words(
-                "last, latest, lately, most recent(?:ly)?, recent, newest, current(?:ly)?, now, todays, up to date,"
+                "last, latest, lately, freshest, most recent(?:ly)?, recent, newest, current(?:ly)?, now, todays, up"
+                " to date,"
                 " present"
             )
         ),
@@ -327,7 +355,12 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
     (
         "allergy",
         ("allergy",),
-        any_of(words("allerg*, reacts? to, nkda, nka, intoleran*, (?:adverse )?reactions?, hypersensitiv*, anaphyla*")),
+        any_of(
+            words(
+                "allerg*, sensitive(?! c| troponin), reacts? to, nkda, nka, intoleran*, (?:adverse )?reactions?,"
+                " hypersensitiv*, anaphyla*"
+            )
+        ),
     ),
     (
         "immunization",
@@ -347,7 +380,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
             words(
                 "problems? lists?, problems?, probs?, issues?, conditions?, diagnos*, dx, dxs, dxd, comorbid*, pmh,"
                 " pmhx,"
-                " medical history, past medical, illness*, diseases?, disorders?, suffer*, ailments?"
+                " medical history, past medical, morbidit*, multimorbidit*, maladies, malady, illness*, diseases?,"
+                " disorders?, suffer*, ailments?"
             )
         ),
     ),
@@ -373,7 +407,10 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
             words(
                 "encounters?, visits?, visited, appointments?, admissions?, admitted, hospitali[sz]*, inpatient stays?,"
                 " stays?, came in, come in, comes? here, been here, last here, been in, checkups?, discharge[ds]?,"
-                " attend(?:ed|s|ing|ances?)?, consults?, consultations?, reviewed, review date, (?:come|came) to us"
+                " (?:came|come|been) to see (?:us|anyone|someone|anybody|me|(?:the|a|his|her) doctor),"
+                " how (?:many times|often) (?:was|were|has|have|did) (?:he|she|they|m\\d|(?:the )?patient)"
+                " (?:been |come |came )?(?:here|in|over|by(?! m)), attend(?:ed|s|ing|ances?)?, consults?,"
+                " consultations?, reviewed, review date, (?:come|came) to us"
             ),
             r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?(?:last |most recently )?"
             r"(?:here|in|come|(?:in|at) the (?:clinic|hospital|practice|surgery))\b"
@@ -387,7 +424,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("medication",),
         any_of(
             words(
-                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmacy,"
+                "meds?, medications?, medicines?, medicaments?, pharmacotherap*, pharmacological, pharmaceuticals?,"
+                " drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmacy,"
                 " dispens*, therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
             )
         ),

@@ -9,7 +9,7 @@ from datetime import date
 from functools import lru_cache
 
 from agent.understand import cautions, cues
-from agent.understand.clauses import plain
+from agent.understand.shorthand import plain
 from agent.understand.vocabulary import BENIGN, FUNCTION_WORDS, STAYS
 from fhir_tools import phrases
 from fhir_tools.codes import Matcher, Mention, Word, names_of, words_of

@@ -23,14 +23,22 @@ _ASKS_WHEN = any_of(
 )
 _VALUE_TOO = any_of(
     r"^(?!when\b|date\b|(?:and |so )*(?:what|which) (?:date|day|year)\b)"
-    r".*\b(?:and|with|plus) (?:(?:on |at )?(?:its|the|their|a|what|which) )?(?:when|dates?|day)\b",
-    r"^when\b.*\bwhat (?:was|is) (?:it|the (?:value|result))\b",
+    r".*\b(?:and|with|plus|including|incl|along with|together with) (?:(?:on |at )?(?:its|the|their|a|what|"
+    r"which) )?(?:when|dates?|day)\b",
+    r"^(?!.*\bwhat (?:was|is) the date\b).*\bwhat (?:was|is) (?:it|the (?:value|result|reading|figure|number))\b",
+    r"\b(?:dates?|day)(?: of)? t\d",
     r"^(?:and |so )*(?:(?:what|whats|which|how)\b.*|(?:the |his |her )?m\d )\bwhen (?:it|they|he|she|last|first|"
-    r"most recently|measured|checked|taken|tested|recorded|seen)\b",
-    r"^when (?:m\d|he|she|they|the|his|her)\b(?!.*\bwhat (?:date|day|year|month)\b)"
+    r"we|you|i|anyone|someone|most recently|measured|checked|taken|tested|recorded|seen)\b",
+    r"^when (?:m\d|he|she|they|the|his|her|we|records?|measurements?|readings?)\b(?!.*\bwhat (?:date|day|year|month)\b)"
     r".*\b(?:what|how (?:much|high|low|tall))\b",
 )
 """A value is asked for, its date as well; or "when" only says which one ("what was it when it was last checked")."""
+_EARLIER = (
+    r"\bprior\b|\b(?:previous|past|earlier|old)\b(?= (?:imaging|scans|studies|x rays|xrays|procedures|surgeries|"
+    r"operations|admissions|visits|"
+    r"encounters|appointments|vaccin\w+s|immuni\w+s|conditions|diagnoses|problems|illnesses|diseases)\b)"
+)
+"""What is asked for is all there was before today, not the one before the last."""
 _LAST = r"\b(last|latest|most recent\w*|newest|final)\b"
 _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initial|previous|prior)\b"
 
@@ -146,12 +154,15 @@ def _event(ask: Ask, s: str, yes_no: bool, asks_when: bool, kind: Kind) -> Op:
         if asks_when or ask.op in ("started", "first"):
             return "latest" if re.search(_LAST, s) else "first"
         return "status" if ask.state or re.search(r"\bstatus\b", s) else "exists"
-    if asks_when and re.search(r"\b(were|dates|all|each|every)\b", s) and not re.search(_ANY, s):
+    every = r"\b(were|dates|all|each|every)\b" + (
+        r"|\bdid\b.*\bhave\b" if kind == "imaging" and not ask.targets else ""
+    )
+    if asks_when and re.search(every, s) and not re.search(_ANY, s):
         return "list"
     if (
         not ask.targets
         and not asks_when
-        and re.search(r"\bprior\b", s)
+        and re.search(_EARLIER, s)
         and not re.search(r"\b(last|latest|most recent|first)\b", s)
     ):
         return "list"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from agent.chart import Chart
 from agent.types import Ask
 from agent.understand import understand
-from agent.understand.clauses import askings, plain
+from agent.understand.clauses import askings
+from agent.understand.shorthand import plain
 from tests.agent.asking import ask
 
 PLAIN = (
@@ -65,7 +66,7 @@ ALONE = (
     ("Before I prescribe: any allergies?", "any allergies?"),
     (
         "Preparing the clinic letter: which medicines is he taking at present?",
-        "which medicines is he taking at present?",
+        "which medicines is he taking now?",
     ),
     ("Chest pain overnight, what was the last troponin?", "what was the last troponin?"),
     ("Oncology follow-up: latest ferritin?", "latest ferritin?"),
