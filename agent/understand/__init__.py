@@ -17,8 +17,8 @@ from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
-from agent.understand.asides import Aside, asides, is_no_source, is_plain, names_source
-from agent.understand.clauses import askings
+from agent.understand.asides import Aside, asides, is_no_source, is_plain, is_timeless, names_source
+from agent.understand.clauses import askings, names_care
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
 from agent.understand.reading import Reading, is_stay, read
@@ -114,9 +114,11 @@ def _alone_beside(other: str) -> Callable[[Ask], bool]:
 
     Of a kind of record that the other may be the source of, it has to name what the chart holds.
     """
-    source = names_source(other)
+    source, care = names_source(other), names_care(other)
 
     def fits(ask: Ask) -> bool:
+        if care and not (is_timeless(ask) or ask.op in ("age_at", "reason", "attribute")):
+            return False
         named = bool(ask.targets or ask.attribute or ask.op in ("list", "taking") or ask.kinds[:1] == ("encounter",))
         return named and (not source or is_no_source(ask) or any(t.keys for t in ask.targets))
 
@@ -251,6 +253,7 @@ _OF_THE_PATIENT = frozenset(get_args(Kind)) - {"family", "condition", "procedure
 """The kinds of record that a chart holds of the patient alone."""
 
 
+_CHILDREN = frozenset(("son", "daughter", "child"))
 _FEMALE = frozenset(("mother", "grandmother", "daughter", "sister", "wife", "aunt", "niece"))
 _MALE = frozenset(("father", "grandfather", "son", "brother", "husband", "uncle", "nephew"))
 
@@ -268,12 +271,19 @@ def _is_the_patient(
         return False
     if re.search(_OF_ANOTHER.format(f"m{at}"), s):
         return False
+    if re.search(rf"\b(?:my|our) m{at}\b", s) and relatives[0] in _CHILDREN and not _is_family(relatives[0], chart):
+        return True
     cued = _cued(s, [])
     targets = [target_of(group, cued, _op(s), chart.matcher) for group in named]
     if targets:
         return all(t.kinds and t.kinds[0] in _OF_THE_PATIENT for t in targets)
     own = bool(cued) and (set(cued) <= _OF_THE_PATIENT or _state(s) == "active")
     return own or _attribute(s) in ("age", "date of birth")
+
+
+def _is_family(relative: str, chart: Chart) -> bool:
+    """Whether the family history tells of such a relative."""
+    return bool(chart.matcher.entries_of((("relationship", relative),), ("family",)))
 
 
 def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple[Target | None, tuple[Target, ...]]:
@@ -308,7 +318,7 @@ def _onward(window: Window | None, reading: Reading, op: Op) -> Window | None:
 def _is_now(window: Window, chart: Chart, s: str) -> bool:
     """Whether "today" only says again what goes on now ("active today"): no stretch that something was recorded in."""
     day = window.low == chart.as_of and window.high == chart.as_of + timedelta(days=1)
-    return day and bool(cues.CURRENT.search(s))
+    return day and bool(cues.CURRENT.search(s) or re.search(r"^what is\b.* t\d$", s))
 
 
 def _attribute(s: str) -> str:
@@ -330,7 +340,10 @@ def _attribute_of(reading: Reading, s: str, targets: tuple[Target, ...]) -> str:
 
 
 def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
-    if re.search(r"\bnot (yet )?(been )?resolved\b|\bunresolved\b|\b(problems?|conditions?|diagnos\w+|issues?|\w*morbidit\w+) (are )?live\b|\blive (problems?|diagnos\w+)|\bopen (problems?|issues?|conditions?|diagnos\w+)\b", s):
+    if re.search(
+        r"\bnot (yet )?(been )?resolved\b|\bunresolved\b|\b(problems?|conditions?|diagnos\w+|issues?|\w*morbidit\w+) (are )?live\b|\blive (problems?|diagnos\w+)|\bopen (problems?|issues?|conditions?|diagnos\w+)\b",
+        s,
+    ):
         return "active"
     if re.search(r"\b(active|current|currently|ongoing|still|now|present|presently)\b", s):
         return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
@@ -407,6 +420,7 @@ def _unknown(
     """Words that nothing accounts for: content words, vague times, words rules must not pass over, loose subjects."""
     vague = tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None)
     unsafe = tuple(m.group() for m in cautions.UNSAFE.finditer(cautions.HARMLESS.sub(" ", reading.skeleton)))
+    unsafe = tuple(u for u in unsafe if not (_measured(targets) and u.startswith("starting m")))
     regions = tuple(
         t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
     )

@@ -267,11 +267,12 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "first",
         any_of(
+            r"\bhow long ago\b(?!.*\b(?:last|latest|most recent))",
             words(
                 "first, earliest, initial(?:ly)?, baseline, original(?:ly)?, oldest, onset, start of, since when,"
-                " how far back, how long ago(?!.*\\b(?:last|latest|most recent)),"
+                " how far back,"
                 + " (?:at|in) the (?:very )?(?:beginning|start|outset)(?! of), start(?:ed)? out, to begin with"
-            )
+            ),
         ),
     ),
     (
@@ -409,7 +410,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
                 " stays?, came in, come in, comes? here, been here, last here, been in, checkups?, discharge[ds]?,"
                 " (?:came|come|been) to see (?:us|anyone|someone|anybody|me|(?:the|a|his|her) doctor),"
                 " how (?:many times|often) (?:was|were|has|have|did) (?:he|she|they|m\\d|(?:the )?patient)"
-                " (?:been |come |came )?(?:here|in|over|by(?! m)), attend(?:ed|s|ing|ances?)?, consults?,"
+                " (?:been |come |came )?(?:here|in(?! t)|over|by(?! m)), attend(?:ed|s|ing|ances?)?, consults?,"
                 " consultations?, reviewed, review date, (?:come|came) to us"
             ),
             r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?(?:last |most recently )?"

@@ -39,6 +39,18 @@ _EARLIER = (
     r"encounters|appointments|vaccin\w+s|immuni\w+s|conditions|diagnoses|problems|illnesses|diseases)\b)"
 )
 """What is asked for is all there was before today, not the one before the last."""
+_WHO = r"(?:he|she|they|m\d|(?:the |this )?(?:patient|pt))"
+_PRESENT = any_of(
+    rf"\b(?:does|do) {_WHO} (?:\w+ )?(?:have|suffer|carry|live)\b|\b(?:is|are) {_WHO} (?:\w+ )?(?:suffering|living)\b",
+    rf"\bhas {_WHO}(?! (?:had|ever|been))\b|\bproblem list\b",
+)
+"""What somebody has: what is resolved is not among it."""
+_EVER = any_of(
+    words(
+        "ever, past, history, hx, previous*, prior, all, had, old, since, until, before, were, was, been, full, complete"
+    ),
+    words("entire, every, each, resolved, inactive, t\\d"),
+)
 _LAST = r"\b(last|latest|most recent\w*|newest|final)\b"
 _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initial|previous|prior)\b"
 
@@ -66,6 +78,8 @@ def settle(ask: Ask, s: str) -> Ask:
         op = _medication(ask, s, yes_no, asks_when)
     elif kind is not None:
         op = _event(ask, s, yes_no, asks_when, kind)
+    if kind == "condition" and op == "list" and not ask.targets and not ask.state and _PRESENT.search(s):
+        ask = ask if _EVER.search(s) else replace(ask, state="active", current=True)
     return replace(ask, op=op, expects=_expects(op, yes_no, asks_when, kind))
 
 

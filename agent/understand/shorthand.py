@@ -18,7 +18,7 @@ _KNOWN = r"(?:documented|recorded|known|available|possible|on (?:file|record)|in
 _LEADS = (
     r"(?:(?:hi|hello|hey|dear)(?: (?:there|all|team|everyone|doctor|doc|colleagues?))?|good (?:morning|afternoon|"
     r"evening|day)|"
-    r"(?:morning|afternoon|evening)(?=[,.!:;])|greetings|ok(?:ay)?|alright|right(?=,)|well|so|oh|um+|uh+|hm+|er+m|"
+    r"(?:morning|afternoon|evening)(?=[,.!:;])|greetings|ok(?:ay)?|alright|right(?=,)|well(?= (?:what|how|is|so|then|when|has|does)\b|[,.!])|so|oh|um+|uh+|hm+|er+m|"
     r"now(?=,)|and(?=,)|"
     r"please|pls|plz|kindly|btw|by the way|fyi|incidentally|actually|basically|honestly|urgent(?:ly)?(?=[:!,-])|"
     r"stat(?=[:!])|"
@@ -210,6 +210,24 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\bhigh[- ]water mark\b|\bupper(?:most)? (?:extreme|limit)\b|\btopmost\b", "highest", re.IGNORECASE),
         (r"\blower extreme\b|\bat its floor\b", "lowest", re.IGNORECASE),
         (r"\baltered\b", "changed", re.IGNORECASE),
+        (r"\b(?:record|all[- ]time) (high|low)\b(?= \w)", r"\1est", re.IGNORECASE),
+        (
+            r"(?:^|(?<=what is )|(?<=give me )|(?<=need )|(?<=total )|(?<=get ))(?:the )?count of ",
+            "number of ",
+            re.IGNORECASE,
+        ),
+        (
+            r"\b(?:across|over|among|amongst|in|from|throughout|out of) all (?:of )?(?:the |his |her |their )?(?:visits|encounters|records?|"
+            r"results|readings|years|measurements|values|time|data)\b",
+            "",
+            re.IGNORECASE,
+        ),
+        (
+            r"\b(?:at|in|on) the (?:very )?(?:moment|point|instant|day|time) (?:when |that |at which )?"
+            r"(?=(?!of\b)[\w ,()+-]{2,60}? (?:was|were|got) (?:first |being )?(?:diagnosed|identified|found)\b)",
+            "when ",
+            re.IGNORECASE,
+        ),
         (r"\bgrown\b(?! up\b)", "gone up", re.IGNORECASE),
         (
             r"\b(?:both )?(?:chronic|acute|long[- ]term|short[- ]term)(?: and | or | as well as |\s?[/+&]\s?)"
@@ -274,7 +292,7 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\batm\b", "now", 0),
         (r"(?<!\w)w(?= \w)", "with", 0),
         (r"(?<!\w)ie\b,?", " ", 0),
-        (r"\b([Ss]?[Hh]e|[Tt]hey)(?:s|re)\b(?= )", r"\1 is", 0),
+        (r"\b([Ss]?[Hh]e)s\b(?= )", r"\1 is", 0),
         (
             r"\b(?:this|the|our) (?:little |young |old |elderly |poor |dear |lovely )?(?:child|kid|boy|girl|baby|"
             r"infant|toddler|teen(?:ager)?|"

@@ -64,7 +64,7 @@ BENIGN = FUNCTION_WORDS | frozenset(
     finally finding findings finds finish finished fish five flag flagged flowsheet flowsheets folder folders folk
     folks followed following forgive formerly forward found four frankly frequent frequently full fully further fyi
     gain gained gal gather gathered gave gender generally genuinely getting given gives giving gladly go goes going
-    gone gotta gotten grab grand grateful greater greetings grew grouped grown guess guys h handful handy happening
+    gone gotta gotten grab grand grateful greater greetings grouped grown guess guys h handful handy happening
     happens health hear heard heavy held help helped heres herself higher highest himself history hit hold holds
     home honest honestly hope hopefully hoping hospital hospitalisation hospitalisations hospitalised hospitalist
     hospitalization hospitalizations hospitalized hows hunt hx icd icd10 idea identified identify identity ie im
