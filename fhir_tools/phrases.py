@@ -96,6 +96,8 @@ _ONWARD = re.compile(
     r"|\s*(?:to|until|till|through|up\s+to|-|–)\s*(?:now|(?:the\s+)?present|date)\b",
     re.I,
 )
+_TO_NOW = re.compile(r"\s+and\s+(?:now|(?:the\s+)?present(?:\s+day)?)\b", re.I)
+_OPEN = (_IN, "from", "between")
 _BACKWARD = re.compile(r"\s+(?:and|or)\s+(?:before|earlier|prior)\b(?!\s+\d)", re.I)
 _JOIN = re.compile(
     r"\s*(?:-|–|,?\s*\b(?P<until>to|through|thru|until|till|up\s+to|and\s+until|and\s+through)\b"
@@ -137,7 +139,7 @@ def _alone(text: str, word: str, start: int, point: Point) -> Phrase | None:
     if not _counts(point, word):
         return None
     relation, end = _RELATION_OF.get(word, _IN), point.end
-    if onward := _ONWARD.match(text, end) if relation in (_IN, "from") else None:
+    if onward := (_TO_NOW if relation == "between" else _ONWARD).match(text, end) if relation in _OPEN else None:
         relation, end = _SINCE, onward.end()
     elif backward := _BACKWARD.match(text, end) if relation == _IN else None:
         relation, end = _UNTIL, backward.end()

@@ -339,13 +339,18 @@ def _attribute_of(reading: Reading, s: str, targets: tuple[Target, ...]) -> str:
     return _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
 
 
+_ON = r"\b(?:he|she|they|patient|pt) (?:is|are) on$|\b(?:is|are) (?:he|she|they|patient|pt) on$"
+
+
 def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
     if re.search(
-        r"\bnot (yet )?(been )?resolved\b|\bunresolved\b|\b(problems?|conditions?|diagnos\w+|issues?|\w*morbidit\w+) (are )?live\b|\blive (problems?|diagnos\w+)|\bopen (problems?|issues?|conditions?|diagnos\w+)\b",
+        r"\bnot (yet )?(been )?resolved\b|\bunresolved\b|\b(problems?|conditions?|diagnos\w+|issues?|"
+        r"\w*morbidit\w+) (are )?live\b|\blive (problems?|diagnos\w+)|\bopen (problems?|issues?|conditions?|"
+        r"diagnos\w+)\b",
         s,
     ):
         return "active"
-    if re.search(r"\b(active|current|currently|ongoing|still|now|present|presently)\b", s):
+    if re.search(rf"\b(active|current|currently|ongoing|still|now|present|presently)\b|{_ON}", s):
         return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
     if re.search(r"\b(resolved|inactive|resolve|cleared|gone away|healed)\b", s):
         return "resolved"

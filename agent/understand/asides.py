@@ -32,7 +32,8 @@ _NARROWS = re.compile(
     r"\d|\b(?:no|not|never|nor|only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|if|other than|instead|both|"
     r"yesterday|ago|last|latest|recent\w*|previous\w*|first|since|after|during|was|were|did|started|stopped|mean|"
     r"average|"
-    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family (?:history|hx)|about|wrong|"
+    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family (?:history|hx)|"
+    r"about|wrong|"
     r"(?:an)?other|"
     r"what|whats|which|who|whom|whose|when|how|why)\b|\bin (?:\w*mol|\w?g)\b",
     re.IGNORECASE,
@@ -44,7 +45,8 @@ _GREETINGS = re.compile(
     re.IGNORECASE,
 )
 _SOURCES = re.compile(
-    r"\b(?:\w{3,}ist|pharmac\w+|\w+(?:ology|ologist|iatr\w+|itian|etist|ician|ometr\w+|surg\w+)|dent\w+|surg\w+|physio\w*|dietetic\w*|"
+    r"\b(?:\w{3,}ist|pharmac\w+|\w+(?:ology|ologist|iatr\w+|itian|etist|ician|ometr\w+|surg\w+)|dent\w+|surg\w+|"
+    r"physio\w*|dietetic\w*|"
     r"nurs\w+|midwi\w+|"
     r"gp|pcp|doctors?|team|clinic|ward|unit|icu|itu|ccu|hdu|ed|er|emergency|casualty|theatre|hospital\w*|hospice|"
     r"home|lab\w*|scans?|"
@@ -91,15 +93,14 @@ _TASK = (
 )
 _PAPER = (
     r"(?:form|letter|paperwork|crf|ecrf|sheet|chart|page|wristband|bracelet|template|referral|handover|checklist|"
-    r"worklist|"
-    r"certificate|questionnaire|whiteboard|(?:dosing )?calculator|database|"
-    r"registry|spreadsheet|portal|anaesthetist|anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|"
-    r"ward round|insurer|insurance|application|summary|file|label|badge|register|hospice|"
-    r"(?:care|nursing) home|employer|school|colleague|audit|study|trial|report|records?|presentation|case|purposes|company|"
-    r"appeal|claim|survey|statistics|project|poster|paper|thesis|teaching|log|list|board|mdt|conference|meeting|rounds?|huddle|hand-?off|"
-    r"sign-?out|transfer|discharge|clearance|coding|billing|completeness|confirmation|curiosity|information|info|reference|"
-    r"context|team|clinic|family|relatives|patient|coder|billing|authori[sz]ation|prior auth(?:ori[sz]ation)?|utili[sz]ation|benchmark|"
-    r"dashboard|note|notes|consult|consultation|visit|tumou?r board|eligibility|research|publication|migration|import|export|system)"
+    r"worklist|certificate|questionnaire|whiteboard|(?:dosing )?calculator|database|registry|spreadsheet|portal|"
+    r"anaesthetist|anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|ward round|insurer|insurance|application|"
+    r"summary|file|label|badge|register|hospice|(?:care|nursing) home|employer|school|colleague|audit|report|"
+    r"records?|presentation|purposes|company|appeal|claim|survey|statistics|project|poster|paper|thesis|teaching|log|"
+    r"list|board|mdt|conference|meeting|rounds?|huddle|hand-?off|sign-?out|clearance|coding|billing|completeness|"
+    r"confirmation|curiosity|information|info|reference|context|team|family|relatives|coder|billing|authori[sz]ation|"
+    r"prior auth(?:ori[sz]ation)?|utili[sz]ation|benchmark|dashboard|tumou?r board|eligibility|research|publication|"
+    r"migration|import|export|system)"
 )
 _PAGE = r"(?: (?:page|p|section|box|item|field) ?\d+)?"
 _NUMBERED = re.compile(rf"{_PAGE}\s*$|(?:(?<=question)|(?<=clusion)|(?<=criterion)) ?\d+")
@@ -151,20 +152,24 @@ _WORK = re.compile(
 )
 """What a result is worked with: "last weight to calculate the dose"."""
 _ENTERED = re.compile(
-    r"(?:,\s*)?(?:\b(?:i |we )?(?:want|need|have) )?\bto (?:put|write|enter|include|record|copy|paste|fill|complete|update|finish|send|fax|"
-    r"email|attach|inform|confirm|verify|cross-?check|match|reconcile|file|submit|prepare|draft|dictate|book|order|sign)\b[^?.!;:]*(?=[?.!\s]*$)",
+    r"(?:,\s*)?(?:\b(?:i |we )?(?:want|need|have) )?\bto (?:put|write|enter|include|record|copy|paste|fill|complete|"
+    r"update|finish|send|fax|"
+    r"email|attach|inform|confirm|verify|cross-?check|match|reconcile|file|submit|prepare|draft|dictate|book|order|"
+    r"sign)\b[^?.!;:]*(?=[?.!\s]*$)",
     re.IGNORECASE,
 )
 """Where the asker will write it: "to put in the letter", "to confirm his ID"."""
 _BECAUSE = re.compile(
     r"(?:,\s*|\s)(?:because|since|as|cause|cos) (?=(?:i|we|he|she|they|the|our|my|his|her)\b)"
-    r"(?P<why>[^?.!;:,]*\b(?:asks?|asked|asking|wants?|needs?|writing|filling|preparing|seeing|calling|going|booking|ordering|"
+    r"(?P<why>[^?.!;:,]*\b(?:asks?|asked|asking|wants?|needs?|writing|filling|preparing|seeing|calling|going|booking|"
+    r"ordering|"
     r"prescribing|doing|making|requires?|requested|request|enquir\w+|inquir\w+)\b[^?.!;:]*)(?=[?.!\s]*$)",
     re.IGNORECASE,
 )
 """Why it is asked: "because the insurer asks", "as I am writing the letter"."""
 _BRACKETED = re.compile(
-    r"\((?:urgent|stat|trial|study|research|audit|coding|billing|crf|ecrf|registry|referral|handover|insurance|pre-?op|clinic|form|"
+    r"\((?:urgent|stat|trial|study|research|audit|coding|billing|crf|ecrf|registry|referral|handover|insurance|"
+    r"pre-?op|clinic|form|"
     r"(?:for|re) [a-z ]{2,30})\)",
     re.IGNORECASE,
 )
@@ -303,7 +308,8 @@ _KEPT: tuple[tuple[Callable[[Ask], bool], re.Pattern[str]], ...] = tuple(
 """Restrictions that repeat what an answer does anyway, with the questions of which that is so."""
 
 _ASKS = re.compile(
-    r"\b(?:still|taking|what|whats|which|when|how|who|any|is|are|does|do|has|have|did|was|list|last|latest|most recent|newest|all|"
+    r"\b(?:still|taking|what|whats|which|when|how|who|any|is|are|does|do|has|have|did|was|list|last|latest|"
+    r"most recent|newest|all|"
     r"every|full|complete|history|ever|present|age|date|show|give|tell)\b",
     re.IGNORECASE,
 )

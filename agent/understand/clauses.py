@@ -42,7 +42,8 @@ _STATES = re.compile(
     re.IGNORECASE,
 )
 _IDIOMS = re.compile(
-    r"\bon (?:ward |bay )?\w?\d{1,2}\w?(?=\W*$)|\bon (?:scene|site|duty|shift|call|the (?:phone|line|telephone|way|ward|floor|unit|desk)|behalf of|my way|"
+    r"\bon (?:ward |bay )?\w?\d{1,2}\w?(?=\W*$)|\bon (?:scene|site|duty|shift|call|the (?:phone|line|telephone|way|"
+    r"ward|floor|unit|desk)|behalf of|my way|"
     r"your way)\b"
     r"|\bin (?:front of me|a (?:hurry|rush|minute|moment|sec(?:ond)?)|(?:five|ten|two|a few|\d+) min(?:ute)?s?|"
     r"the (?:corridor|waiting room|"
@@ -54,7 +55,8 @@ _IDIOMS = re.compile(
     r" (?:in|on|any)|\W*$)"
     r"|\b(?:is|are) not (?:sure|certain|in front of me|able)\b|\b(?:does|do) not (?:know|remember|recall)\b"
     r"|\bdischarge (?:planning|letter|summary|meeting|coordinator|nurse|lounge|today|tomorrow)\b"
-    r"|\b(?:reconciliation|assessment|screening|check)(?: on| at) (?:admission|discharge)\b|\b[\w-]*visit(?= (?:in|within|starting|today|now|tomorrow)\b)"
+    r"|\b(?:reconciliation|assessment|screening|check)(?: on| at) (?:admission|discharge)\b|\b[\w-]*visit(?= (?:in|"
+    r"within|starting|today|now|tomorrow)\b)"
     r"|\b(?:home|hospice|ward|clinic|surgery|unit|icu|itu|er|ed|emergency|dialysis|outpatient\w*|stroke|cardiac|"
     r"pre-?op|theatre) "
     r"(?:team|nurse|visit(?= (?:today|now|in))|outreach|calling|calls|here|rounds?|pharmacist|registrar|doctor|"
@@ -79,9 +81,12 @@ _CARE = re.compile(
 )
 """What may say where or during what care a result was had."""
 _PLACED = re.compile(
-    r"^(?:in|on|at|from|under|per|by|within|of|for|about)\b|\b(?:following|while|under|with|on|off|target|goal|baseline|"
-    r"abnormal|normal|family|mother|father|sister|brother|fasting|random|trough|peak|post\w*|urin\w*|fa?ec\w*|stool|csf|"
-    r"sweat|saliva|arter\w*|ven(?:ous|a)|capillary|cord|fo?etal|standing|sitting|seated|supine|lying|left|right|bilateral)\b",
+    r"^(?:in|on|at|from|under|per|by|within|of|for|about)\b|\b(?:following|while|under|with|on|off|target|goal|"
+    r"baseline|"
+    r"abnormal|normal|family|mother|father|sister|brother|fasting|random|trough|peak|post\w*|urin\w*|fa?ec\w*|"
+    r"stool|csf|"
+    r"sweat|saliva|arter\w*|ven(?:ous|a)|capillary|cord|fo?etal|standing|sitting|seated|supine|lying|left|right|"
+    r"bilateral)\b",
     re.IGNORECASE,
 )
 """What may say when or under what a result was had, of which side or specimen, or whose it is."""
@@ -92,8 +97,10 @@ _DOING = re.compile(
 """What the asker is doing: "Preparing the discharge letter"."""
 _ACTIVITY = re.compile(
     r"^(?:\w{3,}ing|i|we|he|she|they|(?:the )?(?:patient|pt))\b"
-    r"|\b(?:review|clinic|check|rounds?|reconciliation|handover|meeting|call|calling|here|phone|line|today|now|tomorrow|visit|planning|"
-    r"assessment|appointment|query|audit|screening|(?:reconciliation|assessment|screening|check) (?:on|at) (?:admission|discharge)|arrived|transferred)\W*$",
+    r"|\b(?:review|clinic|check|rounds?|reconciliation|handover|meeting|call|calling|here|phone|line|today|now|"
+    r"tomorrow|visit|planning|"
+    r"assessment|appointment|query|audit|screening|(?:reconciliation|assessment|screening|check) (?:on|"
+    r"at) (?:admission|discharge)|arrived|transferred)\W*$",
     re.IGNORECASE,
 )
 """What is done or happens, not a heading over what is asked ("Diabetes review.", "Doing the reconciliation now.")."""
@@ -107,7 +114,8 @@ _PICKS = re.compile(
     rf"|{_LEAD}(?:is|are|does|do|has|have|did|any|list|when)\b"
     r"|^(?:latest|last|most recent|current|newest|date|mean|average|total|number|highest|lowest|first|earliest|age|"
     r"dob)\b"
-    rf"|{_LEAD}how (?:many|often|old)\b|\ballerg\w*|^(?:still|currently|ever|active|ongoing|open|known|regular|all|every)\b",
+    rf"|{_LEAD}how (?:many|often|old)\b|\ballerg\w*|^(?:still|currently|ever|active|ongoing|open|known|regular|all|"
+    rf"every)\b",
     re.IGNORECASE,
 )
 """A clause that says by itself which record it asks for."""

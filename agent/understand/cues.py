@@ -58,6 +58,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         any_of(
             r"\bby how many\b.*\b(?:first|earliest|oldest|baseline|chang\w*|shift\w*|differ\w*|increas\w*|decreas\w*|"
             r"f[ae]ll\w*|r[io]se\w*)",
+            rf"\bhow much (?:higher|lower|more|less|greater|bigger|smaller)\b.*(?:{_EARLY}.*{_LATE}|{_LATE}.*{_EARLY})",
             rf"\bhow different\b.*(?:{_EARLY}.*{_LATE}|{_LATE}.*{_EARLY})",
         ),
     ),
@@ -67,7 +68,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\bhow many\b(?! (?:years|yrs|months|weeks|days|nights|hours)\b(?! of))",
             r"\b(?:t\d|so far) (?:number|count)$",
             words(
-                "frequency of m\\d (?:measure\\w*|test\\w*|check\\w*|recording\\w*), how much times, quantity of,"
+                "amount of m\\d (?:measurements|results|readings|tests|values), frequency of m\\d (?:measure\\w*|"
+                "test\\w*|check\\w*|recording\\w*), how much times, quantity of,"
                 " number of, count, how (?:often|frequently), total (?:number|count|of),"
                 " tally"
             ),
@@ -110,7 +112,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "compare",
         any_of(
-            rf"{_TWO}.*\b(?:{_MOVED})\b",
+            rf"{_TWO}.*\b(?:{_MOVED})\b|^(?:is|are|was|were|has|have|did|does)\b.*\b(?:{_MOVED})\b.*{_TWO}",
             words(
                 "higher, lower, greater, less, bigger, smaller, larger, more, up, down, increased?, decreased?, risen,"
                 " fallen, rising, falling, rise, rose, drop(?:ped)?, fell, fall, gone, exceeds?, different, same,"
@@ -156,9 +158,10 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "trend",
         any_of(
             words(
-                "trend*, trajectory, course, over time, progression, evolution, graph, plot, chart of, serial, track*,"
+                "trend*, trajectory, course, progression, evolution, graph, plot, chart of, serial, track*,"
                 " history of values"
             ),
+            r"^(?!.*\b(?:max\w*|min\w*|highest|lowest|peak\w*|nadir|average|mean)\b).*\bover time\b",
             r"\bhow (?:has|have|is|are) .{0,40}(?:chang\w*|doing|evolv\w*|progress\w*|trending)\b",
         ),
     ),
@@ -409,6 +412,8 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
                 "encounters?, visits?, visited, appointments?, admissions?, admitted, hospitali[sz]*, inpatient stays?,"
                 " stays?, came in, come in, comes? here, been here, last here, been in, checkups?, discharge[ds]?,"
                 " (?:came|come|been) to see (?:us|anyone|someone|anybody|me|(?:the|a|his|her) doctor),"
+                " how (?:many times|often) (?:did|has|have|does) (?:he|she|they|m\\d|(?:the )?patient)"
+                " (?:come|came|turn up|show up|drop in|been in), (?:last|most recently) with us, with us last,"
                 " how (?:many times|often) (?:was|were|has|have|did) (?:he|she|they|m\\d|(?:the )?patient)"
                 " (?:been |come |came )?(?:here|in(?! t)|over|by(?! m)), attend(?:ed|s|ing|ances?)?, consults?,"
                 " consultations?, reviewed, review date, (?:come|came) to us"
@@ -457,7 +462,12 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
 )
 """Nouns and verbs that say which part of the chart is meant, in order of precedence."""
 
-CURRENT = any_of(words(r"active, current(?:ly)?, now, still, ongoing, present(?:ly)?, taking, today, on m\d, are live"))
+CURRENT = any_of(
+    words(
+        r"active, current(?:ly)?, now, still, ongoing, present(?:ly)?, taking, today, on m\d, are live, (?:he|she|"
+        r"they|patient|pt) (?:is|are) on, (?:is|are) (?:he|she|they|patient|pt) on"
+    )
+)
 """Words for what is going on now."""
 
 VERBS_FIRST = re.compile(

@@ -25,6 +25,7 @@ _VALUE_TOO = any_of(
     r"^(?!when\b|date\b|(?:and |so )*(?:what|which) (?:date|day|year)\b)"
     r".*\b(?:and|with|plus|including|incl|along with|together with) (?:(?:on |at )?(?:its|the|their|a|what|"
     r"which) )?(?:when|dates?|day)\b",
+    r"^(?:and |so )*when and (?:what|how)\b|\bhow (?:high|low|much|big) (?:was|is) (?:it|that)\b",
     r"^(?!.*\bwhat (?:was|is) the date\b).*\bwhat (?:was|is) (?:it|the (?:value|result|reading|figure|number))\b",
     r"\b(?:dates?|day)(?: of)? t\d",
     r"^(?:and |so )*(?:(?:what|whats|which|how)\b.*|(?:the |his |her )?m\d )\bwhen (?:it|they|he|she|last|first|"
@@ -33,6 +34,11 @@ _VALUE_TOO = any_of(
     r".*\b(?:what|how (?:much|high|low|tall))\b",
 )
 """A value is asked for, its date as well; or "when" only says which one ("what was it when it was last checked")."""
+_NUMBER_TOO = re.compile(
+    r"\bwhat (?:was|is|were) (?:the |his |her |their )?(?:last|latest|most recent|newest|value|result|number|it\b)"
+    r"|\b(?:latest|last|most recent) (?:number|value|reading|result|figure)$"
+)
+"""After "is there a …": how much it was is asked for as well."""
 _EARLIER = (
     r"\bprior\b|\b(?:previous|past|earlier|old)\b(?= (?:imaging|scans|studies|x rays|xrays|procedures|surgeries|"
     r"operations|admissions|visits|"
@@ -47,7 +53,8 @@ _PRESENT = any_of(
 """What somebody has: what is resolved is not among it."""
 _EVER = any_of(
     words(
-        "ever, past, history, hx, previous*, prior, all, had, old, since, until, before, were, was, been, full, complete"
+        "ever, past, history, hx, previous*, prior, all, had, old, since, until, before, were, was, been, full,"
+        " complete"
     ),
     words("entire, every, each, resolved, inactive, t\\d"),
 )
@@ -59,7 +66,8 @@ def settle(ask: Ask, s: str) -> Ask:
     """The question with its operation and expected answer; `s` is the skeleton without the anchor's phrase."""
     kind = ask.kinds[0] if ask.kinds else None
     and_when = bool(re.search(r"\band when\b", s))
-    yes_no = (bool(cues.VERBS_FIRST.search(s)) or s.endswith("yes or no")) and not and_when
+    value_too = bool(ask.kinds[:1] in (("measurement",), ("social",)) and _NUMBER_TOO.search(s))
+    yes_no = not value_too and (bool(cues.VERBS_FIRST.search(s)) or s.endswith("yes or no")) and not and_when
     asks_when = bool(_ASKS_WHEN.search(s)) and not _VALUE_TOO.search(s) and not yes_no
     if kind == "patient" and not ask.targets:
         return _person(ask, s, asks_when)

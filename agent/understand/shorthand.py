@@ -18,7 +18,8 @@ _KNOWN = r"(?:documented|recorded|known|available|possible|on (?:file|record)|in
 _LEADS = (
     r"(?:(?:hi|hello|hey|dear)(?: (?:there|all|team|everyone|doctor|doc|colleagues?))?|good (?:morning|afternoon|"
     r"evening|day)|"
-    r"(?:morning|afternoon|evening)(?=[,.!:;])|greetings|ok(?:ay)?|alright|right(?=,)|well(?= (?:what|how|is|so|then|when|has|does)\b|[,.!])|so|oh|um+|uh+|hm+|er+m|"
+    r"(?:morning|afternoon|evening)(?=[,.!:;])|greetings|ok(?:ay)?|alright|right(?=,)|well(?= (?:what|how|is|so|then|"
+    r"when|has|does)\b|[,.!])|so|oh|um+|uh+|hm+|er+m|"
     r"now(?=,)|and(?=,)|"
     r"please|pls|plz|kindly|btw|by the way|fyi|incidentally|actually|basically|honestly|urgent(?:ly)?(?=[:!,-])|"
     r"stat(?=[:!])|"
@@ -77,7 +78,8 @@ _THANKS = (
     r"cheers(?: mate)?|much (?:obliged|appreciated)|(?:i(?:'d| would)? |would )?(?:really )?appreciate (?:it|that|"
     r"your help)|"
     r"(?:with )?(?:kind|best|warm)(?:est)? regards|regards|please|pls|plz|kindly|asap|urgent(?:ly)?|over and out|"
-    r"no (?:rush|hurry|worries)|(?:as )?soon as (?:possible|you can)|quickly|briefly|in short|in brief|"
+    r"no (?:rush|hurry|worries)|(?:and )?nothing (?:else|more)|that(?:'s| is| will be) (?:all|it)|just that|"
+    r"(?:as )?soon as (?:possible|you can)|quickly|briefly|in short|in brief|"
     r"(?:i am|i'm) in a (?:hurry|rush)|sorry(?: (?:to (?:bother|trouble) you|for (?:asking|bothering you)))?"
 )
 _ASIDE_END = (
@@ -210,6 +212,15 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\bhigh[- ]water mark\b|\bupper(?:most)? (?:extreme|limit)\b|\btopmost\b", "highest", re.IGNORECASE),
         (r"\blower extreme\b|\bat its floor\b", "lowest", re.IGNORECASE),
         (r"\baltered\b", "changed", re.IGNORECASE),
+        (r"\b(?:topped|maxed|peaked) out\b", "highest", re.IGNORECASE),
+        (r"\bbottomed out\b|\bdown to (?:how much|what (?:value|level|number))\b", "lowest", re.IGNORECASE),
+        (
+            r"\bdo(?:es)? (?:the|this|his|her|their|our) (?:chart|records?|file) (?:contain|hold|have|include|list|"
+            r"show)s?\b",
+            "are there",
+            re.IGNORECASE,
+        ),
+        (r"\bpresent (?=in (?:the|his|her|their|this) (?:chart|records?|file|history)\b)", "recorded ", re.IGNORECASE),
         (r"\b(?:record|all[- ]time) (high|low)\b(?= \w)", r"\1est", re.IGNORECASE),
         (
             r"(?:^|(?<=what is )|(?<=give me )|(?<=need )|(?<=total )|(?<=get ))(?:the )?count of ",
@@ -217,7 +228,8 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
             re.IGNORECASE,
         ),
         (
-            r"\b(?:across|over|among|amongst|in|from|throughout|out of) all (?:of )?(?:the |his |her |their )?(?:visits|encounters|records?|"
+            r"\b(?:across|over|among|amongst|in|from|throughout|out of) all (?:of )?(?:the |his |her |"
+            r"their )?(?:visits|encounters|records?|"
             r"results|readings|years|measurements|values|time|data)\b",
             "",
             re.IGNORECASE,
@@ -359,10 +371,13 @@ _LENGTH = 400
 """Characters; a longer text is no question to write out by these patterns."""
 
 
+_YOU = re.compile(r"\b(can|could|would|will|do|did|if|have|are) u\b", re.IGNORECASE)
+
+
 @lru_cache(maxsize=1000)
 def plain(question: str) -> str:
     """The question without courtesy and asides, its contractions and shorthand written out."""
-    text = question.strip()
+    text = _YOU.sub(r"\1 you", question.strip())
     if len(text) > _LENGTH:
         return text
     text = _ASKED_BY.sub("", _POLITE.sub("", _closed(text), count=1))
