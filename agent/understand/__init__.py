@@ -13,6 +13,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Literal, get_args
 
+from dateutil.relativedelta import relativedelta
+
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cautions, cues
@@ -179,7 +181,10 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         state=_state(s),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
-        unknown=(*_unknown(reading, s, op, primary, targets), *filter(None, (tells_end(reading, found),))),
+        unknown=(
+            *_unknown(reading, s, op, primary, targets),
+            *filter(None, (tells_end(reading, found), _young(question, chart))),
+        ),
         threshold=_threshold(s),
     )
     return _aged(settle(ask, s), chart), s
@@ -195,6 +200,23 @@ def _aged(ask: Ask, chart: Chart) -> Ask:
         return replace(ask, window=None)
     lived = isinstance(day, date) and day < chart.as_of and not (birth and birth.day and day < birth.day)
     return ask if lived else replace(ask, unknown=(*ask.unknown, ask.window.text))
+
+
+_YOUNG = re.compile(r"\b(?:(baby|infant|toddler|newborn)|(child|kid|boy|girl|teen\w*))(?:[’']?s)?\b", re.IGNORECASE)
+_GROWN = 21
+"""Years from which nobody is called a child."""
+
+
+def _young(question: str, chart: Chart) -> str:
+    """The word for a child that a grown-up patient is called by: somebody else may be meant."""
+    birth = dates.of_any(chart.person.get("birthDate"))
+    found = _YOUNG.search(question)
+    years = relativedelta(chart.as_of, birth.day).years if birth and birth.day else 0
+    return (
+        found.group()
+        if found and re.search(rf"\b(?:this|the|our)(?: \w+)? {found.group()}", question) and years >= _GROWN
+        else ""
+    )
 
 
 def _of_notes(question: str, reading: Reading, found: Found | None, chart: Chart, s: str) -> Ask:
@@ -247,7 +269,7 @@ def _relatives(mentions: Sequence[Mention]) -> tuple[list[str], list[Mention]]:
 
 _OF_ANOTHER = (
     r"\b(?:his|her|their|its|patients?|pts?|family|paternal|maternal|(?:his|her|whose) \w+) {0}\b"
-    r"|\b{0} of (?:the|this|his|her|their)\b"
+    r"|\b{0} of (?:the|this|his|her|their)\b|\ban? {0}\b"
 )
 _OF_THE_PATIENT = frozenset(get_args(Kind)) - {"family", "condition", "procedure", "social"}
 """The kinds of record that a chart holds of the patient alone."""
@@ -388,7 +410,7 @@ _LEVEL = r"(?:levels?|concentration|readings?|values?)\b"
 def _levels(s: str, primary: Sequence[Mention], reading: Reading, targets: tuple[Target, ...]) -> tuple[str, ...]:
     """ "Oxygen level" asks for something measured: where the name is known for other things alone, it was not meant."""
     asked = any(re.search(rf"\bm{reading.mentions.index(m)} {_LEVEL}", s) for m in primary)
-    return tuple(t.words for t in targets if asked and not t.keys and "measurement" not in t.kinds)
+    return tuple(t.words for t in targets if asked and "measurement" not in t.kinds)
 
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,/-]\d+)*(?!\w)")
@@ -401,9 +423,17 @@ def _taken(targets: Sequence[Target]) -> bool:
 
 _AIM = re.compile(
     r"\b(?:targets?|goals?|discharge(?= m\d)|(?:sitting|standing)(?= m\d)"
-    r"|(?<=m\d )(?:sitting|standing)(?= ?$)|(?:while|when|if) (?:sitting|standing))\b"
+    r"|(?:while|when|if)? ?(?:sitting|standing|seated|supine|lying)|(?:high|low|normal|elevated|raised)(?= (?:m\d|"
+    r"results|values|readings))"
+    r"|(?<=last )(?:high|low|normal)|(?<=ever been )(?:high|low|normal|elevated|raised))\b"
 )
-"""Beside a result: what it should be, the one at the end of a stay, in a posture; not what it is."""
+"""Beside a result: what it should be, the one at the end of a stay, in a posture, those of a kind; not what it is."""
+_SOME = re.compile(r"\b(?:abnormal\w*|normal|(?<!how )(?:high|low)|elevated|raised|flagged|critical|out of range)\b")
+"""Which of several results are meant."""
+_HOW_IT_IS = re.compile(
+    r"^how (?:was|were|is|are|did|does|do|severe|bad|well|serious|come)\b|\bm\d(?: \w+)? (?:treated|managed)$"
+)
+"""How somebody is with a disease or a drug, which no record of it tells."""
 _FIRST_FEW = re.compile(r"\bfirst (?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b")
 _BEYOND = {
     **dict.fromkeys(("above", "over", "greater than", "more than", "higher than"), ">"),
@@ -434,6 +464,13 @@ def _unknown(
     loose = tuple(n for n in numbers if not (targets and all(n in _numbers_of(t) for t in targets)))
     aims = tuple(m.group() for m in _AIM.finditer(s)) if _measured(targets) else ()
     few = tuple(m.group() for m in _FIRST_FEW.finditer(s)) if op in NUMERIC else ()
+    some = (
+        tuple(m.group() for m in _SOME.finditer(s))
+        if _measured(targets) and op in ("count", "count_by_year", "mean")
+        else ()
+    )
+    state = tuple(m.group() for m in _HOW_IT_IS.finditer(s)) if targets and not _measured(targets) else ()
+    amounts = (op,) if targets and not _measured(targets) and op in ("highest", "lowest", "mean", "range") else ()
     return (
         *reading.left,
         *vague,
@@ -442,6 +479,9 @@ def _unknown(
         *who,
         *aims,
         *few,
+        *some,
+        *state,
+        *amounts,
         *loose,
         *_levels(s, primary, reading, targets),
         *_loose(reading, op, primary, targets),

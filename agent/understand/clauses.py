@@ -67,7 +67,8 @@ _IDIOMS = re.compile(
 """Words of place, time and denial in phrases that only say where somebody is, or that they do not know."""
 _NARROWS = re.compile(
     r"\d|\b(?:only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|other than|instead|both|yesterday|ago|last|"
-    r"since|after|during|was|were|did|started|stopped|mean|wrong|different|(?:an)?other|not|never|no|"
+    r"since|after|during|was|were|did|started|stopped|mean|wrong|different|(?:an)?other|not|never|no|ones?|i (?:mean|"
+    r"want)|"
     r"about(?! to\b))\b"
     r"|(?<!he )(?<!she )(?<!they )(?<!patient )(?<!pt )\b(?:wants?|needs?|ask(?:s|ed|ing)?|looking|interested|talking) "
     r"(?:for|in|at|it|them|the|an?|after|his|her|their)\b",
@@ -156,7 +157,7 @@ def askings(question: str, *, told: bool = False) -> Iterator[tuple[str, tuple[s
 
 def names_care(phrase: str) -> bool:
     """Whether a phrase names a stay, a visit or a treatment that a record may be of."""
-    return bool(_CARE.search(_IDIOMS.sub(" ", phrase))) and not _DOING.match(phrase)
+    return bool(_CARE.search(_IDIOMS.sub(" ", phrase))) and not (_DOING.match(phrase) or _STATES.match(phrase))
 
 
 def _parts(text: str) -> Iterator[tuple[int, int]]:

@@ -361,7 +361,7 @@ CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
         ("allergy",),
         any_of(
             words(
-                "allerg*, sensitive(?! c| troponin), reacts? to, nkda, nka, intoleran*, (?:adverse )?reactions?,"
+                "allerg*, sensitive(?! c| troponin), reacts? to, react$, nkda, nka, intoleran*, (?:adverse )?reactions?,"
                 " hypersensitiv*, anaphyla*"
             )
         ),

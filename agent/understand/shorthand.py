@@ -43,6 +43,14 @@ _LEADS = (
     r"help(?: me)?(?: out)?(?: with (?:this|something))?)|"
     r"(?:please )?help me(?: out)?(?: with (?:this|something))?(?=[:.,]))"
 )
+_LEAVE = (
+    r"(?:i|we|you) (?:safely |still |also |now |just )?(?:take|use|start|stop|prescribe|add|increase|decrease|raise|"
+    r"lower|switch|change|hold|"
+    r"continue|resume|operate|discharge|treat|order|administer|combine|skip|refill|renew|cancel|book|schedule)\b|"
+    r"(?:i|we) (?:safely )?give\b"
+    r"|(?:i|we) (?:have|get) (?!the\b|an?\b|his\b|her\b|their\b|your\b|last|latest|most|all\b|any\b|some\b|list)"
+)
+"""What asks for leave, or for something to be done: "can we stop", which no chart answers."""
 _POLITE = re.compile(
     rf"^\s*(?:{_LEADS}\b[\s,.!:;?–—-]*)*"
     r"(?:"
@@ -50,9 +58,9 @@ _POLITE = re.compile(
     r"which|why|his|her|the)"
     r"|(?:(?:do|would) you (?:happen to )?know|do you remember|(?:are you able|is it possible|would it be possible) to "
     r"(?:tell|say|see|find(?: out)?|check|show))(?: (?:me|us))?\b"
-    r"|(?:can|could|would|will|may) (?:you|we|i|someone|anyone|somebody) (?:please |kindly |also |just |"
+    rf"|(?:can|could|would|will|may) (?!{_LEAVE})(?:you|we|i|someone|anyone|somebody) (?:please |kindly |also |just |"
     r"quickly )?(?=\w+)"
-    r"(?:(?:tell|show|give|let|help|remind|trouble|bother|go through|run through|get|fetch|find|check|look up|"
+    r"(?:(?:tell|show|give|let|help|have|see|know|request|remind|trouble|bother|go through|run through|get|fetch|find|check|look up|"
     r"(?:dig|pull|look|bring|call|fish|hunt|track|chase|scroll|read|go) (?:up|out|down|back(?: to)?|through))"
     r"(?: (?:me|us|you))?(?: know| for)?\b)?"
     r"|i(?:'d| would| will|'ll)? (?:want|need|like|love|have) to (?:know|see|find(?: out)?|check|confirm|verify|ask)\b"
@@ -78,7 +86,8 @@ _THANKS = (
     r"cheers(?: mate)?|much (?:obliged|appreciated)|(?:i(?:'d| would)? |would )?(?:really )?appreciate (?:it|that|"
     r"your help)|"
     r"(?:with )?(?:kind|best|warm)(?:est)? regards|regards|please|pls|plz|kindly|asap|urgent(?:ly)?|over and out|"
-    r"no (?:rush|hurry|worries)|(?:and )?nothing (?:else|more)|that(?:'s| is| will be) (?:all|it)|just that|"
+    r"(?<=, )(?:right|correct|yes|yeah|huh|no)(?=\W*$)|no (?:rush|hurry|worries)|(?:and )?nothing (?:else|more)|"
+    r"that(?:'s| is| will be) (?:all|it)|just that|"
     r"(?:as )?soon as (?:possible|you can)|quickly|briefly|in short|in brief|"
     r"(?:i am|i'm) in a (?:hurry|rush)|sorry(?: (?:to (?:bother|trouble) you|for (?:asking|bothering you)))?"
 )
@@ -168,6 +177,8 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
     (re.compile(pattern, flags), instead)
     for pattern, instead, flags in (
         (r"[’`´]", "'", 0),
+        (r"\bi mean\b,?", " ", re.IGNORECASE),
+        (r"\bhome (?=(?:med\w*|drugs?|list|prescriptions?)\b)", "", re.IGNORECASE),
         (r"\b(what|how|who|where|when|how (?:old|long|high|low|tall))'s\b", r"\1 is", re.IGNORECASE),
         (r"\b(he|she|they|we|you|I|it)'d (?=ever|last|first|been|had|already|never)", r"\1 had", re.IGNORECASE),
         (
@@ -212,6 +223,14 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\bhigh[- ]water mark\b|\bupper(?:most)? (?:extreme|limit)\b|\btopmost\b", "highest", re.IGNORECASE),
         (r"\blower extreme\b|\bat its floor\b", "lowest", re.IGNORECASE),
         (r"\baltered\b", "changed", re.IGNORECASE),
+        (r"\b(?:sitting|hovering|standing|running) at(?=\W*$)", "", re.IGNORECASE),
+        (r"\bright (?=(?:back|away|from|up|through)\b)", "", re.IGNORECASE),
+        (rf"^\W*((?:{SUBJECT}|s?hes) .*?),? (?:right|correct)(?=\W*$)", r"\1", re.IGNORECASE),
+        (
+            r"\bwhere (is|are|was|does|do|did) (.{2,40}?) (?:sitting|standing|sit|stand)(?= now\b| at\b|\W*$)",
+            r"what \1 \2",
+            re.IGNORECASE,
+        ),
         (r"\b(?:topped|maxed|peaked) out\b", "highest", re.IGNORECASE),
         (r"\bbottomed out\b|\bdown to (?:how much|what (?:value|level|number))\b", "lowest", re.IGNORECASE),
         (

@@ -9,8 +9,7 @@ __all__ = ["BENIGN", "FUNCTION_WORDS", "STAYS"]
 
 FUNCTION_WORDS = frozenset(
     """
-    a about after again age ago ain albeit all alongside also although am amid amidst among amongst an and another
-    any anybody anyhow anyone anything april are aren around as at atop august be because been before being beneath
+    a about after again age ago ain albeit all alongside also although am amid amidst among amongst an and     any anybody anyhow anyone anything april are aren around as at atop august be because been before being beneath
     beside between both boy but by can cannot check could couldn current currently d date day days dear did didn do
     doctor does doesn doing don dr during each either enough even ever every everybody everyone everything female
     few find first for from gentleman get girl give gonna got gotta guy had hadn happen happened happens has hasn
@@ -66,7 +65,7 @@ BENIGN = FUNCTION_WORDS | frozenset(
     forward found four frankly frequent frequently full fully further fyi gain gained gal gather gathered gave
     gender generally genuinely getting given gives giving gladly go goes going gone gotta gotten grab grand grateful
     greater greetings grouped grown guess guys h handful handy happening happens health hear heard heavy held help
-    helped heres herself higher highest himself history hit hold holds home honest honestly hope hopefully hoping
+    helped heres herself higher highest himself history hit hold holds honest honestly hope hopefully hoping
     hospital hospitalisation hospitalisations hospitalised hospitalist hospitalization hospitalizations hospitalized
     hows hunt hx icd icd10 idea identified identify identity ie im image imaged images imaging immediately
     immunisation immunisations immunization immunizations immunized inactive incidentally include included includes
@@ -97,10 +96,10 @@ BENIGN = FUNCTION_WORDS | frozenset(
     receives receiving recite reckon record recorded recording recordings records refer referring regard regarding
     regards regimen register registered registry regular regularly related relation relative relatives relay remain
     remains remember remind report reported reports resident residents resolve resolved resolves resolving respect
-    respective restate result results retrieve return returned reveal revealed revealing review right rise risen
-    rising room rose roughly roundup row rows run rundown running runs rx rxcui rxnorm said sake say says scale scan
-    scans score scores script scroll search searching sec second section sections seeing seem seemed seemingly seems
-    seen separate separately serum service services set sets seven sex share shift shifted shortly shot shots showed
+    respective restate result results retrieve return returned reveal revealed revealing review rise risen rising
+    room rose roughly roundup row rows run rundown running runs rx rxcui rxnorm said sake say says scale scan scans
+    score scores script scroll search searching sec second section sections seeing seem seemed seemingly seems seen
+    separate separately serum service services set sets seven sex share shift shifted shortly shot shots showed
     showing shown shows sign signs simple simply sincerely single sir sit sits sitting six size slightly small
     snapshot snomed sole solution somebody someone someplace something soon sorry sort sorted sorting specific
     specifically specified specify spell spelled spot spray spreadsheet staff stand standing stands start started
@@ -128,4 +127,4 @@ STAYS = frozenset(
     stay stays telehealth visit visits
     """.split()
 )
-"""Words for an encounter: a subject or the event of a time; never part of another name by themselves."""
+"""Words for an encounter: a subject or the event of a time; never part of name by themselves."""
