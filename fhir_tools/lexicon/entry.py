@@ -68,10 +68,13 @@ def normalise(text: str) -> str:
 
 
 def fold(term: str) -> str:
-    """A normalised term without spaces, slashes and plural endings: `x ray`, `xrays` and `x/ray` are one."""
+    """A normalised term without spaces, slashes, plural endings and British vowels.
+
+    `x ray`, `xrays` and `x/ray` are one, as `anaemia` and `anemia`, `tumour` and `tumor` are.
+    """
     if "s " in term or term.endswith("s"):
         term = "".join(_singular(word) for word in term.split())
-    return term.replace(" ", "").replace("/", "")
+    return term.replace(" ", "").replace("/", "").replace("ae", "e").replace("oe", "e").replace("umour", "umor")
 
 
 def _singular(word: str) -> str:
