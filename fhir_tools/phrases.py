@@ -237,14 +237,17 @@ _AFTER_AGE = r"(?=\s*(?:[?.,;!)]|$|and\b|or\b|on\b|in\b|what\b|did\b|was\b|were\
 _AGES = tuple(
     re.compile(pattern, re.I)
     for pattern in (
-        r"\b(?P<rel>between)\s+(?:the\s+)?(?:ages?\s+(?:of\s+)?)(?P<n>\d{1,3})\s*(?:and|to|-)\s*(?:age\s+)?(?P<n2>\d{1,3})\b",
+        r"\b(?P<rel>between)\s+(?:the\s+)?(?:ages?\s+(?:of\s+)?)(?P<n>\d{1,3})\s*(?:and|to|"
+        r"-)\s*(?:age\s+)?(?P<n2>\d{1,3})\b",
         r"\b(?:from|at)\s+(?:the\s+)?ages?\s+(?:of\s+)?(?P<n>\d{1,3})\s*(?:to|-)\s*(?:age\s+)?(?P<n2>\d{1,3})\b",
-        rf"\b(?P<rel>at|before|prior\s+to|by|until|up\s+to|after|since|from|under|over)\s+(?:the\s+)?age\s+(?:of\s+)?{_AGE}",
+        rf"\b(?P<rel>at|before|prior\s+to|by|until|up\s+to|after|since|from|under|"
+        rf"over)\s+(?:the\s+)?age\s+(?:of\s+)?{_AGE}",
         rf"\b(?:when|while)\s+(?:aged|{_WHO}\s+(?:was|were|is|turned)(?:\s+aged?)?)\s+{_AGE}{_AFTER_AGE}",
         rf"\b(?P<rel>before|after|until|since)\s+(?:{_WHO}\s+(?:was|were|turned)|turning)\s+{_AGE}{_AFTER_AGE}",
         r"\b(?:at\s+)?aged\s+(?P<n>\d{1,3})\b(?![.,]\d)",
         r"\bat\s+(?P<n>\d{1,3})[\s-]*(?P<u>years?|yrs?|y/?o|months?|mos?)(?:[\s-]*(?:of\s+age|old)\b|(?<=yo)|(?<=y/o))",
-        r"\bin\s+(?:her|his|their|(?:the\s+)?(?:patient|pt)['’]s)\s+(?:(?P<third>early|mid|late)[\s-]+)?(?P<decade>[1-9]0)s\b",
+        r"\bin\s+(?:her|his|their|(?:the\s+)?(?:patient|pt)['’]s)\s+(?:(?P<third>early|mid|"
+        r"late)[\s-]+)?(?P<decade>[1-9]0)s\b",
     )
 )
 

@@ -6,32 +6,30 @@ in `Ask.unknown`, and several concepts that fit one mention come back as `Target
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Literal, get_args
 
-from dateutil.relativedelta import relativedelta
-
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
-from agent.understand import cautions, cues
+from agent.understand import cues
 from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
 from agent.understand.asides import Aside, asides, is_no_source, is_plain, is_timeless, names_source
 from agent.understand.clauses import askings, names_care
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
-from agent.understand.reading import Reading, is_stay, read
+from agent.understand.reading import Reading, read
 from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
 from agent.understand.shorthand import plain
 from agent.understand.targets import NUMERIC, distinct, joined, target_of
 from agent.understand.threads import follow_up, subject_of
+from agent.understand.unknown import BEYOND, FEW, THRESHOLD, measured, unknown, young
 from fhir_tools import dates
-from fhir_tools.codes import Mention, words_of
+from fhir_tools.codes import Mention
 from fhir_tools.dates import Window
 from fhir_tools.types import KINDS, Kind
 
@@ -160,7 +158,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     cued = _cued(s, relatives)
     targets = distinct(target_of(g, _panels(g, cued, op, s, chart), op, chart.matcher) for g in joined(primary))
     purpose, targets = _purpose(s, cued, targets)
-    op = _op(s, but="dose") if op == "dose" and _measured(targets) else op
+    op = _op(s, but="dose") if op == "dose" and measured(targets) else op
     window, event = windows(reading, found)
     window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
     held = any(t.keys for t in targets)
@@ -173,7 +171,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         kinds=_kinds(targets, cued, attribute, purpose),
         targets=targets,
         window=window,
-        anchor=_anchor(reading, found, event, chart, on_arrival=_measured(targets) and op not in NUMERIC | {"count"}),
+        anchor=_anchor(reading, found, event, chart, on_arrival=measured(targets) and op not in NUMERIC | {"count"}),
         direction=next((d for d, p in cues.DIRECTIONS if p.search(s)), None),
         n=_number(s),
         attribute=attribute,
@@ -182,8 +180,8 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         relative=relatives[0] if relatives else "",
         purpose=purpose,
         unknown=(
-            *_unknown(reading, s, op, primary, targets),
-            *filter(None, (tells_end(reading, found), _young(question, chart))),
+            *unknown(reading, s, op, primary, targets),
+            *filter(None, (tells_end(reading, found), young(question, chart))),
         ),
         threshold=_threshold(s),
     )
@@ -200,23 +198,6 @@ def _aged(ask: Ask, chart: Chart) -> Ask:
         return replace(ask, window=None)
     lived = isinstance(day, date) and day < chart.as_of and not (birth and birth.day and day < birth.day)
     return ask if lived else replace(ask, unknown=(*ask.unknown, ask.window.text))
-
-
-_YOUNG = re.compile(r"\b(?:(baby|infant|toddler|newborn)|(child|kid|boy|girl|teen\w*))(?:[’']?s)?\b", re.IGNORECASE)
-_GROWN = 21
-"""Years from which nobody is called a child."""
-
-
-def _young(question: str, chart: Chart) -> str:
-    """The word for a child that a grown-up patient is called by: somebody else may be meant."""
-    birth = dates.of_any(chart.person.get("birthDate"))
-    found = _YOUNG.search(question)
-    years = relativedelta(chart.as_of, birth.day).years if birth and birth.day else 0
-    return (
-        found.group()
-        if found and re.search(rf"\b(?:this|the|our)(?: \w+)? {found.group()}", question) and years >= _GROWN
-        else ""
-    )
 
 
 def _of_notes(question: str, reading: Reading, found: Found | None, chart: Chart, s: str) -> Ask:
@@ -239,10 +220,6 @@ def _cued(s: str, relatives: Sequence[str]) -> tuple[Kind, ...]:
     """The kinds of record that the words beside the subject say, likeliest first."""
     said = (k for _, kinds, p in cues.CATEGORIES if p.search(s) for k in kinds)
     return tuple(dict.fromkeys((*(("family",) if relatives else ()), *said)))
-
-
-def _measured(targets: Sequence[Target]) -> bool:
-    return bool(targets) and all(t.kinds[:1] == ("measurement",) for t in targets)
 
 
 def _anchor(
@@ -390,120 +367,17 @@ def _kinds(
 
 
 _NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())}
-_FEW = re.compile(
-    r"\b(?:last|latest|first|recent|previous|past)\s+(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b"
-    r"|\b(\d{1,2}|two|three|four|five) (?:most recent|latest|last)\b"
-)
 
 
 def _number(s: str) -> int | None:
-    found = _FEW.search(s)
+    found = FEW.search(s)
     word = (found[1] or found[2]) if found else None
     if word:
         return _NUMBERS.get(word) or int(word)
     return 2 if re.search(r"\b(than|from|to) (the )?(one|value|result) before( it)?\b", s) else None
 
 
-_LEVEL = r"(?:levels?|concentration|readings?|values?)\b"
-
-
-def _levels(s: str, primary: Sequence[Mention], reading: Reading, targets: tuple[Target, ...]) -> tuple[str, ...]:
-    """ "Oxygen level" asks for something measured: where the name is known for other things alone, it was not meant."""
-    asked = any(re.search(rf"\bm{reading.mentions.index(m)} {_LEVEL}", s) for m in primary)
-    return tuple(t.words for t in targets if asked and "measurement" not in t.kinds)
-
-
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,/-]\d+)*(?!\w)")
-
-
-def _taken(targets: Sequence[Target]) -> bool:
-    """Whether drugs are asked about, whose strengths may be named."""
-    return any("medication" in t.kinds for t in targets)
-
-
-_AIM = re.compile(
-    r"\b(?:targets?|goals?|discharge(?= m\d)|(?:sitting|standing)(?= m\d)"
-    r"|(?:while|when|if)? ?(?:sitting|standing|seated|supine|lying)|(?:high|low|normal|elevated|raised)(?= (?:m\d|"
-    r"results|values|readings))"
-    r"|(?<=last )(?:high|low|normal)|(?<=ever been )(?:high|low|normal|elevated|raised))\b"
-)
-"""Beside a result: what it should be, the one at the end of a stay, in a posture, those of a kind; not what it is."""
-_SOME = re.compile(r"\b(?:abnormal\w*|normal|(?<!how )(?:high|low)|elevated|raised|flagged|critical|out of range)\b")
-"""Which of several results are meant."""
-_HOW_IT_IS = re.compile(
-    r"^how (?:was|were|is|are|did|does|do|severe|bad|well|serious|come)\b|\bm\d(?: \w+)? (?:treated|managed)$"
-)
-"""How somebody is with a disease or a drug, which no record of it tells."""
-_FIRST_FEW = re.compile(r"\bfirst (?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b")
-_BEYOND = {
-    **dict.fromkeys(("above", "over", "greater than", "more than", "higher than"), ">"),
-    **dict.fromkeys(("below", "under", "less than", "lower than", "fewer than"), "<"),
-    "at least": ">=",
-}
-_THRESHOLD = re.compile(rf"\b({'|'.join(_BEYOND)}|exceed\w*)\s+(\d+(?:\.\d+)?)\b")
-
-
 def _threshold(s: str) -> tuple[str, float, str | None] | None:
     """The comparison with a number that a question makes ("above 7"); it names no unit."""
-    found = _THRESHOLD.search(s)
-    return (_BEYOND.get(found[1], ">"), float(found[2]), None) if found else None
-
-
-def _unknown(
-    reading: Reading, s: str, op: Op, primary: Sequence[Mention], targets: tuple[Target, ...]
-) -> tuple[str, ...]:
-    """Words that nothing accounts for: content words, vague times, words rules must not pass over, loose subjects."""
-    vague = tuple(reading.text[t.start : t.end] for t in reading.times if t.window is None)
-    unsafe = tuple(m.group() for m in cautions.UNSAFE.finditer(cautions.HARMLESS.sub(" ", reading.skeleton)))
-    unsafe = tuple(u for u in unsafe if not (_measured(targets) and u.startswith("starting m")))
-    regions = tuple(
-        t.words for t in targets if not t.keys and t.lexicon and all(kind == "body_site" for kind, _ in t.lexicon)
-    )
-    who = ("who",) if s.startswith("who ") and targets and targets[0].kinds[:1] != ("family",) else ()
-    numbers = () if op == "find" or _taken(targets) else _NUMBER.findall(_THRESHOLD.sub(" ", _FEW.sub(" ", s)))
-    loose = tuple(n for n in numbers if not (targets and all(n in _numbers_of(t) for t in targets)))
-    aims = tuple(m.group() for m in _AIM.finditer(s)) if _measured(targets) else ()
-    few = tuple(m.group() for m in _FIRST_FEW.finditer(s)) if op in NUMERIC else ()
-    some = (
-        tuple(m.group() for m in _SOME.finditer(s))
-        if _measured(targets) and op in ("count", "count_by_year", "mean")
-        else ()
-    )
-    state = tuple(m.group() for m in _HOW_IT_IS.finditer(s)) if targets and not _measured(targets) else ()
-    amounts = (op,) if targets and not _measured(targets) and op in ("highest", "lowest", "mean", "range") else ()
-    return (
-        *reading.left,
-        *vague,
-        *unsafe,
-        *regions,
-        *who,
-        *aims,
-        *few,
-        *some,
-        *state,
-        *amounts,
-        *loose,
-        *_levels(s, primary, reading, targets),
-        *_loose(reading, op, primary, targets),
-    )
-
-
-def _numbers_of(target: Target) -> set[str]:
-    """The numbers of a concept's name: "stage 1", of a chart that has no other stage."""
-    return {w.text for w in words_of(target.label)} if len(target.keys) == 1 else set()
-
-
-_JOINT = re.compile(
-    r"( (and|or|as well as|plus|with|the|any|his|her|their|also|amp|latest|last|most|recent|both|for|first|of))*"
-)
-
-
-def _loose(reading: Reading, op: Op, primary: Sequence[Mention], targets: tuple[Target, ...]) -> tuple[str, ...]:
-    """Several subjects that the words do not put side by side: how they belong together was not understood."""
-    if op == "find" or len(targets) < 2:
-        return ()
-    numbers = [reading.mentions.index(m) for m in primary]
-    gaps = [re.search(rf"m{a}\b(.*?)m{b}\b", reading.skeleton) for a, b in itertools.pairwise(numbers)]
-    side_by_side = all(g and _JOINT.fullmatch(g[1].rstrip()) for g in gaps)
-    stays = [m for m in primary if is_stay(m)]
-    return () if side_by_side and not stays else tuple(t.words for t in targets[1:])
+    found = THRESHOLD.search(s)
+    return (BEYOND.get(found[1], ">"), float(found[2]), None) if found else None

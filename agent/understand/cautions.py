@@ -27,7 +27,8 @@ _ANYONE = r"(?:you|he|she|they|we|i|it|(?:the |this )?(?:patient|pt)|m\d)"
 UNSAFE = any_of(
     # Leave is asked for, or advice.
     rf"^(?:and |so |but |then )*(?:can|may|shall|must|will|ought) {_ANYONE}\b",
-    r"\bis (?:it|this) (?:\w+ )?(?:ok|okay|alright|all right|fine|good|wise|allowed|permitted|possible|time|sensible|advisable) (?:to|if|for)\b",
+    r"\bis (?:it|this) (?:\w+ )?(?:ok|okay|alright|all right|fine|good|wise|allowed|permitted|possible|time|sensible|"
+    r"advisable) (?:to|if|for)\b",
     r"\b(?:ok|okay|alright|all right) to\b",
     rf"\b(?:does|do|did|will) {_ANYONE} (?:\w+ )?need m\d|\bwhat if\b|^if\b.*\b(?:what|how|when|would|will)\b",
     words("refus*, declin\\w* m\\d"),
@@ -37,18 +38,22 @@ UNSAFE = any_of(
         "(?:an)?other (?:patient|person|man|woman)s?, all patients, (?:which|how many|number of) (?:patients|people)"
     ),
     words(
-        "patients (?:with|on|who|taking), another(?! (?:question|one|thing)), elsewhere, other (?:hospital|clinic|practice|facilit)\\w*"
+        "patients (?:with|on|who|taking), another(?! (?:question|one|thing)), elsewhere, other (?:hospital|clinic|"
+        "practice|facilit)\\w*"
     ),
     words(
-        "by (?:the |his |her |their |an? )?(?:gp|pcp|nurse|specialist|surgeon|pharmacist|hospital|clinic|consultant|\\w+ologist)"
+        "by (?:the |his |her |their |an? )?(?:gp|pcp|nurse|specialist|surgeon|pharmacist|hospital|clinic|consultant|"
+        "\\w+ologist)"
     ),
     # One of several, some of them.
     words(
-        "(?:third|fourth|fifth|3rd|4th|5th) (?:highest|lowest|m\\d|most|largest|visit|admission|dose|result|value|reading|test)"
+        "(?:third|fourth|fifth|3rd|4th|5th) (?:highest|lowest|m\\d|most|largest|visit|admission|dose|result|value|"
+        "reading|test)"
     ),
     words("(?:second|2nd) (?:highest|lowest|m\\d|largest|visit|admission|dose|result|value|reading|test)"),
     words(
-        "(?:oral|topical|injectable|iv|inhaled|intravenous|hospital|inpatient) (?:drugs?|meds?|medic\\w+|pills?|tablets?)"
+        "(?:oral|topical|injectable|iv|inhaled|intravenous|hospital|inpatient) (?:drugs?|meds?|medic\\w+|pills?|"
+        "tablets?)"
     ),
     words("except, excluding, besides, other than, apart from, unless, instead, without, never, not, nor, neither"),
     words("should, would, could, recommend*, advis*, best, safe, risk, interact*, contraindicat*, need(?:s|ed)? to"),

@@ -122,7 +122,7 @@ _PICKS = re.compile(
 """A clause that says by itself which record it asks for."""
 _NOT_ITS_OWN = "".join(
     rf"(?<!\b{word} )"
-    for word in "previous prior last latest recent first newest oldest earlier older earliest highest lowest the".split()
+    for word in "previous prior last latest recent first newest oldest earlier older earliest highest the".split()
 )
 _POINTS_BACK = re.compile(
     r"\b(?:then|that(?! (?:was|were|is|are|he|she|they|we) )|it|its|"

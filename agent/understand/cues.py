@@ -10,8 +10,8 @@ import re
 from typing import Literal
 
 from agent.types import Op
+from agent.understand.parts import ATTRIBUTES, CATEGORIES
 from agent.understand.patterns import any_of, words
-from fhir_tools.types import Kind
 
 __all__ = ["ATTRIBUTES", "CATEGORIES", "CURRENT", "DIRECTIONS", "OPS", "VERBS_FIRST"]
 
@@ -20,7 +20,10 @@ _LATE = r"\b(?:last|latest|most recent|newest|current)\b"
 _LOW = r"\b(?:lowest|min|minimum|smallest)\b"
 _HIGH = r"\b(?:highest|max|maximum|largest)\b"
 _TWO = r"\b(?:(?:last|latest|most recent) (?:two|2)|(?:two|2) (?:last|latest|most recent))\b"
-_MOVED = r"higher|lower|risen|rise|rose|increased?|(?:gone|went|go) (?:up|down)|fallen|fall|fell|decreased?|dropped|greater|less|more"
+_MOVED = (
+    r"higher|lower|risen|rise|rose|increased?|(?:gone|went|go) (?:up|down)|fallen|fall|fell|decreased?|dropped|greater|"
+    r"less|more"
+)
 _PROBLEM = r"(?:diagnosis|condition|problem)"
 _NOTES = r"(?:notes?|documents?|documentation|letters?|summary|summaries|m\d)"
 
@@ -320,147 +323,6 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
     ),
     ("different", any_of(words("chang*, differ*, same, compar*, unchanged, stable"))),
 )
-
-ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("date of birth", any_of(words("dob, d o b, date of birth, birth ?dates?, birthdays?, bday, born, birth"))),
-    (
-        "deceased",
-        any_of(words("deceased, dod, dead, die, died, alive, death, (?<!for a )living, pass(?:ed)? away, expired")),
-    ),
-    ("gender", any_of(words("gender, sex, male or female, male, female, man or (?:a )?woman"))),
-    ("race", any_of(words("race"))),
-    ("ethnicity", any_of(words("ethnic*"))),
-    ("marital status", any_of(words("marital, married, single, divorced, widowed, spouse"))),
-    ("address", any_of(words("address, lives?, city, town, zip, postcode, reside*, where"))),
-    ("phone", any_of(words("phone, telephone, contact number, cell, mobile"))),
-    ("language", any_of(words("language, speaks?"))),
-    ("medical record number", any_of(words("mrn, medical record number, record number, hospital number"))),
-    (
-        "general practitioner",
-        any_of(words("pcp, gp, primary care (?:doctor|physician|provider), general practitioner, family doctor")),
-    ),
-    ("age", any_of(words("how old, age, years old, y o, yo"))),
-    ("name", any_of(words("name, surname, called"))),
-)
-"""What can be asked about the person; the value is the label of the fact (`fhir_tools.facts`)."""
-
-CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
-    (
-        "family",
-        ("family",),
-        any_of(
-            words(
-                "family (?:medical )?(?:history|hx), (?:in|of) (?:the|his|her|their) family, fam(?:ily)? hx, fhx, fh"
-            ),
-            words("relatives?, family members?, runs? in the family, familial, hereditary"),
-        ),
-    ),
-    ("social", ("social", "measurement"), any_of(words("social (?:history|hx), shx"))),
-    (
-        "allergy",
-        ("allergy",),
-        any_of(
-            words(
-                "allerg*, sensitive(?! c| troponin), reacts? to, react$, nkda, nka, intoleran*, (?:adverse )?reactions?,"
-                " hypersensitiv*, anaphyla*"
-            )
-        ),
-    ),
-    (
-        "immunization",
-        ("immunization",),
-        any_of(words("immuni[sz]ations?, immuni[sz]ed, vaccin*, shots?, jabs?, boosters?, inoculat*")),
-    ),
-    ("vitals", ("measurement",), any_of(words("vitals?, vital signs?, obs"))),
-    (
-        "labs",
-        ("measurement",),
-        any_of(words("labs?, lab (?:results?|work|tests?|values?), laborator*, blood ?work, bloods, chemistr*")),
-    ),
-    (
-        "condition",
-        ("condition",),
-        any_of(
-            words(
-                "problems? lists?, problems?, probs?, issues?, conditions?, diagnos*, dx, dxs, dxd, comorbid*, pmh,"
-                " pmhx,"
-                " medical history, past medical, morbidit*, multimorbidit*, maladies, malady, illness*, diseases?,"
-                " disorders?, suffer*, ailments?"
-            )
-        ),
-    ),
-    (
-        "procedure",
-        ("procedure",),
-        any_of(words("procedures?, surger*, surgical, operations?, psh, pshx, interventions?")),
-    ),
-    (
-        "imaging",
-        ("imaging",),
-        any_of(
-            words(
-                "imaging, imaged, scans?, scanned, radiolog*, radiograph*, pictures, films?, studies, study,"
-                " x rays?, xrays?"
-            )
-        ),
-    ),
-    (
-        "encounter",
-        ("encounter",),
-        any_of(
-            words(
-                "encounters?, visits?, visited, appointments?, admissions?, admitted, hospitali[sz]*, inpatient stays?,"
-                " stays?, came in, come in, comes? here, been here, last here, been in, checkups?, discharge[ds]?,"
-                " (?:came|come|been) to see (?:us|anyone|someone|anybody|me|(?:the|a|his|her) doctor),"
-                " how (?:many times|often) (?:did|has|have|does) (?:he|she|they|m\\d|(?:the )?patient)"
-                " (?:come|came|turn up|show up|drop in|been in), (?:last|most recently) with us, with us last,"
-                " how (?:many times|often) (?:was|were|has|have|did) (?:he|she|they|m\\d|(?:the )?patient)"
-                " (?:been |come |came )?(?:here|in(?! t)|over|by(?! m)), attend(?:ed|s|ing|ances?)?, consults?,"
-                " consultations?, reviewed, review date, (?:come|came) to us"
-            ),
-            r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?(?:last |most recently )?"
-            r"(?:here|in|come|(?:in|at) the (?:clinic|hospital|practice|surgery))\b"
-            r"(?: last| most recently| last time)?$",
-            r"\b(?:he|she|they|patient) (?:was|were) last (?:here|in)$",
-            r"^last time (?:(?:here|in|at) )?(?:the )?(?:clinic|hospital|practice)\b",
-        ),
-    ),
-    (
-        "medication",
-        ("medication",),
-        any_of(
-            words(
-                "meds?, medications?, medicines?, medicaments?, pharmacotherap*, pharmacological, pharmaceuticals?,"
-                " drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmacy,"
-                " dispens*, therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
-            )
-        ),
-    ),
-    ("document", ("document",), any_of(words("notes?, documents?, documentation, letters?, correspondence"))),
-    (
-        "report",
-        ("report",),
-        any_of(
-            words("reports?, reported, impressions?, conclusions?, findings?, readout, panel"),
-            r"\bwhat (?:did|does|do)\b.*\b(?:show|reveal)",
-        ),
-    ),
-    ("careplan", ("careplan",), any_of(words("care ?plans?, plans? of care"))),
-    ("goal", ("goal",), any_of(words("goals?, targets?"))),
-    ("device", ("device",), any_of(words("devices?, implants?, implanted"))),
-    ("taking", ("medication",), any_of(words("taking, takes?, taken, given, administ*, ordered"))),
-    ("performed", ("procedure",), any_of(words("performed, underwent, undergone, operated"))),
-    (
-        "seen",
-        ("encounter",),
-        any_of(
-            words("seen, saw, come in, came in, last see"),
-            words("(?:we|you|i|they|anyone|clinic|doctor) (?:last |first |ever |also )?see"),
-        ),
-    ),
-    ("order", ("order",), any_of(words("orders, referrals?, service requests?, pending"))),
-)
-"""Nouns and verbs that say which part of the chart is meant, in order of precedence."""
 
 CURRENT = any_of(
     words(

@@ -9,7 +9,8 @@ __all__ = ["BENIGN", "FUNCTION_WORDS", "STAYS"]
 
 FUNCTION_WORDS = frozenset(
     """
-    a about after again age ago ain albeit all alongside also although am amid amidst among amongst an and     any anybody anyhow anyone anything april are aren around as at atop august be because been before being beneath
+    a about after again age ago ain albeit all alongside also although am amid amidst among amongst an and any
+    anybody anyhow anyone anything april are aren around as at atop august be because been before being beneath
     beside between both boy but by can cannot check could couldn current currently d date day days dear did didn do
     doctor does doesn doing don dr during each either enough even ever every everybody everyone everything female
     few find first for from gentleman get girl give gonna got gotta guy had hadn happen happened happens has hasn
