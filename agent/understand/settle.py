@@ -28,7 +28,8 @@ _VALUE_TOO = any_of(
     r"^(?:and |so )*when and (?:what|how)\b|\bhow (?:high|low|much|big) (?:was|is) (?:it|that)\b",
     r"^(?!.*\bwhat (?:was|is) the date\b).*\bwhat (?:was|is) (?:it|the (?:value|result|reading|figure|number))\b",
     r"\b(?:dates?|day)(?: of)? t\d",
-    r"^(?:and |so )*(?:(?:what|whats|which|how)\b.*|(?:the |his |her )?m\d )\bwhen (?:it|they|he|she|last|first|"
+    r"^(?:and |so )*(?:(?:what|whats|which|how)\b(?!.*\b(?:date|day) when\b).*|(?:the |his |her )?m\d )"
+    r"\bwhen (?:it|they|he|she|last|first|"
     r"we|you|i|anyone|someone|most recently|measured|checked|taken|tested|recorded|seen)\b",
     r"^when (?:m\d|he|she|they|the|his|her|we|records?|measurements?|readings?)\b(?!.*\bwhat (?:date|day|year|month)\b)"
     r".*\b(?:what|how (?:much|high|low|tall))\b",
