@@ -118,7 +118,7 @@ class Stages:
     grow: Callable[[Any, Ask], Awaitable[Any]] | None = None
     supply: Callable[[Any, Ask, Evidence, tuple[Need, ...]], Awaitable[Evidence]] | None = None
     reworded: Callable[[Ask, Sequence[Ask]], Ask] = lambda asked, wordings: replace(
-        asked, reads_as=wordings[-1].question
+        asked, reads_as=wordings[0].question
     )
     look: Callable[[Any, Ask, Evidence], Awaitable[Evidence]] | None = None
     steps: int = 4
@@ -172,13 +172,16 @@ def build(stages: Stages, checkpointer: Saver | None = None) -> Graph:
     )
 
 
-async def stream(graph: Graph, given: Given, thread: str | None = None) -> AsyncIterator[Progress | Answer]:
+async def stream(
+    graph: Graph, given: Given, thread: str | None = None, *, after: str | None = None
+) -> AsyncIterator[Progress | Answer]:
     """Run the graph: progress as it comes, then the answer. A thread needs a graph with a checkpointer.
 
+    `after` names the run that the thread answered last: it goes on from there (`agent.checkpoints.Knowing`).
     Nothing of the run goes to LangSmith, whatever the environment says. Raises UserError for a patient that the
     source does not hold, an empty question, and a thread that is about another patient.
     """
-    config: RunnableConfig = {"configurable": {"thread_id": thread}} if thread else {}
+    config: RunnableConfig = {"configurable": {"thread_id": thread, "after": after}} if thread else {}
     answer: Mapping[str, Any] = {}
     with untraced():
         events = graph.astream(given, config, stream_mode=["custom", "values"], durability="exit" if thread else None)

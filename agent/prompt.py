@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from itertools import zip_longest
 from typing import Any
 
 import prompts
@@ -18,12 +17,12 @@ from agent.chart import Chart
 from agent.models.base import Message
 from agent.types import Absence, Ask, Evidence, Turn
 from agent.untrusted import escape, imitations
-from fhir_tools import dates, wording
+from fhir_tools import dates
 from fhir_tools.catalogue import CatalogueEntry
-from fhir_tools.types import Card, Kind
+from fhir_tools.types import Card
 
 __all__ = [
-    "concepts", "escape", "estimate", "fit", "framed", "joined", "messages", "overview", "patient_line", "shown_card",
+    "escape", "estimate", "fit", "framed", "joined", "messages", "overview", "patient_line", "shown_card",
 ]  # fmt: skip
 
 _PIECES = re.compile(r"[^\W\d_]+|\d|[^\w\s]{1,2}|\S|\n")
@@ -31,7 +30,6 @@ _MARKS = re.compile(r"\s*\[[a-z]?\d+(?:\s*[,;]\s*[a-z]?\d+)*\]")
 _HISTORY_TURNS = 3
 _TURN_LETTERS = 240
 _OVERVIEW_TOKENS = 450
-_CONCEPTS = 140
 _SEXES = frozenset(("male", "female", "other", "unknown"))
 
 
@@ -73,19 +71,7 @@ def framed(evidence: Evidence, chart: Chart, ask: Ask) -> Evidence:
         evidence,
         patient=patient_line(chart.person, chart.as_of),
         overview=overview(entries, ask.question),
-        concepts=concepts(entries) if lost and not ask.reads_as else (),
     )
-
-
-def concepts(entries: Iterable[CatalogueEntry], most: int = _CONCEPTS) -> tuple[tuple[Kind, str], ...]:
-    """Kind and label of the chart's concepts, of each kind the newest first, the kinds in turn up to so many."""
-    kinds: dict[Kind, dict[str, None]] = {}
-    for entry in sorted(entries, key=lambda e: e.last or "", reverse=True):
-        if entry.kind not in ("patient", "order", "careplan") and any(entry.counts.values()):
-            kinds.setdefault(entry.kind, {}).setdefault(wording.label(entry.concept)[:80])
-    turns = zip_longest(*([(kind, label) for label in labels] for kind, labels in kinds.items()))
-    kept = [one for turn in turns for one in turn if one is not None][:most]
-    return tuple(sorted(kept, key=lambda one: list(kinds).index(one[0])))
 
 
 def overview(entries: Iterable[CatalogueEntry], question: str, tokens: int = _OVERVIEW_TOKENS) -> str:

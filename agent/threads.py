@@ -37,8 +37,6 @@ What CHARTLINE_DATABASE says itself counts.
 
 FORM = "CHARTLINE_DATABASE (not shown): give postgresql://user:password@host:port/name"
 """What an address that is none is told; it may hold a password."""
-_BUSY = 30.0
-"""Seconds that one process waits for another which is writing the file."""
 _REACH = 15.0
 """Seconds in which PostgreSQL must be reached when the threads are opened."""
 _LOST = 2.0
@@ -46,6 +44,8 @@ _LOST = 2.0
 soon as the server is, where longer tries would come ever more seldom."""
 _SETUP = 0x636861727401
 """The advisory lock under which one process makes the tables and the others wait."""
+_TURN = 60.0
+"""Seconds that they wait."""
 
 
 def open_threads(settings: Settings) -> AbstractAsyncContextManager[Saver]:
@@ -61,7 +61,7 @@ def open_threads(settings: Settings) -> AbstractAsyncContextManager[Saver]:
 
 async def kept(saver: Saver, thread: str, run: str) -> Answer | None:
     """The answer of a run, where the last turn of the thread is that run's."""
-    found = await saver.aget_tuple({"configurable": {"thread_id": thread}})
+    found = await saver.aget_tuple({"configurable": {"thread_id": thread, "after": run}})
     values = found.checkpoint["channel_values"] if found else {}
     turns = values.get("turns") or [{}]
     return Answer.model_validate(values["answer"]) if turns[-1].get("run") == run else None
@@ -69,20 +69,14 @@ async def kept(saver: Saver, thread: str, run: str) -> Answer | None:
 
 @asynccontextmanager
 async def _file(path: Path) -> AsyncIterator[Saver]:
-    import aiosqlite
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from agent.checkpoints import FileSaver
 
     if str(path) != ":memory:":
         try:
             await asyncio.to_thread(make_file, path)
         except (OSError, sqlite3.Error) as error:
             raise OperatorError(f"CHARTLINE_THREADS: cannot write {str(path)!r}: {error}") from error
-    # Each statement commits itself: a question that is cancelled between a write and its commit would leave the file
-    # locked, and the next question of another thread would commit what was cancelled.
-    async with aiosqlite.connect(path, timeout=_BUSY, isolation_level=None) as connection:
-        await connection.execute("PRAGMA synchronous=NORMAL")  # in WAL a commit outlives the process, not a power cut
-        saver = AsyncSqliteSaver(connection, serde=_plain())
-        await saver.setup()
+    async with FileSaver.opened(path, _plain()) as saver:
         yield saver
 
 
@@ -93,8 +87,13 @@ async def _postgres(url: str) -> AsyncIterator[Saver]:
         from psycopg import AsyncConnection, Error
         from psycopg.rows import DictRow, dict_row
         from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+        from agent.checkpoints import Knowing
     except ModuleNotFoundError as missing:
         raise MissingExtra("PostgreSQL", "postgres") from missing
+
+    class PostgresSaver(Knowing, AsyncPostgresSaver):
+        """LangGraph's."""
 
     options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     # The saver does one thing at a time; the second connection is for when the first has been lost.
@@ -110,7 +109,7 @@ async def _postgres(url: str) -> AsyncIterator[Saver]:
     )
     try:
         await pool.open(wait=True, timeout=_REACH)
-        saver = AsyncPostgresSaver(pool, serde=_plain())
+        saver = PostgresSaver(pool, serde=_plain())
         await _set_up(saver, pool)
     except (Error, PoolTimeout, OSError) as error:
         await pool.close()
@@ -143,11 +142,12 @@ async def _set_up(saver: AsyncPostgresSaver, pool: Any) -> None:
     """Make the tables, one process at a time.
 
     The lock is tried and not waited for: its indices are made CONCURRENTLY, which waits for every statement that is
-    running, also for one that waits for the lock.
+    running, also for one that waits for the lock. Raises TimeoutError where another process keeps it.
     """
     async with pool.connection() as connection:
-        while not await _taken(connection):  # noqa: ASYNC110  what is waited for is another process
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(_TURN):  # one whose machine went off without a word keeps it for hours
+            while not await _taken(connection):  # noqa: ASYNC110  what is waited for is another process
+                await asyncio.sleep(0.05)
         try:
             await saver.setup()
         finally:

@@ -18,6 +18,7 @@ __all__ = [
     "AGAINST",
     "IN_NOTES",
     "IN_REPORTS",
+    "ORDINALS",
     "Absence",
     "Anchor",
     "Answer",
@@ -51,10 +52,13 @@ IN_REPORTS = "In the reports of this image"
 AGAINST = "In the notes, against the record"
 """The title of a card of quotes that say otherwise than the structured chart, or say what it does not."""
 
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+"""The words for the places in an order, the first first."""
+
 Op = Literal[
     "latest", "previous", "first", "highest", "lowest", "on", "closest", "list", "count", "count_by_year", "mean",
     "change", "trend", "compare", "exists", "taking", "when", "started", "ended", "age", "age_at", "dose", "reason",
-    "status", "duration", "describe", "find", "attribute", "abnormal", "range", "order",
+    "status", "duration", "describe", "find", "attribute", "abnormal", "range", "order", "interval", "planned",
 ]  # fmt: skip
 """What a question asks to be done with its subject; see `agent.understand` for the words of each."""
 
@@ -87,13 +91,15 @@ class Anchor:
     """An event that a time is told by: "when X was diagnosed", "during the March admission".
 
     `relation` is `closest`, `at`, `before`, `after`, `during` or `since`; the event is `target`'s first
-    record (`which` = first), its last, or an encounter; `window` is when the event was, if the question says so.
+    record (`which` = first), its last, or an encounter; `window` is when the event was, if the question says so, and
+    `cause` the condition that a stay was for ("during the pneumonia stay").
     """
 
     relation: Literal["closest", "at", "before", "after", "during", "since"]
     target: Target
     which: Literal["first", "last"] = "first"
     window: Window | None = None
+    cause: Target | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +123,11 @@ class Ask:
     `relies` are the kinds whose records, were they not read, could make the question mean something else. `reads_as`
     are the words that a model put in place of a question that rules did not understand; `question` stays as asked.
     `look` is set where it asks for what is to be seen on the image that the rest of the question names. `asides` are
-    phrases that were set aside because they only say who asks, or what for.
+    phrases that were set aside because they only say who asks, or what for. `against` is the earlier time whose
+    result that of `window` is held against ("higher in May than in March"); `nth` picks the second, third … by time.
+    `parts` are the questions that it is made of, where it is several in one; its own fields are then those of the
+    first. `judged` is the judgement that is asked for ("stable"), which the reader makes of the results told. `summary`
+    is the kind of summary that answers instead.
     """
 
     question: str
@@ -140,6 +150,11 @@ class Ask:
     reads_as: str = ""
     look: Look | None = None
     asides: tuple[str, ...] = ()
+    against: Window | None = None
+    nth: int = 0
+    parts: tuple[Ask, ...] = ()
+    judged: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +162,14 @@ class Claim:
     """One sentence that a reasoner wants to tell, and the marks it names for it.
 
     `value` is what the sentence says as data (the answer's `value`), where the reasoner knows it;
-    verify holds it against the marks like the words.
+    verify holds it against the marks like the words. `part` numbers the part of the question that it answers, from 1;
+    0 is the whole.
     """
 
     text: str
     marks: tuple[str, ...] = ()
     value: Mapping[str, Any] | None = None
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +187,7 @@ class Draft:
     `status` is `answered` for claims (`note` then tells what else was asked and is not there); `not_found`,
     `incomplete` and `refused` come with `note`, the sentence for the reader, built by code, with nothing
     clinical in it that is not in `claims`. `by` names who reasoned, where a reasoner has several to choose from.
-    `reads_as` asks that the question be understood anew, in one of these wordings that rules may know.
+    `reads_as` asks that the question be understood anew, in the first of these wordings that rules know.
     """
 
     status: Status = "answered"
@@ -221,10 +238,10 @@ class Evidence:
     """What retrieve brought for one question: the cards, and the searches behind them.
 
     `catalogue` is the few lines about the rest of the chart that a model may read (no marks in it), and `overview`
-    its concepts by kind, where the question was not understood; `concepts` are their kinds and labels then. `patient`
-    is the patient's line: age and sex, no name.
+    its concepts by kind, where the question was not understood. `patient` is the patient's line: age and sex, no name.
     `view` is the image to look at; `readings` what a model read from pixels, `read_by` which one, and `unseen` why
-    pixels that were asked about were not read; `spent` is what that took, and was not counted yet.
+    pixels that were asked about were not read; `spent` is what that took, and was not counted yet. `parts` is the
+    evidence of each part of a question that is several in one, whose marks no other part has.
     """
 
     cards: tuple[Card, ...] = ()
@@ -233,7 +250,6 @@ class Evidence:
     search_marks: tuple[Mark, ...] = ()
     catalogue: str = ""
     overview: str = ""
-    concepts: tuple[tuple[Kind, str], ...] = ()
     patient: str = ""
     warnings: tuple[str, ...] = ()
     view: View | None = None
@@ -241,6 +257,7 @@ class Evidence:
     read_by: str = ""
     unseen: str = ""
     spent: Usage | None = None
+    parts: tuple[Evidence, ...] = ()
 
     @property
     def complete(self) -> bool:

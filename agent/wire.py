@@ -107,17 +107,27 @@ class Agent:
         return answer
 
     async def stream(
-        self, question: str, thread: str | None = None, *, run: str = "", earlier: Sequence[str] = ()
+        self,
+        question: str,
+        thread: str | None = None,
+        *,
+        run: str = "",
+        after: str | None = None,
+        earlier: Sequence[str] = (),
     ) -> AsyncIterator[Progress | Answer]:
         """Progress as it comes, then the answer; raises what `ask` raises.
 
-        A run that is named and whose answer the thread has already ends with that (see `agent.graph.Given`).
+        A run that is named and whose answer the thread has already ends with that (see `agent.graph.Given`); `after`
+        names the run that the thread answered last, where that is known better than by the thread itself.
         `earlier` are questions asked before, oldest first, where no thread keeps them.
         """
         given = Given(question=question, patient=str(self.patient), as_of=self.as_of.isoformat(), run=run)
         if earlier and not thread:
             given["earlier"] = list(earlier)
-        told = stream(await self._with_threads(), given, thread) if thread else walk(self._stages, given)
+        if thread:
+            told = stream(await self._with_threads(), given, thread, after=after)
+        else:
+            told = walk(self._stages, given)
         async for event in told:
             yield event
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from agent.graph import TURNS
 from agent.service.database import open_database
 from agent.service.holders import LEASE
 from agent.service.questions.runs import RUNS
@@ -38,7 +39,10 @@ SPREAD = 3.0
 
 @dataclass(kw_only=True)
 class Report:
-    """What came of it. Each of `lost`, `twice` and `half` is a fault, told in words."""
+    """What came of it. Each of `lost`, `twice`, `half` and `behind` is a fault, told in words.
+
+    `behind` are questions that knew less than what their thread had answered before them, or something else.
+    """
 
     kills: int = 0
     at_work: list[int] = field(default_factory=list)
@@ -54,13 +58,12 @@ class Report:
     twice: list[str] = field(default_factory=list)
     half: list[str] = field(default_factory=list)
     behind: list[str] = field(default_factory=list)
-    """Threads of which a follow-up knows a turn less: after a stall that can be (decision 0022), and is no fault."""
     job_faults: list[str] = field(default_factory=list)
 
     @property
     def faults(self) -> list[str]:
         """All that must not be."""
-        return [*self.lost, *self.twice, *self.half, *self.job_faults]
+        return [*self.lost, *self.twice, *self.half, *self.behind, *self.job_faults]
 
 
 async def kill(
@@ -87,7 +90,7 @@ async def kill(
         await _kill(site, settings, report, pause)
         stop.set()
         await asyncio.gather(*asking)
-        await _check(site, settings, clients, report, stalled=pause is not None)
+        await _check(site, settings, clients, report)
     report.jobs, report.jobs_given_up, report.job_faults = jobs.done, jobs.given_up, jobs.faults
     return report
 
@@ -105,7 +108,7 @@ async def _kill(site: Site, settings: Settings, report: Report, pause: float | N
                 left = (await connection.execute(working)).all()
             report.at_work.append(len(left))
             for id_, thread in left:
-                report.between += id_ in [turn["run"] for turn in await _turns(saver, thread)]
+                report.between += any(id_ in turns for turns in await _checkpoints(saver, thread))
             if pause:
                 await asyncio.sleep(pause)
                 victim.go_on()
@@ -113,21 +116,22 @@ async def _kill(site: Site, settings: Settings, report: Report, pause: float | N
                 victim.start()
 
 
-async def _turns(saver: Any, thread: str) -> list[dict[str, Any]]:
-    kept = await saver.aget_tuple({"configurable": {"thread_id": thread}})
-    return list(kept.checkpoint["channel_values"].get("turns", [])) if kept else []
+async def _checkpoints(saver: Any, thread: str) -> list[list[str]]:
+    """The turns that each checkpoint of a thread knows, by their questions, the one written last first."""
+    every = [one.checkpoint["channel_values"] async for one in saver.alist({"configurable": {"thread_id": thread}})]
+    return [[turn["run"] for turn in values.get("turns", ())] for values in every]
 
 
-async def _check(site: Site, settings: Settings, clients: list[Client], report: Report, *, stalled: bool) -> None:
+async def _check(site: Site, settings: Settings, clients: list[Client], report: Report) -> None:
     async with open_threads(settings) as saver:
         for client in clients:
             rows = (await site.send("GET", f"/v1/threads/{client.thread}")).json()["turns"]
             _hold(client, {row["id"]: row for row in rows}, report)
-            kept = [turn["run"] for turn in await _turns(saver, client.thread)]
             answered = [row["id"] for row in rows if row["state"] == "answered"]
-            if kept != answered[-len(kept) :] or (answered and not kept):
-                told = f"the thread's last turns are {kept}, its answers {answered[-8:]}"
-                (report.behind if stalled else report.half).append(told)
+            for turns in await _checkpoints(saver, client.thread):
+                known = answered[: answered.index(turns[-1]) + 1] if turns and turns[-1] in answered else turns
+                if turns != known[-TURNS:]:
+                    report.behind.append(f"{turns[-1]} knew {turns[:-1]}, of {known[-TURNS:-1]}")
     async with open_database(settings) as database, database.connect() as connection:
         stuck = select(func.count()).where(RUNS.c.state == "working")
         if count := (await connection.execute(stuck)).scalar_one():
@@ -199,9 +203,8 @@ def _tell(title: str, report: Report, seconds: float) -> None:
     print(f"  of them {report.between} between the checkpoint and the row")
     print(f"  {report.questions} questions, {report.again} sent again; {report.never_arrived} never arrived,")
     print(f"  {report.given_up} told as given up; {report.jobs} jobs done, {report.jobs_given_up} given up")
-    print(f"  lost {len(report.lost)}, told twice {len(report.twice)}, half-told {len(report.half)}")
-    if report.behind:
-        print(f"  {len(report.behind)} threads whose follow-ups know a turn less")
+    print(f"  lost {len(report.lost)}, told twice {len(report.twice)}, half-told {len(report.half)},")
+    print(f"  questions that knew less than was said before them {len(report.behind)}")
     for fault in report.faults:
         print(f"  FAULT: {fault}")
 

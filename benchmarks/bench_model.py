@@ -160,7 +160,7 @@ async def _agents(model: ChatModel) -> AsyncIterator[dict[str, Agent]]:
     settings = Settings(threads=Path(":memory:"), audit=None)
     async with LocalStore(":memory:") as store:
         load(demo.paths(), store)
-        thinker = Llm(model, tools=AVAILABLE, chooses=False, seconds=3600.0)
+        thinker = Llm(model, tools=AVAILABLE, rewords=False, seconds=3600.0)
         yield {p: Agent(store, p, as_of=demo.AS_OF, settings=settings, reasoner=thinker) for p in demo.patients()}
 
 

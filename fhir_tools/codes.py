@@ -146,9 +146,23 @@ def _label_classes(label: str, kinds: tuple[str, ...]) -> tuple[Class, ...]:
         found += [("drug", d) for d in sorted(lex.ingredients_of(label))]
     rest = tuple(k for k in kinds if k != "drug")
     words = normalise(label).split()
-    for _, _, entries in _longest_terms(lex, words, rest):
-        found += [(e.kind, e.id) for e in entries]
+    for at, _, entries in _longest_terms(lex, words, rest):
+        found += [(e.kind, e.id) for e in entries] if not _is_denied(words, at) else []
     return tuple(dict.fromkeys(found))
+
+
+_WITHOUT = "without"
+
+
+def _is_denied(words: Sequence[str], at: int) -> bool:
+    """Whether a label says that the word there is what it is without: "dementia without anxiety"."""
+    said = [w for w in words[:at] if w in ("with", _WITHOUT)]
+    return bool(said) and said[-1] == _WITHOUT
+
+
+def _said(words: Sequence[str]) -> list[str]:
+    """The words of a label that it does not deny."""
+    return [w for at, w in enumerate(words) if not _is_denied(words, at)] if _WITHOUT in words else list(words)
 
 
 def _longest_terms(
@@ -178,6 +192,7 @@ class Matcher:
         self._classes: dict[Class, list[CatalogueEntry]] = defaultdict(list)
         self._of: dict[tuple[str, str], frozenset[Class]] = {}
         self._words: dict[tuple[str, str], frozenset[str]] = {}
+        self._said: dict[tuple[str, str], frozenset[str]] = {}
         self._panels = {p for e in self.lexicon.entries("lab") for p in e.parents}
         for entry in catalogue.entries:
             self._add(entry)
@@ -188,6 +203,7 @@ class Matcher:
         for name in names:
             self._labels[name].append(entry)
         self._words[entry.kind, entry.key] = frozenset(_stem(w) for n in names for w in n.split())
+        self._said[entry.kind, entry.key] = frozenset(_stem(w) for n in names for w in _said(n.split()))
         classes = self._meanings(entry)
         self._of[entry.kind, entry.key] = frozenset(classes)
         for known in self._with_parents(classes):
@@ -303,7 +319,8 @@ class Matcher:
 
     def _holds(self, entry: CatalogueEntry, wanted: set[str]) -> bool:
         """Whether each wanted word is a word of the entry's names, or the beginning of one ("derm", "creat")."""
-        words = self._words.get((entry.kind, entry.key), frozenset())
+        known = self._words if _WITHOUT in wanted else self._said
+        words = known.get((entry.kind, entry.key), frozenset())
         if (
             entry.kind == "condition"
             and _QUALIFIED.search(entry.concept.label.lower())

@@ -349,12 +349,15 @@ class Window:
 
     Dates are compared with the local calendar date of a fact as it was written; naive datetimes with its local clock;
     aware ones with its instant. `text` is the phrase, normalised: `since 2015-01-01`, `in 2018`, `last 24 hours`.
-    Raises ValueError where low is not before high, or the two are of different kinds.
+    A stay begins and ends within a day, and much that was found in it tells the day alone: with `by_day` that is in a
+    window of instants where its day is one of the window's. Raises ValueError where low is not before high, or the two
+    are of different kinds.
     """
 
     low: date | datetime | None
     high: date | datetime | None
     text: str
+    by_day: bool = False
 
     def __post_init__(self) -> None:
         if self.low is not None and self.high is not None:
@@ -378,10 +381,21 @@ class Window:
         """Whether its start, as precisely as that is known, lies in the window: how a stay or a course is counted."""
         if interval.low is None:
             return False
+        if self.by_day and interval.precision == "day" and interval.day:
+            return self._touches(interval.day)
         partial = _PARTIAL.fullmatch(interval.text)
         start = parse(interval.text) if partial and interval.precision != "time" else None
         high = start.high if start and start.low == interval.low else _plus(interval.low, _TICK)
         return self.contains(Interval(low=interval.low, high=high, precision=interval.precision, text=interval.text))
+
+    def _touches(self, day: date) -> bool:
+        """Whether the day is one of the window's, as its ends were written."""
+        low, high = self.low, self.high
+        if isinstance(low, datetime):
+            low = low.date()
+        if isinstance(high, datetime):
+            high = (high - _TICK).date() + _DAY
+        return (low is None or low <= day) and (high is None or day < high)
 
     def _in_kind(self, interval: Interval) -> tuple[Any, Any]:
         """The interval's ends in the kind of the window's, the last one exclusive."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tenacity
 
-__all__ = ["make_file", "write_ahead"]
+__all__ = ["file_at", "make_file", "write_ahead"]
 
 _WAIT = 30.0
 """Seconds that one process waits for others that open the file."""
@@ -38,6 +38,15 @@ def make_file(path: Path) -> None:
     path.touch(mode=0o600)
     with closing(sqlite3.connect(path, timeout=_WAIT)) as db:
         write_ahead(db)
+
+
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file is there, to know whether another has taken its place; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _busy(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ its head says the rules of reading. Matching is by shape, so that doses, codes, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -15,7 +15,7 @@ from dateutil.relativedelta import relativedelta
 
 from fhir_tools import dates
 
-__all__ = ["Point", "Stretch", "named"]
+__all__ = ["LENGTH", "Point", "Stretch", "apart", "length", "named"]
 
 Stretch = tuple[date, date, str]
 """The first day, the first day after, and a name."""
@@ -64,6 +64,8 @@ _UNITS = {"mi": "minutes", "h": "hours", "d": "days", "w": "weeks", "mo": "month
 _UNIT = (
     r"(?P<u>years?|yrs?|y|months?|mos?|mths?|weeks?|wks?|w|days?|d|hours?|hrs?|h|minutes?|mins?)(?![\w/])(?:['’]s?)?"
 )
+LENGTH = rf"(?<![\w.]){_N}(?:[\s-]+|(?<=\d)){_UNIT}"
+"""A pattern of a length of time, which `length` reads."""
 _STAY = r"(?:the |her |his |their |this |that )?(?:admission|hospital|stay|pregnancy|life|course|therapy|treatment)"
 _CALENDAR = r"(?P<u>year|yr|month|week|wk|quarter)\b(?:['’]s)?"
 _SEASONS = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}
@@ -323,6 +325,15 @@ def _step(number: str, unit: str, vague: str) -> tuple[relativedelta, str]:
 _SMALLER = {"years": (12, "months"), "weeks": (7, "days"), "hours": (60, "minutes")}
 
 
+def length(m: re.Match[str]) -> relativedelta | None:
+    """What a match of `LENGTH` comes to in calendar steps; None where it is not exact, or of hours."""
+    try:
+        step, unit = _step(_group(m, "n"), _unit(m["u"]), _group(m, "vague"))
+    except ValueError:
+        return None
+    return step if unit in ("days", "weeks", "months", "years") else None
+
+
 def _rx(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.replace(" ", r"\s+"), re.I)
 
@@ -408,7 +419,7 @@ _POINTS: tuple[tuple[re.Pattern[str], Callable[[_Reader, re.Match[str]], Point |
 
 
 def named(text: str, as_of: date | datetime) -> list[Point]:
-    """What the text names, in order and without overlap: the earliest, then the longest.
+    """What the text names, in order and without overlap.
 
     Hours count back from `as_of`, or from the end of its day where it is a date; its zone is left out, since facts
     are read on their own local clock.
@@ -417,9 +428,13 @@ def named(text: str, as_of: date | datetime) -> list[Point]:
     now = as_of.replace(tzinfo=None) if isinstance(as_of, datetime) else datetime.combine(today, datetime.min.time())
     reader = _Reader(today, now if isinstance(as_of, datetime) else now + timedelta(days=1))
     found = [p for pattern, read in _POINTS for m in pattern.finditer(text) if (p := _read(reader, read, m))]
-    found.sort(key=lambda p: (p.start, -p.end, p.weak))
+    return apart(found)
+
+
+def apart(found: Iterable[Point]) -> list[Point]:
+    """The points in order and without overlap: the earliest, then the longest."""
     out: list[Point] = []
-    for point in found:
+    for point in sorted(found, key=lambda p: (p.start, -p.end, p.weak)):
         if not out or point.start >= out[-1].end:
             out.append(point)
     return out

@@ -53,6 +53,8 @@ _RARER = {
     "http://hl7.org/fhir/sid/us-npi": "NPI",
 }
 """What a reader calls further systems, by their URIs (HL7 Terminology, "Code Systems - External")."""
+_STRUCTURAL = re.compile(r"http://(?:terminology\.hl7\.org/CodeSystem|hl7\.org/fhir(?!/sid/))/")
+"""Systems of FHIR's own codes (a category, a flag, a status): their element says what they are about."""
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})(?::00(?:\.0+)?|(:\d{2}(?:\.\d+)?))?(Z|[+-]\d{2}:\d{2})")
 """A dateTime with a time of day (R4 2.24.0.1), whose seconds are told where they are not zero."""
 _LONG = 240
@@ -198,6 +200,8 @@ def _leaves(value: Any, place: _Place) -> Iterator[Leaf]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _leaves(inner, place.item(index, len(value)))
+    elif isinstance(value, bool):
+        yield place.leaf("yes" if value else "no")
     elif value is not None:
         yield place.leaf(_moment(value) if isinstance(value, str) else json.dumps(value))
 
@@ -205,6 +209,8 @@ def _leaves(value: Any, place: _Place) -> Iterator[Leaf]:
 def _system(uri: str) -> str:
     """A system of codes or identifiers as a reader calls it; what has no usual name by the end of its address."""
     named = wording.SYSTEMS.get(uri) or _RARER.get(uri)
+    if not named and _STRUCTURAL.match(uri):
+        return ""
     return named or (uri.rstrip("/").rpartition("/")[2] if uri.startswith(("http://", "https://")) else uri)
 
 

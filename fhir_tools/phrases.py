@@ -20,8 +20,10 @@ from typing import Literal
 from dateutil.relativedelta import relativedelta
 
 from fhir_tools import dates
+from fhir_tools.calendar_days import calendar_days
 from fhir_tools.dates import Window
-from fhir_tools.moments import Point, named
+from fhir_tools.moments import Point, apart, named
+from fhir_tools.stretches import INCLUSIVE, measured
 from fhir_tools.types import Interval
 
 __all__ = ["Anchor", "Phrase", "find"]
@@ -77,7 +79,8 @@ _RELATIONS: dict[str, tuple[str, ...]] = {
              "until", "till", "thru", "through", "by"),
     _BEFORE: ("prior to", "before", "earlier than", "preceding"),
     _SINCE: ("on or after", "ever since", "since", "going back to", "dating back to", "starting in", "starting on",
-             "starting from", "starting", "beginning in", "beginning on", "beginning"),
+             "starting from", "counting from", "reckoned from", "as from", "starting", "beginning in",
+             "beginning on", "beginning"),
     _AFTER: ("later than", "after"),
     "from": ("from",),
     "between": ("between",),
@@ -100,7 +103,7 @@ _TO_NOW = re.compile(r"\s+and\s+(?:now|(?:the\s+)?present(?:\s+day)?)\b", re.I)
 _OPEN = (_IN, "from", "between")
 _BACKWARD = re.compile(r"\s+(?:and|or)\s+(?:before|earlier|prior)\b(?!\s+\d)", re.I)
 _JOIN = re.compile(
-    r"\s*(?:-|–|,?\s*\b(?P<until>to|through|thru|until|till|up\s+to|and\s+until|and\s+through)\b"
+    r"\s*(?:-|–|/|,?\s*\b(?P<until>to|through|thru|until|till|up\s+to|and\s+until|and\s+through)\b"
     r"|\b(?P<and>and)\b|\b(?:and|but)\s+(?P<before>before)\b)\s*(?:the\s+)?",
     re.I,
 )
@@ -109,8 +112,9 @@ _JOIN = re.compile(
 def find(text: str, as_of: date | datetime) -> list[Phrase]:
     """The time phrases of a text in order, without overlap, each with the preposition that belongs to it."""
     anchors = list(_ages(text))
-    points = [p for p in named(text, as_of) if not any(p.start < a.end and a.start < p.end for a in anchors)]
-    return sorted([*anchors, *_phrases(text, points)], key=lambda p: p.start)
+    points = apart((*named(text, as_of), *calendar_days(text, as_of)))
+    points = [p for p in points if not any(p.start < a.end and a.start < p.end for a in anchors)]
+    return sorted([*anchors, *_phrases(text, measured(text, points))], key=lambda p: p.start)
 
 
 def _phrases(text: str, points: list[Point]) -> Iterator[Phrase]:
@@ -122,8 +126,15 @@ def _phrases(text: str, points: list[Point]) -> Iterator[Phrase]:
         phrase = replace(joined, start=start) if joined else _alone(text, word, start, point)
         at += 2 if joined else 1
         if phrase:
+            phrase = _inclusive(text, phrase, word)
             floor = phrase.end
             yield phrase
+
+
+def _inclusive(text: str, phrase: Phrase, word: str) -> Phrase:
+    """The phrase with words after it that only say again that its last day belongs to it."""
+    told = INCLUSIVE.match(text, phrase.end) if _RELATION_OF.get(word) not in (_BEFORE, _AFTER) else None
+    return replace(phrase, end=told.end()) if told and phrase.window else phrase
 
 
 def _preposition(text: str, end: int, floor: int) -> tuple[str, int]:
@@ -244,6 +255,8 @@ _AGES = tuple(
         rf"over)\s+(?:the\s+)?age\s+(?:of\s+)?{_AGE}",
         rf"\b(?:when|while)\s+(?:aged|{_WHO}\s+(?:was|were|is|turned)(?:\s+aged?)?)\s+{_AGE}{_AFTER_AGE}",
         rf"\b(?P<rel>before|after|until|since)\s+(?:{_WHO}\s+(?:was|were|turned)|turning)\s+{_AGE}{_AFTER_AGE}",
+        r"\b(?P<rel>before|until|prior\s+to|up\s+to|after|since|from)\s+(?:her|his|their|the|(?:the\s+)?(?:patient|pt)['’]s)\s+"
+        r"(?P<n>\d{1,3})(?:st|nd|rd|th)\s+birthday\b",
         r"\b(?:at\s+)?aged\s+(?P<n>\d{1,3})\b(?![.,]\d)",
         r"\bat\s+(?P<n>\d{1,3})[\s-]*(?P<u>years?|yrs?|y/?o|months?|mos?)(?:[\s-]*(?:of\s+age|old)\b|(?<=yo)|(?<=y/o))",
         r"\bin\s+(?:her|his|their|(?:the\s+)?(?:patient|pt)['’]s)\s+(?:(?P<third>early|mid|"

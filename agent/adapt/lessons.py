@@ -86,8 +86,8 @@ async def tell(of: Lesson, reply: str, settings: Settings, context: int) -> Told
     """
     model = Scripted(lambda _: reply, card=ModelCard(name="taught", context=context), check=False)
     reasoner = Llm(
-        model, helped=of.helped, tools=AVAILABLE, chooses=False, budget=settings.tokens, seconds=_CALLS
-    )  # what is taught is the reply over cards and tools, not the choice of a name
+        model, helped=of.helped, tools=AVAILABLE, rewords=False, budget=settings.tokens, seconds=_CALLS
+    )  # what is taught is the reply over cards and tools, not a rewording
     draft = await reasoner.reason(of.ask, of.evidence, of.history)
     verified = verify(of.ask, draft, of.evidence)
     told = _answered(of.chart, of.ask, draft, verified, of.evidence)

@@ -11,7 +11,9 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 the user can act, 2 a wrong command line, 3 the operator can act."""
     from agent.cli.app import app
     from agent.errors import exit_code, one_line
+    from fhir_tools import garbage
 
+    garbage.seldom()
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     try:

@@ -16,6 +16,7 @@ from agent.patients import choose
 from agent.settings import Settings
 from agent.sources import open_source
 from agent.types import Answer
+from fhir_tools.garbage import unwatched
 
 if TYPE_CHECKING:
     from agent.wire import Agent
@@ -78,11 +79,8 @@ def _agent_class() -> type[Agent]:
 
     They make many objects that stay; a garbage collector that walks them again and again costs a tenth of it.
     """
-    gc.disable()
-    try:
+    with unwatched():
         from agent.wire import Agent
-    finally:
-        gc.enable()
     gc.freeze()
     return Agent
 

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import logging
 import signal
+import ssl
 import tempfile
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,14 +20,21 @@ from typing import Any
 from agent import settings as settings_module
 from agent.cli.output import tell_note
 from agent.cli.serving import OPTIONS, listening, url_of
-from agent.errors import EXIT_OK, MissingExtra, UserError
+from agent.errors import EXIT_OK, MissingExtra, UserError, one_line
 from agent.settings import Settings
 from agent.sources import places
+from fhir_tools import garbage
 
 __all__ = ["Loop", "Serving", "application", "run", "serve"]
 
+_log = logging.getLogger(__name__)
 _AWAY, _MANY = 0.001, 20
 """Seconds that a process leaves new connections to others for each that it has, and of how many at the most."""
+_STALL = 30.0
+"""Seconds without a sign of life after which a process is taken for hung and replaced: on a busy machine one that only
+starts needs longer than uvicorn's five, and would be replaced again and again."""
+_AGAIN = 2.0
+"""Seconds after which a process that could not start tries again."""
 _EXTRA = ("uvicorn", "fastapi", "starlette", "sqlalchemy", "mcp", "prometheus_client")
 
 
@@ -68,12 +77,24 @@ def _check(settings: Settings, serving: Serving) -> None:
     for path in filter(None, (serving.certificate, serving.key)):
         if not path.is_file():
             raise UserError(f"{str(path)!r} is no file; --tls-cert and --tls-key take PEM files")
+    if serving.certificate and serving.key:
+        _check_pair(serving.certificate, serving.key)
     weights = settings.reasoner != "rules" and not settings.model_url
     if serving.workers > 1 and (weights or (settings.vision_named and not settings.vision_url)):
         raise UserError(
             f"--workers {serving.workers}: each process would load the model's weights for itself; "
             "put the model behind a server (CHARTLINE_MODEL_URL), or serve with one worker"
         )
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")  # never asks for one
+    except OSError as error:
+        raise UserError(
+            f"{str(certificate)!r} and {str(key)!r} are no certificate and key that belong together; "
+            "give a certificate (with its chain) and its own key, not encrypted, as PEM files"
+        ) from error
 
 
 def _require_extra() -> None:
@@ -104,6 +125,7 @@ def _options(settings: Settings, serving: Serving) -> dict[str, Any]:
     return {
         **OPTIONS,
         "timeout_graceful_shutdown": settings.service_grace,
+        "timeout_worker_healthcheck": _STALL,
         "workers": serving.workers,
         "ssl_certfile": serving.certificate,
         "ssl_keyfile": serving.key,
@@ -180,8 +202,44 @@ class _Worker:
         settings_module.export("PROMETHEUS_MULTIPROC_DIR", str(self.counts))  # before prometheus_client is imported
         from agent.service import metrics
 
+        garbage.seldom()
         metrics.clear(self.counts)
-        return application(self.settings, self.fhir, self.counts)
+        app = application(self.settings, self.fhir, self.counts)
+        app.router.lifespan_context = _persistent(app.router.lifespan_context)
+        return app
+
+
+def _persistent(opened: Callable[[Any], AbstractAsyncContextManager[Any]]) -> Callable[[Any], Any]:
+    """An app's start that is tried until it succeeds: what it needs was there when the service started, and comes back.
+
+    uvicorn would end all processes for one that does not start.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[Any]:
+        async with contextlib.AsyncExitStack() as stack:
+            with _ended_at_once():
+                while True:
+                    try:
+                        state = await stack.enter_async_context(opened(app))
+                        break
+                    except Exception as error:  # noqa: BLE001  whatever it was, it may pass
+                        _log.warning("a process of the service could not start; it tries again: %s", one_line(error))
+                        await asyncio.sleep(_AGAIN)
+            yield state
+
+    return lifespan
+
+
+@contextlib.contextmanager
+def _ended_at_once() -> Iterator[None]:
+    """Within it a signal to stop ends the process: uvicorn heeds it only once the app has started."""
+    before = {s: signal.signal(s, signal.SIG_DFL) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def application(settings: Settings, fhir: tuple[str, ...], counts: Path | None = None) -> Any:

@@ -7,6 +7,7 @@ and the closest other things get one that is told apart (`also`).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.chart import Chart
@@ -27,7 +28,31 @@ _ORDER = {"subject": 0, "event": 1, "also": 2}
 
 async def retrieve(chart: Chart, ask: Ask) -> Evidence:
     """The evidence for one question. Raises SourceError when the source fails before anything was read."""
-    gather = Gather(chart)
+    if not ask.parts:
+        return await _gathered(Gather(chart), ask)
+    marks, found = None, []
+    for part in ask.parts:
+        gather = Gather(chart, marks)
+        found.append(await _gathered(gather, part))
+        marks = gather.marks
+    return _together(found)
+
+
+def _together(parts: Sequence[Evidence]) -> Evidence:
+    """The evidence of all parts as one."""
+    searched = {row.query: row for part in parts for row in part.searched}
+    return replace(
+        parts[0],
+        cards=tuple(c for part in parts for c in part.cards),
+        searched=tuple(searched.values()),
+        absent=tuple(a for part in parts for a in part.absent),
+        search_marks=tuple(m for part in parts for m in part.search_marks),
+        warnings=tuple(dict.fromkeys(w for part in parts for w in part.warnings)),
+        parts=tuple(parts),
+    )
+
+
+async def _gathered(gather: Gather, ask: Ask) -> Evidence:
     if ask.relies:
         gather.rely(*ask.relies)
     if ask.unknown or any(t.choices for t in ask.targets):

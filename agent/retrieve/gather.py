@@ -22,11 +22,15 @@ __all__ = ["Gather"]
 
 
 class Gather:
-    """Reads facts of the chart, once each, and keeps the rows of proof. One for each question."""
+    """Reads facts of the chart, once each, and keeps the rows of proof. One for each question, or part of one.
 
-    def __init__(self, chart: Chart) -> None:
+    `event` is the one that the question tells a time by.
+    """
+
+    def __init__(self, chart: Chart, after: Marks | None = None) -> None:
         self.chart = chart
-        self.marks = Marks()
+        self.marks = Marks(after)
+        self.event: Fact | None = None
         self.searched: dict[str, Search] = {row.query: row for row in chart.unread}
         self.cut: dict[str, SearchResult] = {}
         self.absent: list[Absence] = []
@@ -166,15 +170,18 @@ class Gather:
         facts = [f for result in results for stated in self.chart.stated(result) for f in stated]
         return compute.in_order(tuple(f for f in facts if f.kind == "measurement" and not self.later(f)))
 
-    async def facts(self, kind: Kind, keys: Sequence[str] = ()) -> tuple[Fact, ...]:
-        """The facts of a kind (under some concept keys) up to as_of, of every standing, oldest first."""
+    async def facts(self, kind: Kind, keys: Sequence[str] = (), *, ahead: bool = False) -> tuple[Fact, ...]:
+        """The facts of a kind (under some concept keys) up to as_of, of every standing, oldest first.
+
+        `ahead`: those that begin after it as well.
+        """
         self.rest_on(kind)
         entries = [e for e in self.chart.catalogue.of(kind) if not keys or e.key in keys]
         types = [t for t in KIND_TYPES[kind] if any(t in e.types for e in entries)]
         queries = [q for t in types for q in self._queries(t, [e for e in entries if t in e.types], bool(keys))]
         results = await asyncio.gather(*map(self.search, queries))
         found = await self._named(self._once(results, kind), [r for result in results for r in result.included])
-        wanted = tuple(f for f in found if (not keys or f.concept.key in keys) and not self.later(f))
+        wanted = tuple(f for f in found if (not keys or f.concept.key in keys) and (ahead or not self.later(f)))
         return compute.in_order(await self._completed(wanted))
 
     def _queries(self, name: str, entries: Sequence[Any], narrow: bool) -> tuple[Query, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agent.retrieve.events import happenings, stay_length
+from agent.retrieve.events import happenings, nearest_first, stay_length
 from agent.retrieve.gather import Gather
 from agent.types import Ask, Target
 from fhir_tools import compute, conditions, medications, wording
@@ -21,6 +21,7 @@ _PLURAL = {
     "careplan": "care plans",
 }  # fmt: skip
 _PAST = re.compile(r"\b(ever|all|history|past|previous\w*|former\w*|prior)\b")
+_TAKES = re.compile(r"\b(?:is|are)\b.*\bon\b|\btak(?:es?|ing)\b|\bcurrent", re.IGNORECASE)
 _OCCUR = ("latest", "first", "previous", "count", "count_by_year", "duration", "describe", "ended")
 
 
@@ -29,8 +30,12 @@ async def listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
     kind = ask.kinds[0]
     if kind == "measurement":
         return await _latest_of_each(gather, ask, window)
+    if ask.op == "planned":
+        return await _ahead(gather, ask)
     every = usable(await gather.facts(kind))
     chosen = tuple(f for f in within(every, window) if _wanted(f, ask, kind, window))
+    if window and _NEW.search(ask.question):
+        chosen = _new(chosen, every)
     if kind == "medication" and ask.state == "stopped":
         taken = {wording.label(f.concept).lower() for f in every if medications.taken(f)}
         chosen = tuple(f for f in chosen if wording.label(f.concept).lower() not in taken)
@@ -39,7 +44,7 @@ async def listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
     if ask.relative:
         chosen = tuple(f for f in chosen if is_relative(f, ask.relative, gather))
     told = window.text if window else ""
-    title = _title(ask, kind)
+    title = f"new {kind}s" if window and _NEW.search(ask.question) and not chosen else _title(ask, kind)
     if not chosen:
         await gather.absence(Target(words=title, label=title, kinds=(kind,)), told)
         return ()
@@ -51,10 +56,46 @@ async def listed(gather: Gather, ask: Ask, window: Window | None) -> tuple[Card,
     )
 
 
+_NEW = re.compile(r"\bnew(?:ly)?\b|\bstarted\b|\bbegun\b|\binitiated\b", re.IGNORECASE)
+
+
+def _new(chosen: tuple[Fact, ...], every: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Those of a time that were not on record before it: an order written anew is no new drug."""
+    first = min(map(compute.when_key, chosen), default=None)
+    before = (f for f in every if first and compute.when_key(f) < first and f not in chosen)
+    known = {wording.label(f.concept).lower() for f in before}
+    return tuple(f for f in chosen if wording.label(f.concept).lower() not in known)
+
+
+_SORTS = {"food": re.compile(r"\bfoods?\b"), "medication": re.compile(r"\b(?:drugs?|meds?|medications?|medicines?)\b")}
+"""The categories of allergies (R4 AllergyIntolerance.category) by the words that ask for them."""
+
+
+def _of_sort(fact: Fact, question: str) -> bool:
+    """Whether an allergy is of the category asked for; one that names none, or denies allergies, could be."""
+    asked = {sort for sort, words in _SORTS.items() if words.search(question)}
+    own = {str(c).rsplit("|", 1)[-1].lower() for c in fact.details.get("category", ())}
+    return not asked or not own or bool(fact.details.get("negation")) or bool(asked & own)
+
+
+async def _ahead(gather: Gather, ask: Ask) -> tuple[Card, ...]:
+    """What is planned from the day of the question on, soonest first."""
+    kind = ask.kinds[0]
+    every = await gather.facts(kind, ahead=True)
+    chosen = tuple(f for f in every if f.standing == "planned" or (f.standing == "fact" and gather.later(f)))
+    chosen = tuple(f for f in chosen if not f.when or not f.when.low or gather.later(f))
+    if not chosen:
+        label = f"a planned {'visit' if kind == 'encounter' else kind}"
+        await gather.absence(Target(words=label, label=label, kinds=(kind,)), f"after {gather.chart.as_of}")
+        return ()
+    title = f"planned {_PLURAL.get(kind, kind + 's')}, {len(chosen)}"
+    return (event_card(gather.marks, chosen[: ask.n or len(chosen)], title=title, names=(kind,)),)
+
+
 def _wanted(fact: Fact, ask: Ask, kind: Kind, window: Window | None) -> bool:
     """Whether a fact belongs to the list asked for: what goes on now, what is over, or everything."""
     if kind == "allergy":
-        return (
+        return _of_sort(fact, ask.question.lower()) and (
             ask.state == "resolved" or fact.status not in ("inactive", "resolved") or bool(fact.details.get("negation"))
         )
     if (
@@ -64,7 +105,9 @@ def _wanted(fact: Fact, ask: Ask, kind: Kind, window: Window | None) -> bool:
         and window is None
         and not ask.purpose
     ):
-        return ask.op == "count" or medications.taken(fact) or bool(_PAST.search(ask.question.lower()))
+        if ask.op == "count":
+            return medications.taken(fact) or not _TAKES.search(ask.question)
+        return medications.taken(fact) or bool(_PAST.search(ask.question.lower()))
     return keeps(fact, ask)
 
 
@@ -110,6 +153,9 @@ def _title(ask: Ask, kind: Kind) -> str:
     state: str = ask.state if kind in ("condition", "medication", "careplan") else ""
     if kind == "medication" and state in ("", "active"):
         state = "" if state == "" and (ask.purpose or _PAST.search(ask.question.lower())) else "current"
+    sorts = [n for n, words in _SORTS.items() if kind == "allergy" and words.search(ask.question.lower())]
+    if sorts:
+        return f"{' and '.join(sorts)} allergies"
     why = f" ordered for {ask.purpose.label}" if ask.purpose else f" of the {ask.relative}" if ask.relative else ""
     return f"{state} {_PLURAL.get(kind, kind + 's')}{why}".strip()
 
@@ -132,16 +178,20 @@ async def _latest_of_each(gather: Gather, ask: Ask, window: Window | None) -> tu
         _VITAL
         if "vital" in question
         else _LAB
-        if re.search(r"\b(labs?|lab\w*|blood ?work)\b", question)
+        if re.search(r"\b(labs?|lab\w*|blood ?(?:work|tests?|results?)|bloods)\b", question)
         else frozenset()
     )
     facts = within(usable(await gather.results(wanted)), window)
     chosen = compute.in_order(tuple(f for f in facts if "panel" not in f.details and f.value is not None))
-    abnormal = ask.op == "abnormal"
+    side = next((side for side, words in _SIDES if words.search(question)), "")
+    abnormal = ask.op == "abnormal" or bool(side)
     if abnormal and window is not None:
         chosen = tuple(f for f in chosen if _flagged(f))
+    if ask.anchor and ask.anchor.relation in ("closest", "at"):
+        nearest, event = nearest_first(gather, chosen)
+        told, chosen = f"closest to {event.text}" if event else told, nearest[::-1]
     latest = tuple({f.concept.key: f for f in chosen}.values())
-    rows = tuple((f,) for f in reversed(compute.in_order(latest)) if not abnormal or _flagged(f))
+    rows = tuple((f,) for f in reversed(compute.in_order(latest)) if not abnormal or _flagged(f, side))
     name = "abnormal results" if abnormal else "results"
     unflagged = sum(not f.details.get("interpretation") for f in latest) if abnormal and window is None else 0
     if unflagged and rows:
@@ -156,6 +206,10 @@ async def _latest_of_each(gather: Gather, ask: Ask, window: Window | None) -> tu
     return (list_card(gather.marks, rows[:_MOST], title=title, kind="measurement", window=told, everything=chosen),)
 
 
-def _flagged(fact: Fact) -> bool:
+_SIDES = (("h", re.compile(r"\b(?:high|raised|elevated)\b")), ("l", re.compile(r"\blow\b")))
+
+
+def _flagged(fact: Fact, side: str = "") -> bool:
+    """Whether a result is flagged as abnormal, on the side that is asked for."""
     text = str(fact.details.get("interpretation", "")).lower()
-    return bool(text) and text not in ("normal", "n", "negative")
+    return bool(text) and text not in ("normal", "n", "negative") and text.startswith(side)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
-from agent.retrieve.events import Extra, facts_of_target, happenings, stay_length
+from agent.retrieve.events import Extra, facts_of_target, happenings, nearest_first, stay_length
 from agent.retrieve.gather import Gather
 from agent.retrieve.lists import is_relative, keeps
 from agent.retrieve.person import age_text, birth_of
-from agent.types import Ask, Target
+from agent.types import ORDINALS, Ask, Target
 from fhir_tools import compute, medications, wording
 from fhir_tools.cards import event_card, measurement_card
 from fhir_tools.cards.measurement import numbers_of
 from fhir_tools.dates import Window
 from fhir_tools.records import usable, within
-from fhir_tools.types import Card, Fact, Interval, Missing, Quantity
+from fhir_tools.types import Card, Computation, Fact, Interval, Missing, Quantity
 
 __all__ = ["subject"]
 
@@ -38,22 +38,74 @@ async def subject(gather: Gather, ask: Ask, target: Target, window: Window | Non
     if not inside:
         whose = replace(target, label=f"{target.label} of the {ask.relative}") if ask.relative else target
         return await _not_there(gather, whose, found, real, window)
-    told = window.text if window else ""
-    match inside[-1].kind:
-        case "measurement" | "social":
-            return tuple(
-                c for part in _analytes(gather, inside) for c in _measured(gather, ask, part, real, told, names)
-            )
-        case "medication":
-            return (_drug(gather, inside, told, names),)
+    if ask.op == "closest" and gather.event and gather.event.kind == "encounter" and _is_measured(inside):
+        inside = real = _about(gather.event, inside)
+        if not inside:
+            return await _not_there(gather, target, found, usable(found), _stay(gather.event))
+    if ask.against and window:
+        return await _two(gather, ask, target, found, window)
+    if ask.nth:
+        inside, absent = await _numbered(gather, ask, target, inside)
+        if absent:
+            return absent
+    kind, told = inside[-1].kind, window.text if window else ""
+    if kind in ("measurement", "social"):
+        return tuple(c for part in _analytes(gather, inside) for c in _measured(gather, ask, part, real, told, names))
+    if kind == "medication":
+        return (_drug(gather, inside, told, names),)
+    events = await _event(gather, ask, inside, told, names)
+    return events if ask.op in ("age_at", "describe") else (*events, *_other_standings(gather, found))
+
+
+async def _event(
+    gather: Gather, ask: Ask, inside: tuple[Fact, ...], told: str, names: tuple[str, ...]
+) -> tuple[Card, ...]:
+    """The card of events; of an encounter that is to be described also what is recorded against it."""
     if ask.op == "age_at":
         return (event_card(gather.marks, inside, names=names, computed=_age_then(gather, inside)),)
     if ask.state and inside[-1].kind == "condition" and ask.op in ("list", "count"):
         inside = tuple(f for f in inside if keeps(f, ask)) or inside
     card = event_card(gather.marks, inside, window=told, names=names, computed=_lengths(gather, ask, inside))
-    if ask.op == "describe" and card.kind == "encounter":
-        return (card, *await happenings(gather, inside[-1]))
-    return (card, *_other_standings(gather, found))
+    described = ask.op == "describe" and card.kind == "encounter"
+    return (card, *await happenings(gather, inside[-1])) if described else (card,)
+
+
+async def _numbered(
+    gather: Gather, ask: Ask, target: Target, facts: tuple[Fact, ...]
+) -> tuple[tuple[Fact, ...], tuple[Card, ...]]:
+    """The second, third … of the facts by their days, with the first where the two are held against each other.
+
+    Where there are not so many, the proof and the last of them.
+    """
+    dated = [f for f in compute.in_order(facts) if f.when and f.when.low]
+    days = list({f.when.text[:10]: f for f in reversed(dated) if f.when}.values())[::-1]
+    if len(days) >= ask.nth:
+        gather.warnings.append(f"counted by their days: the {ORDINALS[ask.nth - 1]} of {len(days)} on record is told")
+        if ask.op in ("compare", "change"):
+            return (days[0], days[ask.nth - 1]), ()
+        return (days[ask.nth - 1],), ()
+    name = f"{ORDINALS[ask.nth - 1]} {target.label}"
+    await gather.absence(replace(target, label=name), ask.window.text if ask.window else "")
+    return (), (replace(_one(gather, facts[-1]), role="also"),)
+
+
+async def _two(gather: Gather, ask: Ask, target: Target, found: tuple[Fact, ...], window: Window) -> tuple[Card, ...]:
+    """The last result of each of two times, or the proof that one of them has none."""
+    real, names = usable(found), (target.words, target.label)
+    times = sorted((w for w in (window, ask.against) if w), key=lambda w: str(w.low))
+    for time in times:
+        if not within(real, time):
+            return await _not_there(gather, target, found, real, time)
+    told = " and ".join(w.text for w in times)
+    cards: list[Card] = []
+    for part in _analytes(gather, real):
+        had = [tuple(f for f in within(part, w) if isinstance(numbers_of(f).value, Quantity)) for w in times]
+        several = [w.text for w, facts in zip(times, had, strict=True) if len(facts) > 1]
+        gather.warnings += [f"there are several results {text}; the last of them was taken" for text in several]
+        if all(had):
+            pair = tuple(facts[-1] for facts in had)
+            cards += _measured(gather, replace(ask, n=None), pair, real, told, names)
+    return tuple(cards)
 
 
 def _other_standings(gather: Gather, found: tuple[Fact, ...]) -> tuple[Card, ...]:
@@ -71,11 +123,17 @@ def _lengths(gather: Gather, ask: Ask, facts: tuple[Fact, ...]) -> Extra:
     if last.kind == "encounter":
         return stay_length(ask, last)
     if ask.op == "duration" and last.kind == "condition":
-        end = facts[0].details.get("abatement")
-        to = end.day if isinstance(end, Interval) else gather.chart.as_of
-        lasted = compute.compute("duration", (facts[0],), to=to)
-        return ((lasted, f"duration {lasted.result} days to {to}"),)
+        firsts = {f.concept.key: f for f in reversed(facts)}
+        return tuple(_lasting(gather, f) for f in reversed(firsts.values()))
     return ()
+
+
+def _lasting(gather: Gather, fact: Fact) -> tuple[Computation, str]:
+    """How long a condition has been on record: to its end, else to the day of the question."""
+    end = fact.details.get("abatement")
+    to = end.day if isinstance(end, Interval) else gather.chart.as_of
+    lasted = compute.compute("duration", (fact,), to=to)
+    return lasted, f"duration {lasted.result} days to {to}"
 
 
 def _age_then(gather: Gather, facts: tuple[Fact, ...]) -> Extra:
@@ -110,7 +168,9 @@ def _measured(
         numbers = tuple(f for f in inside if isinstance(numbers_of(f).value, Quantity))
         told = f"{told} in the last {ask.n} results".strip() if len(numbers) > ask.n and ask.op != "change" else told
         inside = numbers[-ask.n :] or inside
-    if ask.op == "count" and ask.threshold:
+    if ask.op == "change" and told and len(inside) < 2:
+        inside, told = (*_before(real, inside), *inside), ""
+    if ask.threshold and (ask.op in ("count", "list") or ask.expects == "date"):
         inside = tuple(f for f in inside if _passes(f, ask.threshold))
         told = f"{told} {_BEYOND[ask.threshold[0]]} {ask.threshold[1]:g}".strip()
         if not inside:
@@ -120,7 +180,42 @@ def _measured(
         if ask.n
         else (_EACH if len(inside) <= _EACH and (told or ask.op in ("list", "trend", "on")) else 0)
     )
-    return (measurement_card(gather.marks, inside, window=told, names=names, molar_mass=mass, each=each),)
+    card = measurement_card(gather.marks, inside, window=told, names=names, molar_mass=mass, each=each)
+    return (_apart(gather, card) if ask.op == "interval" else card,)
+
+
+def _is_measured(facts: tuple[Fact, ...]) -> bool:
+    return facts[-1].kind == "measurement"
+
+
+def _stay(event: Fact) -> Window:
+    """The days of a stay, from the one before it."""
+    low = event.when.low.date() - timedelta(days=1) if event.when and event.when.low else None
+    high = event.when.high.date() + timedelta(days=1) if event.when and event.when.high else None
+    return Window(low=low, high=high, text=f"at {wording.label(event.concept)} ({wording.period_text(event.when)})")
+
+
+def _about(event: Fact, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Results of a stay, or of the day before it: what is nearest to an admission and weeks away is not of it."""
+    return within(facts, _stay(event))
+
+
+def _before(real: tuple[Fact, ...], inside: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """The result that a change within a time of one result is measured from: the last one before it."""
+    earlier = [f for f in real if compute.when_key(f) < compute.when_key(inside[0])]
+    return tuple(earlier[-1:])
+
+
+def _apart(gather: Gather, card: Card) -> Card:
+    """The card with how far apart the last two results are."""
+    last = tuple(f for f in card.facts if f.value is not None and not isinstance(f.value, Missing))[-2:]
+    if len(last) < 2:
+        return card
+    apart = compute.compute("duration", last)
+    mark = gather.marks.computed(apart, f"{apart.result} days apart")
+    own = (gather.marks.fact(f, "member") for f in last)
+    line = f"the last two are [{mark.id}] {apart.result} days apart"
+    return replace(card, lines=(*card.lines, line), marks=(*card.marks, mark, *own))
 
 
 def _passes(fact: Fact, threshold: tuple[str, float, str | None]) -> bool:
@@ -132,22 +227,13 @@ def _passes(fact: Fact, threshold: tuple[str, float, str | None]) -> bool:
 
 
 def _closest(gather: Gather, real: tuple[Fact, ...], names: tuple[str, ...], mass: float | None) -> tuple[Card, ...]:
-    event = next((m.fact for m in gather.marks.of(("1",)) if m.fact), None)
-    dated = [f for f in real if f.when and f.when.low and not isinstance(f.value, Missing) and f.value is not None]
-    if event is None or event.when is None or event.when.low is None or not dated:
+    told = (f for f in real if not isinstance(f.value, Missing) and f.value is not None)
+    nearest, event = nearest_first(gather, told)
+    if not nearest or event is None:
         return ()
-    at = event.when.low
-    nearest = min(dated, key=lambda f: abs(_instant(f) - at))
-    gather.marks.fact(nearest, "closest")
-    return (
-        measurement_card(
-            gather.marks, (nearest,), window=f"closest to {event.when.text}", names=names, molar_mass=mass
-        ),
-    )
-
-
-def _instant(fact: Fact) -> datetime:
-    return fact.when.low if fact.when and fact.when.low else datetime(1, 1, 1, tzinfo=UTC)
+    gather.marks.fact(nearest[0], "closest")
+    window = f"closest to {event.text}"
+    return (measurement_card(gather.marks, nearest[:1], window=window, names=names, molar_mass=mass),)
 
 
 def _molar_mass(gather: Gather, facts: tuple[Fact, ...]) -> float | None:

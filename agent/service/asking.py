@@ -22,6 +22,7 @@ from agent.service.parts import Parts, TheCaller, TheParts
 from agent.service.problems import AWAY, Problem, problem_of
 from agent.service.questions.live import told
 from agent.service.questions.runs import Asked
+from agent.service.resuming import LastEventId, rest
 from agent.types import Answer
 
 __all__ = ["AskIn", "events", "router"]
@@ -51,12 +52,15 @@ Key = Annotated[
 
 
 @router.post("/v1/ask", response_model=Answer, summary="Ask a question about a patient's chart", responses=ANSWERED)
-async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts, key: Key = None) -> Response:
+async def ask(
+    asked: AskIn, request: Request, caller: TheCaller, parts: TheParts, key: Key = None, last: LastEventId = None
+) -> Response:
     """The answer as JSON, or as a FHIR Bundle (`Accept: application/fhir+json`).
 
     With `Accept: text/event-stream` it comes as events `progress`, `claim`, and at the end `answer`. A question of a
     thread, or with an Idempotency-Key, is on record before it is worked on, and is worked on whether or not the client
-    waits; `Content-Location` is where it is followed. Without either it ends when the client goes.
+    waits; `Content-Location` is where it is followed, and its events have ids (`Last-Event-ID`). Without either it ends
+    when the client goes.
     """
     headers = {}
     if asked.thread is None and key is None:
@@ -66,7 +70,7 @@ async def ask(asked: AskIn, request: Request, caller: TheCaller, parts: TheParts
         followed = below(parts.settings, f"/v1/questions/{run.id}")
         found, headers = parts.questions.watch(run.id), {"Content-Location": followed}
     if wants_events(request):
-        response: Response = sse(found)
+        response: Response = sse(rest(found, last) if headers else found)
         response.headers.update(headers)
         return response
     try:

@@ -28,7 +28,7 @@ from agent.errors import MissingExtra, OperatorError, SettingsError
 from agent.service.upgrading import upgrade
 from agent.settings import Settings
 from agent.threads import FORM, PATIENCE
-from fhir_tools.journal import make_file
+from fhir_tools.journal import file_at, make_file
 
 __all__ = ["METADATA", "instant", "now", "open_database", "postgres"]
 
@@ -116,23 +116,15 @@ def _file(path: Path) -> AsyncEngine:
     engine = create_async_engine(url, **options)
     event.listen(engine.sync_engine, "connect", _prepare)
     if kept:
-        event.listen(engine.sync_engine, "connect", lambda _, record: record.info.update(file=_file_at(path)))
+        event.listen(engine.sync_engine, "connect", lambda _, record: record.info.update(file=file_at(path)))
         event.listen(engine.sync_engine, "checkout", partial(_require_same, path))
     return engine
 
 
 def _require_same(path: Path, _: Any, record: Any, __: Any) -> None:
     """Have the file opened anew where another has taken its place: what is written to one that was removed is lost."""
-    if record.info["file"] != _file_at(path):
+    if record.info["file"] != file_at(path):
         raise DisconnectionError
-
-
-def _file_at(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _prepare(connection: Any, _: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import Request
@@ -13,14 +13,16 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from pydantic import BaseModel
 
 from agent.service.accepting import named
-from agent.service.problems import problem_of
+from agent.service.problems import Problem, problem_of
 
-__all__ = ["GONE", "Event", "sse", "unless_gone", "wants_events"]
+__all__ = ["GONE", "Event", "Identified", "problem_event", "sse", "unless_gone", "wants_events"]
 
 T = TypeVar("T")
 
 Event = tuple[str, object]
 """A name and what JSON can hold, or a pydantic model."""
+Identified = tuple[str, object, str]
+"""An event and its id, which a client that comes back sends as `Last-Event-ID`."""
 
 GONE = 499
 """The status, in logs alone, of a request whose client did not wait for an answer."""
@@ -33,7 +35,9 @@ def wants_events(request: Request) -> bool:
     return named(request, "text/event-stream")
 
 
-def sse(events: AsyncIterator[Event], line: Callable[[Event], bytes] | None = None) -> EventSourceResponse:
+def sse(
+    events: AsyncIterator[Event] | AsyncIterator[Event | Identified], line: Callable[[Any], bytes] | None = None
+) -> EventSourceResponse:
     """The events as a response. An error ends the stream with an event `problem` (RFC 9457 as its data).
 
     When the client goes, what makes the events is cancelled. `line` writes an event in another protocol's way.
@@ -61,8 +65,8 @@ async def _left(request: Request) -> None:
         pass
 
 
-async def _lines(events: AsyncIterator[Event], line: Callable[[Event], bytes]) -> AsyncIterator[bytes]:
-    waiting: asyncio.Future[Event] | None = None
+async def _lines(events: AsyncIterator[Any], line: Callable[[Any], bytes]) -> AsyncIterator[bytes]:
+    waiting: asyncio.Future[Any] | None = None
     try:
         while True:
             waiting = waiting or asyncio.ensure_future(anext(events))
@@ -76,8 +80,7 @@ async def _lines(events: AsyncIterator[Event], line: Callable[[Event], bytes]) -
             except StopAsyncIteration:
                 return
             except Exception as error:  # noqa: BLE001  told to the reader, who waits for an end
-                problem = problem_of(error)
-                yield line(("problem", {"status": problem.status, "detail": problem.detail, "type": problem.kind}))
+                yield line(problem_event(problem_of(error)))
                 return
     finally:
         if waiting is not None:
@@ -86,7 +89,13 @@ async def _lines(events: AsyncIterator[Event], line: Callable[[Event], bytes]) -
                 await waiting
 
 
-def _line(event: Event) -> bytes:
-    name, data = event
+def problem_event(problem: Problem) -> Event:
+    """Why nothing more comes."""
+    return "problem", {"status": problem.status, "detail": problem.detail, "type": problem.kind}
+
+
+def _line(event: Event | Identified) -> bytes:
+    name, data, *ids = event
     plain = data.model_dump(mode="json") if isinstance(data, BaseModel) else data
-    return format_sse_event(event=name, data_str=orjson.dumps(plain).decode())
+    id_ = str(ids[0]) if ids else None
+    return format_sse_event(event=name, data_str=orjson.dumps(plain).decode(), id=id_)

@@ -24,6 +24,8 @@ new column can be NULL or has a default.
 _VERSION = Table("state_version", MetaData(), Column("version", Integer, nullable=False))
 _LOCK = 0x636861727402
 """The advisory lock under which one process does this and the others wait."""
+_TURN = "60s"
+"""How long they wait: one whose machine went off without a word keeps it for hours."""
 _PATIENCE = "30s"
 """How long a step waits for those who are using its table, and keeps all others from it."""
 
@@ -75,6 +77,7 @@ def _alone(connection: Connection) -> None:
     """Be the only one who does this. What is there is asked for afterwards: IF NOT EXISTS waits in PostgreSQL for all
     who write, and they for it."""
     if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_TURN}'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
     else:

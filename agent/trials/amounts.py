@@ -82,6 +82,7 @@ _UNITS = (
     (re.compile(r"weeks?\b|wks?\b", re.I), "weeks"),
     (re.compile(r"days?\b", re.I), "days"),
     (re.compile(r"hours?\b|hrs?\b", re.I), "hours"),
+    (re.compile(r"m(?:illi)?sec(?:ond)?s?\b|ms\b", re.I), "ms"),
     (re.compile(r"(?:milligrams?|mg)\s*(?:/|per)\s*(?:decilit(?:er|re)s?|dl)\b", re.I), "mg/dL"),
     (re.compile(r"(?:grams?|g)\s*(?:/|per)\s*(?:decilit(?:er|re)s?|dl)\b", re.I), "g/dL"),
     (re.compile(r"(?:millimoles?|mmol)\s*(?:/|per)\s*(?:lit(?:er|re)s?|l)\b", re.I), "mmol/L"),
@@ -120,8 +121,10 @@ _PRESSURE = re.compile(
     rf"(?:(?P<lead>{_SIGN})\s*)?(?P<a>\d{{2,3}})\s*/\s*(?P<b>\d{{2,3}})\s*(?:mm\s*hg)?(?P<or>{_AFTER['>=']}|{_AFTER['<=']})?",
     re.IGNORECASE,
 )
-_SIGNED = re.compile(rf"(?<![\w])(?:{_SIGN})\s*(?:{_GROUP})?(?P<n>-?(?:{_NUMBER}))(?![\d])", re.IGNORECASE)
-_TAILED = re.compile(rf"(?<![\w.,/^])(?P<n>{_NUMBER})(?![\d])", re.IGNORECASE)
+_SIGNED = re.compile(
+    rf"(?<![\w])(?:{_SIGN})\s*(?:{_GROUP})?(?P<n>-?(?:{_NUMBER}))(?!\d|(?:st|nd|rd|th)\b)", re.IGNORECASE
+)
+_TAILED = re.compile(rf"(?<![\w.,/^])(?P<n>{_NUMBER})(?!\d|(?:st|nd|rd|th)\b)", re.IGNORECASE)
 _SYMBOL = re.compile(rf"(?:{_SIGN})\s*(?P<n>{_NUMBER})", re.IGNORECASE)
 
 
@@ -170,7 +173,7 @@ def _is_level(m: re.Match[str]) -> bool:
     """Whether two bare numbers can be a range of a result: neither part of a name ("COVID-19") nor a stage."""
     return bool(
         re.search(
-            r"(?:of|is|:|=|\bage[ds]?|\bages|bmi|score|level|ratio|fraction|ph|inr|[a-z]1c|\))\s*$",
+            r"(?:of|is|:|=|\bage[ds]?|\bages|bmi|score|level|ratio|fraction|status|ecog|ps|ph|inr|[a-z]1c|\))\s*$",
             m.string[: m.start()],
             re.I,
         )
@@ -266,8 +269,6 @@ _PLAIN = frozenset(
         "units",
         "ng",
         "mcg",
-        "ms",
-        "msec",
     )
 )
 

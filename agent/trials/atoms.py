@@ -6,25 +6,29 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from agent.trials.amounts import Amount
-from agent.trials.checks import MOST_LIMITS, Age, Concept, Measurement, NoChart, Reader, Record, Sex
-from agent.trials.lexing import Token, lex
-from agent.trials.names import ANY_VACCINE, meanings
+from agent.trials.brackets import Brackets, is_ignored
+from agent.trials.checks import MOST_LIMITS, Age, Measurement, NoChart, Reader, Record, Sex
+from agent.trials.lexing import lex
+from agent.trials.names import meanings
 from agent.trials.periods import Time
-from agent.trials.pieces import COUNTABLE, Atom, Context, Piece, Waiting, limits_of, named, sliced, with_unit
+from agent.trials.pieces import Atom, Context, Piece, Waiting
 from agent.trials.segments import Segment, segments
-from fhir_tools import units
+from agent.trials.senses import (
+    are_same,
+    contraindicated,
+    degree_of,
+    is_other,
+    is_plan,
+    is_vaccination,
+    reported,
+    vaccinated,
+)
+from agent.trials.terms import limits_of, named, sliced, with_unit
 
 __all__ = ["read"]
 
-_EXAMPLES = re.compile(r"^\s*(?:e\.?\s?g\.?|such as|including|for example|i\.?\s?e\.?|like)\b[\s,:.]*", re.IGNORECASE)
-_NUMBERS = re.compile(r"(?:[<>≤≥=~≈]|\d+(?:[.,]\d+)*|\b(?:and|to)\b|\s|[–-])++(?=[A-Za-z%°µμ])", re.IGNORECASE)
-_RELATED = re.compile(r"\b(?:due|secondary|related|caused|because|associated)\b", re.IGNORECASE)
-_COURSE = r"(?:acute|chronic|active|inactive|current|past|present|treated|untreated|symptomatic|asymptomatic)"
-_IGNORED = re.compile(
-    r"^\s*+(?:s|es|(?!.*\b(?:or|and)\b)[A-Z][A-Za-z0-9&/ -]{0,9}|inclusive|either|both|any|all|\d{1,2}"
-    rf"|{_COURSE}\s+(?:or|and|and/or)\s+{_COURSE})\s*$"
-)
+_STABLE = re.compile(r"\b(?:stable|unchanged|constant)\b", re.IGNORECASE)
+_DEFINED = re.compile(r"\b(?:defined\s+(?:as|by)|i\.?\s?e\.?,?|that\s+is,?|meaning|namely)\s*$", re.IGNORECASE)
 
 
 def _is_negated(piece: Segment, check: Any, beside: Sequence[Any]) -> bool:
@@ -59,7 +63,7 @@ def _context(text: str, pieces: Sequence[Segment]) -> Context:
     )
 
 
-class _Reading:
+class _Reading(Brackets):
     """What has been read of one statement so far."""
 
     def __init__(self, text: str, pieces: Sequence[Segment]) -> None:
@@ -69,19 +73,24 @@ class _Reading:
         self._time: Time | None = None
         self._headed: bool | None = None
         self._defined = False
+        self._listed = False
 
     def take(self, at: int, piece: Segment) -> None:
         """Read the next segment."""
         if len(limits_of(piece.of("limit", "age"))) > MOST_LIMITS:
             self.out.append(Atom(joint=piece.joint if self.out else "", check=Reader(why=self.text.strip()[:200])))
         elif piece.role in ("example", "apart"):
-            self._widen(piece)
+            self._widen(at, piece)
         elif piece.role == "means" and self._is_headed():
             self._define(at, piece)
-        elif piece.no_chart and (not piece.of("name", "limit", "age", "smoking") or _is_plan(self.text, piece)):
+        elif piece.no_chart and (not piece.of("name", "limit", "age", "smoking") or is_plan(self.text, piece)):
             self._ask(piece)
         elif not self._bounds_before(piece) and not self._only_time(piece):
             self._atoms(at, piece)
+
+    def _inner(self, content: str) -> list[Atom]:
+        text, tokens = lex(content)
+        return read(text, segments(text, tokens, "exclusion"))
 
     def _is_headed(self) -> bool:
         """Whether something stands before the colon that what comes defines; else that is a list of its own."""
@@ -90,11 +99,22 @@ class _Reading:
         return self._headed
 
     def _atoms(self, at: int, piece: Segment) -> None:
-        checks = [_reported(c, piece, self.text) for c in Piece(self._context, at, piece).checks()]
-        checks = _vaccinated(self.text, piece, checks)
+        checks = [reported(c, piece, self.text) for c in Piece(self._context, at, piece).checks()]
+        checks = [contraindicated(c, piece, self.text) for c in vaccinated(self.text, piece, checks)]
         for number, check in enumerate(checks):
             joint = piece.joint if number == 0 else "with"
-            atom = Atom(joint=joint if self.out else "", check=check, negated=_is_negated(piece, check, checks))
+            atom = Atom(
+                joint=joint if self.out else "",
+                check=check,
+                negated=_is_negated(piece, check, checks),
+                stable=_STABLE.search(self.text, piece.start, piece.end) is not None,
+                ever=any(t.value.tag == "ever" for t in piece.of("cue")),
+                used=any(t.value.kind == "medication" and t.value.then for t in piece.of("cue")),
+                close=joint == "or" and not self.text[: piece.start].rstrip(" /andor").endswith(","),
+                degree=degree_of(self.text, piece, check),
+            )
+            if self._context.by_sex and isinstance(check, Sex) and atom.joint == "and":
+                atom.joint = "or"  # "< 40 for men and < 50 for women"
             self.out.append(atom)
             if isinstance(check, Waiting):
                 self._waiting.append(atom)
@@ -119,19 +139,25 @@ class _Reading:
 
     def _settle(self, piece: Segment) -> None:
         """Labs that wait for their comparison ("ALT or AST above …") get that of the next lab."""
-        limits = limits_of(piece.of("limit"))
-        given = next((a.check for a in reversed(self.out) if isinstance(a.check, Measurement) and limits), None)
+        given = next((a.check for a in reversed(self.out) if isinstance(a.check, Measurement)), None)
+        given = given if piece.of("limit", "finding") else None
         if given is not None:
             for atom in self._waiting:
-                atom.check = Measurement(of=atom.check.of, limits=given.limits, which=given.which, period=given.period)
+                atom.check = given.model_copy(update={"of": atom.check.of})
             self._waiting = []
 
     def _bounds_before(self, piece: Segment) -> bool:
         """ "… and ≤ 10.5 %": a comparison alone is of what was compared before it."""
         limits = limits_of(piece.of("limit", "age"))
-        if not limits or piece.of("name", "word", "sex", "smoking", "adult") or not self.out:
+        if not limits or piece.of("name", "sex", "smoking", "adult") or not self.out:
             return False
         last = self.out[-1]
+        words, first = piece.of("word"), piece.of("limit", "age")[0]
+        spelt = {x.unit for x in (*limits, *getattr(last.check, "limits", ()))}
+        if words and not (words[0].start > first.start and isinstance(last.check, Measurement) and len(spelt) == 1):
+            return False
+        if words and not any(spelt):
+            return False
         if not isinstance(last.check, Age | Measurement) or (isinstance(last.check, Measurement) and piece.of("age")):
             return False
         old = last.check.limits
@@ -146,6 +172,8 @@ class _Reading:
             last.check = Reader(why=self.text.strip()[:200])
         else:
             last.check = last.check.model_copy(update={"limits": with_unit((*old, *limits), unit)})
+        if words:  # "≥ 30 % and < 80 % predicted"
+            self._doubt(sliced(self.text, words))
         for token in piece.of("time"):
             self.out[-1].at(token.value)
         for token in piece.of("bracket"):
@@ -157,7 +185,7 @@ class _Reading:
         given = piece.of("time")
         if not given or any(t.kind not in ("time", "cue", "latest", "comma") for t in piece.tokens):
             return False
-        if _is_vaccination(piece):
+        if is_vaccination(piece):
             return False
         if self.out:
             self.out[-1].at(given[0].value)
@@ -176,27 +204,65 @@ class _Reading:
             asked.joint = "with"
         self.out.append(asked)
 
-    def _widen(self, piece: Segment) -> None:
+    def _widen(self, at: int, piece: Segment) -> None:
         """Examples are more names for what was said; exceptions are names that are not meant."""
         last = next((a for a in reversed(self.out) if isinstance(a.check, Record)), None)
         if last is None:
+            if piece.of("name", "word", "limit", "age"):
+                why = self.text[piece.start : piece.end].strip(" ,;.")[:200]
+                self.out.append(Atom(joint="with" if self.out else "", check=Reader(why=why)))
             return
-        names = tuple(n for t in piece.of("name") if (n := named(t, last.check.kind, self.text)) is not None)
-        if names and piece.role == "example" and piece.of("word"):  # "such as uncontrolled hypertension"
-            self._doubt(sliced(self.text, piece.of("word")), last)
-        if not names and piece.role == "apart" and piece.of("word"):
-            names = (Concept(name=sliced(self.text, piece.of("word"))),)
-        field = "of" if piece.role == "example" else "apart"
-        last.check = last.check.model_copy(update={field: tuple(dict.fromkeys((*getattr(last.check, field), *names)))})
+        if piece.role == "example":
+            self._exemplify(at, piece, last)
+        else:
+            self._leave_out(piece, last, self.text)
+        for token in piece.of("time"):
+            if piece.role == "example" or (token.value.period and not token.value.period.before):
+                last.at(token.value)
+            else:  # "except lap bands removed more than a year ago"
+                self._doubt(f"except {self.text[piece.start : piece.end].strip()}", last)
+        for token in piece.of("bracket"):
+            if not is_ignored(token.value) and any(t.kind in ("name", "word", "limit") for t in lex(token.value)[1]):
+                self._doubt(token.value, last)
+
+    def _exemplify(self, at: int, piece: Segment, last: Atom) -> None:
+        """Names of the same kind are meant too; of another kind, they are of what the words before them say."""
+        check = last.check
+        names = tuple(n for t in piece.of("name") if (n := named(t, check.kind, self.text)) is not None)
+        same = tuple(n for n in names if meanings(n.name, check.kind))
+        last.check = last.check.model_copy(update={"of": tuple(dict.fromkeys((*check.of, *same)))})
+        if len(same) < len(names):
+            others = [c for c in Piece(self._context, at, piece).checks() if is_other(c, check, piece)]
+            if check.kind == "condition" and others and len(self.out) == 1 and not piece.of("limit"):
+                self.out += [Atom(joint="or", check=c, negated=last.negated) for c in others]
+            else:
+                self._doubt(self.text[piece.start : piece.end], last)
+        elif piece.of("word", "limit"):  # "such as uncontrolled hypertension"
+            self._doubt(sliced(self.text, piece.of("word", "limit")), last)
 
     def _define(self, at: int, piece: Segment) -> None:
         """ "Renal impairment, defined as eGFR < 30": what is measured stands for what it defines."""
+        if self._listed or (self._defined and _is_plain(Piece(self._context, at, piece).checks(), piece)):
+            self._atoms(at, piece)
+            return
         checks = Piece(self._context, at, piece).checks() if piece.of("limit", "finding", "name") else []
         measured = [c for c in checks if isinstance(c, Measurement | Waiting)]
         if not measured:
-            if not self._bounds_before(piece) and not self._says_it_again(piece):
+            if self._bounds_before(piece):
+                return
+            if self._says_it_again(piece):
+                for token in piece.of("time"):
+                    self.out[-1].at(token.value)
+                return
+            if self._is_definition(piece, checks):
+                self._listed = True
+                self._replace([Atom(joint="with", check=c) for c in checks])
+            else:
                 self._doubt(self.text[piece.start : piece.end])
             return
+        if len(measured) < len(checks) and isinstance(measured[-1], Measurement):  # "independent of transfusions"
+            beside = (*measured[-1].doubts, self.text[piece.start : piece.end].strip(" ,;.")[:200])
+            measured[-1] = measured[-1].model_copy(update={"doubts": beside})
         joined = [Atom(joint="" if n == 0 and not self.out else "with", check=c) for n, c in enumerate(measured)]
         if self.out and not self._defined and isinstance(self.out[-1].check, Record | Reader | Waiting):
             joined[0].joint, joined[0].negated = self.out[-1].joint, self.out[-1].negated
@@ -208,171 +274,23 @@ class _Reading:
         self._waiting += [a for a in joined if isinstance(a.check, Waiting)]
         self._settle(piece)
 
+    def _is_definition(self, piece: Segment, checks: Sequence[Any]) -> bool:
+        """Whether records that rules know stand for what they define: "defined as prior stroke or prior infarction"."""
+        known = all(isinstance(c, Record) and not c.doubts and meanings(c.of[0].name, c.kind) for c in checks)
+        said = bool(checks) and known and _DEFINED.search(self.text, 0, piece.start) is not None
+        return said and not self._defined and isinstance(self.out[-1].check, Record | Reader)
+
     def _says_it_again(self, piece: Segment) -> bool:
         """Whether a definition says no more than what it defines, or nothing."""
         last = self.out[-1].check if self.out else None
         if not isinstance(last, Record) or not piece.of("name"):
             return not piece.of("name", "word", "age")
-        return not piece.of("word") and _are_same(
+        return not piece.of("word") and are_same(
             last, [n for t in piece.of("name") if (n := named(t, last.kind, self.text))]
         )
 
-    def _bracket(self, inside: str) -> None:
-        """What stands in brackets: a definition, examples, a time, or another name for the same."""
-        content, examples = _EXAMPLES.subn("", inside)
-        if _IGNORED.match(inside) or not self.out:
-            return
-        text, tokens = lex(content)
-        if any(t.kind == "cue" and t.value.tag in ("apart", "unless") for t in tokens):
-            self._except(text, tokens)
-            return
-        if any(t.kind == "cue" and t.value.tag == "no" for t in tokens):
-            self._deny(inside, content)
-            return
-        if count := next((t for t in tokens if t.kind == "count"), None):
-            self._times(count.value, inside)
-            return
-        limits = [t for t in tokens if t.kind in ("limit", "age")]
-        names = [t for t in tokens if t.kind == "name"]
-        last = self.out[-1]
-        if limits:
-            inner = _inner(content)
-            if inner and isinstance(last.check, Record | Reader) and all(_is_result(a.check) for a in inner):
-                self._replace(inner)
-            elif inner and all(isinstance(a.check, Age) for a in inner) and isinstance(last.check, Sex | Record):
-                inner[0].joint = "with"
-                self.out += inner
-            elif names or isinstance(last.check, Record):
-                self._doubt(inside)
-        elif any(t.kind == "time" for t in tokens):
-            last.at(next(t.value for t in tokens if t.kind == "time"))
-        elif names and isinstance(last.check, Record):
-            self._known_by(last, last.check, names)
-            more = tuple(n for t in names if (n := named(t, last.check.kind, text)) is not None)
-            self._list(last, last.check, more, inside, examples=bool(examples))
-        elif any(t.kind == "word" for t in tokens) and not (examples or _is_restated(inside)):
-            self._doubt(inside)
 
-    def _replace(self, inner: list[Atom]) -> None:
-        """What defines the last atom stands for it, with its joint, negation and time."""
-        last = self.out.pop()
-        inner[0].joint, inner[0].negated = last.joint, last.negated
-        for atom in inner:
-            if last.time:
-                atom.at(last.time)
-        self.out += inner
-
-    def _known_by(self, atom: Atom, check: Record, names: Sequence[Token]) -> None:
-        """A name that nobody knows is of the kind that its examples are: "coronary repair (PCI or CABG)"."""
-        kinds = [frozenset(e.kind for e in t.value) for t in names]
-        if not meanings(check.of[0].name, check.kind) and all("procedure" in k and "condition" not in k for k in kinds):
-            atom.check = check.model_copy(update={"kind": "procedure", "state": ""})
-
-    def _list(self, atom: Atom, check: Record, more: tuple[Concept, ...], inside: str, *, examples: bool) -> None:
-        """Names in brackets: examples and drugs of a class are meant too; several define it, one is its other name."""
-        known = [e for c in check.of for e in meanings(c.name, check.kind)]
-        meant = all(meanings(c.name, check.kind) for c in more)
-        if meant and not known and not examples and (len(more) > 1 or check.kind == "medication"):
-            atom.check = check.model_copy(update={"of": more})
-        elif examples or (meant and (not known or (check.kind == "medication" and not check.doubts))):
-            atom.check = check.model_copy(update={"of": tuple(dict.fromkeys((*check.of, *more)))})
-        elif len(more) > 1 and meant:
-            atom.check = check.model_copy(update={"of": more, "doubts": ()})
-        elif not _are_same(check, more):
-            self._doubt(inside)
-
-    def _times(self, count: Amount, inside: str) -> None:
-        """ "(two or more episodes)": how often what was just named must have been."""
-        last = self.out[-1]
-        if not isinstance(last.check, Record) or last.check.kind not in COUNTABLE or count.limits[0].sign != ">=":
-            self._doubt(inside)
-        else:
-            last.check = last.check.model_copy(update={"least": int(count.limits[0].value)})
-
-    def _deny(self, inside: str, content: str) -> None:
-        """ "(but not diabetes)": what must not be there beside it."""
-        inner = _inner(content)
-        if (
-            inner
-            and not _RELATED.search(content)
-            and all(isinstance(a.check, Record) and not a.check.doubts and a.negated for a in inner)
-        ):
-            inner[0].joint = "and"
-            self.out += inner
-        else:
-            self._doubt(inside)
-
-    def _except(self, text: str, tokens: Sequence[Token]) -> None:
-        """ "(except for basal cell carcinoma)": the names are not meant."""
-        last = self.out[-1]
-        names = [
-            n
-            for t in tokens
-            if t.kind == "name" and isinstance(last.check, Record) and (n := named(t, last.check.kind, text))
-        ]
-        if isinstance(last.check, Record) and names:
-            last.check = last.check.model_copy(update={"apart": tuple(dict.fromkeys((*last.check.apart, *names)))})
-        else:
-            self._doubt(text)
-
-    def _doubt(self, words: str, atom: Atom | None = None) -> None:
-        """Words about a check, the last one if no other is given, that rules pass over."""
-        last = atom or self.out[-1]
-        if isinstance(last.check, Record | Measurement):
-            last.check = last.check.model_copy(update={"doubts": (*last.check.doubts, words.strip()[:200])})
-
-
-_PLAN = re.compile(
-    r"\b(?:plan(?:s|ning|ned)?\s+(?:to|on)|intend(?:s|ing)?\s+to|intention\s+to|wish(?:es|ing)?\s+to|desire\s+to|wants?\s+to|expect(?:s|ing)?\s+to|planned(?!\s+by)|scheduled\s+(?:for|to))\b",
-    re.IGNORECASE,
-)
-
-
-def _is_plan(text: str, piece: Segment) -> bool:
-    """Whether what is named is only intended: "women who plan to become pregnant"."""
-    found = _PLAN.search(text, piece.start, piece.end)
-    return found is not None and all(t.start > found.start() for t in piece.of("name", "limit", "age", "smoking"))
-
-
-def _reported(check: Any, piece: Segment, text: str) -> Any:
-    """A finding on an image stands in its report, which no rule reads: "abnormal chest x-ray"."""
-    found = isinstance(check, Record) and check.kind == "imaging" and piece.of("finding")
-    return Reader(why=text[piece.start : piece.end].strip(" ,;.")[:200]) if found else check
-
-
-def _is_vaccination(piece: Segment) -> bool:
-    return any(t.value.kind == "immunization" for t in piece.of("cue"))
-
-
-def _vaccinated(text: str, piece: Segment, checks: list[Any]) -> list[Any]:
-    """A vaccine that is not named is any: "receipt of a live vaccine" with a doubt of what lives."""
-    if not _is_vaccination(piece) or piece.of("name", "limit") or piece.kind not in ("immunization", "medication"):
-        return checks
-    if any(not isinstance(c, Record) or meanings(c.of[0].name, c.kind) for c in checks):
-        return checks
-    words = tuple(text[t.start : t.end][:200] for t in piece.of("word"))
-    return [Record(kind="immunization", of=(Concept(name=ANY_VACCINE),), doubts=words)]
-
-
-def _are_same(check: Record, names: Sequence[Concept]) -> bool:
-    """Whether names mean what a check is of, or something that it is a kind of."""
-    known = [e for c in check.of for e in meanings(c.name, check.kind)]
-    wider = {e.id for e in known} | {p for e in known for p in e.parents}
-    return all({e.id for e in meanings(n.name, check.kind)} & wider for n in names)
-
-
-def _is_restated(inside: str) -> bool:
-    """Whether it is a result once more in another unit, or the unit alone: "(53 and 86 mmol/mol)", "(mEq/L)"."""
-    unit = _NUMBERS.sub("", inside).replace(" or ", "/").strip()
-    return bool(unit) and units.canonical(unit, None) is not None
-
-
-def _is_result(check: Any) -> bool:
-    """Whether it is a comparison of something that the lexicon knows as a result."""
-    return isinstance(check, Measurement) and all(meanings(c.name, "measurement") for c in check.of)
-
-
-def _inner(content: str) -> list[Atom]:
-    """The atoms of what stands in brackets, by itself."""
-    text, tokens = lex(content)
-    return read(text, segments(text, tokens, "exclusion"))
+def _is_plain(checks: Sequence[Any], piece: Segment) -> bool:
+    """Whether what goes on a definition is a record that rules know, as one more way to be met."""
+    known = all(isinstance(c, Record) and not c.doubts and meanings(c.of[0].name, c.kind) for c in checks)
+    return bool(checks) and known and piece.joint in ("or", "and")

@@ -247,7 +247,8 @@ class Record(_Doubtful):
 
 
 class Measurement(_Doubtful):
-    """A result that keeps every limit, or is as `finding` says by its words, its flag or its reference range.
+    """A result that keeps every limit, or is as `finding` says by its words, its flag or its reference range
+    (`recorded`: there is one).
 
     `which`: the latest one in the period, or any one in it.
     """
@@ -255,7 +256,7 @@ class Measurement(_Doubtful):
     type: Literal["measurement"] = "measurement"
     of: Concepts
     limits: Limits = ()
-    finding: Literal["", "positive", "negative", "abnormal", "normal"] = ""
+    finding: Literal["", "positive", "negative", "abnormal", "normal", "recorded"] = ""
     which: Literal["latest", "any"] = "latest"
     period: Period | None = None
 

@@ -4,29 +4,20 @@ names that the lexicon lacks are kept as written, and a statement in which nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from agent.trials import atoms
-from agent.trials.amounts import levelled
-from agent.trials.checks import MANY, Age, All, Any_, AtLeast, NoChart, Not, Reader, Record, Sex, walk
+from agent.trials.amounts import amounts, levelled
+from agent.trials.checks import MANY, All, Any_, AtLeast, Not, Reader, Sex, walk
+from agent.trials.joining import grouped, merged
 from agent.trials.lexing import lex
-from agent.trials.names import meanings
 from agent.trials.periods import COUNTS, times
-from agent.trials.pieces import Atom
 from agent.trials.rewording import labelled
-from agent.trials.segments import Segment, segments
+from agent.trials.sentence import LEAD, plainly, short, understood
 from agent.trials.types import Section, Statement
-from agent.trials.vocabulary import NO_CHART
+from agent.trials.vocabulary import PEOPLE, WHO
 
 __all__ = ["compiled", "read_check"]
 
-_LEAD = re.compile(
-    r"^\W*(?:(?:the|all|any|eligible|potential|adult)?\s*(?:patients?|subjects?|participants?|individuals?|persons?|people|volunteers?|candidates?)\s+(?:(?:who|that|must|should|shall|will|may|has|have|is|are|be|with)\b\s*)*|"
-    r"(?:must|should|has|have|is|are|be\s+an?|be|with|who|presence\s+of)\b\s+)+",
-    re.IGNORECASE,
-)
 _OF_THE_FOLLOWING = re.compile(
     r"\b(?:(?:one|two|three|any|all|each|either|both|at\s+least\s+(?:one|two|three|\d)|one\s+or\s+more|\d\s+or\s+more|≥\s*\d|>=\s*\d)(?:\s*\(\d\))?(?:\s+of)?\s+)?(?:the\s+)?(?:following|below|these)\b"
     r"(?:\s+(?:criteria|conditions?|findings?|diseases?|medications?|drugs?|laboratory\s+\w+|abnormalities|values|events?|medical\s+conditions|characteristics|risk\s+factors|parameters))*\s*(?:are\s+met|apply|is\s+met|\(.*?\))?",
@@ -45,16 +36,46 @@ the square of a statement's length, and so no more than with a protocol's own.""
 def compiled(statement: Statement) -> Any:
     """The check of a statement. Parts of a list are read one by one, each with what the heading says of all."""
     if len(statement.under) > _LONGEST:
-        return Reader(why=_short(statement.text))
-    if not statement.parts:
-        before, after = _context(statement.under)
-        return read_check(f"{before} {statement.text} {after}".strip(), statement.section)
+        return Reader(why=short(statement.text))
+    check = _in_list(statement)
+    whom, held = _headed(statement.under, statement.section)
+    if whom is not None:
+        others = whom.of if isinstance(whom, Not) else Not(of=whom)
+        check = Any_(of=(others, check)) if statement.section == "inclusion" else All(of=(whom, check))
+    return check if held is None else merged(All, held, check)
+
+
+def _headed(head: str, section: Section) -> tuple[Any, Any]:
+    """Of whom a heading speaks ("For subjects with diabetes only:"), and what it asks beside its list ("Gout with one
+    of the following:"); None for each where it does not."""
+    if found := _OF_WHOM.match(head):
+        told = plainly(found["who"], section)
+        sure = all(understood(leaf) for leaf in walk(told))
+        return (told if sure else Reader(why=short(found["who"]))), None
+    listed = _OF_THE_FOLLOWING.search(head.rstrip(": "))
+    return None, _beside(head[: listed.start()], section) if listed else None
+
+
+def _beside(before: str, section: Section) -> Any:
+    """The check of what stands in front of a list and is asked together with it; None where nothing is."""
+    found = _ASKS_BOTH.search(before)
+    stem = LEAD.sub("", before[: found.start()]).strip(" ,") if found else ""
+    if found is None or not any(t.kind in ("name", "limit", "age", "smoking") for t in lex(stem)[1]):
+        return None
+    told = plainly(stem, section)
+    return told if found["cause"] is None else All(of=(told, Reader(why=short(before))))
+
+
+def _in_list(statement: Statement) -> Any:
+    """The check of a statement's text or list, as far as its heading does not say of whom it is."""
     before, after = _context(statement.under)
+    if not statement.parts:
+        return read_check(f"{before} {statement.text} {after}".strip(), statement.section)
     parts = [read_check(f"{before} {part} {after}".strip(), statement.section) for part in statement.parts]
     if statement.needed in (0, 1):
-        return _grouped(Any_ if statement.needed else All, tuple(parts))
+        return grouped(Any_ if statement.needed else All, tuple(parts))
     if len(parts) > MANY:
-        return Reader(why=_short(statement.text))
+        return Reader(why=short(statement.text))
     return AtLeast(number=statement.needed, of=tuple(parts))
 
 
@@ -72,23 +93,55 @@ def _context(head: str) -> tuple[str, str]:
     return (head, "") if _ENDS_OPEN.search(head) else ("", "")
 
 
-_FOLLOWING = r"(?:the\s+)?(?:following|these)(?:\s+[a-z]+){0,3}?"
-_SOME_OF = re.compile(
-    r"\b(?:(?:at\s+least|≥|>=)\s*)?(?P<n>one|two|three|four|five|[1-5]|any|either|all|both)(?:\s*\(\d\))?(?:\s+or\s+more)?"
-    rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})\s*:\s*",
+_OF_WHOM = re.compile(
+    rf"\W*(?:for|in)\s+(?:(?:all|the|those|only)\s+)*(?:{PEOPLE}|those)\s+(?P<who>(?:with|without|who|on|taking|receiving)\b[^:;]{{2,120}}?)(?:\s+only)?\W*$",
     re.IGNORECASE,
 )
+_ASKS_BOTH = re.compile(
+    r"(?:,\s*|\b)(?:with|and|plus|having|(?P<cause>due\s+to|caused\s+by|secondary\s+to)|(?:and\s+)?who\s+(?:also\s+)?(?:have|has|meet)|in\s+addition\s+to)\s*$",
+    re.IGNORECASE,
+)
+_FOLLOWING = r"(?:the\s+)?(?:following|these)(?:\s+(?:[a-z-]+|\d)){0,3}?(?:\s*\([^()]*\))?"
+_SOME_OF = re.compile(
+    r"\b(?:(?:at\s+least|≥|>=)\s*)?(?P<n>one|two|three|four|five|[1-5]|any|either|all|both)(?:\s*\(\d\))?(?:\s+or\s+more)?"
+    rf"\s+(?:of(?:\s+{_FOLLOWING})?|{_FOLLOWING})(?P<when>\s+(?:with)?in\b[^:;]{{1,80}}|\s+(?:during|over|prior|before|at|for|since)\b[^:;]{{1,80}})?\s*:\s*",
+    re.IGNORECASE,
+)
+_MEN_OR = re.compile(
+    r"\W*(?:adult\s+)?(?:men|males?)\s+(?:or|and)\s+(?P<who>post-?\s?menopausal\s+(?:wom[ae]n|females?))\b,?",
+    re.IGNORECASE,
+)
+"""What is asked of the women among them only: "men or postmenopausal women"."""
 _OPEN = re.compile(
     r"\W*any\s+(?:other\s+)?(?:[a-z-]+\s+){0,3}?(?:conditions?|diseases?|disorders?|illness(?:es)?|findings?|reasons?|factors?)\s+(?:outside|other\s+than|apart\s+from|not\s+(?:related|listed|mentioned))\b",
     re.IGNORECASE,
 )
 """Everything but something: no list of names says what that is."""
 _LISTED = re.compile(r"\s*[,;](?!\d)\s*(?:(?:and/or|and|or)\s+)?(?![^()]*\))|\s+(?:and/or|and|or)\s+(?![^()]*\))")
+_MARK = re.compile(r"^\(?(?:[a-e]|[1-5]|i{1,3})\)\s*")
 _NOT_BOTH = re.compile(r",?\s*\bbut\s+not\s+both\b", re.IGNORECASE)
 _IF = re.compile(
-    r"\W*(?:(?P<if>if|when|unless)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:[a-z-]+\s+){0,2}?(?:patients?|subjects?|participants?|individuals?|those|wom[ae]n|m[ae]n)\b)",
+    rf"\W*(?:(?P<if>if|when|unless)|(?:for|in|among)\s+(?:(?:the|those|all|any)\s+)*(?:[a-z-]+\s+){{0,2}}?{WHO}\b)",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(
+    r"(?<!e\.g)(?<!i\.e)(?<!\bvs)(?<!\bSt)(?<!\bDr)(?<!\bNo)(?<!approx)(?<=[a-z0-9)\]%A-Z])(?:\.\s+(?=[A-Z])|[.;,]?\s+(?=Note\s?:))"
+)
+_EXAMPLES = re.compile(r"\W*examples?\b", re.IGNORECASE)
+_SPARED = re.compile(
+    rf"(?:however,?\s+|note\s?:?\s*|exceptions?\s?:?\s*)*(?:(?:the\s+following|all|any)\s+)?(?:{PEOPLE}\s+(?:with|who\s+have(?:\s+had)?|who\s+had)\s+)?(?P<what>.+?),?\s+"
+    r"(?:(?:is|are|will\s+be|may\s+be|can\s+be|would\s+be|should)\s+(?:also\s+|still\s+)?(?:not\s+(?:be\s+)?(?:excluded|exclusionary|considered\s+\w+)|allowed|permitted|acceptable|eligible|exempt\w*|included|enrolled)|may\s+(?:be\s+)?(?:enrol\w*|participate))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Whom a further sentence lets in: "Basal cell carcinomas are allowed"."""
+_BRACKETS = re.compile(r"\([^()]*\)")
+_RELAXED = re.compile(
+    r",?\s*(?:\(\s*(?:or\s+)?|\bor\s+)(?P<limit>(?:<|>|≤|≥|=|at\s+least|up\s+to|no\s+more\s+than)[^();,]{1,60}?)\s*,?\s+"
+    r"(?:(?P<if>if|when|in\s+case\s+of|in\s+the\s+(?:presence|setting)\s+of)"
+    rf"|(?:for|in)\s+(?:those\s+)?{WHO}(?:\s+(?:who|that)(?:\s+(?:are|is|have|had|has|were))?)?)\s+(?P<who>[^();]{{3,120}}?)\s*(?:\)|$)",
+    re.IGNORECASE,
+)
+"""Another limit for some: "≤ 2.5 x ULN (≤ 5 x ULN if liver metastases are present)"."""
 _IF_BEHIND = re.compile(r",?\s+\bif\s+", re.IGNORECASE)
 _EXCLUDED = re.compile(
     r"\b(?:(?:will|must|should|shall|can|may)\s*(?:not\s+)?be|are|is)\s+(?:also\s+)?(?:excluded|ineligible|(?:not\s+)?eligible)\b"
@@ -98,6 +151,22 @@ _EXCLUDED = re.compile(
 """What a reason to exclude says of itself: "patients with gout will be excluded"."""
 _DECIDES = re.compile(r"\b(?:excluded|ineligible|eligible|included)\b", re.IGNORECASE)
 _SEXES = (re.compile(r"\b(?:m[ae]n|males?)\b", re.IGNORECASE), re.compile(r"\b(?:wom[ae]n|females?)\b", re.IGNORECASE))
+_ASKED = re.compile(
+    rf"\W*(?:(?:all|any|the)\s+)*{PEOPLE}\s+(?:(?:who|that)\s+(?:are|have|were)\s+)?"
+    r"(?P<cue>on|taking|receiving|using|treated\s+with|with)\s+(?P<who>[^,;:]{2,80}?),?\s+(?:must|should|need\s+to|are\s+required\s+to|have\s+to)\s+(?P<asked>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What is asked of those who have or take something: "subjects on a statin must have been on a stable dose"."""
+_SEX_BEHIND = re.compile(
+    r",?\s+(?:for|in)\s+(?:all\s+)?(?:(?P<female>wom[ae]n|females?|female\s+(?:subjects|patients|participants)|WOCBP)|m[ae]n|males?|male\s+(?:subjects|patients|participants))"
+    r"(?:\s+(?:of|with)\s+child-?\s?bearing\s+potential)?\W*$",
+    re.IGNORECASE,
+)
+_FOR_WHOM = re.compile(
+    rf"(?<=[\d%a-z)]),?\s+(?:for|in)\s+(?:all\s+)?(?:{PEOPLE}|those)\s+(?P<who>(?:with|without|who|on|taking|receiving|treated)\b[^;:]{{3,120}}?)\W*$",
+    re.IGNORECASE,
+)
+_NOT_FOR = re.compile(r"\bor\b|\b(?:except|excluding|exceptions?|other\s+than|unless|only|apart)\W*$", re.IGNORECASE)
 _OF_SEX = re.compile(
     r"\W*(?:all\s+|any\s+)?(?:(?P<female>wom[ae]n|females?)|m[ae]n|males?)\b(?P<asked>(?=.*\b(?:must|should|agrees?|willing|required)\b))?"
     r"(?=.*(?:child-?\s?bearing|contracept|pregnan|breast-?\s?feed|lactat|menopaus|steril|sperm))",
@@ -108,24 +177,69 @@ _OF_SEX = re.compile(
 def read_check(text: str, section: Section) -> Any:
     """The check of one statement's text. What is asked only of some ("if on a statin, …") is met by all others."""
     if len(text) > _LONGEST:
-        return Reader(why=_short(text))
+        return Reader(why=short(text))
+    if sentences := _sentences(text, section):
+        return sentences
     label, text = labelled(text)
     if label:
         return _under_label(label, read_check(text, section), text)
+    if men := _MEN_OR.match(text):
+        either = Any_(of=(Sex(of=("male",)), plainly(men["who"], section)))
+        rest = text[men.end() :].strip()
+        return merged(All, either, read_check(rest, section)) if re.search("[A-Za-z]", rest) else either
     if _OPEN.match(text):
-        return Reader(why=_short(text))
+        return Reader(why=short(text))
     text = _EXCLUDED.sub(" ", text).strip() or text if section == "exclusion" else text
     if some := _some_of(text, section):
         return some
     if _NOT_BOTH.search(text):
         either = read_check(_NOT_BOTH.sub(" ", text), section)
-        return All(of=(either, Not(of=All(of=either.of)))) if isinstance(either, Any_) else Reader(why=_short(text))
+        return All(of=(either, Not(of=All(of=either.of)))) if isinstance(either, Any_) else Reader(why=short(text))
+    if relaxed := _relaxed(text, section):
+        return relaxed
     found = _condition(text, section)
     if found is None:
-        return _plainly(text, section)
+        return plainly(text, section)
     one, other = found
     others = one.of if isinstance(one, Not) else Not(of=one)
     return Any_(of=(others, other)) if section == "inclusion" else All(of=(one, other))
+
+
+def _sentences(text: str, section: Section) -> Any:
+    """The check of several sentences: the first is the criterion, the others spare some or say more; None for one."""
+    end = _SENTENCE_END.search(text)
+    if end is None or len(text[: end.start()].split()) < 2:
+        return None
+    first, rest = text[: end.start()], text[end.end() :].strip()
+    if len(rest.split()) < 2 or _EXAMPLES.match(rest):
+        return read_check(first, section)
+    spared = _SPARED.match(rest)
+    if spared and section == "exclusion":
+        return read_check(f"{first} (except {re.sub('[()]', ' ', spared['what'])})", section)
+    check, more = read_check(first, section), Reader(why=short(rest))
+    return Any_(of=(check, more)) if spared else All(of=(check, more))
+
+
+def _relaxed(text: str, section: Section) -> Any:
+    """The check of a text that sets some another limit; None for other texts.
+
+    A wider limit for some is one more way to be met by them; a narrower one is asked of them beside the other.
+    """
+    said = levelled(text)
+    found = _RELAXED.search(said)
+    first = amounts(said[: found.start()])[-1:] if found else []
+    again = amounts(found["limit"]) if found else []
+    if not found or not first or not again or any(sex.search(found["who"]) for sex in _SEXES):
+        return None
+    one, other = first[0].limits[-1], again[0].limits[0]
+    plain = f"{said[: found.start()]} {said[found.end() :]}".strip()
+    instead = f"{said[: first[0].start]} {found['limit']} {said[found.end() :]}".strip()
+    who = plainly(found["who"], section)
+    who = who if all(understood(leaf) for leaf in walk(who)) else Reader(why=short(found["who"]))
+    base, theirs = read_check(plain, section), read_check(instead, section)
+    if ("<" in one.sign) == (other.value > one.value):
+        return Any_(of=(base, All(of=(who, theirs))))
+    return All(of=(base, Any_(of=(Not(of=who), theirs))))
 
 
 def _under_label(label: str, check: Any, text: str) -> Any:
@@ -133,7 +247,7 @@ def _under_label(label: str, check: Any, text: str) -> Any:
     said, again = (
         {(e.kind, e.id) for t in lex(part)[1] if t.kind == "name" for e in t.value} for part in (label, text)
     )
-    return check if not said or said & again else All(of=(check, Reader(why=_short(label))))
+    return check if not said or said & again else All(of=(check, Reader(why=short(label))))
 
 
 def _some_of(text: str, section: Section) -> Any:
@@ -142,189 +256,71 @@ def _some_of(text: str, section: Section) -> Any:
     colon = text.find(":")
     before = text[: found.start() if found else max(colon, 0)].strip()
     opens = bool(_ENDS_OPEN.search(before)) and section == "exclusion"
-    if not (found or opens) or len(before.split()) > 6:
+    beside = _beside(before, section)
+    if not (found or opens) or (beside is None and len(before.split()) > 6):
         return None
     rest = text[found.end() if found else colon + 1 :].strip(" .")
     when = times(levelled(rest))
-    after = rest[when[-1].start :] if when and when[-1].end >= len(rest) else ""
-    parts = [p.strip() for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
+    after = rest[when[-1].start :] if when and when[-1].end >= len(rest) and when[-1].period else ""
+    always = (found["when"] or "").strip() if found else ""
+    parts = [_MARK.sub("", p.strip()) for p in _LISTED.split(rest.removesuffix(after)) if p and p.strip()]
     if len(parts) < 2 or not all(re.match(r"[A-Za-z(]", p) for p in parts):
         return None
-    lead = before if _ENDS_OPEN.search(before) else ""
-    read = tuple(_plainly(f"{lead} {p} {after}".strip(), section) for p in parts)
+    lead = before if beside is None and _ENDS_OPEN.search(before) else ""
+    read = tuple(plainly(f"{lead} {p} {after or always}".strip(), section) for p in parts)
     word = found["n"].lower() if found else "any"
     number = next((n for n, name in enumerate(COUNTS, 1) if word in (name, str(n))), 1)
-    if word in ("all", "both"):
-        return _grouped(All, read)
-    if number == 1:
-        return _grouped(Any_, read)
-    return AtLeast(number=number, of=read) if len(read) <= MANY else Reader(why=_short(text))
+    if number > 1 and len(read) > MANY:
+        return Reader(why=short(text))
+    every = word in ("all", "both")
+    listed = AtLeast(number=number, of=read) if number > 1 and not every else grouped(All if every else Any_, read)
+    return listed if beside is None else merged(All, beside, listed)
 
 
-def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
-    """Of whom something is asked, and what; None where it is asked of everybody, or where rules cannot tell of whom."""
+def _of_some(text: str, section: Section) -> tuple[Any, Any] | None:
+    """Those of a sex, or with something, of whom a sentence asks something; None for others."""
+    if section == "inclusion" and (asked := _ASKED.match(text)):
+        said = asked["asked"] if re.search(r"\b(?:dose|treatment|therapy)\b", asked["asked"]) is None else text
+        return plainly(f"{asked['cue']} {asked['who']}", section), plainly(said, section)
+    if (behind := _SEX_BEHIND.search(text)) and not _SEXES[not behind["female"]].search(text, 0, behind.start()):
+        return Sex(of=("female" if behind["female"] else "male",)), plainly(text[: behind.start()], section)
+    whom = _FOR_WHOM.search(text)
+    if whom and not _NOT_FOR.search(text[: whom.start()]):
+        told = plainly(whom["who"], section)
+        if all(understood(leaf) for leaf in walk(told)):
+            return told, plainly(text[: whom.start()], section)
     sex = _OF_SEX.match(text[:1000])
     if (
         sex
         and (section == "exclusion" or sex["asked"] is not None)
         and not _SEXES[not sex["female"]].search(text, sex.end())
     ):
-        return Sex(of=("female" if sex["female"] else "male",)), _plainly(text[sex.end() :].strip(), section)
+        return Sex(of=("female" if sex["female"] else "male",)), plainly(text[sex.end() :].strip(), section)
+    return None
+
+
+def _condition(text: str, section: Section) -> tuple[Any, Any] | None:
+    """Of whom something is asked, and what; None where it is asked of everybody, or where rules cannot tell of whom."""
+    if some := _of_some(text, section):
+        return some
     said = re.search("[,:]", text) if (before := _IF.match(text)) else None
     if said and before:
-        one, other, plainly = (
+        one, other, whom = (
             text[before.end("if") if before["if"] else before.start() : said.start()],
             text[said.end() :],
             not before["if"],
         )
-    elif (behind := _IF_BEHIND.search(text)) and not _DECIDES.search(text, 0, behind.start()):
-        one, other, plainly = text[behind.end() :], text[: behind.start()], False
+    elif (behind := _IF_BEHIND.search(_BRACKETS.sub(lambda m: " " * len(m[0]), text))) and not _DECIDES.search(
+        text, 0, behind.start()
+    ):
+        one, other, whom = text[behind.end() :], text[: behind.start()], False
     else:
         return None
-    told = _plainly(one, section)
-    if not all(_understood(leaf) for leaf in walk(told)):
-        if plainly:
+    told = plainly(one, section)
+    if not all(understood(leaf) for leaf in walk(told)):
+        if whom:
             return None
-        told = Reader(why=_short(one.strip()))
+        told = Reader(why=short(one.strip()))
     if before and before["if"] and before["if"].lower() == "unless":
         told = Not(of=told)
-    return (told, _plainly(other.strip(), section)) if len(other.split()) > 1 else None
-
-
-def _plainly(text: str, section: Section) -> Any:
-    """The check of a text without a condition."""
-    bare = _LEAD.sub("", text, count=1)
-    bare = bare if re.search("[A-Za-z]", bare) else text
-    read, tokens = lex(bare)
-    start = NO_CHART.search(read)
-    if start and not any(
-        t.end <= start.start() or (t.kind == "latest" and t.start <= start.start())
-        for t in tokens
-        if t.kind not in ("cue", "sex", "adult")
-    ):
-        return NoChart(ask=_short(text))
-    pieces = segments(read, tokens, section)
-    made = _Assembly(read, section).check(pieces)
-    return made if made is not None else Reader(why=_short(text))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:199]}…"
-
-
-_ANEW = re.compile(r"[,;:]\s?(?:or|either)\b|\beither\b", re.IGNORECASE)
-
-
-class _Assembly:
-    """Segments → atoms → one check."""
-
-    def __init__(self, text: str, section: Section) -> None:
-        self._text, self._section = text, section
-
-    def check(self, pieces: Sequence[Segment]) -> Any:
-        """The check, or None where nothing was found."""
-        cut = next((i for i, s in enumerate(pieces) if s.role == "unless"), len(pieces))
-        main = self._main(pieces[:cut])
-        if main is None or cut == len(pieces):
-            return main
-        rest = [_standing(s) for s in pieces[cut:]]
-        rest[0].joint = ""
-        other = self._main(rest)
-        if other is None or not all(_understood(leaf) for leaf in walk(other)):
-            other = Reader(why=f"unless {self._text[rest[0].start :].strip()}"[:200])
-        if self._section == "inclusion":
-            return Any_(of=(main, other))
-        return All(of=(main, Not(of=other)))
-
-    def _main(self, pieces: Sequence[Segment]) -> Any:
-        found = atoms.read(self._text, pieces)
-        _share_times(found)
-        if self._is_of_age(found):
-            found[1].joint = ""
-            return _merged(All, found[0].check, _joined(found[1:]))
-        return _joined(found)
-
-    def _is_of_age(self, found: Sequence[Atom]) -> bool:
-        """Whether an age in front is of all that follows: "over 50 and with gout or asthma"; ", or" begins anew."""
-        people = [isinstance(a.check, Age | Sex) for a in found]
-        return (
-            len(found) > 2
-            and isinstance(found[0].check, Age)
-            and found[1].joint == "and"
-            and not (found[0].negated or any(people[1:]) or _ANEW.search(self._text))
-        )
-
-
-def _understood(leaf: Any) -> bool:
-    return not isinstance(leaf, Reader | NoChart) and not (
-        isinstance(leaf, Record) and not meanings(leaf.of[0].name, leaf.kind)
-    )
-
-
-def _standing(segment: Segment) -> Segment:
-    """The segment as the beginning of a statement of its own."""
-    return replace(segment, role="")
-
-
-def _share_times(found: list[Atom]) -> None:
-    """A time behind a list of alternatives is of all of them; one before everything too."""
-    for at, atom in enumerate(found):
-        if atom.time is None or not isinstance(atom.check, Record) or atom.check.least > 1:
-            continue
-        back = at
-        while (
-            back > 0
-            and found[back].joint == "or"
-            and found[back - 1].time is None
-            and isinstance(found[back - 1].check, Record)
-        ):
-            back -= 1
-            found[back].at(atom.time)
-
-
-def _joined(found: Sequence[Atom]) -> Any:
-    """The atoms as one check: "with" binds closest, then "and", then "or"; a negation covers its list."""
-    terms = _negated(found)
-    for joint, make in (("with", All), ("and", All), ("or", Any_)):
-        out: list[tuple[str, Any]] = []
-        for link, check in terms:
-            if out and link == joint:
-                out[-1] = (out[-1][0], _merged(make, out[-1][1], check))
-            else:
-                out.append((link, check))
-        terms = out
-    return terms[0][1] if terms else None
-
-
-def _negated(found: Sequence[Atom]) -> list[tuple[str, Any]]:
-    """(joint, check) with runs of negated atoms as one "none of these"."""
-    out: list[tuple[str, Any]] = []
-    run: list[Any] = []
-    for at, atom in enumerate(found):
-        if atom.negated and run and atom.joint in ("and", "or"):
-            run.append(atom.check)
-        elif atom.negated:
-            run = [atom.check]
-            out.append((atom.joint, None))
-        else:
-            run = []
-            out.append((atom.joint, atom.check))
-            continue
-        if at + 1 == len(found) or not (found[at + 1].negated and found[at + 1].joint in ("and", "or")):
-            out[-1] = (out[-1][0], Not(of=run[0] if len(run) == 1 else _grouped(Any_, tuple(run))))
-            run = []
-    return out
-
-
-def _merged(make: Any, first: Any, second: Any) -> Any:
-    """Two checks under one connector; like ones lie side by side instead of one in the other."""
-    parts = first.of if isinstance(first, make) else (first,)
-    parts += second.of if isinstance(second, make) else (second,)
-    return _grouped(make, tuple(dict.fromkeys(parts)))
-
-
-def _grouped(make: Any, parts: tuple[Any, ...]) -> Any:
-    """All or any of the parts; where there are more than a check may have, they lie in groups."""
-    while len(parts) > MANY:
-        parts = tuple(make(of=parts[at : at + MANY]) for at in range(0, len(parts), MANY))
-    return make(of=parts)
+    return (told, plainly(other.strip(), section)) if len(other.split()) > 1 else None

@@ -16,6 +16,7 @@ from agent.trials.checks import Limit, Sign
 from agent.trials.periods import COUNTS, times
 from agent.trials.rewording import reworded
 from agent.trials.vocabulary import BENIGN, CUES, SMOKING, STOP
+from fhir_tools import units
 from fhir_tools.catalogue import Catalogue
 from fhir_tools.codes import Matcher, Word, words_of
 from fhir_tools.lexicon import Entry, lexicon
@@ -69,12 +70,12 @@ _SEX = re.compile(
     re.IGNORECASE,
 )
 _ADULT = re.compile(
-    r"\b(?:(?P<adult>adults?)|(?P<minor>minors?|child(?:ren)?|pa?ediatric)|(?P<teen>adolescents?|teenagers?))\b",
+    r"\b(?:(?P<adult>adults?(?!-?\s?onset))|(?P<minor>minors|minor(?=\s+(?:patient|subject|participant)s)|child(?:ren)?(?!-?\s?(?:pugh|bearing|birth|hood))|pa?ediatric)|(?P<teen>adolescents?|teenagers?))\b",
     re.IGNORECASE,
 )
 _FINDING = re.compile(
-    r"\b(?:(?P<positive>positive(?:\s+for)?|test(?:s|ed|ing)?\s+positive(?:\s+for)?|seropositive|reactive|detectable)|(?P<negative>negative|non-?reactive|undetectable)|(?P<abnormal>abnormal(?:ly)?|out\s+of\s+range)"
-    r"|(?P<normal>normal|within\s+normal\s+limits))\b",
+    r"\b(?:(?P<positive>positive(?:\s+for)?|test(?:s|ed|ing)?\s+positive(?:\s+for)?|seropositive|reactive|detectable)|(?P<negative>negative|non-?reactive|undetectable)|(?P<abnormal>abnormal(?:ly)?|out\s+of\s+range|outside\s+(?:of\s+)?(?:the\s+)?(?:normal|reference)\s+(?:range|limits)|(?:above|below)\s+(?:the\s+)?(?:normal|reference)\s+(?:range|limits))"
+    r"|(?P<normal>(?:with)?in\s+(?:the\s+)?(?:(?:normal|institutional|reference)\s+)+(?:limits|range)|(?<!limit of )(?<!limits of )normal(?:\s+range)?))\b",
     re.IGNORECASE,
 )
 _RELATION = re.compile(
@@ -88,6 +89,8 @@ _AGE_BEFORE = re.compile(
 _AGE_AFTER = re.compile(
     r"^[\s-]*(?:of\s+age|old|in\s+age|of\s+years)\b|^\s*(?:or|and)\s+(?:older|younger)", re.IGNORECASE
 )
+_JOINED_AGES = re.compile(r"\s*,?\s*(?:and|but|or|to)\s*", re.IGNORECASE)
+_OF_AGE = re.compile(r"[\s-]*(?:of\s+age|old)\b(?!\s+at\s+(?:diagnosis|onset))", re.IGNORECASE)
 _AGE_TIME = frozenset(("years", "months", "weeks", "days", ""))
 _NOT_AGE = re.compile(
     r"\b(?:duration|survival|expectancy|pack|age\s+(?:at|of)\s+(?:onset|diagnosis|menopause|menarche)|gestation\w*|history)\b",
@@ -172,11 +175,19 @@ _SEXED = re.compile(
 )
 
 
+_MORE_THAN_NUMBERS = re.compile(
+    r"^\s*[<>≥≤=]+\s*[A-Za-z]|[A-Za-z]{4,}\s*[<>≥≤]|\b(?:if|when|unless|equivalent|dose)\b"
+    r"|\bor\s+(?!(?:older|above|over|more|greater|younger|less|below|higher|lower|equal|at\s)\b|[<>≥≤=\d])",
+    re.IGNORECASE,
+)
+"""What makes a comparison in brackets one of something else: "(> 10 mg/day prednisone or equivalent)"."""
+
+
 def _opened(text: str) -> str:
     """The text without the brackets round a bare comparison, or a sex: "< 140/90 mmHg (women)"."""
     text = _SCALE.sub(" ", text)
     text = _SEXED.sub(lambda m: f" in {m[1]} ", text)
-    return _COMPARED.sub(lambda m: f" {m[1]} " if not re.search(r"[A-Za-z]{4,}\s*[<>≥≤]|\bif\b", m[1]) else m[0], text)
+    return _COMPARED.sub(lambda m: m[0] if _MORE_THAN_NUMBERS.search(m[1]) else f" {m[1]} ", text)
 
 
 _OUTSIDE = re.compile(
@@ -198,6 +209,7 @@ _BRITISH = (
     (re.compile(r"(tum|neoplastic tum)our", re.IGNORECASE), r"\1or"),
     (re.compile(r"(p|orthop)aed", re.IGNORECASE), r"\1ed"),
     (re.compile(r"\bgynaec", re.IGNORECASE), "gynec"),
+    (re.compile(r"\b(hospital|revascular|immun|random|stabil)is(?=(?:e[ds]?|ations?|ing)\b)", re.IGNORECASE), r"\1iz"),
 )
 
 
@@ -218,7 +230,7 @@ def _unslashed(text: str) -> str:
         start = max(text.rfind(" ", 0, m.start()), text.rfind("(", 0, m.start())) + 1
         word = re.match(r"[^\s,;()]*", text[start:])
         whole = word[0].lower().rstrip(".") if word else ""
-        return "/" if whole in _KEPT or lexicon().lookup(whole) else " or "
+        return "/" if whole in _KEPT or lexicon().lookup(whole) or units.canonical(whole, None) else " or "
 
     return _SLASH.sub(instead, text)
 
@@ -235,15 +247,22 @@ def _times_and_amounts(text: str) -> Iterator[Token]:
     when = [Token(kind="time", start=t.start, end=t.end, value=t) for t in times(text)]
     yield from when
     rest = _masked(text, when)
-    for amount in amounts(rest, pressure=bool(_PRESSURE.search(text))):
-        yield Token(kind="age" if _is_age(rest, amount) else "limit", start=amount.start, end=amount.end, value=amount)
+    found = amounts(rest, pressure=bool(_PRESSURE.search(text)))
+    aged = [_is_age(rest, amount) for amount in found]
+    for at in reversed(range(len(found) - 1)):  # "≥ 40 and ≤ 80 years of age"
+        beside = _JOINED_AGES.fullmatch(rest, found[at].end, found[at + 1].start)
+        aged[at] = aged[at] or bool(aged[at + 1] and beside and not any(x.unit for x in found[at].limits))
+    for amount, age in zip(found, aged, strict=True):
+        yield Token(kind="age" if age else "limit", start=amount.start, end=amount.end, value=amount)
 
 
 def _is_age(text: str, amount: Amount) -> bool:
     """Whether a comparison is of the patient's age: said beside it, or in years without anything else it can be of."""
-    if any(limit.unit not in _AGE_TIME for limit in amount.limits) or _NOT_AGE.search(text):
+    if any(limit.unit not in _AGE_TIME for limit in amount.limits):
         return False
     said = re.search(r"\b(?:old|older|younger|ages?)\b", text[amount.start : amount.end], re.IGNORECASE)
+    if said is None and _NOT_AGE.search(text):
+        return bool(_OF_AGE.match(text, amount.end))
     beside = _AGE_BEFORE.search(text[: amount.start]) or _AGE_AFTER.search(text[amount.end :])
     years = all(limit.unit == "years" for limit in amount.limits)
     return bool(said or beside or years)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from agent.trials.amounts import Amount
 from agent.trials.checks import (
     Age,
     All,
@@ -25,12 +24,26 @@ from agent.trials.checks import (
     Smoking,
 )
 from agent.trials.lexing import Token
-from agent.trials.names import meanings, narrowing
+from agent.trials.names import meanings
 from agent.trials.periods import COUNTS, Time
 from agent.trials.segments import Joint, Segment
+from agent.trials.terms import (
+    graded,
+    limits_of,
+    named,
+    narrowest,
+    phrase_of,
+    pressures,
+    record_of,
+    runs,
+    settled,
+    sliced,
+    staged,
+    with_unit,
+)
 from fhir_tools.lexicon import lexicon
 
-__all__ = ["COUNTABLE", "Atom", "Context", "Piece", "Waiting", "limits_of", "named", "sliced", "with_unit"]
+__all__ = ["COUNTABLE", "Atom", "Context", "Piece", "Waiting"]
 
 _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("condition", frozenset(("condition", "icd10"))),
@@ -47,6 +60,12 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
 COUNTABLE = frozenset(("encounter", "procedure", "condition", "immunization"))
 """The kinds of record of which a criterion can ask for several."""
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_DEGREE = re.compile(r"severe|moderate|mild|significant|uncontrolled|unstable|advanced|untreated", re.IGNORECASE)
+_EXISTS = re.compile(
+    r"\b(?:documented|available|recorded|measured|measurements?|results?|readings?|values?|performed|obtained|drawn)\b",
+    re.IGNORECASE,
+)
+"""That there is a result, whatever it says: "documented hemoglobin A1c within 3 months"."""
 _OF_WOMEN = frozenset(("pregnancy", "breastfeeding", "menopause"))
 _ADULT = {"adult": (Limit(sign=">=", value=18, unit="years"),), "minor": (Limit(sign="<", value=18, unit="years"),),
           "teen": (Limit(sign=">=", value=12, unit="years"), Limit(sign="<", value=18, unit="years"))}  # fmt: skip
@@ -54,25 +73,62 @@ _ADULT = {"adult": (Limit(sign=">=", value=18, unit="years"),), "minor": (Limit(
 
 @dataclass(kw_only=True)
 class Atom:
-    """One check while the statement is read."""
+    """One check while the statement is read.
+
+    `stable`: whether a time is of an unchanged dose. `state`: what its cues say, before a time replaced it. `ever`:
+    whether it begins anew with "history of". `close`: whether a bare "or" joins it. `degree`: what is said in front of
+    its name ("uncontrolled"). `used`: whether words say the use of a drug. `perhaps`: a time that may be meant.
+    `excepted` are names that are not meant where some words hold.
+    """
 
     joint: Joint
     check: Any
     negated: bool = False
     time: Time | None = None
+    stable: bool = False
+    state: str = ""
+    ever: bool = False
+    close: bool = False
+    used: bool = False
+    perhaps: Time | None = None
+    degree: str = ""
+    excepted: list[tuple[tuple[Concept, ...], str]] = field(default_factory=list)
 
     def at(self, time: Time) -> None:
         """The check with the time. A length that a condition has lasted is how long ago it began."""
         self.time = time
-        check = self.check
-        if isinstance(check, Measurement) and time.period:
-            self.check = check.model_copy(update={"period": time.period})
-        elif isinstance(check, Record):
-            self.check = _free_for(check, time) if self.negated and time.lasting else _timed(check, time)
-        elif isinstance(check, Smoking):
-            self.check = _smoked(check, time)
-        elif isinstance(check, Not) and isinstance(check.of, Record):
-            self.check = Not(of=_timed(check.of, time))
+        self.check = self._at(self.check, time)
+
+    def __post_init__(self) -> None:
+        self.state = getattr(self.check, "state", "")
+
+    def _at(self, check: Any, time: Time) -> Any:
+        if isinstance(check, Measurement):
+            said = {"period": time.period} if time.period else {"doubts": (*check.doubts, f"for {time.lasting}")}
+            return check.model_copy(update=said)
+        if isinstance(check, Record):
+            free = self.negated and time.lasting and not self.stable
+            return _free_for(check, time) if free else _timed(check, time)
+        if isinstance(check, Smoking):
+            return _smoked(check, time)
+        if isinstance(check, Not):
+            return Not(of=self._at(check.of, time))
+        if isinstance(check, All | Any_):
+            return type(check)(of=tuple(self._at(part, time) for part in check.of))
+        return check
+
+    def whole(self) -> Any:
+        """The check, with what is excepted only where its words hold: "except adequately treated skin cancer"."""
+        if self.perhaps is not None:
+            timed, why = self._at(self.check, self.perhaps), Reader(why="whether the time is asked of this too")
+            return Any_(of=(timed, All(of=(self.check, why))))
+        if not self.excepted or not isinstance(self.check, Record):
+            return self.check
+        others = tuple(
+            All(of=(self.check.model_copy(update={"of": names, "apart": ()}), Reader(why=f"not {words}"[:200])))
+            for names, words in self.excepted
+        )
+        return Any_(of=(self.check, *others))
 
 
 def _smoked(check: Smoking, time: Time) -> Any:
@@ -141,7 +197,7 @@ class Piece:
                 for a in self._whole.out
                 if isinstance(a.check, Measurement)
             ][-1:]
-        self._doubts += _runs(self._text, self._piece.of("word"))
+        self._doubts += runs(self._text, self._piece.of("word"))
         out = self._counted(out)
         if self._limits and not any(isinstance(c, Measurement | All | Any_) for c in out) and out:
             self._doubts += [self._text[t.start : t.end].strip() for t in self._piece.of("limit")]
@@ -165,7 +221,12 @@ class Piece:
         last = out[-1] if out else None
         counts = isinstance(last, Record) and last.kind in COUNTABLE
         least = int(limit.value) + (limit.sign in (">", "<=")) if limit else 0
-        late = any(t.start > name for t in (*said, *self._piece.of("limit")))
+        counts_drugs = any(
+            t.value.kind == "medication" and c.start < t.start < name
+            for t in self._piece.of("cue")
+            for c in (*said, *self._piece.of("limit"))
+        )  # "more than three drugs for hypertension"
+        late = counts_drugs or any(t.start > name for t in (*said, *self._piece.of("limit")))
         if (
             late
             or last is None
@@ -213,12 +274,12 @@ class Piece:
             elif token.kind == "cue" and token.value.kind == "medication" and self._is_treated(out):
                 self._doubts.append(self._text[token.start : token.end])
         for token in self._piece.of("stages"):
-            staged = _staged(out[-1], *token.value) if out and isinstance(out[-1], Record) else None
-            if staged:
-                out[-1] = staged
+            known = staged(out[-1], *token.value) if out and isinstance(out[-1], Record) else None
+            if known:
+                out[-1] = known
             else:
                 self._doubts.append(self._text[token.start : token.end])
-        return _narrowest(out)
+        return narrowest(out)
 
     def _is_treated(self, out: Sequence[Any]) -> bool:
         """Whether a drug's cue behind a condition asks for some treatment of it: "epilepsy requiring medication"."""
@@ -239,19 +300,19 @@ class Piece:
         if kind == "measurement":
             return self._measured(concept)
         pregnant = kind == "condition" and {e.id for e in token.value if e.kind == "condition"} == {"pregnancy"}
-        if pregnant and piece.then != "ever" and not piece.of("time"):
+        if pregnant and piece.then != "ever" and not piece.of("time", "count"):
             return [Pregnancy()]
         if concept.name == "Procedure" and not any(isinstance(c, Record) and c.kind == "procedure" for c in before):
             self._doubts.append(self._whole.written)  # which of them are operations, and of what kind, no rule knows
-        self._doubts += _graded(token, concept, self._text)
-        return [_record(piece, kind, concept)]
+        self._doubts += graded(token, concept, self._text)
+        return [record_of(piece, kind, concept)]
 
     def _measured(self, concept: Concept) -> list[Any]:
         piece = self._piece
         which: Literal["latest", "any"] = "any" if piece.of("any") and not piece.of("latest") else "latest"
         amounts = [t.value for t in piece.of("limit")]
         if amounts and amounts[0].second:
-            return list(_pressures(amounts[0], which))
+            return list(pressures(amounts[0], which))
         beside = [t for t in piece.of("name") if any(e.kind == "lab" and not e.attributes.get("unit") for e in t.value)]
         if (
             len(piece.of("name")) > 1
@@ -269,15 +330,20 @@ class Piece:
             ]
         if findings := piece.of("finding"):
             return [Measurement(of=(concept,), finding=findings[0].value, which=which)]
+        last = self._whole.out[-1].check if self._whole.out and piece.joint in ("or", "and") else None
+        if isinstance(last, Measurement) and last.finding:  # "positive for hepatitis B surface antigen or HIV"
+            return [last.model_copy(update={"of": (concept,), "doubts": ()})]
         if self._comes():
             return [Waiting(of=(concept,))]
+        if _EXISTS.search(self._text, piece.start, piece.end):
+            return [Measurement(of=(concept,), finding="recorded", which="any")]
         self._doubts.append(concept.name)
         return []
 
     def _comes(self) -> bool:
         """Whether a later segment of the list has the comparison."""
         rest = self._whole.pieces[self._at + 1 :]
-        return any(s.of("limit") for s in rest)
+        return any(s.of("limit", "finding") for s in rest)
 
     def _kind(self, token: Token) -> str:
         """The kind of record: what a comparison or a cue says, as far as the name can mean it; else the likeliest."""
@@ -303,15 +369,19 @@ class Piece:
         phrase = sliced(self._text, piece.of("word")) or " ".join(dict.fromkeys(self._doubts))
         if self._limits:
             return [Measurement(of=(Concept(name=phrase[:120]),), limits=self._limits)]
-        if shared := self._shared(_phrase(self._text, piece)):
+        whole = phrase_of(self._text, piece)
+        if shared := self._shared(whole):
             return [shared]
+        degree, _, rest = whole.partition(" ")  # "severe renal or hepatic impairment"
+        if rest and _DEGREE.fullmatch(degree) and (shared := self._shared(rest)):
+            return [shared.model_copy(update={"doubts": (*shared.doubts, degree)})]
         if (
             piece.of("name") and piece.kind != "medication"
         ):  # a score or a lab without a comparison that rules can read: "ASA class I-III"
             return [Reader(why=" … ".join(self._doubts)[:200])]
         if not re.search(r"[A-Za-z]{3}", phrase) or phrase.lower() in COUNTS:
             return [Reader(why=phrase[:200])]
-        return [_record(piece, piece.kind or "condition", Concept(name=phrase[:120]))]
+        return [record_of(piece, piece.kind or "condition", Concept(name=phrase[:120]))]
 
     def _last_word(self) -> str:
         """The last word of a segment that holds nothing but cues: "drug" of "drug or alcohol abuse"."""
@@ -327,9 +397,11 @@ class Piece:
             for tail in range(1, len(stem)):
                 name = " ".join((*stem[:-tail], *words))
                 if meanings(name, last.kind):
-                    return last.model_copy(update={"of": (Concept(name=_settled(name, last.kind)),), "doubts": ()})
+                    return last.model_copy(update={"of": (Concept(name=settled(name, last.kind)),), "doubts": ()})
         following = self._whole.pieces[self._at + 1 :]
-        token = next((t for s in following[:1] for t in s.of("name")), None)
+        between = next((n for n, s in enumerate(following[:6]) if s.of("name")), 0)
+        bare = all(s.of("word") and not s.of("limit", "time") for s in following[:between])
+        token = next((t for s in following[between : between + 1] for t in s.of("name")), None) if bare else None
         if token is not None and words:
             stem = self._text[token.start : token.end].split()
             kinds = ("condition", "drug", "drug_class", "procedure")
@@ -337,114 +409,5 @@ class Piece:
                 name = " ".join((*words, *stem[head:]))
                 if found := lexicon().lookup(name, kinds):
                     kind = next(k for k, lexical in _KINDS if found[0].kind in lexical)
-                    return _record(self._piece, kind, Concept(name=_settled(name, kind)))
+                    return record_of(self._piece, kind, Concept(name=settled(name, kind)))
         return None
-
-
-def _staged(record: Record, low: int, high: int) -> Record | None:
-    """The stages of a condition, where the lexicon has them."""
-    names = (f"{record.of[0].name} stage {n}" for n in range(low, high + 1))
-    known = [m[0].label for name in names if (m := meanings(name, record.kind))]
-    return record.model_copy(update={"of": tuple(Concept(name=n) for n in dict.fromkeys(known))}) if known else None
-
-
-_FORMS = {"condition": ("infection",), "medication": ("injection", "infusion", "injections", "iv infusion")}
-"""Words behind a name that say no more than it does, by the kind of what they follow: "hepatitis C infection"."""
-
-
-def _narrowest(out: list[Any]) -> list[Any]:
-    """Names side by side that are one: a class and what it is a kind of ("opioid analgesic"), a name and a form."""
-    kept: list[Any] = []
-    for check in out:
-        last = kept[-1] if kept else None
-        if isinstance(check, Record) and isinstance(last, Record) and _is_same(last, check):
-            continue
-        kept.append(check)
-    return kept
-
-
-def _is_same(first: Record, second: Record) -> bool:
-    if second.of[0].name.lower() in _FORMS.get(first.kind, ()) or (first.kind, second.of[0].name) == (
-        "procedure",
-        "Procedure",
-    ):
-        return True
-    before = {p for e in meanings(first.of[0].name, first.kind) for p in e.parents}
-    wider = {e.id for e in meanings(second.of[0].name, second.kind)}
-    return first.kind == second.kind == "medication" and bool(before & wider)
-
-
-def _phrase(text: str, piece: Segment) -> str:
-    """All the words of a segment but its cues."""
-    out = text[: piece.end]
-    for token in piece.of("cue", "time", "bracket"):
-        out = out[: token.start] + " " * (token.end - token.start) + out[token.end :]
-    return " ".join(out[piece.start :].split()).strip(" .")
-
-
-_GRADE = re.compile(r"\b(?:severe|mild|moderate|morbid|stage \w+|class \w+)\b", re.IGNORECASE)
-
-
-def _graded(token: Token, concept: Concept, text: str) -> list[str]:
-    """A degree that the lexicon has among a name's synonyms and that its records need not have ("severe asthma")."""
-    said = _GRADE.findall(text[token.start : token.end])
-    return [x for x in said if x.lower() not in concept.name.lower()]
-
-
-def _record(piece: Segment, kind: str, concept: Concept) -> Record:
-    state = ""
-    if kind == "condition":
-        state = piece.state
-    elif kind == "medication":
-        state = "" if piece.then == "ever" and piece.state != "active" else "current"
-    elif kind == "allergy" and piece.state == "active":
-        state = "active"
-    return Record(kind=kind, of=(concept,), state=state)
-
-
-def named(token: Token, kind: str, text: str) -> Concept | None:
-    """The name as the lexicon has it in that kind of record; as written where it means several things or none there."""
-    written = " ".join(_BRACKETED.sub(" ", text[token.start : token.end]).split())
-    written = " ".join(w for w in written.split() if w.lower() not in ("the", "a", "an"))
-    if written.lower().startswith("non-") and not meanings(written, kind):
-        written = written[4:]  # one word to the reader of words, and its denial is read as one
-    return Concept(name=_settled(written, kind)[:120]) if written else None
-
-
-def _settled(written: str, kind: str) -> str:
-    known = meanings(written, kind)
-    one = len({e.id for e in known}) == 1 and meanings(known[0].label, kind) and not narrowing(written, known[0])
-    return known[0].label if one else written
-
-
-def _pressures(amount: Amount, which: Literal["latest", "any"]) -> list[Any]:
-    """A blood pressure's two numbers: above either, or below both."""
-    parts = tuple(
-        Measurement(of=(Concept(name=name),), limits=limits, which=which)
-        for name, limits in (("Systolic blood pressure", amount.limits), ("Diastolic blood pressure", amount.second))
-    )
-    return [Any_(of=parts) if ">" in amount.limits[0].sign else All(of=parts)]
-
-
-def limits_of(tokens: Sequence[Token]) -> tuple[Limit, ...]:
-    return tuple(limit for t in tokens for limit in t.value.limits)
-
-
-def with_unit(limits: Sequence[Limit], unit: str) -> tuple[Limit, ...]:
-    """The limits, those without a unit in that of the others."""
-    return tuple(x if x.unit else Limit(sign=x.sign, value=x.value, unit=unit) for x in limits)
-
-
-def sliced(text: str, tokens: Sequence[Token]) -> str:
-    return " ".join(text[tokens[0].start : tokens[-1].end].split()) if tokens else ""
-
-
-def _runs(text: str, tokens: Sequence[Token]) -> list[str]:
-    """Words that stand side by side, as phrases."""
-    out: list[list[Token]] = []
-    for token in tokens:
-        if out and not text[out[-1][-1].end : token.start].strip(" -/"):
-            out[-1].append(token)
-        else:
-            out.append([token])
-    return [sliced(text, run) for run in out]

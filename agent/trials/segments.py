@@ -97,7 +97,7 @@ def _told(segment: Segment, text: str) -> Segment:
     """The segment with what its cues say."""
     for token in segment.of("cue"):
         cue: Cue = token.value
-        segment.own = True
+        segment.own = segment.own or cue.tag != "kind" or cue.kind != "medication" or bool(cue.then)
         match cue.tag:
             case "no":
                 segment.negated = not segment.negated
@@ -107,7 +107,8 @@ def _told(segment: Segment, text: str) -> Segment:
             case "active" | "resolved":
                 segment.state = cue.tag
             case "kind":
-                segment.kind = segment.kind or cue.kind
+                given = cue.kind == "immunization" and segment.kind == "medication"  # "received a booster"
+                segment.kind = cue.kind if given else segment.kind or cue.kind
                 segment.then = cue.then if cue.then and segment.then != "ever" else segment.then
     said = list(text[segment.start : segment.end])
     for token in segment.of("latest", "time"):
@@ -145,11 +146,16 @@ def _inherit(made: list[Segment]) -> None:
             goes_on = not segment.own and segment.joint in ("and", "or")
             if goes_on:
                 segment.kind, segment.then, segment.state = before.kind, before.then, before.state
-            elif segment.joint == "or" and segment.own and not (segment.kind or segment.state):
-                segment.kind = before.kind if before.kind in ("allergy", "family") else segment.kind
+            elif segment.joint == "or" and before.kind in ("allergy", "family") and _names_only(segment):
+                segment.kind = before.kind
             if before.negated and _stays_negated(before, segment):
                 segment.negated = True
         before = segment
+
+
+def _names_only(segment: Segment) -> bool:
+    """Whether its cues are no more than nouns: "any vaccine component"."""
+    return segment.own and not segment.state and not segment.then and segment.kind in ("", "immunization", "medication")
 
 
 def _stays_negated(before: Segment, segment: Segment) -> bool:

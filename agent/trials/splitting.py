@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from agent.trials.types import Section, Statement
+from agent.trials.vocabulary import WHO
 
 __all__ = ["plain", "split"]
 
@@ -21,13 +22,12 @@ _HEAD = re.compile(
     r"[\s*_]*(?P<colon>[:：\-–]|$)[\s*_]*",
     re.IGNORECASE,
 )
-_WHO = r"(?:patients?|subjects?|participants?|individuals?|persons?|people|volunteers?|candidates?|wom[ae]n|those|anyone|they)"
 _OUT = re.compile(
-    rf"\b(?:exclusion\s+criteri\w+|{_WHO}\b[^.:;]{{0,60}}?\b(?:excluded|ineligible|not\s+(?:be\s+)?eligible|(?:can|may|must|should|will)\s*(?:not|n't)\s+(?:be\s+)?(?:included|enrol+ed|enrol+|participate|enter|join|take\s+part))|who\s+can(?:\s*not|'t)\s+(?:take\s+part|participate|join)|(?:reasons?|grounds)\s+for\s+exclusion)\b",
+    rf"\b(?:exclusion\s+criteri\w+|{WHO}\b[^.:;]{{0,60}}?\b(?:excluded|ineligible|not\s+(?:be\s+)?eligible|(?:can|may|must|should|will)\s*(?:not|n't)\s+(?:be\s+)?(?:included|enrol+ed|enrol+|participate|enter|join|take\s+part))|who\s+can(?:\s*not|'t)\s+(?:take\s+part|participate|join)|(?:reasons?|grounds)\s+for\s+exclusion)\b",
     re.IGNORECASE,
 )
 _IN = re.compile(
-    rf"\b(?:inclusion\s+criteri\w+|(?:to\s+be\s+)?eligible|who\s+can\s+(?:take\s+part|participate|join)|{_WHO}\b[^.:;]{{0,60}}?\b(?:must|may|will|are\s+to)\s+(?:also\s+)?(?:meet|satisfy|fulfil+|be\s+included|be\s+enrol+ed))\b",
+    rf"\b(?:inclusion\s+criteri\w+|(?:to\s+be\s+)?eligible|who\s+can\s+(?:take\s+part|participate|join)|{WHO}\b[^.:;]{{0,60}}?\b(?:must|may|will|are\s+to)\s+(?:also\s+)?(?:meet|satisfy|fulfil+|be\s+included|be\s+enrol+ed))\b",
     re.IGNORECASE,
 )
 _TITLE = re.compile(
@@ -50,10 +50,18 @@ _ALL = re.compile(
     re.IGNORECASE,
 )
 _QUALIFIED = re.compile(
-    rf"^\W*(?:(?:for|in|of|applicable\s+to)\s+)?(?:(?:all|the|both|any|healthy)\s+)*(?:{_WHO}|cohorts?|parts?|arms?|groups?|phases?|stud(?:y|ies))\b(?:\s+\w{{1,2}})?\W*$",
+    rf"^\W*(?:(?:for|in|of|applicable\s+to)\s+)?(?:(?:all|the|both|any|healthy)\s+)*(?:{WHO}|cohorts?|parts?|arms?|groups?|phases?|stud(?:y|ies))\b(?:\s+\w{{1,2}})?\W*$",
     re.IGNORECASE,
 )
 """What a heading says behind its word of whom it is: "Exclusion Criteria - All Participants:"."""
+_ENDS_WITH_OR = re.compile(r"(?:^|[,;]?\s+)(?:and/)?or\W*$", re.IGNORECASE)
+_ORGAN = re.compile(
+    r"(?:(?:hemato|haemato|neuro|immuno)logic(?:al)?|hepatic|renal|cardiac|cardiovascular|coagulation|pulmonary|respiratory|metabolic"
+    r"|endocrine|gastrointestinal|psychiatric|bone\s+marrow|liver|kidney|laboratory|general|other|medications?)"
+    r"(?:\s+(?:functions?|systems?|parameters?|criteria|values?|disorders?))?\W*",
+    re.IGNORECASE,
+)
+"""What a list stands under without being asked itself: "Hepatic"."""
 _OUT_SENTENCE = re.compile(
     r"\b(?:(?:will|must|should|shall)\s+be|are|is)\s+(?:excluded|ineligible|not\s+eligible)\b(?!\s+if\s+not\b)",
     re.IGNORECASE,
@@ -94,7 +102,7 @@ def split(source: str) -> tuple[Statement, ...]:
 
     Text before any heading is taken as inclusion.
     """
-    made = [s for item in _items(source) for s in _statements(source, item)]
+    made = list(_listed(source, _items(source), ""))
     ordered = [s for section in ("inclusion", "exclusion") for s in made if s.section == section]
     return tuple(replace(s, number=n) for n, s in enumerate(ordered, 1))
 
@@ -212,10 +220,40 @@ def _statements(source: str, item: _Item, under: str = "") -> Iterator[Statement
             needed=needed,
         )
         return
-    if not text.endswith(":"):
+    if not text.endswith(":") and not _ORGAN.fullmatch(text):
         yield from _single(source, item, under)
-    for child in item.children:
-        yield from _statements(source, child, text)
+    yield from _listed(source, item.children, text)
+
+
+def _listed(source: str, items: list[_Item], under: str) -> Iterator[Statement]:
+    """The statements of items side by side; inclusions of which one ends with "or" are one requirement with the next."""
+    at = 0
+    while at < len(items):
+        until = at
+        while until + 1 < len(items) and _is_alternative(source, items[until], items[until + 1]):
+            until += 1
+        if until == at:
+            yield from _statements(source, items[at], under)
+        else:
+            yield _either(source, items[at : until + 1], under)
+        at = until + 1
+
+
+def _is_alternative(source: str, item: _Item, after: _Item) -> bool:
+    sections = {item.section, after.section}
+    bare = not item.children and not after.children
+    here, there = (plain(source[i.start : i.end]) for i in (item, after))
+    joins = _ENDS_WITH_OR.search(here) or _ENDS_WITH_OR.fullmatch(there)
+    return bare and sections == {"inclusion"} and joins is not None
+
+
+def _either(source: str, items: list[_Item], under: str) -> Statement:
+    said = (_ENDS_WITH_OR.sub("", plain(source[i.start : i.end])).strip(" ;,") for i in items)
+    parts = tuple(filter(None, said))
+    start, end = items[0].start, items[-1].end
+    return Statement(
+        number=0, section="inclusion", text=" or ".join(parts), start=start, end=end, under=under, parts=parts, needed=1
+    )
 
 
 def _exclude(item: _Item) -> None:

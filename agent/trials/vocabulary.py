@@ -10,7 +10,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["BENIGN", "CUES", "NO_CHART", "SMOKING", "STOP", "Cue"]
+__all__ = ["BENIGN", "CUES", "NO_CHART", "PEOPLE", "SMOKING", "STOP", "WHO", "Cue"]
+
+PEOPLE = r"(?:patients?|subjects?|participants?|individuals?|persons?|people|volunteers?|candidates?)"
+"""Whom a criterion is about, by a word that says nothing of them."""
+WHO = rf"(?:{PEOPLE}|those|anyone|they|wom[ae]n|m[ae]n|females?|males?)"
+"""The same, with the words that say a sex."""
 
 Tag = Literal["no", "ever", "active", "resolved", "kind", "with", "or", "and", "apart", "unless", "example", "means"]
 
@@ -67,21 +72,25 @@ CUES = _table(
         _NOW,
         "prescription, prescriptions, taking, takes, take, is taking, are taking, on, already on, is on, are on, who are on, using, uses, use of, users of, user of, use, usage of, receiving, receives, receive,"
         "treatment with, therapy with, treated with, being treated with, on treatment with, on therapy with, under treatment with, prescribed, prescribed with, requiring, requires,"
-        "require, requiring treatment with, administration of, maintained on, intake of, medication, medications, therapy, treatment, treatments, therapies, drug, drugs, agent, agents,"
+        "require, requiring treatment with, administration of, maintained on, intake of,"
         "concomitant, concomitant use of, concomitant treatment with, concomitant medication with, current use of, currently taking, currently using, currently receiving, currently on, currently treated with, current treatment with,"
         "current therapy with, currently prescribed, regular use of, chronic use of, daily use of, treatment for, active prescription for, active prescription of, prescription for, prescription of, prescriptions for,"
-        "ongoing treatment with, ongoing therapy with, ongoing use of, continuous use of, on a stable dose of, on stable doses of, stable dose of, stable doses of, on stable, background, managed with, controlled with",
+        "ongoing treatment with, ongoing therapy with, ongoing use of, continuous use of, on a stable dose of, on stable doses of, stable dose of, stable doses of, at a stable dose, at stable doses, on a stable dose, on stable doses, on stable, background, managed with, controlled with",
+    ),
+    (
+        Cue(tag="kind", kind="medication"),
+        "medication, medications, therapy, treatment, treatments, therapies, drug, drugs, agent, agents",
     ),
     (
         _WAS,
         "received, has received, have received, has taken, have taken, took, used, prior use of, previous use of, past use of, prior treatment with, previous treatment with, prior therapy with,"
         "previous therapy with, prior exposure to, previous exposure to, exposure to, exposed to, previously treated with, previously received, ever taken, ever used, ever received, history of treatment with,"
-        "history of use of, history of therapy with, has been treated with, have been treated with, had been treated with, initiated, started, initiation of, prior receipt of, receipt of, any use of, any prior use of,"
+        "history of use of, history of therapy with, has been treated with, have been treated with, had been treated with, prior receipt of, receipt of, any use of, any prior use of,"
         "treatment history with, previously on, previously taking, was treated with, were treated with",
     ),
     (
         Cue(tag="kind", kind="allergy"),
-        "allergy to, allergies to, allergic to, allergic reaction to, allergic reactions to, hypersensitivity to, hypersensitivities to, hypersensitive to, intolerance to, intolerance of, intolerant to, intolerant of,"
+        "reaction to, reactions to, severe reaction to, allergy to, allergies to, allergic to, allergic reaction to, allergic reactions to, hypersensitivity to, hypersensitivities to, hypersensitive to, intolerance to, intolerance of, intolerant to, intolerant of,"
         "sensitivity to, anaphylaxis to, anaphylactic reaction to, anaphylactic reactions to, adverse reaction to, adverse reactions to, contraindication to, contraindications to,"
         "allergy or hypersensitivity to, allergy or intolerance to, hypersensitivity or allergy to, hypersensitivity or intolerance to, known allergy to, known hypersensitivity to, allergy against, hypersensitivity reaction to, hypersensitivity reactions to",
     ),
@@ -92,13 +101,13 @@ CUES = _table(
     (
         Cue(tag="kind", kind="immunization"),
         "vaccinated against, vaccinated with, vaccinated for, vaccination against, vaccination with, vaccination for, immunized against, immunised against, immunization against, immunization with, immunized with,"
-        "vaccine against, vaccine for, vaccination, vaccinated, vaccinations, vaccine, vaccines, immunization, immunizations, immunized, receipt of a vaccine against, dose of vaccine against",
+        "vaccine against, vaccine for, vaccination, vaccinated, vaccinations, vaccine, vaccines, booster, booster dose, booster dose of, immunization, immunizations, immunized, receipt of a vaccine against, dose of vaccine against",
     ),
     (
         Cue(tag="kind", kind="family"),
         "family history of, family history, familial history of, first degree relative with, first degree relatives with, relative with, relatives with, family member with",
     ),
-    (Cue(tag="with"), "with, plus, who have, who has, who had, and with, combined with, in combination with, together with, accompanied by, complicated by, in addition to, along with, and who have, provided that, provided, on condition that, as long as, on the condition that"),
+    (Cue(tag="with"), "with, plus, despite, in spite of, who have, who has, who had, and with, combined with, in combination with, together with, accompanied by, complicated by, in addition to, along with, and who have, provided that, provided, on condition that, as long as, on the condition that"),
     (Cue(tag="or"), "or, and or, nor, as well as any, versus, vs"),
     (Cue(tag="and"), "and, as well as, but, amp"),
     (Cue(tag="apart"), "other than, except, except for, excluding, with the exception of, with exception of, with the exceptions of, apart from, exclusive of, not including, aside from, not counting"),
@@ -125,7 +134,7 @@ SMOKING: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
 )  # fmt: skip
 
 NO_CHART = re.compile(
-    r"\b(?:consents?|consenting|assent|willing(?:ness)?|unwilling(?:ness)?|agree(?:s|ment|ing)?\s+(?:to|not)|"
+    r"\b(?:demonstrat(?:es?|ed|ing)\s+(?:\w+\s+){0,2}?(?:\w+\s+)?(?:technique|proficiency|competence|adherence|compliance)|consents?|consenting|assent|willing(?:ness)?|unwilling(?:ness)?|agree(?:s|ment|ing)?\s+(?:to|not)|"
     r"unable|planned|elective|(?:able|ability|inability|unable|capable|incapable|capacity)\s+(?:and\s+\w+\s+)?(?:to|of)|"
     r"cooperat\w+|complian(?:ce|t)\s+with|non-?complian\w+|adheren\w+|comply(?:ing)?|likely\s+to|unlikely\s+to|"
     r"in\s+the\s+(?:opinion|judg(?:e)?ment|view)\s+of|(?:investigator|physician|clinician|doctor)(?:'s|s'|s)?\s+(?:opinion|judg(?:e)?ment|discretion|view|assessment|determination)|"
@@ -133,7 +142,7 @@ NO_CHART = re.compile(
     r"life\s+expectancy|expected\s+(?:to\s+)?(?:survive|survival)|(?:participat\w+|enrol+ed|enrol+ment|taking\s+part|involve\w*)\s+in\s+(?:any\s+|an\s+|a\s+)?(?:other|another|different|concurrent|investigational|clinical|interventional|drug)\s*(?:\w+\s+){0,3}(?:trials?|stud(?:y|ies)|research)|"
     r"(?:another|other)\s+(?:clinical|interventional|investigational|research|drug)\s+(?:\w+\s+)?(?:trials?|stud(?:y|ies))|"
     r"investigational\s+(?:\w+\s+)?(?:drugs?|products?|agents?|devices?|medicinal|medications?|treatments?|therap(?:y|ies))|"
-    r"plan(?:s|ning|ned)?\s+(?:to|on|for)|intend(?:s|ing)?\s+to|intention\s+to|wish(?:es|ing)?\s+to|desire\s+to|anticipated|scheduled\s+(?:to|for)|expects?\s+to|expecting\s+to|will\s+(?:be|require|undergo)|"
+    r"plan(?:s|ning|ned)?\s+(?:to|on|for)|planning\s+(?:an?\s+)?pregnancy|intend(?:s|ing)?\s+to|intention\s+to|wish(?:es|ing)?\s+to|desire\s+to|anticipated|scheduled\s+(?:to|for)|partners?|expects?\s+to|expecting\s+to|expected\s+to|will\s+(?:be|require|undergo)|"
     r"contracepti(?:on|ve)\s+(?:use|method|measures)|(?:effective|adequate|acceptable|reliable|highly\s+effective)\s+(?:methods?\s+of\s+)?(?:contraception|birth\s+control)|use\s+(?:of\s+)?(?:an?\s+)?(?:\w+\s+){0,3}contraception|"
     r"child-?\s?bearing\s+potential|fluent|speaks?\s+english|english[- ]speaking|read(?:s|ing)?\s+and\s+(?:write|understand)\w*|literate|literacy|understand\s+(?:the|and|study|english)|"
     r"access\s+to\s+(?:a\s+)?(?:phone|telephone|smartphone|internet|transport\w*|computer)|owns?\s+a|has\s+a\s+(?:smart)?phone|reside(?:s|nt)?\s+(?:in|within)|lives?\s+(?:within|in|near|at)|liv(?:e|ing)\s+(?:in|within|near)|caregiver|legal(?:ly)?\s+(?:guardian|representative|authorized|incapacitated)|"
@@ -150,16 +159,16 @@ on one ones only or other others our out over own per person persons presence pr
 these they this those through time times to under until up use used via was were when where whether which while who whom whose will with within would you your
 """
 _TRIAL = """
-according adult age amount analysis applicable assessed assessment baseline based beyond candidate candidates case cases checked classified clinic clinical clinically collected confirmed
+according adult age amount analysis applicable central assessed assessment baseline based beyond candidate candidates case cases checked classified clinic clinical clinically collected confirmed
 considered criteria criterion defined determined document documentation documented eligibility eligible enrolled enrollment enrolment
 ensure established evaluated evaluation evidence exam examination exclusion excluded extent fasting form greater group had higher human identified inclusion included
-indicated ineligible initial informed known laboratory lab labs last lasting latest least less level levels list listed local longer lower major mean measure measured measurement measurements
+indicated ineligible initial informed known laboratory lab labs last lasting latest least less level levels list listed local longer lower mean measure measured measurement measurements
 medical medically minimum maximum newest noted number obtained occurring office outpatient participant participants patient patients people performed population prescribed presence
-previous primary problem proven randomization randomisation randomized reading readings reason received record recorded records reported require required requirement research respectively
-result results screen screened screening serum plasma blood shown signed site standard started status studies study subject subjects suitable systemic test tested tests testing trial type types
-value values venous verified visit volunteer volunteers week weeks whom within year years old month months recorded chart electronic health ehr emr file persistent established
-chronic adults diagnosis diagnosed diagnostic disease diseases disorder disorders condition conditions syndrome kind kinds form forms sort sorts history mellitus illness illnesses problem problems
-event events episode episodes therapy treatment medication medications drug drugs agent agents dose doses class elderly score daily regular regularly resting seated sitting supine office calculated estimated intensity sex sexes gender genders member members product products oral
+previous problem proven ps randomization randomisation randomized reading readings reason received recipient recipients record recorded records reported require required requirement research respectively
+result results screen screened screening serum plasma blood shown signed site standard status studies study subject subjects suitable test tested tests testing trial type types
+value values venous verified visit volunteer volunteers week weeks whom within year years old month months recorded chart electronic health ehr emr file established
+adults diagnosis diagnosed diagnostic disease diseases disorder disorders condition conditions syndrome kind kinds form forms sort sorts history mellitus illness illnesses problem problems
+event events episode episodes therapy treatment medication medications drug drugs agent agents dose doses class elderly score daily regular regularly resting seated sitting supine office calculated estimated intensity sex sexes gender genders member members product products
 """
 BENIGN = frozenset((*_GRAMMAR.split(), *_TRIAL.split()))
 """Words that need no meaning of their own in a criterion."""

@@ -7,27 +7,49 @@ in `Ask.unknown`, and several concepts that fit one mention come back as `Target
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Literal, get_args
+from typing import Literal
 
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
 from agent.understand import cues
-from agent.understand.anchors import Found, anchor_of, find_anchor, tells_arrival, tells_end, windows, without
-from agent.understand.asides import Aside, asides, is_no_source, is_plain, is_timeless, names_source
-from agent.understand.clauses import askings, names_care
+from agent.understand.anchors import (
+    Found,
+    anchor_of,
+    find_anchor,
+    left_after,
+    tells_arrival,
+    tells_end,
+    timed,
+    windows,
+    without,
+)
+from agent.understand.clauses import askings
+from agent.understand.idioms import about_to_do, spoken, summary_of
+from agent.understand.judged import judged
+from agent.understand.kin import OF_THE_PATIENT as _OF_THE_PATIENT
+from agent.understand.kin import is_called, is_own
+from agent.understand.leftover import unknown, young
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
+from agent.understand.numerals import few, ordinal, threshold
+from agent.understand.partings import Said, partings
+from agent.understand.parts import POINTS_BACK, around, at_visit, bare, leaning, parted, pointed
+from agent.understand.passed import NOUNS, passed_over
+from agent.understand.planned import planned
+from agent.understand.purposes import goes_on, purpose_of
 from agent.understand.reading import Reading, read
 from agent.understand.relied import focus_of, relied, wanted
+from agent.understand.restated import strangers, vanishing
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
 from agent.understand.shorthand import plain
-from agent.understand.targets import NUMERIC, distinct, joined, target_of
+from agent.understand.stretches import later_first, narrowed, other_time, other_times
+from agent.understand.targets import NUMERIC, apposed, distinct, joined, measured, target_of
 from agent.understand.threads import follow_up, subject_of
-from agent.understand.unknown import BEYOND, FEW, THRESHOLD, measured, unknown, young
+from agent.understand.vocabulary import FUNCTION_WORDS
 from fhir_tools import dates
 from fhir_tools.codes import Mention
 from fhir_tools.dates import Window
@@ -38,8 +60,64 @@ __all__ = ["focus_of", "reworded", "subject_of", "understand", "wanted"]
 
 def understand(question: str, chart: Chart, history: tuple[Turn, ...] = ()) -> Ask:
     """What a question asks of this chart; `history` are the finished turns of its thread, oldest first."""
-    seen = looking(question, history)
-    return (_to_see(question, seen, chart, history) if seen else None) or _understood(question, chart, history)
+    if kind := summary_of(question):
+        return Ask(question=question, op="list", unknown=(question,), summary=kind, relies=KINDS)
+    seen, told = looking(question, history), spoken(question, chart.as_of)
+    if about_to_do(question):
+        return Ask(question=question, op="list", unknown=(about_to_do(question),), relies=KINDS)
+    ask = (
+        (_to_see(question, seen, chart, history) if seen else None)
+        or planned(question)
+        or _in_parts(told, chart, history)
+        or _understood(told, chart, history)
+    )
+    ask = replace(_of_the_course(ask, chart), question=question)
+    return ask if ask.op == "find" else replace(ask, unknown=(*ask.unknown, *strangers(question, chart)))
+
+
+_PREGNANCY = ("condition", "pregnancy")
+
+
+def _of_the_course(ask: Ask, chart: Chart) -> Ask:
+    """Whether somebody is pregnant the condition tells, where the chart has one: a status once seen does not end."""
+    asked = len(ask.targets) == 1 and _PREGNANCY in ask.targets[0].lexicon and ask.expects == "bool"
+    if not asked or ask.kinds[:1] not in (("social",), ("measurement",)):
+        return ask
+    known = [e.key for e in chart.matcher.entries_of((_PREGNANCY,), ("condition",))]
+    if not known:
+        return ask
+    target = replace(ask.targets[0], kinds=("condition",), keys=tuple(known), label="Pregnancy")
+    return replace(ask, op="status", state="active", kinds=("condition",), targets=(target,))
+
+
+def _in_parts(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask | None:
+    """A question that is several in one: each understood by itself, or with the subject of the first.
+
+    None where it is one. Where the first is not understood there is nothing that the others could lean on.
+    """
+    texts = parted(plain(question))
+    if len(texts) < 2:
+        return None
+    first = _understood(texts[0], chart, history)
+    if not _is_known(first):
+        return replace(first, question=question)
+    parts = (first, *(_part(text, first, chart, history) for text in texts[1:]))
+    relies = tuple(dict.fromkeys(k for p in parts for k in p.relies))
+    return replace(first, question=question, parts=around(parts), relies=relies)
+
+
+def _part(text: str, first: Ask, chart: Chart, history: tuple[Turn, ...]) -> Ask:
+    """One of the later parts. It keeps its own words, and the first's subject and time where it leans on them."""
+    words, alone = [t.words for t in first.targets], _understood(bare(text), chart, history)
+    back = POINTS_BACK.search(text)
+    if not back and (alone.targets or alone.attribute or NOUNS.search(text)):
+        same = {*alone.kinds} == {*first.kinds} == {"encounter"}
+        ask = leaning(alone, first) if same else at_visit(alone, first, text)
+    elif words:
+        ask = leaning(_understood(pointed(text, first, words), chart, history), first)
+    else:
+        ask = replace(alone, unknown=(*alone.unknown, back.group() if back else text))
+    return replace(ask, question=text)
 
 
 def _to_see(question: str, seen: Looking, chart: Chart, history: tuple[Turn, ...]) -> Ask | None:
@@ -73,62 +151,27 @@ _ORDERED = re.compile(
 
 def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     """The question as a whole, or without what only says who asks, why, and what for."""
-    whole = _as_it_stands(question, chart, history)
+    whole = _entire(question, chart, history)
     if _is_known(whole) and whole.anchor and whole.anchor.target.keys:
         return whole
     text = plain(question)
-    found = tuple(asides(text))
     clauses = tuple(askings(question, told=_is_known(whole)))
-    for kept, beside in _partings(text, found, clauses):
-        ask = _as_it_stands(kept, chart, history)
+    said = Said(whole=whole, known=_is_known(whole), chart=chart, alone=lambda q: _as_it_stands(q, chart, ()))
+    for kept, beside in partings(text, clauses, said):
+        ask = _entire(kept, chart, history)
         if _is_known(ask) and all(a.fits(ask) for a in beside):
-            told = tuple(" ".join(a.words.split()).strip(" ,.;:-–—") for a in beside if a.told)
+            told = tuple(a.tells() for a in beside if a.told)
             return replace(ask, question=question, asides=told, relies=KINDS if told else ask.relies)
-    unfit = tuple(a.words.strip(" :,-–—") for a in found if a.told and not a.fits(whole))
+    unfit = tuple(a.words.strip(" :,-–—") for a in said.beside(text) if a.told and not a.fits(whole))
     return whole if whole.unknown else replace(whole, unknown=unfit)
 
 
-def _partings(
-    text: str, found: tuple[Aside, ...], clauses: Sequence[tuple[str, tuple[str, ...]]]
-) -> Iterator[tuple[str, tuple[Aside, ...]]]:
-    """The text without phrases that may be set aside: all that were found, then each; then so the clauses that ask."""
-    yield from _cuts(text, found, ())
-    for clause, others in clauses:
-        beside = tuple(Aside(words=o, fits=_alone_beside(o), told=not is_plain(o)) for o in others)
-        yield from _cuts(clause, tuple(asides(clause)), beside)
-
-
-def _cuts(text: str, found: tuple[Aside, ...], beside: tuple[Aside, ...]) -> Iterator[tuple[str, tuple[Aside, ...]]]:
-    outer = _outermost(found)
-    for cut in dict.fromkeys((outer, *((a,) for a in outer), ())):
-        if kept := (*beside, *cut):
-            yield _cut(text, cut), kept
-
-
-def _outermost(found: tuple[Aside, ...]) -> tuple[Aside, ...]:
-    return tuple(a for a in found if not any(a is not b and a.words in b.words for b in found))
-
-
-def _alone_beside(other: str) -> Callable[[Ask], bool]:
-    """Whether a clause beside this one names what it asks about, or asks for a whole list: nothing narrower is lost.
-
-    Of a kind of record that the other may be the source of, it has to name what the chart holds.
-    """
-    source, care = names_source(other), names_care(other)
-
-    def fits(ask: Ask) -> bool:
-        if care and not (is_timeless(ask) or ask.op in ("age_at", "reason", "attribute")):
-            return False
-        named = bool(ask.targets or ask.attribute or ask.op in ("list", "taking") or ask.kinds[:1] == ("encounter",))
-        return named and (not source or is_no_source(ask) or any(t.keys for t in ask.targets))
-
-    return fits
-
-
-def _cut(text: str, out: Sequence[Aside]) -> str:
-    for aside in out:
-        text = text.replace(aside.words, " ", 1)
-    return text
+def _entire(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
+    """The question as it stands, with the brackets that narrow it and were passed over as words not understood."""
+    ask = _as_it_stands(question, chart, history)
+    if not _is_known(ask):
+        return ask
+    return replace(ask, unknown=vanishing(question, ask, lambda q: _as_it_stands(q, chart, history)))
 
 
 def _is_known(ask: Ask) -> bool:
@@ -152,15 +195,24 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     if asks_of_notes(reading.text):
         return _of_notes(question, reading, found, chart, s), s
     op = _op(s)
-    relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i != found.number])
+    relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i not in found.numbers])
     if relatives and _is_the_patient(relatives, reading, s, joined(primary), chart):
         relatives = []
     cued = _cued(s, relatives)
-    targets = distinct(target_of(g, _panels(g, cued, op, s, chart), op, chart.matcher) for g in joined(primary))
-    purpose, targets = _purpose(s, cued, targets)
+
+    def meant(group: Sequence[Mention]) -> Target:
+        return target_of(group, _panels(group, cued, op, s, chart), op, chart.matcher)
+
+    targets = distinct(apposed(joined(primary), reading, meant))
+    purpose, targets = purpose_of(s, cued, targets, chart.matcher)
     op = _op(s, but="dose") if op == "dose" and measured(targets) else op
     window, event = windows(reading, found)
+    told = window
     window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
+    window = window if found or window is not told else narrowed(reading, window)
+    against = other_time(reading, window) if op in ("compare", "change") and not found else None
+    direction = next((d for d, p in cues.DIRECTIONS if p.search(s)), None)
+    window, against, direction = later_first(window, against, direction)
     held = any(t.keys for t in targets)
     targets = _topics(reading, targets) if op == "find" else targets
     attribute = "" if cued or held or found else _attribute_of(reading, s, targets)
@@ -171,21 +223,33 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         kinds=_kinds(targets, cued, attribute, purpose),
         targets=targets,
         window=window,
+        against=against,
+        nth=ordinal(s),
         anchor=_anchor(reading, found, event, chart, on_arrival=measured(targets) and op not in NUMERIC | {"count"}),
-        direction=next((d for d, p in cues.DIRECTIONS if p.search(s)), None),
-        n=_number(s),
+        direction=direction,
+        n=few(s),
         attribute=attribute,
         current=bool(cues.CURRENT.search(s)),
-        state=_state(s),
+        state=_state(s) or ("active" if purpose and goes_on(s) else ""),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
         unknown=(
             *unknown(reading, s, op, primary, targets),
             *filter(None, (tells_end(reading, found), young(question, chart))),
+            *other_times(reading, (told, window, event, against)),
         ),
-        threshold=_threshold(s),
+        threshold=threshold(s),
     )
-    return _aged(settle(ask, s), chart), s
+    settled = judged(timed(_aged(left_after(settle(ask, s), s), chart), reading, found), s)
+    left = (_in_words(w, reading) for w in (*settled.unknown, *passed_over(settled, s)))
+    return replace(settled, unknown=tuple(left)), s
+
+
+def _in_words(left: str, reading: Reading) -> str:
+    """Words of the skeleton as the question has them; "T3" may be a word of the question itself."""
+    spelt = {f"m{n}": m.words for n, m in enumerate(reading.mentions)}
+    spelt |= {f"t{n}": reading.text[t.start : t.end] for n, t in enumerate(reading.times)}
+    return re.sub(r"\b[mt]\d+\b", lambda found: spelt.get(found[0], found[0]), left)
 
 
 def _aged(ask: Ask, chart: Chart) -> Ask:
@@ -230,6 +294,9 @@ def _anchor(
         return None
     target = target_of((reading.mentions[found.number],), (), "when", chart.matcher)
     anchor = anchor_of(reading, found, target, event)
+    if found.cause is not None:
+        cause = target_of((reading.mentions[found.cause],), ("condition",), "when", chart.matcher)
+        return replace(anchor, cause=cause)
     return replace(anchor, relation="closest") if on_arrival and tells_arrival(reading, found) else anchor
 
 
@@ -248,10 +315,6 @@ _OF_ANOTHER = (
     r"\b(?:his|her|their|its|patients?|pts?|family|paternal|maternal|(?:his|her|whose) \w+) {0}\b"
     r"|\b{0} of (?:the|this|his|her|their)\b|\ban? {0}\b"
 )
-_OF_THE_PATIENT = frozenset(get_args(Kind)) - {"family", "condition", "procedure", "social"}
-"""The kinds of record that a chart holds of the patient alone."""
-
-
 _CHILDREN = frozenset(("son", "daughter", "child"))
 _FEMALE = frozenset(("mother", "grandmother", "daughter", "sister", "wife", "aunt", "niece"))
 _MALE = frozenset(("father", "grandfather", "son", "brother", "husband", "uncle", "nephew"))
@@ -260,24 +323,21 @@ _MALE = frozenset(("father", "grandfather", "son", "brother", "husband", "uncle"
 def _is_the_patient(
     relatives: Sequence[str], reading: Reading, s: str, named: Sequence[Sequence[Mention]], chart: Chart
 ) -> bool:
-    """ "What is my son allergic to": one of the family asks about the patient, if a family history cannot hold it.
-
-    Who is of the other sex is not the patient: it may be the wrong chart.
-    """
-    other = {"male": _FEMALE, "female": _MALE}.get(str(chart.person.get("gender")), frozenset())
-    at = next(n for n, m in enumerate(reading.mentions) if any(c.id == relatives[0] for c in m.classes))
-    if len(set(relatives)) > 1 or relatives[0] in other | {"family member"}:
+    """ "What is my son allergic to": one of the family asks about the patient, if a family history cannot hold it."""
+    if not _may_be_the_patient(relatives, reading, s, chart):
         return False
-    if re.search(_OF_ANOTHER.format(f"m{at}"), s):
-        return False
+    at = _place(relatives, reading)
     if re.search(rf"\b(?:my|our) m{at}\b", s) and relatives[0] in _CHILDREN and not _is_family(relatives[0], chart):
         return True
     cued = _cued(s, [])
     targets = [target_of(group, cued, _op(s), chart.matcher) for group in named]
+    if targets and is_called(at, reading, formal=all(t.kinds[:1] == ("procedure",) for t in targets)):
+        return all(is_own(t, chart) for t in targets)
     if targets:
         return all(t.kinds and t.kinds[0] in _OF_THE_PATIENT for t in targets)
     own = bool(cued) and (set(cued) <= _OF_THE_PATIENT or _state(s) == "active")
-    return own or _attribute(s) in ("age", "date of birth")
+    attributes = ("age", "date of birth", "deceased") if is_called(at, reading) else ("age", "date of birth")
+    return own or _attribute(s) in attributes
 
 
 def _is_family(relative: str, chart: Chart) -> bool:
@@ -285,12 +345,17 @@ def _is_family(relative: str, chart: Chart) -> bool:
     return bool(chart.matcher.entries_of((("relationship", relative),), ("family",)))
 
 
-def _purpose(s: str, cued: Sequence[Kind], targets: tuple[Target, ...]) -> tuple[Target | None, tuple[Target, ...]]:
-    """ "Drugs given for bronchitis": the condition is what they were ordered for, not the subject."""
-    only = len(targets) == 1 and targets[0].kinds[:1] == ("condition",)
-    if only and "medication" in cued and re.search(r"\b(for|to treat|treating|against)\b( \w+){0,3} m\d", s):
-        return targets[0], ()
-    return None, targets
+def _may_be_the_patient(relatives: Sequence[str], reading: Reading, s: str, chart: Chart) -> bool:
+    """Whether one relative is named, nobody's in particular. Who is of the other sex may mean the wrong chart."""
+    other = {"male": _FEMALE, "female": _MALE}.get(str(chart.person.get("gender")), frozenset())
+    if len(set(relatives)) > 1 or relatives[0] in other | {"family member"}:
+        return False
+    return not re.search(_OF_ANOTHER.format(f"m{_place(relatives, reading)}"), s)
+
+
+def _place(relatives: Sequence[str], reading: Reading) -> int:
+    """The number of the first relative's mention."""
+    return next(n for n, m in enumerate(reading.mentions) if any(c.id == relatives[0] for c in m.classes))
 
 
 def _topics(reading: Reading, targets: tuple[Target, ...]) -> tuple[Target, ...]:
@@ -334,7 +399,9 @@ def _panels(group: Sequence[Mention], cued: tuple[Kind, ...], op: Op, s: str, ch
 def _attribute_of(reading: Reading, s: str, targets: tuple[Target, ...]) -> str:
     """What is asked of the person; "where" and "single" beside a thing that the lexicon knows ask nothing of them."""
     if any(t.lexicon for t in targets):
-        return _attribute(" ".join(t.words for t in targets))
+        words = " ".join(t.words for t in targets)
+        rest = (p.sub(" ", words).split() for _, p in cues.ATTRIBUTES if p.search(words))
+        return _attribute(words) if all(w in FUNCTION_WORDS for w in next(rest, ())) else ""
     return _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
 
 
@@ -351,7 +418,7 @@ def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
         return "active"
     if re.search(rf"\b(active|current|currently|ongoing|still|now|present|presently)\b|{_ON}", s):
         return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
-    if re.search(r"\b(resolved|inactive|resolve|cleared|gone away|healed)\b", s):
+    if re.search(r"\b(resolved|inactive|resolve|cleared|gone away|healed)\b|\bover$", s):
         return "resolved"
     return "stopped" if re.search(r"\b(stopped|discontinued|no longer|former\w*)\b", s) else ""
 
@@ -364,20 +431,3 @@ def _kinds(
     if targets:
         return tuple(dict.fromkeys(k for t in targets for k in t.kinds))
     return cued or (("patient",) if attribute else ())
-
-
-_NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())}
-
-
-def _number(s: str) -> int | None:
-    found = FEW.search(s)
-    word = (found[1] or found[2]) if found else None
-    if word:
-        return _NUMBERS.get(word) or int(word)
-    return 2 if re.search(r"\b(than|from|to) (the )?(one|value|result) before( it)?\b", s) else None
-
-
-def _threshold(s: str) -> tuple[str, float, str | None] | None:
-    """The comparison with a number that a question makes ("above 7"); it names no unit."""
-    found = THRESHOLD.search(s)
-    return (BEYOND.get(found[1], ">"), float(found[2]), None) if found else None

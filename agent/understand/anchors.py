@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
-from agent.types import Anchor, Target
+from agent.types import Anchor, Ask, Target
 from agent.understand.patterns import any_of, words
 from agent.understand.reading import Reading, is_stay
 from fhir_tools.dates import Window
 
-__all__ = ["Found", "anchor_of", "find_anchor", "tells_arrival", "tells_end", "windows", "without"]
+__all__ = [
+    "Found",
+    "anchor_of",
+    "find_anchor",
+    "left_after",
+    "tells_arrival",
+    "tells_end",
+    "timed",
+    "windows",
+    "without",
+]
 
 Relation = Literal["closest", "at", "before", "after", "during", "since"]
 
@@ -35,7 +46,9 @@ _RELATION = re.compile(
 )
 _TO_EVENT = re.compile(
     r"\b(?:closest|nearest)\b.* (?P<rel>to) (?:the )?"
-    r"(?:(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of )?(?P<m>m\d+)\b"
+    r"(?:(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of "
+    r"|(?:date|day|time|moment) (?:(?:at|on) which|when|that) (?:the |his |her )?)?"
+    r"(?P<m>m\d+)\b"
     r"(?: being (?:diagnosed|found|made|given|done)| (?:diagnosis|dx|onset|start)(?: (?:date|day))?| (?:date|day)\b)?"
 )
 """The event apart from its relation: "the closest weight to the onset of gout"."""
@@ -61,19 +74,27 @@ _DATED_STAY = re.compile(r"\bt\d+ m(\d+)\b")
 """A stay told by its date alone: "the March 2025 admission"."""
 _STANDALONE = re.compile(
     r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?|drugs?|given|"
-    r"administered|happened|vaccines?|diagnosed|conditions|visits?)\b"
+    r"administered|happened|vaccines?|diagnosed|diagnos[ei]s|dx|conditions|visits?)\b"
 )
 
 
 class Found:
     """An anchor's mention, its relation, and the stretch of the skeleton that tells it."""
 
-    def __init__(self, number: int, relation: Relation, start: int, end: int) -> None:
-        self.number, self.relation, self.start, self.end = number, relation, start, end
+    def __init__(self, number: int, relation: Relation, start: int, end: int, cause: int | None = None) -> None:
+        self.number, self.relation, self.start, self.end, self.cause = number, relation, start, end, cause
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The mentions that tell the time and are no subject: the event, and what a stay was for."""
+        return (self.number,) if self.cause is None else (self.number, self.cause)
 
 
 def find_anchor(reading: Reading) -> Found | None:
     """Which mention is the event that a time is told by; None when every mention is a subject."""
+    caused = next(filter(None, (_for_a_cause(m, reading) for m in _CAUSED.finditer(reading.skeleton))), None)
+    if caused:
+        return caused
     apart = _TO_EVENT.search(reading.skeleton)
     if apart and len(reading.mentions) > 1:
         return Found(int(apart["m"][1:]), "closest", apart.start("rel"), apart.end())
@@ -82,9 +103,33 @@ def find_anchor(reading: Reading) -> Found | None:
         if found:
             return found
     dated = _DATED_STAY.search(reading.skeleton)
-    if dated and len(reading.mentions) > 1 and is_stay(reading.mentions[int(dated[1])]):
+    if dated and is_stay(reading.mentions[int(dated[1])]) and _tells_time(reading, dated):
         return Found(int(dated[1]), "during", dated.start(), dated.end())
     return None
+
+
+_CAUSED = re.compile(
+    rf"\b(?:during|in|on|throughout|over|of|for|from|at)(?: (?:{_FILL}))* (?P<cause>m\d+) (?P<stay>m\d+)\b(?: t\d+)?"
+    r"|\b(?:during|in|on|throughout|over|of|for|from|at)(?: (?:the|his|her|their|that|this|last|first))* "
+    r"(?P<stay2>m\d+) (?:for|with|because of|due to)(?: (?:the|his|her|their|a|an))? (?P<cause2>m\d+)\b(?: t\d+)?"
+)
+"""A stay told by what it was for: "the pneumonia stay", "his admission for asthma"."""
+
+
+def _for_a_cause(match: re.Match[str], reading: Reading) -> Found | None:
+    stay, cause = (int((match[a] or match[b])[1:]) for a, b in (("stay", "stay2"), ("cause", "cause2")))
+    conditions = {c.kind for c in reading.mentions[cause].classes} | {e.kind for e in reading.mentions[cause].entries}
+    if not is_stay(reading.mentions[stay]) or not conditions <= {"condition", "icd10"} or not conditions:
+        return None
+    beside = reading.skeleton[: match.start()] + reading.skeleton[match.end() :]
+    told = len(reading.mentions) > 2 or (_STANDALONE.search(beside) and not _OF_STAY.search(beside))
+    return Found(stay, "during", match.start(), match.end(), cause) if told else None
+
+
+def _tells_time(reading: Reading, match: re.Match[str]) -> bool:
+    """Whether something else is asked about than the event of the match, which then only says when."""
+    beside = reading.skeleton[: match.start()] + reading.skeleton[match.end() :]
+    return len(reading.mentions) > 1 or (bool(_STANDALONE.search(beside)) and not _OF_STAY.search(beside))
 
 
 def _judge(match: re.Match[str], reading: Reading) -> Found | None:
@@ -116,6 +161,32 @@ def without(skeleton: str, found: Found | None) -> str:
     if found is None:
         return skeleton
     return f"{skeleton[: found.start].rstrip()} {skeleton[found.end :].lstrip()}".strip()
+
+
+def timed(ask: Ask, reading: Reading, found: Found | None) -> Ask:
+    """Results are told that are nearest to an event; what else was so at its time rules do not work out."""
+    nearest = found and ask.anchor and ask.anchor.relation in ("closest", "at")
+    if not nearest or not found or ask.op == "order" or ask.kinds[:1] in (("measurement",), ("social",)):
+        return ask
+    return replace(ask, unknown=(*ask.unknown, _spelt(reading, found)))
+
+
+_STAY = Target(words="stay", label="Inpatient stay", kinds=("encounter",))
+
+
+def left_after(ask: Ask, s: str) -> Ask:
+    """ "When was she discharged after the pneumonia?" asks for the end of the stay that it was treated in."""
+    condition = ask.targets[0] if len(ask.targets) == 1 and ask.targets[0].kinds[:1] == ("condition",) else None
+    if not condition or ask.anchor or ask.expects != "date" or not re.search(r"\bdischarged?\b", s):
+        return ask
+    stay = Anchor(relation="during", target=_STAY, which="last", window=ask.window, cause=condition)
+    return replace(ask, op="ended", kinds=("encounter",), targets=(_STAY,), anchor=stay, window=None)
+
+
+def _spelt(reading: Reading, found: Found) -> str:
+    """The anchor's phrase in the question's own words, without a date."""
+    phrase = re.sub(r"\bt\d+ ?", "", reading.skeleton[found.start : found.end])
+    return re.sub(r"\bm(\d+)\b", lambda m: reading.mentions[int(m[1])].words, phrase)
 
 
 def windows(reading: Reading, found: Found | None) -> tuple[Window | None, Window | None]:

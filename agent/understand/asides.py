@@ -18,7 +18,7 @@ __all__ = ["Aside", "asides", "is_no_source", "is_plain", "is_timeless", "names_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aside:
-    """A phrase that may be set aside, in the words of the question.
+    """A phrase that may be set aside, in the words of the question; `instead` stands in its place.
 
     `fits` says of the question without it whether it may. `told`: the answer says that it was set aside.
     """
@@ -26,6 +26,12 @@ class Aside:
     words: str
     fits: Callable[[Ask], bool]
     told: bool = True
+    instead: str = " "
+
+    def tells(self) -> str:
+        """What was set aside, as the answer says it."""
+        beside = self.words.replace(self.instead, "") if self.instead.strip() else self.words
+        return " ".join(beside.split()).strip(" ,.;:-–—()")
 
 
 _NARROWS = re.compile(
@@ -139,7 +145,7 @@ _FOR_PAPER = re.compile(
 """Where the answer goes: "for CRF page 1", "for tomorrow's theatre list"."""
 _SO_THAT = re.compile(
     r"(?:,\s*)?\b(?:so (?:that )?(?:i|we|they) (?:can|could|may|know)|(?:in order|so as) to|"
-    rf"(?:i|we) (?:need|want|have) to (?:know|write|tell|enter|record|put|fill|document|check)|before {_ACT}|"
+    rf"(?:(?:i|we|they) )?(?:need|want|have) to (?:know|write|tell|enter|record|put|fill|document|check)|before {_ACT}|"
     r"while (?:i|we) (?:fill|am|are|write|wait|talk|prepare|draw))\b"
     r"[^?.!;:]*(?=[?.!\s]*$)",
     re.IGNORECASE,
@@ -198,6 +204,13 @@ _ORDERS = (
 _WHICH = r"(?:that|which|who)(?:'s| is| are| was| were)?"
 _STOPPED = r"(?:stopped|discontinued|finished|completed|ended|old|past|previous)"
 _DROPPED = r"(?:cancelled|canceled|missed|planned|booked|future|no[- ]shows?)"
+_VISITS = r"(?:ones?|visits?|encounters?|appointments?|bookings?|contacts?|attendances?|stays?|admissions?)"
+_ARE_OUT = (
+    r"(?:(?:is|are|was|were|being|to be) )?(?:not (?:to be )?(?:counted|included|considered)|(?:do|does)(?: not|"
+    r"n't) count|"
+    r"left out|(?:excluded|omitted|disregarded|ignored|discounted|removed|skipped|aside|apart))"
+)
+_GIVEN = r"(?:supposing|assuming|provided|providing|given|granted|granting|if)(?: that)?"
 
 
 def _goes_on(ask: Ask) -> bool:
@@ -302,7 +315,18 @@ _KEPT: tuple[tuple[Callable[[Ask], bool], re.Pattern[str]], ...] = tuple(
         (_is_one_result, r"\bon (?:the|his|her|their) growth (?:record|chart|curve)\b"),
         (_is_visit, r"\b(?:kept|attended)\b(?= (?:appointment|visit|encounter|consultation)s?\b)"),
         (_is_visit, rf"\b(?:that|which) (?:really |actually )?(?:took place|happened|went ahead|was kept){_LAST}"),
-        (_is_visit, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_DROPPED}(?: (?:ones|visits))?\)?{_LAST}"),
+        (_is_visit, rf"[,(]?\s*\b{_LEFT_OUT} (?:the |any |all )?{_DROPPED}(?: {_VISITS})?\)?{_LAST}"),
+        (_is_visit, rf"^\W*{_LEFT_OUT} (?:the |any |all )?{_DROPPED}(?: {_VISITS})?\s*[,:]"),
+        (_is_visit, rf"[,;(–-]?\s*\b(?:with )?(?:the |any |all )?{_DROPPED}(?: {_VISITS})? {_ARE_OUT}\)?{_LAST}"),
+        (_is_visit, rf"^\W*(?:{_GIVEN} )?(?:the |any |all )?{_DROPPED}(?: {_VISITS})? {_ARE_OUT}\s*[,:]"),
+        (_is_valid, rf"[,;(–-]?\s*\b(?:with )?(?:the |any |all )?{_BAD}(?: {_THINGS})? {_ARE_OUT}\)?{_LAST}"),
+        (_is_valid, rf"^\W*(?:{_GIVEN} )?(?:the |any |all )?{_BAD}(?: {_THINGS})? {_ARE_OUT}\s*[,:]"),
+        (
+            _is_one_result,
+            r"^\W*(?:whether )?[\w-]+ or (?:not|otherwise|non-?[\w-]+)\s*(?:[:,]|\s[-–—])\s"
+            r"|[,(]?\s*\b(?:regardless|irrespective) of [\w-]+(?: or not)?\)?(?=\W*$)"
+            r"|[,(]\s*(?:whether )?[\w-]+ or (?:not|otherwise)\)?(?=\W*$)",
+        ),
     )
 )  # fmt: skip
 """Restrictions that repeat what an answer does anyway, with the questions of which that is so."""
@@ -319,6 +343,18 @@ _LENGTH = 1000
 _PAST = re.compile(r"\b(?:was|were|did|had|been)\b", re.IGNORECASE)
 
 
+_GOING_ON = re.compile(
+    r"[,(]?\s*\bwhile (?:the|his|her|their) [\w -]{2,40}? (?:was|were) (?:still )?"
+    r"(?:going on|ongoing|under ?way|running|in progress|being given|given)\b\)?",
+    re.IGNORECASE,
+)
+"""What else was so over a stretch of time that the question tells by its days."""
+
+
+def _is_dated(ask: Ask) -> bool:
+    return bool(ask.window and ask.window.low and ask.window.high)
+
+
 def asides(text: str) -> Iterator[Aside]:
     """The phrases of a question that may be set aside, each as it stands in it; none of a text too long for one."""
     if len(text) > _LENGTH:
@@ -326,6 +362,8 @@ def asides(text: str) -> Iterator[Aside]:
     yield from (a for a in _purposes(text) if not _NARROWS.search(_NUMBERED.sub("", a.words)))
     if (why := _BECAUSE.search(text)) and not _NARROWS.search(why["why"]):
         yield Aside(words=why.group(), fits=_any)
+    if going_on := _GOING_ON.search(text):
+        yield Aside(words=going_on.group(), fits=_is_dated)
     for fits, pattern in _KEPT:
         if kept := pattern.search(text):
             yield Aside(words=kept.group(), fits=fits, told=False)

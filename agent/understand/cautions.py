@@ -57,16 +57,24 @@ UNSAFE = any_of(
     ),
     words("except, excluding, besides, other than, apart from, unless, instead, without, never, not, nor, neither"),
     words("should, would, could, recommend*, advis*, best, safe, risk, interact*, contraindicat*, need(?:s|ed)? to"),
+    r"\b(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|few|several) (?:hours?|days?|weeks?|months?|years?) "
+    r"(?:after|before|following|prior|later|earlier|into|post)\b|\bat most\b",
+    words("worse, worsen*, poorest, poorer, poor, poorly, bad, badly, better, improv*, deteriorat*"),
     words("worst, likely, probab*, predict*, prognos*, because, cause[sd]?, causing, expla*, interpret*, mean that"),
     words("compare[ds]? to guideline, guideline*, normal for, worr*, concern*, appropriate, correct dose"),
     words("tomorrow, next, future, plan(?:s|ned)? for, increase the, decrease the, stop the, start the, switch"),
     words("fasting, pre and post, post, pre, while, before (?:and|or|versus|vs) after"),
-    words("up to date, overdue, due for, (?:die|died|dying) (?:of|from)"),
+    words("up to date, overdue, due for, (?:die|died|dying) (?:of|from|in|at)(?! t\\d)"),
     r"\b(?:problems?|issues?|trouble|difficulty)\b(?: \w+){0,4} with m\d",
     r"^where (?:was|were)\b.*m\d|^which (?:doctor|nurse|clinician|physician|surgeon)\b|\bwhat (?:made|makes)\b",
     r"(?:\babout |\bof |^)(?:stopping|starting) m\d",
     words(r"on before m\d"),
     r"\b(?:all|any\w*|every\w*|nothing|none|no one|nobody) but\b|\b(?:nothing|none|nobody|nowhere)\b",
+    r"^(?:have|take|use|eat) m\d$",
+    words(r"on before m\d, home (?:scales?|monitor|readings?|measurements?|m\d), m\d at home"),
+    words(
+        r"(?:gp|pcp|family doctor) m\d, (?:m\d (?:to|with|at)|see|saw) (?:a |the |his |her )?(?:gp|pcp|family doctor)"
+    ),
     words(r"(?:before|after|since|during|prior to) (?:\w+ )?(?:\w+ )?(?:surgery|surgeries|operations?|procedures?)"),
     words(r"median, percentile, variance, standard deviation, correlat*, between m\d and m\d"),
 )

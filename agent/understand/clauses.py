@@ -105,16 +105,16 @@ _ACTIVITY = re.compile(
     re.IGNORECASE,
 )
 """What is done or happens, not a heading over what is asked ("Diabetes review.", "Doing the reconciliation now.")."""
-_LEAD = r"^(?:(?:and|so|please|pls)\s+)*"
+_LEAD = r"^(?:(?:and|so|please|pls|(?:i|we) (?:need|want)|the|his|her|their)\s+)*"
 _ASKING = re.compile(
-    rf"{_LEAD}{_ASKS}|^(?:last|latest|newest|current|mean|average|total|number|age|dob|date)\b", re.IGNORECASE
+    rf"{_LEAD}(?:{_ASKS}|(?:last|latest|newest|current|mean|average|total|number|age|dob|date)\b)", re.IGNORECASE
 )
 _PICKS = re.compile(
     rf"{_LEAD}{_ASKS}.*\b(?:last|latest|newest|most recent|current\w*|now|at present|still|ever|any|all|highest|lowest|"
     rf"first|earliest|how many|how often|taking|on|born|birth\w*|dob|age|old|prescri\w+|indicat\w+|diagnosed)\b"
     rf"|{_LEAD}(?:is|are|does|do|has|have|did|any|list|when)\b"
-    r"|^(?:latest|last|most recent|current|newest|date|mean|average|total|number|highest|lowest|first|earliest|age|"
-    r"dob)\b"
+    rf"|{_LEAD}(?:latest|last|most recent|current|newest|date|mean|average|total|number|highest|lowest|first|"
+    rf"earliest|age|dob)\b"
     rf"|{_LEAD}how (?:many|often|old)\b|\ballerg\w*|^(?:still|currently|ever|active|ongoing|open|known|regular|all|"
     rf"every)\b",
     re.IGNORECASE,

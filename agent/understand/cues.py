@@ -10,8 +10,8 @@ import re
 from typing import Literal
 
 from agent.types import Op
-from agent.understand.parts import ATTRIBUTES, CATEGORIES
 from agent.understand.patterns import any_of, words
+from agent.understand.sections import ATTRIBUTES, CATEGORIES
 
 __all__ = ["ATTRIBUTES", "CATEGORIES", "CURRENT", "DIRECTIONS", "OPS", "VERBS_FIRST"]
 
@@ -113,6 +113,13 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        "change",
+        any_of(
+            r"\bby how (?:much|many)\b",
+            r"\bhow much (?:higher|lower|more|less|greater|heavier|lighter|taller|shorter)\b",
+        ),
+    ),
+    (
         "compare",
         any_of(
             rf"{_TWO}.*\b(?:{_MOVED})\b|^(?:is|are|was|were|has|have|did|does)\b.*\b(?:{_MOVED})\b.*{_TWO}",
@@ -130,7 +137,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             + words(
                 "going, gone, go, went, trending, rising, falling, increasing, decreasing, climbing, dropping,"
                 " increased?, decreased?, risen, fallen, rise, fall, drop(?:ped)?, climb(?:ed)?, gain(?:ed|ing)?,"
-                " lost, losing"
+                " lost, losing, (?:come|came|coming) (?:up|down)"
             ),
             r"\b(?:vs|versus|against|compared|relative)\b.*"
             + words(
@@ -138,6 +145,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             ),
             r"\bcompared? (?:to|with|against)\b.*\b(?:previous|prior|before|last)\b",
             r"\bcompar(?:e|ing)\b",
+            r"\b(?:higher|lower|above|below|over|under)\b.*\b(?:that|those|the one) (?:of|from|in|on|t\d)",
             r"\bis (?:it|that|this|there) an? (?:increase|decrease|rise|fall|drop|gain)\b",
         ),
     ),
@@ -149,7 +157,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             + words(
                 "chang*, alter*, increas*, decreas*, ris*, rose, fall*, fell, drop*, gain*, los[te]*, differ*, mov*,"
                 " shift*,"
-                " go, gone, went, vary, varied"
+                " go, gone, went, vary, varied, grow, grew, grown, taller, heavier, lighter, higher, lower, climb*"
             ),
             words("change, difference, delta, shift, increase, decrease, gain, loss, rise, drop")
             + ".*"
@@ -182,10 +190,11 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         any_of(
             r"\bhow high\b.*\b(?:ever|get|got|gone|go|been|peak\w*)\b",
             r"\bthe most\b(?! recent).*\b(?:ever|been|reached|gotten|hit)\b",
+            r"\bhow high\b.*\b(?:climb\w*|rise|rose|risen|run|ran|spik\w*|soar\w*|shoot|shot)\b",
             words(
                 "all time high, record high, high point, high water mark, ceiling, upper extreme, uppermost,"
                 " highest, max, maximum, maximal, peak(?:ed)?, largest,"
-                " greatest, top, biggest, tallest, heaviest, fastest, zenith, upper limit"
+                " greatest, top, biggest, tallest, heaviest, hottest, fastest, zenith, upper limit"
             ),
         ),
     ),
@@ -193,10 +202,11 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "lowest",
         any_of(
             r"\bhow low\b.*\b(?:ever|get|got|gone|go|been|drop\w*)\b",
+            r"\bhow low\b.*\b(?:fall\w*|fell|sink|sank|sunk|dip\w*|plung\w*|run|ran)\b",
             words(
                 "all time low, record low, low point, floor, lower extreme, lowest, weakest, min, minimum, minimal,"
                 " nadir, smallest, least,"
-                " bottom(?:ed)?, lightest, slowest"
+                " bottom(?:ed)?, coldest, lightest, slowest"
             ),
         ),
     ),
@@ -308,7 +318,7 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
         any_of(
             words(
                 "lower, less, down, decreas*, fall*, fell, drop*, smaller, below, under, lost, losing, lighter,"
-                " shorter, reduced?, declin*"
+                " shorter, reduced?, declin*, sink*, sank, sunk, dip*, plung*"
             )
         ),
     ),
@@ -317,7 +327,7 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
         any_of(
             words(
                 "higher, greater, more, up, increas*, ris*, rose, bigger, larger, above, over, exceed*, climb*, gain*,"
-                " heavier, taller"
+                " heavier, taller, soar*, spik*"
             )
         ),
     ),

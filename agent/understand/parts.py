@@ -1,152 +1,186 @@
-"""The words that tell which part of the chart, or what of the person, is asked about: data, read as the cues are."""
+"""A question of several: "when was the colonoscopy and what did it show", "creatinine on admission and at discharge".
+
+Each part is made a question that stands by itself. What points back to the first gets its subject's words; what only
+says another time, event or aspect leans on the first as a follow-up would.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
-from agent.understand.patterns import any_of, words
-from fhir_tools.types import Kind
+from agent.types import Anchor, Ask
+from agent.understand.targets import measured
 
-__all__ = ["ATTRIBUTES", "CATEGORIES"]
+__all__ = ["POINTS_BACK", "around", "at_visit", "bare", "leaning", "parted", "pointed"]
 
-ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("date of birth", any_of(words("dob, d o b, date of birth, birth ?dates?, birthdays?, bday, born, birth"))),
-    (
-        "deceased",
-        any_of(words("deceased, dod, dead, die, died, alive, death, (?<!for a )living, pass(?:ed)? away, expired")),
-    ),
-    ("gender", any_of(words("gender, sex, male or female, male, female, man or (?:a )?woman"))),
-    ("race", any_of(words("race"))),
-    ("ethnicity", any_of(words("ethnic*"))),
-    ("marital status", any_of(words("marital, married, single, divorced, widowed, spouse"))),
-    ("address", any_of(words("address, lives?, city, town, zip, postcode, reside*, where"))),
-    ("phone", any_of(words("phone, telephone, contact number, cell, mobile"))),
-    ("language", any_of(words("language, speaks?"))),
-    ("medical record number", any_of(words("mrn, medical record number, record number, hospital number"))),
-    (
-        "general practitioner",
-        any_of(words("pcp, gp, primary care (?:doctor|physician|provider), general practitioner, family doctor")),
-    ),
-    ("age", any_of(words("how old, age, years old, y o, yo"))),
-    ("name", any_of(words("name, surname, called"))),
+_ASKS = (
+    r"(?:what(?:'?s)?|when(?:'?s)?|why|how|who|whom|which|where|was|were|is|are|does|did|do|has|have|had|"
+    r"for (?:what|which|how long)|by whom|since when|until when|at what|on what|under what)"
 )
-"""What can be asked about the person; the value is the label of the fact (`fhir_tools.facts`)."""
-
-CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
-    (
-        "family",
-        ("family",),
-        any_of(
-            words(
-                "family (?:medical )?(?:history|hx), (?:in|of) (?:the|his|her|their) family, fam(?:ily)? hx, fhx, fh"
-            ),
-            words("relatives?, family members?, runs? in the family, familial, hereditary"),
-        ),
-    ),
-    ("social", ("social", "measurement"), any_of(words("social (?:history|hx), shx"))),
-    (
-        "allergy",
-        ("allergy",),
-        any_of(
-            words(
-                "allerg*, sensitive(?! c| troponin), reacts? to, react$, nkda, nka, intoleran*, (?:adverse"
-                " )?reactions?,"
-                " hypersensitiv*, anaphyla*"
-            )
-        ),
-    ),
-    (
-        "immunization",
-        ("immunization",),
-        any_of(words("immuni[sz]ations?, immuni[sz]ed, vaccin*, shots?, jabs?, boosters?, inoculat*")),
-    ),
-    ("vitals", ("measurement",), any_of(words("vitals?, vital signs?, obs"))),
-    (
-        "labs",
-        ("measurement",),
-        any_of(words("labs?, lab (?:results?|work|tests?|values?), laborator*, blood ?work, bloods, chemistr*")),
-    ),
-    (
-        "condition",
-        ("condition",),
-        any_of(
-            words(
-                "problems? lists?, problems?, probs?, issues?, conditions?, diagnos*, dx, dxs, dxd, comorbid*, pmh,"
-                " pmhx,"
-                " medical history, past medical, morbidit*, multimorbidit*, maladies, malady, illness*, diseases?,"
-                " disorders?, suffer*, ailments?"
-            )
-        ),
-    ),
-    (
-        "procedure",
-        ("procedure",),
-        any_of(words("procedures?, surger*, surgical, operations?, psh, pshx, interventions?")),
-    ),
-    (
-        "imaging",
-        ("imaging",),
-        any_of(
-            words(
-                "imaging, imaged, scans?, scanned, radiolog*, radiograph*, pictures, films?, studies, study,"
-                " x rays?, xrays?"
-            )
-        ),
-    ),
-    (
-        "encounter",
-        ("encounter",),
-        any_of(
-            words(
-                "encounters?, visits?, visited, appointments?, admissions?, admitted, hospitali[sz]*, inpatient stays?,"
-                " stays?, came in, come in, comes? here, been here, last here, been in, checkups?, discharge[ds]?,"
-                " (?:came|come|been) to see (?:us|anyone|someone|anybody|me|(?:the|a|his|her) doctor),"
-                " how (?:many times|often) (?:did|has|have|does) (?:he|she|they|m\\d|(?:the )?patient)"
-                " (?:come|came|turn up|show up|drop in|been in), (?:last|most recently) with us, with us last,"
-                " how (?:many times|often) (?:was|were|has|have|did) (?:he|she|they|m\\d|(?:the )?patient)"
-                " (?:been |come |came )?(?:here|in(?! t)|over|by(?! m)), attend(?:ed|s|ing|ances?)?, consults?,"
-                " consultations?, reviewed, review date, (?:come|came) to us"
-            ),
-            r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?(?:last |most recently )?"
-            r"(?:here|in|come|(?:in|at) the (?:clinic|hospital|practice|surgery))\b"
-            r"(?: last| most recently| last time)?$",
-            r"\b(?:he|she|they|patient) (?:was|were) last (?:here|in)$",
-            r"^last time (?:(?:here|in|at) )?(?:the )?(?:clinic|hospital|practice)\b",
-        ),
-    ),
-    (
-        "medication",
-        ("medication",),
-        any_of(
-            words(
-                "meds?, medications?, medicines?, medicaments?, pharmacotherap*, pharmacological, pharmaceuticals?,"
-                " drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmacy,"
-                " dispens*, therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
-            )
-        ),
-    ),
-    ("document", ("document",), any_of(words("notes?, documents?, documentation, letters?, correspondence"))),
-    (
-        "report",
-        ("report",),
-        any_of(
-            words("reports?, reported, impressions?, conclusions?, findings?, readout, panel"),
-            r"\bwhat (?:did|does|do)\b.*\b(?:show|reveal)",
-        ),
-    ),
-    ("careplan", ("careplan",), any_of(words("care ?plans?, plans? of care"))),
-    ("goal", ("goal",), any_of(words("goals?, targets?"))),
-    ("device", ("device",), any_of(words("devices?, implants?, implanted"))),
-    ("taking", ("medication",), any_of(words("taking, takes?, taken, given, administ*, ordered"))),
-    ("performed", ("procedure",), any_of(words("performed, underwent, undergone, operated"))),
-    (
-        "seen",
-        ("encounter",),
-        any_of(
-            words("seen, saw, come in, came in, last see"),
-            words("(?:we|you|i|they|anyone|clinic|doctor) (?:last |first |ever |also )?see"),
-        ),
-    ),
-    ("order", ("order",), any_of(words("orders, referrals?, service requests?, pending"))),
+_AND = re.compile(
+    rf"(?:\s*\?+\s*(?:and\s+|so\s+)?|\s*,?\s+(?:and|&|plus|then)\s+(?:also\s+|then\s+)?|\s*[,;]\s*(?:and\s+)?(?=if\s))"
+    rf"(?P<next>(?:if (?:so|yes|not)\b\W*|so\s+)?{_ASKS}\b.*)$",
+    re.IGNORECASE | re.DOTALL,
 )
-"""Nouns and verbs that say which part of the chart is meant, in order of precedence."""
+_ONLY_DATE = re.compile(
+    r"(?:on |at )?(?:when|(?:what|which) (?:dates?|days?|year)|which(?: ones?)?|who|where)\b"
+    r"(?: (?:was|were|is) (?:it|that|this|they|those|he|she)| (?:it|that|they) (?:was|were)|"
+    r" (?:was |is )?the (?:date|day)s?|(?: (?:last|first))? (?:done|taken|measured|checked|given)| last| first"
+    r"| most recently)*\W*$"
+    r"|what (?:was|is|were) (?:its|the) (?:date|day|value|result)s?\b(?! of| at| on| before| after)",
+    re.IGNORECASE,
+)
+"""A second half that the answer to the first tells anyway: a value has its date, and a date its value."""
+_IF_SO = re.compile(r"^(?:if (?:so|yes|not)\b\W*|so\s+)", re.IGNORECASE)
+_RELATION = r"(?:before|after|on|at|during|since|in)"
+_BOTH = re.compile(
+    r"^(?P<head>.*\S)\s+(?:before|pre)\s*(?:and|&|vs\.?|versus|/)\s*(?:after|post|since)\s+(?P<event>.+)$",
+    re.IGNORECASE,
+)
+_AGAINST = r"(?:and|&|vs\.?|versus|compared (?:to|with)|against)"
+_TWO_TIMES = re.compile(
+    rf"^(?P<head>.*\S)\s+(?P<one>{_RELATION}\s+(?:(?!\band\b|,).)+?)\s*,?\s+{_AGAINST}\s+(?:again\s+)?(?:what\s+)?"
+    rf"(?P<two>{_RELATION}\s+.+|(?:19|20)\d\d|now|today)\W*$",
+    re.IGNORECASE,
+)
+_NOW_FIRST = re.compile(
+    rf"^(?P<head>.*\S)\s+(?:now|today)\s*,?\s+{_AGAINST}\s+(?P<two>(?:before|after|on|at|during|in|when)\s+.+)$",
+    re.IGNORECASE,
+)
+_AND_AFTER = re.compile(
+    r"^(?P<head>.*\S)\s+before\s+(?P<event>.+?)\s+and\s+(?:after|since)(?: (?:it|that))?\W*$", re.IGNORECASE
+)
+_NOW_AND_THEN = re.compile(
+    r"^(?:compare|how (?:does|do|did|is|are))?\s*(?P<head>.*?\S)\s+(?:now|today|currently|these days|is now)?\s*"
+    r"(?:compared?\s+)?(?:to|with|vs\.?|versus|against|and)\s+(?:(?:that|what it was|the (?:one|value))\s+)?"
+    r"(?P<two>(?:(?:from\s+)?(?:a|one|two|three|four|five|six|\d+)\s+(?:year|month|week)s?\s+(?:ago|before|earlier|back))"
+    r"|last\s+(?:year|month|week)|in\s+(?:january|february|march|april|may|june|july|august|september|october|november|"
+    r"december|\d{4})\b.*|(?:19|20)\d\d)\W*$",
+    re.IGNORECASE,
+)
+
+
+def parted(question: str) -> tuple[str, ...]:
+    """The parts of a question, in the words of each; one part where it is a single question."""
+    text = question.strip()
+    if times := _times(text):
+        return times
+    found = _AND.search(text)
+    if found is None or not text[: found.start()].strip() or _ONLY_DATE.match(found["next"]):
+        return (text,)
+    return (text[: found.start()].strip(), *parted(found["next"]))
+
+
+def _times(text: str) -> tuple[str, ...]:
+    """One subject at two times: "before and after", "on admission and at discharge", "now and a year ago"."""
+    if both := _BOTH.match(text) or _AND_AFTER.match(text):
+        return f"{both['head']} before {both['event']}", f"{both['head']} after {both['event']}"
+    if two := _TWO_TIMES.match(text):
+        return f"{two['head']} {two['one']}", _at(two["head"], two["two"])
+    if two := _NOW_FIRST.match(text):
+        return f"latest {two['head']}", f"{two['head']} {two['two']}"
+    if two := _TWO_OF_PERSON.match(text):
+        return two[1], two[2]
+    if (two := _TWO_ORDERS.match(text)) and (orders := _orders(two)):
+        return orders
+    if then := _NOW_AND_THEN.match(text):
+        head = then["head"].strip()
+        return f"latest {head}", f"{head} {then['two']}"
+    return ()
+
+
+def _at(head: str, time: str) -> str:
+    """The subject at the second of two times, which may be a bare year or now."""
+    if time.lower() in ("now", "today"):
+        return f"latest {head}"
+    return f"{head} in {time}" if time.isdigit() else f"{head} {time}"
+
+
+def _orders(found: re.Match[str]) -> tuple[str, ...]:
+    """The two that are asked for by their place; the range of "lowest and highest" is one question."""
+    one, other = ((found[x] or found[y] or found[z] or "").lower() for x, y, z in ("ace", "bdf"))
+    subject = found["m"] or found["n"] or found["o"]
+    one, other = _AS_ORDER.get(one, one), _AS_ORDER.get(other, other)
+    if one == other or {one, other} == {*_EXTREMES}:
+        return ()
+    return f"{one} {subject}", f"{other} {subject}"
+
+
+_ORDER = r"(?:first|earliest|oldest|baseline|initial|last|latest|most recent|newest|current|highest|lowest)"
+_TWO_ORDERS = re.compile(
+    rf"^(?P<ask>(?:what(?:'s| is| are| was| were|s)?|show(?: me)?|give me|list)?\s*(?:the |his |her |their )?)"
+    rf"(?:(?P<a>{_ORDER}) (?P<m>.+?)\s*(?:,|and|&|vs\.?|versus|to)\s+(?:the |his |her )?"
+    rf"(?P<b>{_ORDER})(?: one| (?P=m))?"
+    rf"|(?P<n>.+?)\s+(?P<c>then|at baseline|{_ORDER})\s*(?:,|and|&|vs\.?|versus)\s+(?P<d>now|today|{_ORDER})"
+    rf"|(?P<e>{_ORDER})\s*(?:,|and|&|vs\.?|versus)\s+(?P<f>{_ORDER}) (?P<o>.+?))\W*$",
+    re.IGNORECASE,
+)
+_AS_ORDER = {"then": "first", "at baseline": "first", "now": "latest", "today": "latest"}
+_EXTREMES = ("highest", "lowest")
+_OF_PERSON = (
+    r"(age|sex|gender|dob|date of birth|race|ethnicity|language|address|phone(?: number)?|marital status|name|mrn|job|"
+    r"occupation|smoking status)"
+)
+_TWO_OF_PERSON = re.compile(
+    rf"^(?:what(?:'s| is| are|s)? )?(?:the |his |her |their |patient )?{_OF_PERSON}\s*(?:,|and|&)\s*"
+    rf"(?:the |his |her |their )?{_OF_PERSON}\W*$",
+    re.IGNORECASE,
+)
+POINTS_BACK = re.compile(
+    r"\b(?P<one>(?:(?:the )?(?P<which>last|latest|first|most recent|previous) )one)\b"
+    r"|\b(?P<it>it|they|them|those|these|(?<=was )that|(?<=is )that|(?<=were )that|this(?= (?:for|one)\b|\W*$)|"
+    r"that(?= (?:show|for|one)\b))\b",
+    re.IGNORECASE,
+)
+
+
+def bare(text: str) -> str:
+    """The part without "if so", which says nothing about what is asked."""
+    return _IF_SO.sub("", text)
+
+
+def pointed(text: str, first: Ask, words: Sequence[str]) -> str:
+    """The part with the first's subject, in place of what points back to it or else after it."""
+    named = " and ".join(words)
+    order = {"latest": "the last ", "first": "the first "}.get(first.op, "")
+
+    def instead(found: re.Match[str]) -> str:
+        return f"the {found['which']} {named}" if found["one"] else f"{order}{named}"
+
+    put, times = POINTS_BACK.subn(instead, bare(text), count=1)
+    return put if times else f"{put.rstrip(' ?.')} {order}{named}"
+
+
+def around(parts: tuple[Ask, ...]) -> tuple[Ask, ...]:
+    """Of results "before and after" an event the first after it is meant, not the latest of all."""
+    before = any(p.anchor and p.anchor.relation == "before" for p in parts)
+    return tuple(
+        replace(p, op="first") if before and p.anchor and p.anchor.relation == "after" and p.op == "latest" else p
+        for p in parts
+    )
+
+
+def leaning(ask: Ask, first: Ask) -> Ask:
+    """The part in the first's time, where it says none: "how many INRs in 2020 and which was the highest"."""
+    if first.kinds == ("family",) and ask.kinds != ("family",):
+        ask = replace(ask, relative=first.relative, kinds=first.kinds, targets=first.targets)
+    if ask.window or ask.anchor or ask.current:
+        return ask
+    if first.op == "taking" and ask.kinds[:1] == ("medication",):
+        ask = replace(ask, current=True)
+    targets = first.targets if ask.kinds == first.kinds == ("encounter",) else ask.targets
+    return replace(ask, targets=targets, window=first.window, anchor=first.anchor)
+
+
+def at_visit(ask: Ask, first: Ask, text: str) -> Ask:
+    """What "was" measured, asked after a visit, is of that visit: "the last prenatal visit and what was her weight"."""
+    visit = first.kinds == ("encounter",) and len(first.targets) == 1 and first.op in ("latest", "first", "describe")
+    timed = ask.window or ask.anchor or ask.current or ask.op not in ("latest", "list")
+    if not visit or timed or not measured(ask.targets) or not re.search(r"\b(?:was|were|had|did)\b", text):
+        return ask
+    which: Literal["first", "last"] = "first" if first.op == "first" else "last"
+    anchor = Anchor(relation="during", target=first.targets[0], which=which, window=first.window)
+    return replace(ask, op="latest", anchor=anchor)

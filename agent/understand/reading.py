@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
-from agent.understand import cautions, cues
+from agent.understand import cautions, cues, extremes
 from agent.understand.shorthand import plain
 from agent.understand.vocabulary import BENIGN, FUNCTION_WORDS, STAYS
 from fhir_tools import phrases
@@ -58,8 +58,10 @@ def read(question: str, matcher: Matcher, as_of: date, birth: Interval | None) -
     reading.mentions = _not_the_patient(sorted(found, key=lambda m: m.first))
     _fuse(reading, matcher)
     _forms(reading, matcher)
+    _numbered(reading, matcher)
+    _averaged(reading, matcher)
     _mend(reading, matcher)
-    reading.skeleton = _skeleton(reading)
+    reading.skeleton = extremes.graded(_skeleton(reading), reading.mentions)
     if not reading.mentions:
         _name_of_cues(reading, matcher)
     return reading
@@ -160,7 +162,8 @@ def _is_content(i: int, reading: Reading) -> bool:
         return False
     if _is_unit(i, reading):
         return False
-    return not (_is_cue(word.text) or _NUMERAL.fullmatch(word.text) or cautions.UNSAFE.fullmatch(word.text))
+    judged = cautions.UNSAFE.fullmatch(word.text) or extremes.WORDS.fullmatch(word.text)
+    return not (_is_cue(word.text) or _NUMERAL.fullmatch(word.text) or judged)
 
 
 _ENDED = re.compile(r"(?P<stem>\w{3,})(?:s|es|ed|ing)")
@@ -215,9 +218,46 @@ def _forms(reading: Reading, matcher: Matcher) -> None:
         if after in _FORMS and m.classes and all(c.kind == "lab" for c in m.classes):
             entries = matcher.by_words(m.words, ("medication",))
             reading.mentions[n] = replace(m, entries=entries, classes=())
+        elif after in ("clinic", "clinics") and (entries := matcher.by_words(f"{m.words} clinic", ("encounter",))):
+            last = m.last + 1
+            if last < len(reading.words) and reading.words[last].text in ("visit", "visits", "appointments"):
+                last += 1
+            reading.mentions[n] = Mention(first=m.first, last=last, words=f"{m.words} clinic", entries=entries)
+    reading.mentions = [m for m in reading.mentions if not any(_covers(x, m) for x in reading.mentions)]
 
 
-_LINKS = frozenset(("of", "from", "in", "by", "due", "to", "caused", "secondary", "with", "the", "and"))
+def _covers(one: Mention, other: Mention) -> bool:
+    return one is not other and one.first <= other.first and other.last <= one.last and one.words != other.words
+
+
+def _numbered(reading: Reading, matcher: Matcher) -> None:
+    """ "Pneumococcal 23": a number beside a vaccine that the chart's label of it has."""
+    for n, m in enumerate(reading.mentions):
+        after = reading.words[m.last].text if m.last < len(reading.words) else ""
+        if after.isdigit() and m.classes and all(c.kind == "vaccine" for c in m.classes):
+            kin = matcher.entries_of(((c.kind, c.id) for c in m.classes), ("immunization",))
+            entries = tuple(e for e in kin if any(after in re.findall(r"\d+", label) for label in e.labels))
+            if entries:
+                words = f"{m.words} {after}"
+                reading.mentions[n] = replace(m, last=m.last + 1, words=words, entries=entries, classes=())
+
+
+def _averaged(reading: Reading, matcher: Matcher) -> None:
+    """ "Mean glucose" is the mean of the glucose where the chart has no result of that name."""
+    for n, m in enumerate(reading.mentions):
+        first, _, rest = m.words.partition(" ")
+        if first not in ("mean", "average") or m.entries or not rest:
+            continue
+        classes = matcher.lexicon.lookup(rest, ("lab",))
+        if classes and not matcher.entries_of(((c.kind, c.id) for c in m.classes), ("measurement",)):
+            entries = matcher.by_words(rest, ("measurement",))
+            reading.mentions[n] = Mention(first=m.first + 1, last=m.last, words=rest, entries=entries, classes=classes)
+
+
+_LINKS = frozenset(
+    """of from in by due to caused secondary with the and for value values level levels result results did it
+    show""".split()
+)
 
 
 def _is_linked(one: Mention, other: Mention, reading: Reading) -> bool:

@@ -42,6 +42,8 @@ def wanted(ask: Ask, chart: Chart) -> frozenset[Kind]:
     neither, where the chart does not hold what is named in those, and where the operation is over more than is named.
     The results alone where they may settle the question; all of them where those that may be one analyte do not.
     """
+    if ask.parts:
+        return frozenset().union(*(wanted(part, chart) for part in ask.parts))
     if chart.focus and _is_settled(ask, chart):
         return frozenset()
     if chart.focus:
@@ -62,7 +64,7 @@ def _missing(ask: Ask, waiting: frozenset[Kind]) -> frozenset[Kind]:
 def focus_of(ask: Ask) -> Focus | None:
     """What of the results is enough for a question: it names one analyte by the lexicon's words, and nothing else."""
     target = ask.targets[0] if len(ask.targets) == 1 else None
-    beside = (ask.anchor, ask.purpose, ask.unknown, ask.asides, ask.relative, ask.attribute)
+    beside = (ask.parts, ask.anchor, ask.purpose, ask.unknown, ask.asides, ask.relative, ask.attribute)
     if target is None or any(beside) or ask.op in _WIDE:
         return None
     if len(target.lexicon) != 1 or not _clear(target) or ask.kinds[:1] not in _MEASURED:
@@ -85,6 +87,8 @@ def _named(ask: Ask) -> Iterator[Target]:
     yield from ask.targets
     if ask.anchor:
         yield ask.anchor.target
+        if ask.anchor.cause:
+            yield ask.anchor.cause
     if ask.purpose:
         yield ask.purpose
 

@@ -16,7 +16,8 @@ from fhir_tools.types import Kind
 __all__ = ["is_day", "settle"]
 
 _ASKS_WHEN = any_of(
-    words("when, what date, which date, what day, what year, what month, since when, how far back, how recently"),
+    words("when, what date, which date, what day, which day, day of, the day (?:that|when|on which), what year"),
+    words("what month, since when, how far back, how recently"),
     words("how long ago, on what, (?<!to )dates?, (?:start|end|stop|discharge|diagnosis|onset) date"),
     words("date (?:first|last|started|of|when), (?:first|last) (?:rx|order|dose|prescription) date"),
     r"^(?:the )?(?:first|last) time\b(?=.*m\d)|\bsince$",
@@ -63,6 +64,14 @@ _LAST = r"\b(last|latest|most recent\w*|newest|final)\b"
 _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initial|previous|prior)\b"
 
 
+_IS_NOW = re.compile(
+    r"^(?:and |so |but )*(?:(?:is|are) (?:he|she|they|(?:the |this )?(?:patient|pt|m\d)) (?:now |currently )?"
+    r"|(?:does|do) (?:he|she|they|(?:the |this )?(?:patient|pt|m\d)) (?:now |currently )?have )(?:an? )?"
+    r"m\d(?: (?:and|or) (?:an? )?m\d)*\W*$"
+)
+"""Whether somebody is something, or has it, asks for what goes on; "any" and "ever" may ask for the history."""
+
+
 def settle(ask: Ask, s: str) -> Ask:
     """The question with its operation and expected answer; `s` is the skeleton without the anchor's phrase."""
     kind = ask.kinds[0] if ask.kinds else None
@@ -72,6 +81,8 @@ def settle(ask: Ask, s: str) -> Ask:
     asks_when = bool(_ASKS_WHEN.search(s)) and not _VALUE_TOO.search(s) and not yes_no
     if kind == "patient" and not ask.targets:
         return _person(ask, s, asks_when)
+    if kind == "condition" and yes_no and ask.targets and not ask.state and _IS_NOW.search(s):
+        ask = replace(ask, state="active")
     op = ask.op
     if (
         ask.anchor
@@ -89,6 +100,8 @@ def settle(ask: Ask, s: str) -> Ask:
         op = _event(ask, s, yes_no, asks_when, kind)
     if kind == "condition" and op == "list" and not ask.targets and not ask.state and _PRESENT.search(s):
         ask = ask if _EVER.search(s) else replace(ask, state="active", current=True)
+    if ask.nth and op in ("latest", "list", "when", "on"):
+        op = "first"
     return replace(ask, op=op, expects=_expects(op, yes_no, asks_when, kind))
 
 
@@ -110,15 +123,14 @@ def _person(ask: Ask, s: str, asks_when: bool) -> Ask:
 def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
     if not ask.targets:
         return ask.op if ask.op in ("abnormal", "count", "count_by_year") else "list"
+    if ask.op not in NUMERIC and (edge := _edge(ask, s, yes_no)):
+        return edge
     if ask.anchor and ask.op not in NUMERIC | {"count", "first"}:
         return "closest" if ask.anchor.relation in ("closest", "at") else "latest"
     if ask.op in ("count", "count_by_year"):
         return ask.op
-    if ask.op == "change" and yes_no and ask.direction in ("higher", "lower"):
-        return "compare"
-    if ask.threshold:
-        ever = re.search(r"\b(ever|any|anytime)\b", s)
-        return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
+    if compared := _compared(ask, s, yes_no):
+        return compared
     if ask.op in NUMERIC | {"first", "previous", "abnormal"}:
         return ask.op
     if ask.window and is_day(ask.window):
@@ -135,6 +147,48 @@ def _measurement(ask: Ask, s: str, yes_no: bool) -> Op:
     return "list" if every or ask.window else "latest"
 
 
+def _edge(ask: Ask, s: str, yes_no: bool) -> Op | None:
+    """ "Was it low during the admission?" asks for the lowest of that time; of now the latest and its flag tell."""
+    found = re.search(r"\b(low|high|elevated|raised)\b", s)
+    if ask.threshold and yes_no and ask.op != "count" and (ask.anchor or ask.window) and _HAS_BEEN.search(s):
+        return "highest" if ask.threshold[0].startswith(">") else "lowest"
+    long = ask.anchor or (ask.window and not is_day(ask.window)) or re.search(r"\bever\b", s)
+    if not found or not long or not (yes_no or re.search(r"\bever\b", s)) or ask.threshold:
+        return None
+    return "lowest" if found.group() == "low" else "highest"
+
+
+_HAS_BEEN = re.compile(r"\b(?:has|have|had|been|was|were|did|go|gone|went)\b")
+
+
+def _compared(ask: Ask, s: str, yes_no: bool) -> Op | None:
+    """The operation of a question about a change, a distance in time, or a limit; None for any other."""
+    itself = ask.anchor and any(t.lexicon == ask.anchor.target.lexicon for t in ask.targets)  # "since the last weight"
+    timed = (ask.window or ask.anchor) and not ask.against
+    if ask.op in ("change", "compare") and timed and not ask.threshold and not itself:
+        return "change"
+    if ask.op == "change" and yes_no and ask.direction in ("higher", "lower"):
+        return "compare"
+    if ask.op == "duration" and _BETWEEN.search(s):
+        return "interval"
+    ever = re.search(r"\b(ever|any|anytime)\b", s)
+    several = ask.window or re.search(r"\b(?:which|list|all|show|every|what)\b", s)
+    if ask.threshold and several and not yes_no and not ever and not re.search(_LAST, s):
+        return "list" if ask.op in ("list", "latest") else ask.op
+    if not ask.threshold or (ask.op in ("latest", "first") and _ASKS_WHEN.search(s)):
+        return ask.op if ask.threshold else None
+    return "latest" if not ever else "highest" if ask.threshold[0].startswith(">") else "lowest"
+
+
+_TWO = r"(?:last|latest|most recent) (?:two|2)"
+_BETWEEN = re.compile(rf"\bbetween\b.*\b{_TWO}\b|\b{_TWO}\b.*\bapart\b|\bapart\b.*\b{_TWO}\b")
+_ADJUSTS = re.compile(
+    r"\b(?:chang|increas|decreas|reduc|rais|lower|adjust|titrat|uptitrat)\w*|\b(?:up|down)\b|\bwhat doses\b"
+    r"|\bdos\w+ (?:history|over)"
+)
+_RECORDED = re.compile(r"\b(?:order|prescri|given|dispens|fill|refill|administ|start|stop|record|times)\w*")
+
+
 def is_day(window: Window) -> bool:
     """Whether it is one calendar day."""
     return window.low is not None and window.high is not None and (window.high - window.low).days == 1
@@ -143,20 +197,27 @@ def is_day(window: Window) -> bool:
 def _medication(ask: Ask, s: str, yes_no: bool, asks_when: bool) -> Op:
     if ask.purpose:
         return "list"
+    if ask.targets and _ADJUSTS.search(s) and (re.search(r"\bdos\w+", s) or ask.op in ("change", "compare")):
+        return "change"
+    if ask.op == "count" and ask.targets and re.search(r"\bhow many m\d (?:is|are|does|do)\b", s):
+        return "taking"
+    if ask.op == "count" and re.search(r"\bhow (?:often|frequently)\b", s) and not _RECORDED.search(s):
+        return "dose"
     if ask.op in ("count", "count_by_year", "dose", "reason", "duration", "ended", "find"):
         return ask.op
     if ask.targets and (asks_when or ask.op in ("started", "first")) and not yes_no:
         started = re.search(r"\b(start|began|first|initiat|since|how far)\w*", s)
-        return "latest" if ask.op in ("latest", "previous") and not started else "started"
+        last = ask.op in ("latest", "previous") or re.search(_LAST, s)
+        return "latest" if last and not started else "started"
     if ask.anchor or (ask.window and not ask.current):
         return "list" if not ask.targets else "exists"
     if not ask.targets:
         return ask.op if re.search(_ANY, s) and ask.op in ("latest", "first", "previous") else "list"
-    past = re.search(r"\b(ever|been|used to|previous\w*|prior|history|past|had|was|were|did)\b", s)
+    past = re.search(r"\b(ever|tried|been|used to|previous\w*|prior|history|past|had|was|were|did)\b", s)
     if (
         past
         and not re.search(r"\b(currently|current|still|now|taking|active|today|presently)\b", s)
-        and (yes_no or re.search(r"\b(ever|prior|history|past)\b", s))
+        and (yes_no or cues.VERBS_FIRST.search(s) or re.search(r"\b(ever|tried|prior|history|past)\b", s))
     ):
         return "exists"
     if ask.op == "latest" and re.search(_LAST, s) and not yes_no:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from agent.understand.manners import without_manners
+from agent.understand.phrasing import written_out
 from fhir_tools.lexicon import lexicon
 
 __all__ = ["KIN", "SUBJECT", "TEAM", "plain"]
@@ -325,6 +327,7 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"(?<!\w)w(?= \w)", "with", 0),
         (r"(?<!\w)ie\b,?", " ", 0),
         (r"\b([Ss]?[Hh]e)s\b(?= )", r"\1 is", 0),
+        (r"\b([Tt]hey)re\b(?= )", r"\1 are", 0),
         (
             r"\b(?:this|the|our) (?:little |young |old |elderly |poor |dear |lovely )?(?:child|kid|boy|girl|baby|"
             r"infant|toddler|teen(?:ager)?|"
@@ -351,7 +354,7 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\bactively\b", "currently", re.IGNORECASE),
         (
             r"\bat (?:the|his|her) (?:last|latest|most recent) (?:(?:lipid|lab|blood|renal|liver|routine) )?(?:check|"
-            r"draw|sampling|measurement|test|panel)\b",
+            r"draw|sampling|measurement|test|panel|control(?: visit)?)\b",
             "latest",
             re.IGNORECASE,
         ),
@@ -381,6 +384,7 @@ _WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
         (r"\b(heavi|light|tall|short)est\b", lambda m: _EXTREMES[m[1].lower()], re.IGNORECASE),
         (r"\b(?:at|as of) (?:the|his|her|their) (?:last|latest|most recent) count\b", "latest", re.IGNORECASE),
         (r"\b([A-Za-z])((?: [A-Za-z]){2,3})\b(?= (?:level|result|value|trend|number|count)|\W*$)", _spelt, 0),
+        (r"\bRR\b(?=.*\b(?:sys\w*|dia|diast\w*|mm ?[Hh][Gg])\b)", "blood pressure", 0),
         (r"\ba one c\b", "A1c", re.IGNORECASE),
         (r"\bsystolic over diastolic\b|\barterial (?:blood )?pressure\b", "blood pressure", re.IGNORECASE),
         (r"\b(?:second|next)[- ](?:to[- ])?last\b", "previous", re.IGNORECASE),
@@ -397,14 +401,14 @@ _YOU = re.compile(r"\b(can|could|would|will|do|did|if|have|are) u\b", re.IGNOREC
 @lru_cache(maxsize=1000)
 def plain(question: str) -> str:
     """The question without courtesy and asides, its contractions and shorthand written out."""
-    text = _YOU.sub(r"\1 you", question.strip())
+    text = without_manners(_YOU.sub(r"\1 you", question.strip()))
     if len(text) > _LENGTH:
         return text
     text = _ASKED_BY.sub("", _POLITE.sub("", _closed(text), count=1))
     text = _ASIDES.sub(" ", _POLITE.sub("", text, count=1))
     for pattern, instead in _WRITTEN_OUT:
         text = pattern.sub(instead, text)
-    return text
+    return written_out(text)
 
 
 def _closed(text: str) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from agent.types import Op, Target
-from agent.understand.reading import is_stay
+from agent.understand.reading import Reading, is_stay
 from agent.understand.vocabulary import STAYS
 from fhir_tools.catalogue import CatalogueEntry
 from fhir_tools.codes import Matcher, Mention, names_of
 from fhir_tools.meaning import KIND_ORDER, PREFERRED, entries_meant, is_image
 from fhir_tools.types import Kind
 
-__all__ = ["NUMERIC", "distinct", "joined", "outranking", "target_of"]
+__all__ = ["NUMERIC", "apposed", "distinct", "joined", "measured", "outranking", "target_of"]
 
 NUMERIC: frozenset[Op] = frozenset(("highest", "lowest", "mean", "change", "trend", "compare", "range"))
 """Operations that only measurements have."""
@@ -38,6 +39,68 @@ def joined(mentions: Sequence[Mention]) -> list[tuple[Mention, ...]]:
     return groups
 
 
+_BESIDE = re.compile(r"[\s()/–-]*")
+"""Between two names of one thing: "the antibiotic ceftriaxone", "meningitis (MCV4) vaccine"."""
+
+
+def apposed(
+    groups: Sequence[tuple[Mention, ...]], reading: Reading, meant: Callable[[tuple[Mention, ...]], Target]
+) -> Iterator[Target]:
+    """What the groups mean; names beside each other that have something in common are one, and mean just that."""
+    waiting: list[tuple[Mention, ...]] = []
+    for group in groups:
+        before = waiting[-1] if waiting else ()
+        between = _between(before[-1], group[0], reading) if before else "and"
+        if not _BESIDE.fullmatch(between) and (re.search(_AND, between) or not _is_part(before, group, meant)):
+            waiting.append(group)
+        elif _common(before, group, meant):
+            waiting[-1] = (*before, *group)
+        elif _is_pressure(before, _PARTS) and _is_pressure(group, _WHOLE):
+            pass
+        elif (_is_pressure(before, _WHOLE) and _is_pressure(group, _PARTS)) or _against(before, group):
+            waiting[-1] = group
+        else:
+            waiting.append(group)
+    yield from map(meant, waiting)
+
+
+_AND = r"[,;+&]|\b(?:and|or|plus|than|with|after|before|when|since|against|versus|vs)\b"
+
+
+def _is_part(one: Sequence[Mention], other: Sequence[Mention], meant: Callable[[tuple[Mention, ...]], Target]) -> bool:
+    """Whether one is measured within the other: "pCO2 in the arterial gases", "diastolic of his blood pressures"."""
+    return all(meant(tuple(g)).kinds[:1] == ("measurement",) for g in (one, other))
+
+
+def _between(one: Mention, other: Mention, reading: Reading) -> str:
+    return reading.text[reading.words[one.last - 1].end : reading.words[other.first].start]
+
+
+def _common(one: Sequence[Mention], other: Sequence[Mention], meant: Callable[[tuple[Mention, ...]], Target]) -> bool:
+    if any(map(is_stay, (*one, *other))):
+        return False
+    both, apart = meant((*one, *other)), (meant(tuple(one)), meant(tuple(other)))
+    return bool(both.keys) and any(len(t.keys) > len(both.keys) or not t.keys for t in apart)
+
+
+_WHOLE = frozenset(("blood pressure",))
+_PARTS = frozenset(("systolic blood pressure", "diastolic blood pressure"))
+
+
+def _is_pressure(mentions: Sequence[Mention], which: frozenset[str]) -> bool:
+    """Whether it is the blood pressure, or one of its two numbers, which are of one record."""
+    return all(m.classes and {c.id for c in m.classes} <= which for m in mentions)
+
+
+def _against(one: Sequence[Mention], other: Sequence[Mention]) -> bool:
+    """A disease before a vaccine says what it is against."""
+    return _are(one, "condition") and _are(other, "vaccine")
+
+
+def _are(mentions: Sequence[Mention], kind: str) -> bool:
+    return all(m.classes and all(c.kind == kind for c in m.classes) for m in mentions)
+
+
 def _is_modality(mention: Mention) -> bool:
     return all(c.kind == "modality" for c in mention.classes)
 
@@ -45,6 +108,11 @@ def _is_modality(mention: Mention) -> bool:
 def outranking(kinds: Sequence[Kind]) -> tuple[Kind, ...]:
     """The kinds in which words would have been taken sooner than in the first of these."""
     return KIND_ORDER[: KIND_ORDER.index(kinds[0])] if kinds else KIND_ORDER
+
+
+def measured(targets: Sequence[Target]) -> bool:
+    """Whether results are asked about, and nothing else."""
+    return bool(targets) and all(t.kinds[:1] == ("measurement",) for t in targets)
 
 
 def distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
@@ -63,6 +131,8 @@ def target_of(mentions: Sequence[Mention], cued: tuple[Kind, ...], op: Op, match
     if kinds[:1] == ("encounter",) and any(is_stay(m) for m in mentions):
         keys = set()  # the class of an encounter is read from the encounters themselves
     entries = _best_kind([e for e in matcher.catalogue.entries if (e.kind, e.key) in keys], kinds)
+    if len(mentions) == 1 and mentions[0].entries and _choices(mentions, entries, matcher):
+        entries = [e for e in entries if e in mentions[0].entries] or entries  # of one meaning, the one that was named
     return Target(
         words=" ".join(m.words for m in mentions),
         label=_label(mentions, entries),

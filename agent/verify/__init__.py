@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from agent.types import Ask, Claim, Draft, Evidence, Removed, Verified
 from agent.verify.attribute import Judge
@@ -22,10 +24,7 @@ def verify(ask: Ask, draft: Draft, evidence: Evidence) -> Verified:
     computations of the cards that hold its values, dates, names and status. `feedback` numbers the claims
     that failed, from 1, and says nothing that the claims did not say. Pure; raises nothing for odd claims.
     """
-    judge = Judge(ask, Chart(ask, evidence))
-    verdicts = [_quoted(claim, judge) or judge.judge(claim) for claim in draft.claims]
-    if not evidence.complete:
-        verdicts = [partly(verdict, judge.chart) for verdict in verdicts]
+    verdicts = [v for part in _parts(ask, draft, evidence) for v in _verdicts(*part)]
     kept = [v for v in verdicts if v.fault is None]
     if len(kept) == 1 and kept[0].value:  # of several claims none is the one value that was asked for
         kept = [replace(kept[0], claim=replace(kept[0].claim, value=kept[0].value))]
@@ -37,6 +36,22 @@ def verify(ask: Ask, draft: Draft, evidence: Evidence) -> Verified:
             f"Claim {n}: {v.fault.kind}: {v.fault.reason}." for n, v in enumerate(verdicts, 1) if v.fault
         ),
     )
+
+
+_Part = tuple[Ask, tuple[Claim, ...], Evidence]
+
+
+def _parts(ask: Ask, draft: Draft, evidence: Evidence) -> Iterator[_Part]:
+    """The claims by the part of the question that they answer, each held against the evidence of that part."""
+    asked, found = (ask, *ask.parts), (evidence, *evidence.parts)
+    for part, claims in groupby(draft.claims, key=lambda claim: claim.part):
+        yield asked[part], tuple(claims), found[part]
+
+
+def _verdicts(ask: Ask, claims: Sequence[Claim], evidence: Evidence) -> list[Verdict]:
+    judge = Judge(ask, Chart(ask, evidence))
+    verdicts = [_quoted(claim, judge) or judge.judge(claim) for claim in claims]
+    return verdicts if evidence.complete else [partly(verdict, judge.chart) for verdict in verdicts]
 
 
 def _quoted(claim: Claim, judge: Judge) -> Verdict | None:

@@ -15,10 +15,11 @@ __all__ = ["Marks"]
 class Marks:
     """Gives out `1`, `2`, … to facts, `c1`, … to computations, `s1`, … to searches, in the order of asking."""
 
-    def __init__(self) -> None:
+    def __init__(self, after: Marks | None = None) -> None:
+        """`after`: marks whose numbers these go on from, so that both can be cited side by side."""
         self._facts: dict[tuple[str, str], Mark] = {}
         self._order: list[Mark] = []
-        self._counts = {"": 0, "c": 0, "s": 0}
+        self._counts: dict[str, int] = after._counts if after else {"": 0, "c": 0, "s": 0}
 
     def _next(self, prefix: str) -> str:
         self._counts[prefix] += 1

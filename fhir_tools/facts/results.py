@@ -76,8 +76,10 @@ def _component(r: Resource, i: int, c: Resource, kind: Kind, panel: Concept | No
 
 
 def _range(r: Resource) -> str:
+    """The range as it is told in words, or its bounds where the words hold no number ("standard interval")."""
     for item in elements_of(r.get("referenceRange")):
-        return text_of(item.get("text")) or bounds(item.get("low"), item.get("high"))
+        text = text_of(item.get("text"))
+        return text if any(c.isdigit() for c in text) else bounds(item.get("low"), item.get("high")) or text
     return ""
 
 

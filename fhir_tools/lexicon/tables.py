@@ -20,7 +20,7 @@ _CODED = {
     "conditions": ("condition", ICD10, "icd10", "broader"),
     "vaccines": ("vaccine", CVX, "cvx", "parents"),
     "allergens": ("allergen", "", "", ""),
-    "procedures": ("procedure", "", "", ""),
+    "procedures": ("procedure", "", "", "broader"),
     "documents": ("document", LOINC, "loinc", ""),
     "encounters": ("encounter", V3_ACT, "actcode", "parents"),
     "family": ("relationship", V3_ROLE, "rolecode", "parents"),

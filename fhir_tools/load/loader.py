@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from fhir_tools.errors import LoadError
+from fhir_tools.garbage import unwatched
 from fhir_tools.load import checks
 from fhir_tools.load.links import Links
 from fhir_tools.load.reader import Entry, entries, find_files
@@ -53,21 +52,6 @@ def load(
     return run.report()
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the garbage collector, which would walk the parsed file over and over: a tenth of the time.
-
-    Resources are trees and go with their last reference, so the memory of a stream stays as small.
-    """
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
 class _Run:
     """One call of `load`: the reports so far, and the links between files."""
 
@@ -82,7 +66,7 @@ class _Run:
             return
         file = _File(str(path))
         try:
-            with _no_collection(), self._store.transaction():
+            with unwatched(), self._store.transaction():
                 self._links.start(number)
                 _Loading(self._store, self._links, file, validate=self._validate).run(entries(path, tick))
         except LoadError as fault:

@@ -147,6 +147,8 @@ class Finder:
             codes = [asked_typed(value)[2] for value in param.values]
             name = f"{self.type}.{param.name}"
             return {k for code in codes for k in self._postings(self._terms(name, "code = ?", (code,)))}, False
+        if param.modifier == "missing" and param.values == ("true",) and param.name not in own_params(self.type):
+            return self.all() - self._rows(indexed_as(self.type, param.name)), False  # no row says no value read
         return None, False
 
     def _by_values(self, param: Param) -> set[int]:
@@ -215,6 +217,13 @@ class Finder:
             return {k for term in terms for k in self.keys(sql, (term,))}
         sql = "SELECT key FROM posting WHERE term = ? AND patient = ?"
         return {k for term in terms for k in self.keys(sql, (term, self.patient))}
+
+    def _rows(self, names: Iterable[str]) -> set[int]:
+        """Keys with any row of the parameters, which therefore have a value of them."""
+        terms = "term IN (SELECT number FROM term WHERE param = ?) AND patient = ifnull(?, patient)"
+        sql = f"SELECT key FROM posting WHERE {terms} UNION SELECT key FROM moment WHERE {terms}"  # noqa: S608
+        asked = [(f"{self.type}.{name}", self.patient) for name in names]
+        return {k for values in asked for k in self.keys(sql, (*values, *values))}
 
     def _number(self, id_: str) -> int:
         found = self.db.execute("SELECT number FROM patient WHERE id = ?", (id_,)).fetchone()

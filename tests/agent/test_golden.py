@@ -49,7 +49,7 @@ async def requests(chart: Chart, question: str, *, bare: bool = False) -> list[R
     done = await asyncio.to_thread(ask, chart, question)
     evidence = framed(done.evidence, chart, done.ask)
     model = Scripted([WRONG if evidence.cards else {"claims": [], "needs": [], "status": "refused"}] * 2)
-    llm = Llm(model, helped=not bare, tools=() if bare else TOOLS, example=not bare, chooses=False)
+    llm = Llm(model, helped=not bare, tools=() if bare else TOOLS, example=not bare, rewords=False)
     history = () if bare else (Turn(question="weight?", text="Body weight was 77.7 kg on 2025-12-22 [1]."),)
     draft = await llm.reason(done.ask, evidence, history)
     feedback = verify(done.ask, draft, evidence).feedback

@@ -12,12 +12,16 @@ import pytest
 from sqlalchemy import Connection, MetaData, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agent import threads
 from agent.errors import OperatorError
 from agent.service import app, upgrading  # the app has the tables of all rooms
 from agent.service.database import METADATA, _engine, _file, open_database, postgres
 from agent.settings import Settings
+from agent.threads import open_threads
 from fhir_tools.journal import make_file
+from tests.agent.service.conftest import settings_in
 from tests.contracts.conftest import CHARTS
+from tools.peers.postgres import Postgres
 
 pytestmark = pytest.mark.loopback
 assert app and CHARTS
@@ -164,3 +168,21 @@ async def test_a_command_that_knows_a_part_of_the_tables_leaves_the_rest(first: 
         await connection.run_sync(upgrading.upgrade, part)
         assert (await connection.execute(text("SELECT id FROM runs"))).scalars().all() == ["r"]
     await opens(first)
+
+
+@pytest.mark.slow
+async def test_one_that_is_silent_is_not_waited_for(
+    postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machine went off in the middle, and the server does not know it yet."""
+    state = settings_in(tmp_path, database=postgres_server.database())
+    monkeypatch.setattr(upgrading, "_TURN", "200ms")
+    monkeypatch.setattr(threads, "_TURN", 0.2)
+    async with plain(state) as engine, engine.connect() as silent:
+        for key in (upgrading._LOCK, threads._SETUP):
+            await silent.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
+        for opened in (open_database, open_threads):
+            with pytest.raises(OperatorError, match="CHARTLINE_DATABASE cannot be used"):
+                async with opened(state):  # type: ignore[attr-defined]
+                    pass
+    await opens(state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +105,16 @@ def test_a_meaning_of_the_lexicon_reaches_the_chart(question: str, kind: Kind, f
 def test_a_condition_that_is_only_a_risk_has_no_meaning() -> None:
     assert MATCHER.classes_of(RISK) == frozenset()
     assert MATCHER.by_words("asthma", ("condition",)) == ()
+
+
+def test_what_a_label_denies_is_not_what_it_is() -> None:
+    label = "Dementia, without behavioral disturbance, and anxiety"
+    entry = replace(HTN, key="d", concept=Concept(label=label), labels=(label,))
+    matcher = Matcher(Catalogue(entries=(entry,), by_key={(entry.kind, entry.key): entry}))
+    assert ("condition", "anxiety") not in matcher.classes_of(entry)
+    assert ("condition", "dementia") in matcher.classes_of(entry)
+    assert matcher.by_words("anxiety") == ()
+    assert matcher.by_words("without anxiety") == (entry,)
 
 
 def test_words_of_a_label_find_it() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import pairwise
 
 import pytest
@@ -286,3 +286,13 @@ def test_contained_is_possible(text: str, a: date, b: date) -> None:
     if window.contains(fact):
         assert window.possible(fact) and window.starts_in(fact)
     assert window.possible(fact) or not window.starts_in(fact)
+
+
+@given(days, days, days)
+def test_a_day_alone_is_within_a_stretch_that_touches_it(a: date, b: date, day: date) -> None:
+    low, high = (datetime.combine(d, time(12), UTC) for d in sorted((a, b)))
+    assume(low < high)
+    fact, stay = dates.parse(day.isoformat()), Window(low=low, high=high, text="w", by_day=True)
+    assert stay.starts_in(fact) == (low.date() <= day <= high.date())
+    year = dates.parse(str(day.year))
+    assert stay.starts_in(year) == Window(low=low, high=high, text="w").starts_in(year)

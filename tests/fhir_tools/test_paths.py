@@ -99,6 +99,22 @@ def test_leaves_are_told_in_words() -> None:
     assert told["Observation.contentType"] == ("Content type", "no choice")
 
 
+@pytest.mark.parametrize(
+    ("system", "text"),
+    [
+        ("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory"),
+        ("http://hl7.org/fhir/observation-status", "laboratory"),
+        ("http://hl7.org/fhir/sid/ndc", "laboratory · NDC"),
+        ("http://hl7.org/fhir/sid/other", "laboratory · other"),
+        ("http://hospital.example/codes", "laboratory · codes"),
+    ],
+)
+def test_a_code_of_fhir_itself_is_told_without_its_system(system: str, text: str) -> None:
+    category = [{"coding": [{"system": system, "code": "laboratory"}]}]
+    (leaf,) = paths.leaves({"resourceType": "Observation", "category": category})
+    assert leaf.text == text
+
+
 def test_long_and_deep_values_are_cut() -> None:
     deep: Any = "bottom"
     for _ in range(60):

@@ -11,10 +11,10 @@ import prompts
 from agent.models.base import ChatModel, Completion, Message, Request
 from agent.models.using import usage_of
 from agent.prompt import estimate, fit, messages
-from agent.reasoners.llm.choosing import Choice, choice_messages, choice_of, choice_schema, is_lost
 from agent.reasoners.llm.drafting import CUT, ORDERS, drafted, named, or_rules, shows_orders, without_orders
 from agent.reasoners.llm.examples import example_for
 from agent.reasoners.llm.helping import Worked, worked_out
+from agent.reasoners.llm.naming import SCHEMA, is_lost, naming_messages, wordings
 from agent.reasoners.llm.objecting import THERE, denies_what_is_there, held_lines
 from agent.reasoners.llm.reply import Reply, read
 from agent.reasoners.llm.schema import Offered, needs_schema, reply_schema, tools_line
@@ -56,7 +56,7 @@ class Llm:
 
     `helped`: what rules are sure of goes first among the cards. `tools` are what needs may call (none: no needs).
     `example` adds one worked example of the same kind of question: without it small models reply in bare values.
-    `chooses`: a question that rules did not understand is first put into names of the chart, which rules then answer.
+    `rewords`: a question that rules did not understand is first put into clinical names, by which rules answer it.
     `budget` bounds the tokens of the cards, `tokens` the reply, `thinking` what comes before it, `seconds` each
     call. The model is the caller's to open and close.
     """
@@ -68,14 +68,14 @@ class Llm:
         helped: bool = True,
         tools: Sequence[Offered] = (),
         example: bool = True,
-        chooses: bool = True,
+        rewords: bool = True,
         budget: int = 2500,
         tokens: int = 768,
         thinking: int = 0,
         seconds: float = 120.0,
     ) -> None:
         self.name = "llm"
-        self._model, self._helped, self._example, self._chooses = model, helped, example, chooses
+        self._model, self._helped, self._example, self._rewords = model, helped, example, rewords
         self._tools, self._told = frozenset(t.name for t in tools), tools_line(tools)
         self._needs = needs_schema(tools)
         self._budget, self._tokens, self._thinking, self._seconds = budget, tokens, thinking, seconds
@@ -89,13 +89,9 @@ class Llm:
         """
         card = await self._model.describe()
         self.name = card.name
-        chosen = Usage()
-        if self._chooses and is_lost(ask, evidence) and not feedback and not isinstance(evidence, Supplied):
-            choice, chosen = await self._chosen(ask, evidence)
-            if choice.wordings and not choice.note:
-                return Draft(reads_as=choice.wordings, usage=chosen)
-            if not choice.note:
-                return replace(NO_NAME, usage=chosen)
+        if self._rewords and is_lost(ask, evidence) and not feedback and not isinstance(evidence, Supplied):
+            words, usage = await self._reworded(ask)
+            return Draft(reads_as=words, usage=usage) if words else replace(NO_NAME, usage=usage)
         if ask.reads_as and ask.unknown:
             return NO_NAME
         # A small model that parrots the example does so again when it is asked once more.
@@ -103,18 +99,13 @@ class Llm:
         reply, usage = await self._reply(case, self._turns(case, feedback))
         draft = or_rules(self._draft(case, reply), ask, evidence, case.worked, last=bool(feedback))
         orders = (ORDERS,) if shows_orders(case.shown) else ()
-        return replace(draft, usage=chosen.plus(usage), by=draft.by or self.name, warnings=(*draft.warnings, *orders))
+        return replace(draft, usage=usage, by=draft.by or self.name, warnings=(*draft.warnings, *orders))
 
-    async def _chosen(self, ask: Ask, evidence: Evidence) -> tuple[Choice, Usage]:
-        """What the model takes a question for that rules did not understand."""
-        request = Request(
-            messages=choice_messages(ask, evidence),
-            schema=choice_schema(evidence),
-            tokens=96,
-            seconds=self._seconds,
-        )
+    async def _reworded(self, ask: Ask) -> tuple[tuple[str, ...], Usage]:
+        """The question in clinical names, where rules did not understand it."""
+        request = Request(messages=naming_messages(ask), schema=SCHEMA, tokens=96, seconds=self._seconds)
         done = await self._model.complete(request)
-        return choice_of(done.text, ask, evidence), usage_of(done.used)
+        return wordings(done.text, ask), usage_of(done.used)
 
     def _case(self, ask: Ask, evidence: Evidence, history: tuple[Turn, ...], context: int, *, example: bool) -> _Case:
         shown = fit(evidence, self._room(context))

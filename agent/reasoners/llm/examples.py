@@ -9,8 +9,8 @@ __all__ = ["example_for"]
 
 _FAMILIES = {
     "value": "latest previous first highest lowest on closest when started ended dose reason status attribute",
-    "computed": "count count_by_year mean change trend compare age age_at duration range order",
-    "list": "list describe abnormal",
+    "computed": "count count_by_year mean change trend compare age age_at duration interval range order",
+    "list": "list planned describe abnormal",
     "yes": "exists taking",
     "find": "find",
 }

@@ -5,7 +5,7 @@ It reads cards only, like a model; each claim names its marks and carries its va
 
 from __future__ import annotations
 
-from agent.reasoners.rules import absence, documents, events, measurements, medications, person
+from agent.reasoners.rules import absence, documents, events, measurements, medications, parts, person
 from agent.types import AGAINST, IN_NOTES, IN_REPORTS, Ask, Claim, Draft, Evidence, Turn
 from fhir_tools.types import Card
 
@@ -25,12 +25,15 @@ class Rules:
 
 def draft(ask: Ask, evidence: Evidence) -> Draft:
     """Claims from the cards, or the status that says why there are none."""
+    if ask.parts:
+        return parts.together([draft(*one) for one in zip(ask.parts, evidence.parts, strict=True)], ask.parts)
     refusal = _refusal(ask)
     if refusal:
         return Draft(status="refused", note=refusal)
     claims = [c for card in evidence.cards if card.role == "subject" for c in _claims(ask, card, evidence)]
     if claims:
-        return Draft(claims=tuple(claims), note=absence.notes(evidence), warnings=_warnings(ask, evidence))
+        note = " ".join(filter(None, (absence.notes(evidence), _judgement(ask))))
+        return Draft(claims=tuple(claims), note=note, warnings=_warnings(ask, evidence))
     told = absence.draft(ask, evidence)
     return told or Draft(
         status="refused",
@@ -54,6 +57,8 @@ def _claims(ask: Ask, card: Card, evidence: Evidence) -> tuple[Claim, ...]:
 
 
 def _refusal(ask: Ask) -> str:
+    if ask.summary:
+        return f"This asks for a summary, not for one answer: run `chartline summary --kind {ask.summary}`."
     ambiguous = next((t for t in ask.targets if t.choices), None)
     if ambiguous:
         listed = "; ".join(ambiguous.choices)
@@ -66,6 +71,10 @@ def _refusal(ask: Ask) -> str:
     if not ask.kinds and not ask.targets and not ask.attribute:
         return f"I can't tell what part of the chart this asks about. {_POINTER}"
     return ""
+
+
+def _judgement(ask: Ask) -> str:
+    return f'Whether that is "{ask.judged}" is for the reader to judge.' if ask.judged else ""
 
 
 def _understood(ask: Ask) -> str:

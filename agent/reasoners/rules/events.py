@@ -30,7 +30,8 @@ def claims(ask: Ask, card: Card, evidence: Evidence | None = None) -> tuple[Clai
         return _listed(ask, card)
     if ask.op == "order":
         return _order(ask, card, evidence)
-    return _BY_OP.get(ask.op, _listed)(ask, card)
+    tell = _BY_OP.get(ask.op)
+    return tell(ask, card) if tell else ()
 
 
 def _exists(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -137,6 +138,7 @@ _CLASSES = {
 def _by_role(word: str, role: str) -> Callable[[Ask, Card], tuple[Claim, ...]]:
     def tell(ask: Ask, card: Card) -> tuple[Claim, ...]:
         ordered = compute.in_order(card.facts)
+        lead = "" if ask.nth else f"{word}: "
         if role == "previous" and len(ordered) < 2:
             return ()
         fact = {
@@ -147,13 +149,13 @@ def _by_role(word: str, role: str) -> Callable[[Ask, Card], tuple[Claim, ...]]:
         dated = [f for f in ordered if f.when and f.when.low]
         if role == "first" and dated:
             fact = dated[0]
-        return (say.claim(f"{word}: {_statement(fact)}.", say.mark_of(card, fact), value=say.date_value(fact)),)
+        return (say.claim(f"{lead}{_statement(fact)}.", say.mark_of(card, fact), value=say.date_value(fact)),)
 
     return tell
 
 
 def _first(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    if card.kind != "condition":
+    if card.kind != "condition" or ask.nth:
         return _by_role("First", "first")(ask, card)
     dated = [f for f in card.facts if f.when and f.when.low]
     if not dated:
@@ -204,6 +206,8 @@ def _count_by_year(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 
 def _age_at(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    if card.kind == "family":
+        return tuple(say.claim(f"{_statement(f)}.", say.mark_of(card, f)) for f in card.facts)
     mark = say.computed(card, "age_at")
     if mark is None or mark.computation is None or mark.computation.result is None:
         return ()
@@ -263,20 +267,21 @@ def _duration(ask: Ask, card: Card) -> tuple[Claim, ...]:
         quantity = stay.computation.result
         text = f"{say.name(fact)} lasted {_length(quantity)} ({wording.period_text(fact.when)})."
         return (say.claim(text, stay, say.mark_of(card, fact), value=say.number_value(quantity)),)
-    lasted = say.computed(card, "duration")
-    if lasted and lasted.computation and lasted.computation.result is not None:
-        fact = lasted.computation.inputs[0]
-        days = lasted.computation.result
-        text = f"{say.name(fact)} has been recorded for {days} days, since {wording.day_text(fact.when)}."
-        return (
-            say.claim(
-                text,
-                lasted,
-                say.mark_of(card, fact),
-                value={"kind": "number", "value": days, "unit": "d", "date": None},
-            ),
-        )
-    return ()
+    lasted = [m for m in card.marks if m.computation and m.computation.op == "duration"]
+    return tuple(c for n, mark in enumerate(lasted) for c in _lasted(card, mark, n == 0))
+
+
+def _lasted(card: Card, mark: Mark, leads: bool) -> tuple[Claim, ...]:
+    """How long one condition has been recorded; the first carries the answer's value."""
+    if mark.computation is None or mark.computation.result is None:
+        return ()
+    fact, days = mark.computation.inputs[0], mark.computation.result
+    since = f"since {wording.day_text(fact.when)}"
+    end = fact.details.get("abatement")
+    until = f" until {end.text}" if isinstance(end, Interval) else ""
+    text = f"{say.name(fact)} has been recorded for {days} days, {since}{until}."
+    value = {"kind": "number", "value": days, "unit": "d", "date": None} if leads else None
+    return (say.claim(text, mark, say.mark_of(card, fact), value=value),)
 
 
 _UNITS = {"d": "day", "h": "hour", "min": "minute"}
@@ -331,6 +336,18 @@ def _grouped(mark: Mark) -> str:
     return f"{_statement(facts[-1])} ({len(facts)} records{since})"
 
 
+def _planned(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """What is ahead, soonest first; nothing of it has happened."""
+    return tuple(
+        say.claim(
+            f"{say.name(f)} is only planned{say.on(f)}.",
+            say.mark_of(card, f),
+            value=None if n else say.date_value(f),
+        )
+        for n, f in enumerate(compute.in_order(card.facts))
+    )
+
+
 def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """When the last one was over: a condition's abatement, the end of a stay."""
     fact = say.last(card.facts)
@@ -380,4 +397,10 @@ _BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
     "reason": _reason,
     "duration": _duration,
     "describe": _describe,
+    "planned": _planned,
+    "list": _listed,
+    "taking": _listed,
+    "on": _listed,
+    "closest": _listed,
+    "abnormal": _listed,
 }

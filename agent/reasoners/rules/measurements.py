@@ -30,8 +30,13 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     told = _told(card)
     if not told:
         return _without_value(card)
-    if ask.threshold and ask.op != "count":
+    filtered = ask.expects == "date" or ask.op in ("count", "list")
+    if ask.threshold and filtered and f"{ask.threshold[1]:g}" not in card.window.split():
+        return _none_beyond(ask, *ask.threshold[:2], card)
+    if ask.threshold and not filtered:
         return _threshold(ask.op if ask.op in ("highest", "lowest") else "latest", *ask.threshold[:2], card)
+    if ask.nth and ask.op not in ("compare", "change"):
+        return _point(say.role(card, "latest"), ask)
     tell = _BY_OP.get(ask.op)
     return tell(ask, card) if tell else ()
 
@@ -109,7 +114,9 @@ def _holds(ask: Ask, mark: Mark | None) -> bool | None:
     return False if _NO.search(told) else True if _YES.search(told) else None
 
 
-_SMOKING = re.compile(r"^(?!.*\bstatus\b).*(?:\bsmoker\b|\b(does|is|do|did)\b.*\bsmok(e|ing)\b)", re.IGNORECASE)
+_SMOKING = re.compile(
+    r"^(?!.*\b(?:status|what|which|entry)\b).*(?:\bsmoker\b|\b(does|is|do|did)\b.*\bsmok(e|ing)\b)", re.IGNORECASE
+)
 
 
 def _lead(word: str, card: Card) -> str:
@@ -152,7 +159,7 @@ def _previous(ask: Ask, card: Card) -> tuple[Claim, ...]:
     )
 
 
-def _none_beyond(sign: str, limit: float, card: Card) -> tuple[Claim, ...]:
+def _none_beyond(ask: Ask, sign: str, limit: float, card: Card) -> tuple[Claim, ...]:
     """None of the results passes the limit: the extreme shows it."""
     mark = say.role(card, "lowest" if sign == "<" else "highest")
     if mark is None or mark.fact is None:
@@ -160,7 +167,7 @@ def _none_beyond(sign: str, limit: float, card: Card) -> tuple[Claim, ...]:
     word, side = ("lowest", "below") if sign == "<" else ("highest", "above")
     extreme = f"the {word} was {wording.value_text(mark.fact)}{say.on(mark.fact)}"
     text = f"No {say.name(mark.fact)} result is {side} {units.show_number(limit)}: {extreme}."
-    return (say.claim(text, mark, value=say.count_value(0)),)
+    return (say.claim(text, mark, value=say.count_value(0) if ask.op == "count" else None),)
 
 
 def _range(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -171,8 +178,6 @@ def _range(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    if ask.threshold and f"{ask.threshold[1]:g}" not in card.window.split():
-        return _none_beyond(*ask.threshold[:2], card)
     mark = say.computed(card, "count")
     told = _told(card)
     where = f" {card.window}" if card.window else ""
@@ -200,7 +205,9 @@ def _mean(ask: Ask, card: Card) -> tuple[Claim, ...]:
         quantity: Quantity = mark.computation.result  # type: ignore[union-attr]
         # a result with a comparator has no number to average: what is left is told as that
         every = len({f.reference for f in mark.facts}) == len(told)
-        lead, tail = ("Mean", f" ({len(mark.facts)} results)") if every else ("Mean of the exact results,", "")
+        lead = "Mean" if every else "Mean of the exact results,"
+        # beside results without a value their number could be read as that of all
+        tail = f" ({len(mark.facts)} results)" if every and len(told) == len(card.facts) else ""
         text = f"{lead} {say.name(mark.facts[-1])}{where} is {wording.quantity_text(quantity)}{tail}."
         out.append(say.claim(text, mark, value=say.number_value(quantity)))
     return tuple(out)
@@ -233,6 +240,15 @@ def _amount(fact: Fact, last: Fact) -> str:
     return units.show_number(fact.value.value) if same else wording.quantity_text(fact.value)
 
 
+_COMPARE = re.compile(
+    r"\W*(?:please |can you |how does )?(?:\w+ ){0,2}?compar(?:e|ing)\b"
+    r"|.*\b(?:which|up or down|(?:higher|lower) or (?:higher|lower)|better or worse"
+    r"|(?:ris|fall)ing or (?:ris|fall)ing)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A question that wants the two told, not yes or no."""
+
+
 def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
     latest, previous = say.role(card, "latest"), say.role(card, "previous")
     if not latest or not previous or not latest.fact or not previous.fact:
@@ -244,11 +260,27 @@ def _compare(ask: Ask, card: Card) -> tuple[Claim, ...]:
     direction = ask.direction or "higher"
     yes = {"higher": after > before, "lower": after < before, "different": after != before}[direction]
     relation = "higher than" if after > before else "lower than" if after < before else "the same as"
+    which, other = ("", "one") if ask.against or ask.nth else ("the latest ", "previous one")
+    lead = f"{_yes(yes)}: " if ask.direction and not _COMPARE.match(ask.question) else ""
     text = (
-        f"{_yes(yes)}: the latest {say.name(latest.fact)}, {_when(latest.fact)}, "
-        f"is {relation} the previous one, {_when(previous.fact)}."
+        f"{lead}{which if lead else which.capitalize()}{say.name(latest.fact)}, {_when(latest.fact)}, "
+        f"is {relation} the {other}, {_when(previous.fact)}."
     )
-    return (say.claim(text, latest, previous, value=say.truth(yes)),)
+    return (say.claim(text, latest, previous, value=say.truth(yes) if lead else None),)
+
+
+def _interval(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """How far apart the last two results are."""
+    mark = say.computed(card, "duration")
+    if mark is None or mark.computation is None:
+        return ()
+    first, last = mark.computation.inputs
+    days = mark.computation.result
+    text = (
+        f"{say.name(last)} was recorded {days} day{'' if days == 1 else 's'} apart,{say.on(first)} and{say.on(last)}."
+    )
+    value = {"kind": "number", "value": days, "unit": "d", "date": None}
+    return (say.claim(text, mark, say.mark_of(card, first), say.mark_of(card, last), value=value),)
 
 
 def _trend(ask: Ask, card: Card) -> tuple[Claim, ...]:
@@ -348,6 +380,7 @@ _BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
     "on": _on,
     "list": _list,
     "exists": _exists,
+    "interval": _interval,
     "abnormal": _abnormal,
     "closest": lambda ask, card: _point(say.role(card, "closest"), ask, "Closest: "),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from agent.reasoners.rules import events, say
 from agent.types import Ask, Claim
@@ -18,7 +19,8 @@ def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """The claims that answer the question from one drug's (or class's) card, or from a list of drugs."""
     if ask.op == "describe" or (not ask.targets and ask.op not in ("count", "count_by_year")):
         return events.claims(ask, card) if ask.op in ("latest", "first", "previous") else _listed(card)
-    return _BY_OP.get(ask.op, _taking)(ask, card)
+    tell = _BY_OP.get(ask.op)
+    return tell(ask, card) if tell else ()
 
 
 def _orders(card: Card) -> tuple[Fact, ...]:
@@ -108,8 +110,17 @@ def _exists(ask: Ask, card: Card) -> tuple[Claim, ...]:
     return tuple(out)
 
 
+def _meant(ask: Ask, card: Card) -> tuple[Fact, ...]:
+    """The records of the role that the question asks about, where there are some; else the orders."""
+    asked = _asked(ask)
+    return tuple(f for f in card.facts if asked and f.details.get("role") == asked) or _orders(card)
+
+
 def _started(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    dated = [f for f in _orders(card) if f.when and f.when.text]
+    dated = [f for f in _meant(ask, card) if f.when and f.when.text]
+    going = {say.name(f) for f in _orders(card) if taken(f)}
+    if ask.current and going:
+        dated = [f for f in dated if say.name(f) in going]
     if not dated:
         return ()
     first = compute.in_order(tuple(dated))[0]
@@ -122,10 +133,11 @@ def _started(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 
 def _latest(ask: Ask, card: Card) -> tuple[Claim, ...]:
-    last = say.last(_orders(card))
+    last = say.last(_meant(ask, card))
+    state = f" ({_state(last)})" if last.details.get("role") not in _VERBS else ""
     return (
         say.claim(
-            f"{say.name(last)} was last {_verb(last)}{say.on(last)} ({_state(last)}).",
+            f"{say.name(last)} was last {_verb(last)}{say.on(last)}{state}.",
             _mark(card, last),
             value=say.date_value(last),
         ),
@@ -141,8 +153,8 @@ def _ended(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if last_day:
         day = last_day.isoformat()
         value = say.day_value(day)
-        return (say.claim(f"The course of {say.name(last)} ended on {day}.", _mark(card, last), value=value),)
-    text = f"{say.name(last)} was last ordered{say.on(last)} and is {_state(last)}; its record holds no date of that."
+        return (say.claim(f"{say.name(last)}: the order ended on {day}.", _mark(card, last), value=value),)
+    text = f"{say.name(last)} was last ordered{say.on(last)} and is {_state(last)}; no date of that is recorded."
     return (say.claim(text, _mark(card, last)),)
 
 
@@ -152,10 +164,30 @@ def _dosage(ask: Ask, card: Card) -> tuple[Claim, ...]:
     if not active:
         return ()
     fact = active[-1]
-    text = f"{say.name(fact)}: {_dose(fact)[2:-1]}, ordered{say.on(fact)} ({_state(fact)})."
+    text = f"{_dosed(fact)}."
     dose = fact.details.get("dose")
     value = say.number_value(dose) if isinstance(dose, Quantity) else say.text_value(_dose(fact)[2:-1])
     return (say.claim(text, _mark(card, fact), value=value),)
+
+
+def _dose_history(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """Each order with its dose, oldest first: whether that is a change the reader sees."""
+    told = [f for f in compute.in_order(_orders(card)) if _dose(f)]
+    return tuple(say.claim(f"{_dosed(f)}.", _mark(card, f)) for f in told)
+
+
+def _dosed(fact: Fact) -> str:
+    return f"{say.name(fact)}: {_dose(fact)[2:-1]}, {_verb(fact)}{say.on(fact)} ({_state(fact)})"
+
+
+def _duration(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """Since when, and whether it still goes on: orders tell no number of days that it was taken."""
+    return tuple(
+        claim
+        for group in say.by_name(_orders(card))
+        for part in (replace(card, facts=group),)
+        for claim in (*_started(ask, part), *_ended(ask, part))
+    )
 
 
 def _why_stopped(card: Card) -> tuple[Claim, ...]:
@@ -195,6 +227,10 @@ def _reason(ask: Ask, card: Card) -> tuple[Claim, ...]:
 
 def _count(ask: Ask, card: Card) -> tuple[Claim, ...]:
     """How often it was ordered; how often given or dispensed where that is asked, and nothing if no record says."""
+    names = say.by_name(card.facts)
+    if not ask.targets and len(names) > 1 and all(map(taken, card.facts)):
+        text = f"{len(names)} medications are listed active."
+        return (say.claim(text, say.computed(card, "count"), value=say.count_value(len(names))),)
     asked = _asked(ask)
     counts = [m for m in card.marks if m.computation and m.computation.op == "count"]
     of_role = [m for m in counts if all(f.details.get("role") == asked for f in m.facts)]
@@ -239,5 +275,8 @@ _BY_OP: dict[str, Callable[[Ask, Card], tuple[Claim, ...]]] = {
     "dose": _dosage,
     "reason": _reason,
     "count": _count,
+    "count_by_year": _count,
     "list": _exists,
+    "change": _dose_history,
+    "duration": _duration,
 }

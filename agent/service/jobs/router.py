@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.service.access.addresses import below
 from agent.service.database import instant
-from agent.service.events import Event, sse
+from agent.service.events import Identified, sse
 from agent.service.jobs.store import Job, JobState
 from agent.service.jobs.work import Jobs
 from agent.service.parts import TheCaller, TheParts
 from agent.service.questions.router import ErrorOut
+from agent.service.resuming import LastEventId
 
 __all__ = ["JobIn", "JobOut", "JobsOut", "router"]
 
@@ -101,13 +102,16 @@ async def result(id: str, caller: TheCaller, jobs: TheJobs) -> Any:  # noqa: A00
 
 
 @router.get("/{id}/events", response_class=Response, summary="A job as it gets on")
-async def events(id: str, caller: TheCaller, jobs: TheJobs) -> Response:  # noqa: A002
-    """Server-sent events `job`, the last of them when it has ended."""
-    await jobs.rows.one(caller, id)
+async def events(id: str, caller: TheCaller, jobs: TheJobs, last: LastEventId = None) -> Response:  # noqa: A002
+    """Server-sent events `job`, the last of them when it has ended; after that of `Last-Event-ID`, or 204 for none."""
+    job = await jobs.rows.one(caller, id)
+    if job.ended and _mark(job) == last:
+        return Response(status_code=204)
 
-    async def told() -> AsyncIterator[Event]:
+    async def told() -> AsyncIterator[Identified]:
         async for job in jobs.watch(caller, id):
-            yield "job", _out(job)
+            if _mark(job) != last:
+                yield "job", _out(job), _mark(job)
 
     return sse(told())
 
@@ -116,6 +120,11 @@ async def events(id: str, caller: TheCaller, jobs: TheJobs) -> Response:  # noqa
 async def cancel(id: str, caller: TheCaller, jobs: TheJobs) -> None:  # noqa: A002
     """What was done of it is kept, but has no result. A job that has ended is deleted with its result."""
     await jobs.cancel(await jobs.rows.one(caller, id))
+
+
+def _mark(job: Job) -> str:
+    """The id of the event that tells how it is getting on: the same for the same."""
+    return f"{job.state}-{job.done}-{job.total}"
 
 
 def _out(job: Job) -> JobOut:

@@ -2,20 +2,20 @@
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { call, onUnknown, useToken } from "./api.js";
-import { boxView, choose, focusBox } from "./box.js";
+import { boxView, choose, focusBox, toBox } from "./box.js";
 import { contentsView, openContents } from "./contents.js";
 import { listThreads, openThread } from "./conversation.js";
-import { safe } from "./dom.js";
-import { closeEvidence, openEvidence, panelView } from "./evidence_panel.js";
+import { closeEvidence, fresh, openEvidence, panelView } from "./evidence_panel.js";
 import { historyView } from "./history.js";
 import { bannerView, chooserView, findPatients, nameOf, openBanner, shortBannerView } from "./patients.js";
 import { problemView } from "./problem.js";
 import { recordView } from "./record.js";
 import { href, read, stay } from "./route.js";
+import { safe } from "./safe.js";
+import { openScreenings } from "./screenings.js";
 import { returned, signInView, signOut } from "./sign_in.js";
 import { onChange, set, state, still, today } from "./store.js";
 import { offersView, suggested } from "./suggestions.js";
-import { openScreenings } from "./screenings.js";
 import { openSummary, summariesView } from "./summaries.js";
 import { loadTexts, now, t } from "./texts.js";
 import { trialsView } from "./trials.js";
@@ -43,10 +43,10 @@ function pageView() {
     ${navView()}
     <div class=${state.route.view === "questions" ? "shell" : "shell whole"}>
       ${state.route.view === "questions" ? historyView() : nothing}
-      <main id="main" class="page" tabindex="-1">${VIEW[state.route.view]()}${endView()}</main>
+      <main id="main" class="page" tabindex="-1">${VIEW[state.route.view]()}</main>
       ${panelView()}
     </div>
-    ${recordView()}`;
+    ${endView()}${recordView()}`;
 }
 
 const bare = (content) => html`${topView()}<main id="main" class="page narrow">${content}</main>${state.me ? endView() : nothing}`;
@@ -54,8 +54,8 @@ const bare = (content) => html`${topView()}<main id="main" class="page narrow">$
 /** Trials before any one patient: the protocol, and several patients held against it. */
 const populationView = () => html`${topView()}
   <div class="shell whole alone"><main id="main" class="page" tabindex="-1">
-    <h1 class="unseen">${t("trials.title")}</h1>${trialsView()}${endView()}
-  </main>${panelView()}</div>`;
+    <h1 class="unseen">${t("trials.title")}</h1>${trialsView()}
+  </main>${panelView()}</div>${endView()}`;
 
 const troubleView = (problem, again) => html`<h1 class="unseen">${t("page.title")}</h1>${problemView(problem, again)}`;
 
@@ -129,6 +129,17 @@ function skip(event) {
   (document.getElementById("question") ?? document.getElementById("main")).focus();
 }
 
+/** Ctrl+K leads to the question (or to the search for a patient) from anywhere, Escape away from a source. */
+function pressed(event) {
+  if (event.defaultPrevented || document.querySelector("#record[open]")) return;
+  if (event.key === "Escape") closeEvidence();
+  if (event.key !== "k" || !(event.ctrlKey || event.metaKey) || !state.me) return;
+  event.preventDefault();
+  if (document.querySelector("#evidence:modal")) closeEvidence();
+  if (state.route.patient) toBox();
+  else focusBox();
+}
+
 const theme = () => document.documentElement.dataset.theme ?? "auto";
 
 function useTheme(name) {
@@ -154,8 +165,9 @@ async function arrived() {
     closeEvidence();
     set({ banner: null, turns: [], box: EMPTY, search: { ...state.search, people: null } });
     document.title = t("page.title");
-    await (route.view === "trials" ? openScreenings() : findPatients());
-    return;
+    if (route.view === "trials") return openScreenings();
+    requestAnimationFrame(focusBox);
+    return findPatients();
   }
   if (before.patient && route.patient !== before.patient) set({ box: EMPTY });
   if (other) openPatient(route.patient !== before.patient);
@@ -203,13 +215,6 @@ async function openTimeline() {
   }
 }
 
-/** An empty element in a place whose content is not this module's. */
-function fresh(place) {
-  const inside = document.createElement("div");
-  place.replaceChildren(inside);
-  return inside;
-}
-
 const whose = ({ name, via, patient }) => [via, name, patient].join(" ");
 
 async function start() {
@@ -234,6 +239,7 @@ onUnknown((problem) => {
 const banner = new IntersectionObserver((seen) => document.body.classList.toggle("scrolled", !seen.at(-1).isIntersecting));
 
 addEventListener("hashchange", () => state.me && arrived());
+addEventListener("keydown", pressed);
 addEventListener("beforeprint", () => {
   const printed = document.getElementById("printed");
   if (printed) printed.textContent = t("print.when", { time: now() });

@@ -4,12 +4,15 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { live } from "./vendor/lit-html/directives/live.js";
 import { ask, stop } from "./conversation.js";
+import { go } from "./route.js";
 import { set, state } from "./store.js";
 import { suggested } from "./suggestions.js";
 import { t } from "./texts.js";
 
 const PAUSE = 120; // ms without a key before suggestions are asked for
 const LONGEST = 4000;
+
+const KEYS = /Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K";
 
 let timer = 0;
 let looking = null;
@@ -23,17 +26,17 @@ export function boxView() {
     <div class="box-field">
       <input id="question" type="text" role="combobox" aria-autocomplete="list" aria-controls="options"
         aria-expanded=${shown ? "true" : "false"} aria-activedescendant=${shown && active >= 0 ? `option-${active}` : ""}
-        aria-describedby="box-note" maxlength=${LONGEST} enterkeyhint="send" spellcheck="false"
+        aria-describedby="box-note" aria-keyshortcuts="Control+K Meta+K" maxlength=${LONGEST} enterkeyhint="send" spellcheck="false"
         placeholder=${state.turns.length ? t("box.follow") : t("box.first")}
         .value=${live(text)} @input=${typed} @keydown=${pressed} @blur=${() => close()}>
       ${working
-        ? html`<button type="button" class="plain" @click=${stop}>${t("box.stop")}</button>`
+        ? html`<button type="button" class="plain" @click=${stopped}>${t("box.stop")}</button>`
         : html`<button type="submit" class="main">${t("box.ask")}</button>`}
       <ul id="options" class="options" role="listbox" aria-label=${t("box.options")} ?hidden=${!shown}>
         ${shown ? options.map((option, i) => optionView(option, i, i === active)) : nothing}
       </ul>
     </div>
-    <p id="box-note" class="note">${t("box.note")}</p>
+    <p class="note"><span id="box-note">${t("box.note")}</span> <span class="keys" aria-hidden="true"><kbd>${KEYS}</kbd> ${t("box.keys")}</span></p>
   </form>`;
 }
 
@@ -49,9 +52,17 @@ function close() {
   change({ open: false, active: -1 });
 }
 
-export function fill(text) {
-  change({ text, open: false, active: -1 });
-  document.getElementById("question")?.focus();
+/** To the box, wherever the reader is; with a text in it, if one is given, and what can be asked about that. */
+export function toBox(text = null) {
+  const arrive = () => {
+    document.getElementById("question")?.focus();
+    if (text === null) return;
+    change({ text });
+    look();
+  };
+  if (state.route.view === "questions") return arrive();
+  addEventListener("hashchange", () => requestAnimationFrame(arrive), { once: true }); // the box is there then
+  go({ view: "questions" });
 }
 
 function typed(event) {
@@ -81,10 +92,16 @@ function pressed(event) {
   else if (event.key === "ArrowUp" && length) change({ open: true, active: active <= 0 ? length - 1 : active - 1 });
   else if (event.key === "ArrowRight" && open && active >= 0) change({ text: options[active], open: false, active: -1 });
   else if (event.key === "Escape" && open) close();
-  else if (event.key === "Escape") change({ text: "", options: [] });
+  else if (event.key === "Escape" && state.box.text) change({ text: "", options: [] });
   else return;
   event.preventDefault();
   requestAnimationFrame(() => document.querySelector('[role="option"][aria-selected="true"]')?.scrollIntoView({ block: "nearest" }));
+}
+
+/** What was pressed is gone then. */
+function stopped() {
+  stop();
+  focusBox();
 }
 
 function submitted(event) {
@@ -93,9 +110,9 @@ function submitted(event) {
   choose(open && active >= 0 ? options[active] : text);
 }
 
-/** Where fingers type, focus brings the keyboard up over the answer: there it is left alone. */
+/** To where the next thing is typed. Where fingers type, focus brings the keyboard up over the page: there it is left alone. */
 const TOUCH = matchMedia("(pointer: coarse)");
-export const focusBox = () => TOUCH.matches || document.getElementById("question")?.focus({ preventScroll: true });
+export const focusBox = () => TOUCH.matches || document.querySelector("#question, #patient-search")?.focus({ preventScroll: true });
 
 /** A turn that begins low on the screen is brought to the top of it: its answer takes room. */
 function bringUp(turn) {

@@ -1,11 +1,11 @@
 // What the chart holds, by kind: the words that can be asked about.
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { fill } from "./box.js";
 import { call, query } from "./api.js";
-import { safe } from "./dom.js";
+import { toBox } from "./box.js";
 import { problemView } from "./problem.js";
-import { go } from "./route.js";
+import { words } from "./prose.js";
+import { safe } from "./safe.js";
 import { set, state, still } from "./store.js";
 import { t, tn } from "./texts.js";
 
@@ -65,11 +65,12 @@ function kindView({ kind, label, concepts }, filter) {
 }
 
 const conceptView = ({ label, count, first, last }) => html`<li>
-  <button type="button" class="concept" @click=${() => askAbout(label)}>${safe(label)}</button>
-  <span class="muted small">${tn("contents.records", count)}${last ? html`, <span class="date" title=${t("contents.first", { day: first })}>${last}</span>` : nothing}</span>
+  <button type="button" class="concept" @click=${() => toBox(label)}>${safe(label)}</button>
+  <span class="muted small" title=${first && first !== last ? t("contents.first", { day: first }) : nothing}>${words(recorded(count, last))}</span>
 </li>`;
 
-function askAbout(label) {
-  addEventListener("hashchange", () => requestAnimationFrame(() => fill(label)), { once: true }); // the box is there then
-  go({ view: "questions" });
+/** How often, and when last; once needs no number. */
+function recorded(count, last) {
+  if (!last) return tn("contents.times", count);
+  return count > 1 ? tn("contents.last", count, { day: last }) : last;
 }

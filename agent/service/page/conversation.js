@@ -74,6 +74,7 @@ export async function ask(question) {
   const first = !state.turns.length;
   set({ turns: [...state.turns, turn] });
   announce(t("turn.working"));
+  offer(turn);
   await attempt(turn, async (signal) => {
     await send(turn, signal);
   });
@@ -106,11 +107,10 @@ async function follow(turn, told) {
 
 function finish(turn, answer) {
   change(turn, { answer });
-  if (answer.status === "refused") offer(turn);
   announce(t("turn.answer", { text: answer.text.replace(/\s*\[[a-z]?\d+\]/g, "") }));
 }
 
-/** What could be asked in its place. */
+/** What could be asked next, or in its place: looked up at once, so that nothing moves once the answer is there. */
 async function offer(turn) {
   const offers = await suggested(turn.question).catch(() => []);
   change(turn, { offers });

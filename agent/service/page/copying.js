@@ -1,9 +1,9 @@
 // What a reader takes along: an answer with its sources, or its value alone.
 
 import { html } from "./vendor/lit-html/lit-html.js";
-import { safe, toClipboard } from "./dom.js";
 import { announce } from "./live.js";
 import { nameOf } from "./patients.js";
+import { safe } from "./safe.js";
 import { set, state } from "./store.js";
 import { t, tn } from "./texts.js";
 
@@ -13,6 +13,16 @@ const SEEN = 2000; // ms that a button says what it did
 export function copyButton(key, made, said = null) {
   const now = state.copied?.key === key && state.copied.text === made() ? state.copied.outcome : t(key);
   return html`<button type="button" class="link" @click=${() => copy(key, made(), said)}>${now}</button>`;
+}
+
+/** Whether a text could be put on the clipboard: browsers allow it where the page came by HTTPS or from this machine. */
+export async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function copy(key, text, said) {

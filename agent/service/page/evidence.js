@@ -1,11 +1,13 @@
 // What a citation rests on: the resource in words, the cited element, its course, its text, its images, and as it is.
 
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { call } from "./api.js";
-import { button, el, quoted, safe, whenShown } from "./dom.js";
-import { showImage } from "./image.js";
-import { showNote } from "./note.js";
-import { showPlots } from "./plot.js";
+import { imageView } from "./image.js";
+import { announce } from "./live.js";
+import { noteView } from "./note.js";
+import { plotViews } from "./plot.js";
 import { rawView } from "./raw.js";
+import { quoted, safe } from "./safe.js";
 import { t, tn } from "./texts.js";
 
 const PAGE = 20; // inputs of a computation told at once
@@ -43,29 +45,30 @@ class Place {
   }
 
   async follow(link) {
-    const before = [...this.container.childNodes];
-    const focused = document.activeElement;
+    const step = { shown: [...this.container.childNodes], focused: document.activeElement };
     try {
-      this.behind.push({ before, focused });
+      this.behind.push(step);
       await this.resource({ reference: link, path: "" });
     } catch (error) {
       this.behind.pop();
-      tell(focused, error.message || t("evidence.failed"));
+      unreachable(step.focused, error.message || t("evidence.failed"));
       return;
     }
-    this.container.prepend(button(t("evidence.back"), () => this.back()));
-    this.container.firstChild.focus();
+    this.container.querySelector("button").focus();
   }
 
   back() {
-    const { before, focused } = this.behind.pop();
-    this.container.replaceChildren(...before);
+    const { shown, focused } = this.behind.pop();
+    this.container.replaceChildren(...shown);
     focused?.focus?.();
   }
 
-  show(parts) {
-    this.container.replaceChildren(...parts.filter(Boolean));
-    whenShown(this.container, () => parts.forEach((part) => part?.shown?.()));
+  /** Made apart from the container, since what it replaces may come back as it is now. */
+  show(view) {
+    const back = html`<p><button type="button" class="plain" @click=${() => this.back()}>${t("evidence.back")}</button></p>`;
+    const made = document.createDocumentFragment();
+    render(html`${this.behind.length ? back : nothing}${view}`, made);
+    this.container.replaceChildren(made);
   }
 
   get(path, more) {
@@ -77,119 +80,103 @@ class Place {
   }
 }
 
+/** Why what was pressed leads nowhere, beside it. */
+function unreachable(pressed, why) {
+  const beside = pressed?.closest("td, li, figure")?.querySelector(".unreachable");
+  if (beside) beside.textContent = ` ${why}`;
+  announce(why);
+}
+
 const isElement = (path) => /^[A-Z][A-Za-z]+\./.test(path ?? "");
 
 /** `Type/id` as it is; what names its server as one step of the path. */
 const encoded = (reference) => (reference.includes("://") ? encodeURIComponent(reference) : reference);
 
-function tell(near, text) {
-  near?.parentElement?.querySelector(".unreachable")?.remove();
-  near?.after(el("span", { class: "unreachable", role: "status" }, ` ${text}`));
-}
+/** What a link leads to; why not, where it cannot be read. */
+const linkView = (text, link, follow) => html`<button type="button" class="link" @click=${() => follow(link)}>${quoted(text)}</button><span class="unreachable"></span>`;
 
 // A resource.
 
 function resourceView(found, { span, readings, follow }) {
   // A picture holds no text to be read, and is shown itself.
-  const note = found.note && (found.note.text || !found.images.length) && showNote(found.note, span ? [span] : []);
-  const plots = showPlots(found.series, { own: found.reference, onPick: follow });
-  const images = found.images.map((image) => showImage(image, boxesOf(image, found.images, readings)));
-  return [
-    heading(found),
-    edition(found),
-    span ? null : cited(found),
-    note,
-    ...images,
-    ...plots,
-    rowsView(found, follow),
-    rawView(found),
-  ];
+  const note = found.note && (found.note.text || !found.images.length);
+  return html`${headingView(found.title, found.lines, [found.reference, found.version && t("evidence.version", { version: found.version })])}
+    ${found.edition === "current" ? nothing : editionView(found)}
+    ${found.element && !span ? html`<blockquote class="evidence-cited">${unseenCited()}${quoted(found.element.text)}</blockquote>` : nothing}
+    ${note ? noteView(found.note, span ? [span] : []) : nothing}
+    ${found.images.map((image) => imageView(image, boxesOf(image, found.images, readings)))}
+    ${plotViews(found.series, { own: found.reference, onPick: follow })}
+    ${rowsView(found, follow)}${rawView(found)}`;
 }
+
+/** What is marked by its colour, for those who hear it. */
+const unseenCited = () => html`<span class="unseen">${t("evidence.cited")}</span>`;
 
 /** Readings of the image; where a resource holds several images, those of the first. */
 const boxesOf = (image, all, readings) => (image === all[0] ? readings : []);
 
-function heading(found) {
-  const where = [found.reference, found.version && t("evidence.version", { version: found.version })];
-  return el(
-    "header",
-    { class: "evidence-head" },
-    el("h3", {}, quoted(found.title)),
-    found.lines.length ? el("p", {}, quoted(found.lines[0])) : null,
-    found.lines.length > 1 ? el("ul", { class: "evidence-lines" }, found.lines.slice(1).map((line) => el("li", {}, quoted(line)))) : null,
-    el("p", { class: "evidence-where" }, quoted(where.filter(Boolean).join(" · "))),
-  );
-}
+const headingView = (title, [first, ...lines], where) => html`<div class="evidence-head">
+  <h3>${quoted(title)}</h3>
+  ${first ? html`<p>${quoted(first)}</p>` : nothing}
+  ${lines.length ? html`<ul class="evidence-lines">${lines.map((line) => html`<li>${quoted(line)}</li>`)}</ul>` : nothing}
+  <p class="evidence-where">${quoted(where.filter(Boolean).join(" · "))}</p>
+</div>`;
 
-function edition(found) {
-  if (found.edition === "current") return null;
-  const words = t(`evidence.edition.${found.edition}`, { version: found.version ?? "?", current: found.current_version ?? "?" });
-  return el("p", { class: "evidence-notice" }, words);
-}
+const editionView = ({ edition, version, current_version: current }) => html`<p class="evidence-notice">${t(`evidence.edition.${edition}`, { version: version ?? "?", current: current ?? "?" })}</p>`;
 
-function cited(found) {
-  if (!found.element) return null;
-  return el("blockquote", { class: "evidence-cited" }, el("span", { class: "unseen" }, t("evidence.cited")), quoted(found.element.text));
-}
+const rowsView = ({ rows, note, images }, follow) => html`<details class="evidence-rows" ?open=${!note && !images.length}>
+  <summary>${t("evidence.rows")}</summary>
+  <div class="evidence-scroll"><table>
+    <caption class="unseen">${t("evidence.rows")}</caption>
+    <tbody>${rows.map((row) => rowView(row, follow))}</tbody>
+  </table></div>
+</details>`;
 
-function rowsView(found, follow) {
-  const rows = found.rows.map((row) =>
-    el(
-      "tr",
-      { class: row.cited ? "cited" : null },
-      el("th", { scope: "row" }, safe(row.label)),
-      el("td", {}, row.cited ? el("span", { class: "unseen" }, t("evidence.cited")) : null, valueView(row, follow)),
-    ),
-  );
-  const open = !found.note && !found.images.length;
-  return el(
-    "details",
-    { class: "evidence-rows", open },
-    el("summary", {}, t("evidence.rows")),
-    el("div", { class: "evidence-scroll" }, el("table", {}, el("caption", { class: "unseen" }, t("evidence.rows")), el("tbody", {}, rows))),
-  );
-}
-
-function valueView(row, follow) {
-  if (!row.link || row.link.startsWith("#")) return quoted(row.value);
-  return button(quoted(row.value), () => follow(row.link), { kind: "link" });
-}
+const rowView = ({ label, value, link, cited }, follow) => html`<tr class=${cited ? "cited" : nothing}>
+  <th scope="row">${safe(label)}</th>
+  <td>${cited ? unseenCited() : nothing}${link && !link.startsWith("#") ? linkView(value, link, follow) : quoted(value)}</td>
+</tr>`;
 
 // A computation.
 
-function computationView(citation, first, { lines, follow }) {
-  const inputs = citation.inputs;
-  const plots = first ? showPlots(first.series.slice(0, 1), { cited: new Set(inputs), onPick: follow }) : [];
-  const list = el("ol", { class: "evidence-inputs" });
-  const more = button("", () => tellMore());
-  let told = 0;
-  const known = new Map((first?.series[0]?.points ?? []).map((point) => [point.reference, `${point.when} ${point.text}`]));
-  async function tellMore() {
-    const next = inputs.slice(told, told + PAGE);
-    told += next.length;
-    const unknown = next.filter((one) => !known.has(one));
-    const read = unknown.length ? await lines(unknown).catch((error) => failed(unknown, error)) : { items: [] };
-    for (const item of read.items) known.set(item.reference, item.error ?? item.lines[0] ?? item.title);
-    list.append(...next.map((one) => el("li", {}, button(quoted(known.get(one) ?? one), () => follow(one), { kind: "link" }))));
-    more.hidden = told >= inputs.length;
-    more.textContent = tn("evidence.inputs.more", inputs.length - told);
-  }
-  tellMore();
-  return [
-    el(
-      "header",
-      { class: "evidence-head" },
-      el("h3", {}, t("evidence.computed")),
-      el("p", {}, quoted(citation.excerpt)),
-      el("p", { class: "evidence-where" }, t("evidence.computed.why", { operation: operation(citation.path) })),
-    ),
-    ...plots,
-    el("h4", {}, tn("evidence.inputs", inputs.length)),
-    list,
-    more,
-  ];
+function computationView({ inputs, path, excerpt }, first, { lines, follow }) {
+  const series = first?.series.slice(0, 1) ?? [];
+  const known = new Map(series.flatMap(({ points }) => points.map((point) => [point.reference, `${point.when} ${point.text}`])));
+  const why = t("evidence.computed.why", { operation: path.replaceAll("_", " ") });
+  return html`${headingView(t("evidence.computed"), [excerpt], [why])}
+    ${plotViews(series, { cited: new Set(inputs), onPick: follow })}
+    <h4>${tn("evidence.inputs", inputs.length)}</h4>
+    <chart-inputs .inputs=${inputs} .known=${known} .lines=${lines} .follow=${follow}></chart-inputs>`;
 }
 
-const failed = (references, error) => ({ items: references.map((reference) => ({ reference, error: error.message, lines: [] })) });
+/** What was computed with, a page at a time; of what is not known yet, `lines` are asked for. */
+class Inputs extends HTMLElement {
+  told = 0;
 
-const operation = (name) => safe(name).replaceAll("_", " ");
+  connectedCallback() {
+    if (!this.told) this.more();
+  }
+
+  async more() {
+    const next = this.inputs.slice(this.told, this.told + PAGE);
+    this.told += next.length;
+    const unknown = next.filter((one) => !this.known.has(one));
+    const { items } = unknown.length ? await this.lines(unknown).catch((error) => failed(unknown, error)) : { items: [] };
+    for (const { reference, error, lines, title } of items) this.known.set(reference, error ?? lines[0] ?? title);
+    this.update();
+  }
+
+  update() {
+    const { inputs, told, known, follow } = this;
+    const left = inputs.length - told;
+    render(
+      html`<ol class="evidence-inputs">${inputs.slice(0, told).map((one) => html`<li>${linkView(known.get(one) ?? one, one, follow)}</li>`)}</ol>
+        ${left ? html`<button type="button" class="plain" @click=${() => this.more()}>${tn("evidence.inputs.more", left)}</button>` : nothing}`,
+      this,
+    );
+  }
+}
+
+customElements.define("chart-inputs", Inputs);
+
+const failed = (references, error) => ({ items: references.map((reference) => ({ reference, error: error.message, lines: [] })) });

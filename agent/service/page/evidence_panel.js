@@ -4,18 +4,21 @@ import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { announce } from "./live.js";
 import { problemView } from "./problem.js";
 import { words } from "./prose.js";
+import { safe } from "./safe.js";
+import { excerptOf, searchedFor } from "./searches.js";
 import { set, state, today } from "./store.js";
 import { t, tn } from "./texts.js";
 
-const NARROW = matchMedia("(max-width: 64rem)");
+const NARROW = matchMedia("(max-width: 52rem)");
 let opener = null;
+let within = true; // whether the focus is in the panel as it closes
 let among = []; // the citations of the same answer
 let context = {}; // whose chart it is, and what else the answer says
 
 export function panelView() {
   const mark = state.evidence?.mark ?? "";
   const claims = context.claims?.filter((claim) => claim.marks.includes(mark)) ?? [];
-  return html`<dialog id="evidence" class="panel" aria-labelledby="evidence-title" @close=${closed} @keydown=${escaped}>
+  return html`<dialog id="evidence" class="panel" aria-labelledby="evidence-title" @close=${closed}>
     <div class="panel-head">
       <h2 id="evidence-title" tabindex="-1">${mark ? t("evidence_panel.title", { mark }) : t("evidence_panel.record")}</h2>
       <span class="gap"></span>
@@ -24,7 +27,7 @@ export function panelView() {
     </div>
     ${context.patient !== state.route.patient && context.who ? html`<p class="panel-who">${words(context.who)}</p>` : nothing}
     ${claims.length ? html`<p class="panel-claim small">${claims.map(({ text }) => html`<span>${words(text)}</span> `)}</p>` : nothing}
-    <section id="evidence-body" class="panel-body" aria-labelledby="evidence-title"></section>
+    <div id="evidence-body" class="panel-body"></div>
   </dialog>`;
 }
 
@@ -42,7 +45,7 @@ function step(at) {
   const citation = among[at];
   const near = opener?.closest("article, .criterion");
   const chip = [...(near?.querySelectorAll(".chip") ?? [])].find((one) => one.dataset.mark === citation.mark);
-  announce([t("evidence_panel.title", { mark: citation.mark }), citation.excerpt].join(": "));
+  announce([t("evidence_panel.title", { mark: citation.mark }), excerptOf(citation)].join(": "));
   show(citation, chip ?? opener);
 }
 
@@ -68,7 +71,7 @@ async function show(citation, from, focus = false) {
   });
   document.querySelectorAll(".chip[aria-current]").forEach((chip) => chip.removeAttribute("aria-current"));
   from?.setAttribute("aria-current", "true");
-  const body = freshBody();
+  const body = fresh(document.getElementById("evidence-body"));
   if (citation.reference || citation.inputs.length) await resource(body, citation);
   else render(searchView(citation, context.searched), body);
 }
@@ -80,19 +83,16 @@ function inPlace(element, change) {
   if (element?.isConnected && !NARROW.matches) scrollBy({ top: element.getBoundingClientRect().top - before, behavior: "instant" });
 }
 
-/** An element of its own for each opening: what a slower, earlier one brings is not shown in it. */
-function freshBody() {
-  const body = document.createElement("div");
-  document.getElementById("evidence-body").replaceChildren(body);
-  return body;
+/** An empty element for each opening of a place: what a slower, earlier one brings is not shown in it. */
+export function fresh(place) {
+  const inside = document.createElement("div");
+  place.replaceChildren(inside);
+  return inside;
 }
 
 async function resource(body, citation) {
   const { patient, asOf, readings } = context;
-  const note = document.createElement("p");
-  note.className = "muted";
-  note.textContent = t("evidence_panel.loading");
-  body.replaceChildren(note);
+  render(html`<p class="muted">${t("evidence_panel.loading")}</p>`, body);
   const shown = document.createElement("div");
   try {
     const { showEvidence } = await import("./evidence.js");
@@ -100,33 +100,30 @@ async function resource(body, citation) {
   } catch (problem) {
     render(problemView(problem, () => resource(body, citation)), shown);
   }
-  body.replaceChildren(shown);
+  render(shown, body);
 }
 
 function searchView(citation, searched) {
   const row = searched.find((one) => one.query === citation.path);
-  return html`<h3>${t("evidence_panel.search")}</h3>
+  return html`<h3>${t("evidence_panel.search", { kind: searchedFor(citation.path) })}</h3>
+    <p>${row ? tn("searched.found", row.found) : excerptOf(citation)}</p>
+    ${row && !row.complete ? html`<p class="bad">${row.error ?? t("searched.cut")}</p>` : nothing}
     <p>${t("evidence_panel.search.why")}</p>
-    <p><code>${citation.path}</code></p>
-    <p>${row ? tn("searched.found", row.found) : citation.excerpt}</p>
-    ${row && !row.complete ? html`<p class="bad">${row.error ?? t("searched.cut")}</p>` : nothing}`;
+    <p class="muted small">${t("evidence_panel.search.query")} <code>${safe(citation.path)}</code></p>`;
 }
 
+/** The focus goes back to where the evidence was opened from, if it was in the panel. */
 export function closeEvidence() {
-  document.getElementById("evidence")?.close();
+  const dialog = document.getElementById("evidence");
+  within = Boolean(dialog?.contains(document.activeElement));
+  dialog?.close();
 }
 
 function closed() {
   inPlace(opener, () => document.body.classList.remove("with-panel"));
   opener?.removeAttribute("aria-current");
-  if (opener?.isConnected) opener.focus({ preventScroll: true });
+  if (within && opener?.isConnected) opener.focus({ preventScroll: true });
   opener = null;
+  within = true;
   set({ evidence: null });
-}
-
-function escaped(event) {
-  if (event.key === "Escape" && !event.defaultPrevented) {
-    event.preventDefault();
-    closeEvidence();
-  }
 }

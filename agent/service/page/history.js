@@ -13,7 +13,7 @@ export function historyView() {
   return html`<nav class="history" aria-labelledby="history-title">
     <div class="history-head">
       <h2 id="history-title">${t("history.title")}</h2>
-      <a href=${href({ thread: null, view: "questions" })} class="plain">${t("history.new")}</a>
+      <a href=${href({ thread: null, view: "questions" })} class="plain" aria-label=${t("history.new.label")}>${t("history.new")}</a>
     </div>
     ${problem ? problemView(problem, listThreads) : nothing}
     ${list.length || problem ? nothing : html`<p class="muted small">${t("history.none")}</p>`}

@@ -1,6 +1,7 @@
 // An image frame by frame: zoomed, moved, and with what a model read from it drawn as boxes that say so.
 
-import { button, el, quoted, safe } from "./dom.js";
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { quoted, safe } from "./safe.js";
 import { t } from "./texts.js";
 
 const STEP = 1.25;
@@ -8,54 +9,81 @@ const MOST = 16; // times the size at which the whole fits
 const KEPT = 24; // frames kept for turning pages
 
 /** The image. `readings` are what a model read from it, with `region` in pixels of the stored image and `frame`. */
-export function showImage(image, readings = []) {
-  const viewer = new Viewer(image, readings);
-  viewer.view.shown = () => viewer.go(readings.find((one) => one.frame)?.frame ?? 1);
-  return viewer.view;
-}
+export const imageView = (image, readings = []) => html`<chart-image .image=${image} .readings=${readings}></chart-image>`;
 
-class Viewer {
-  constructor(image, readings) {
-    this.image = image;
-    this.readings = readings;
-    this.frame = 0;
-    this.of = image.frames ?? 0;
+class Viewer extends HTMLElement {
+  connectedCallback() {
+    if (this.stage) return; // it comes back as it was left
+    this.of = this.image.frames ?? 0;
     this.scale = 1;
     this.x = this.y = 0;
     this.kept = new Map();
     this.touches = new Map();
-    this.picture = el("img", { draggable: "false", alt: "" });
-    this.boxes = el("div", { class: "image-boxes", "aria-hidden": "true" });
-    this.status = el("p", { class: "image-status", role: "status" }, t("evidence.image.loading"));
-    this.stage = el("div", { class: "image-stage", tabindex: "0", role: "group", "aria-label": t("evidence.image.stage") }, this.picture, this.boxes);
-    this.told = el("span", { class: "image-caption" });
-    this.pages = el("div", { class: "image-pages", hidden: true });
-    this.view = el("figure", { class: "image" }, this.tools(), this.stage, this.pages, el("figcaption", {}, this.told), this.status, this.list());
-    this.listen();
+    this.status = t("evidence.image.loading");
+    this.update();
+    this.stage = this.querySelector(".image-stage");
+    this.picture = this.querySelector("img");
+    this.boxes = this.querySelector(".image-boxes");
+    new ResizeObserver(() => this.shown && this.place()).observe(this.stage);
+    this.go(this.readings.find((one) => one.frame)?.frame ?? 1);
+  }
+
+  update() {
+    const { shown, failed } = this;
+    const caption = [this.image.title, shown?.caption, shown?.source.join(" × ")].filter(Boolean).join(" · ");
+    const alt = shown ? t("evidence.image.alt", { caption: shown.caption || this.image.title, number: shown.number, of: this.of }) : "";
+    render(
+      html`<figure class=${failed ? "image image-failed" : "image"} data-ready=${shown?.number ?? nothing}>
+        ${this.tools()}
+        <div class="image-stage" tabindex="0" role="group" aria-label=${t("evidence.image.stage")}
+          @keydown=${this.key} @wheel=${this.wheel} @dblclick=${(event) => this.zoom(2, this.at(event))}
+          @pointerdown=${this.touch} @pointermove=${this.drag} @pointerup=${this.release} @pointercancel=${this.release}>
+          <img draggable="false" alt=${safe(alt)}>
+          <div class="image-boxes" aria-hidden="true">${shown ? this.drawnBoxes() : nothing}</div>
+        </div>
+        ${shown && this.of > 1 ? this.pages() : nothing}
+        <figcaption class="image-caption">${shown ? safe(caption) : nothing}</figcaption>
+        <p class="image-status" role="status">${safe(this.status)}</p>
+        ${this.readings.length ? this.list() : nothing}
+      </figure>`,
+      this,
+      { host: this },
+    );
   }
 
   tools() {
-    const zoom = (by) => () => this.zoom(by);
-    return el(
-      "div",
-      { class: "image-tools", role: "group", "aria-label": t("evidence.image.tools") },
-      button("+", zoom(STEP), { label: t("evidence.image.in") }),
-      button("−", zoom(1 / STEP), { label: t("evidence.image.out") }),
-      button(t("evidence.image.fit"), () => this.fit()),
-      button(t("evidence.image.actual"), () => this.actual()),
-    );
+    return html`<div class="image-tools" role="group" aria-label=${t("evidence.image.tools")}>
+      <button type="button" class="plain" aria-label=${t("evidence.image.in")} @click=${() => this.zoom(STEP)}>+</button>
+      <button type="button" class="plain" aria-label=${t("evidence.image.out")} @click=${() => this.zoom(1 / STEP)}>−</button>
+      <button type="button" class="plain" @click=${() => this.fit()}>${t("evidence.image.fit")}</button>
+      <button type="button" class="plain" @click=${() => this.actual()}>${t("evidence.image.actual")}</button>
+    </div>`;
+  }
+
+  pages() {
+    const { frame, of } = this;
+    const page = t("evidence.image.page", { number: frame, of });
+    return html`<div class="image-pages">
+      <button type="button" class="plain" aria-label=${t("evidence.image.before")} @click=${() => this.go(Math.max(1, this.frame - 1))}>‹</button>
+      <input type="range" min="1" max=${of} .value=${String(frame)} aria-label=${t("evidence.image.pages")} aria-valuetext=${page}
+        @input=${(event) => this.go(Number(event.target.value))}>
+      <button type="button" class="plain" aria-label=${t("evidence.image.next")} @click=${() => this.go(Math.min(of, this.frame + 1))}>›</button>
+      <output>${page}</output>
+    </div>`;
   }
 
   /** What was read, in words: boxes are drawn, and nobody has to see them. */
   list() {
-    if (!this.readings.length) return null;
-    const rows = this.readings.map((one, at) => {
-      const where = one.frame && this.readings.some((other) => other.frame !== one.frame) ? ` (${t("evidence.image.frame", { number: one.frame })})` : "";
-      const words = [el("span", { class: "image-number" }, one.region ? `${at + 1} ` : ""), quoted(one.text), where];
-      return el("li", {}, one.region ? button(el("span", {}, ...words), () => this.showBox(one), { kind: "link" }) : el("span", {}, ...words));
-    });
-    const by = [...new Set(this.readings.map((one) => one.model))].join(", ");
-    return el("div", { class: "image-readings" }, el("p", { class: "image-unchecked" }, safe(t("evidence.image.unchecked", { model: by }))), el("ol", {}, rows));
+    const { readings } = this;
+    const several = new Set(readings.map((one) => one.frame)).size > 1;
+    const model = [...new Set(readings.map((one) => one.model))].join(", ");
+    const where = ({ frame }) => (several && frame ? ` (${t("evidence.image.frame", { number: frame })})` : "");
+    const words = (one, at) => html`<span><span class="image-number">${one.region ? `${at + 1} ` : ""}</span>${quoted(one.text)}${where(one)}</span>`;
+    const row = (one, at) => (one.region ? html`<button type="button" class="link" @click=${() => this.showBox(one)}>${words(one, at)}</button>` : words(one, at));
+    return html`<div class="image-readings">
+      <p class="image-unchecked">${safe(t("evidence.image.unchecked", { model }))}</p>
+      <ol>${readings.map((one, at) => html`<li>${row(one, at)}</li>`)}</ol>
+    </div>`;
   }
 
   // Frames.
@@ -69,8 +97,9 @@ class Viewer {
       if (number === this.frame) await this.show(shown);
     } catch (error) {
       if (error.name === "AbortError" || number !== this.frame) return;
-      this.view.classList.add("image-failed");
-      this.status.textContent = safe(t("evidence.image.failed", { why: error.message }));
+      this.failed = true;
+      this.status = t("evidence.image.failed", { why: error.message });
+      this.update();
     }
   }
 
@@ -78,7 +107,7 @@ class Viewer {
     if (!this.kept.has(number)) {
       const response = await fetch(this.image.href.replace(/^\//, "").replace("{n}", number), { signal, cache: "no-store" });
       if (!response.ok) throw new Error((await response.json().catch(() => ({}))).detail ?? t("evidence.failed"));
-      this.keep(number, told(response.headers, URL.createObjectURL(await response.blob())));
+      this.keep(number, { number, ...told(response.headers), url: URL.createObjectURL(await response.blob()) });
     }
     return this.kept.get(number);
   }
@@ -93,34 +122,14 @@ class Viewer {
 
   async show(shown) {
     const first = !this.shown;
-    this.shown = shown;
     this.picture.src = shown.url;
     await this.picture.decode();
+    this.shown = shown;
     this.of = shown.of || this.of || 1;
-    this.picture.alt = safe(t("evidence.image.alt", { caption: shown.caption || this.image.title, number: this.frame, of: this.of }));
-    const caption = [this.image.title, shown.caption, `${shown.source[0]} × ${shown.source[1]}`];
-    this.told.textContent = safe(caption.filter(Boolean).join(" · "));
-    this.status.textContent = safe(shown.warning);
-    this.turner();
-    this.drawBoxes();
+    this.status = shown.warning;
+    this.update();
     if (first) this.fit();
     else this.place();
-    this.view.dataset.ready = String(this.frame);
-  }
-
-  turner() {
-    if (this.of < 2) return;
-    if (!this.slider) {
-      this.slider = el("input", { type: "range", min: "1", "aria-label": t("evidence.image.pages"), oninput: () => this.go(Number(this.slider.value)) });
-      this.page = el("output", {});
-      const step = (by) => () => this.go(Math.min(this.of, Math.max(1, this.frame + by)));
-      this.pages.append(button("‹", step(-1), { label: t("evidence.image.before") }), this.slider, button("›", step(1), { label: t("evidence.image.next") }), this.page);
-      this.pages.hidden = false;
-    }
-    this.slider.max = String(this.of);
-    this.slider.value = String(this.frame);
-    this.slider.setAttribute("aria-valuetext", t("evidence.image.page", { number: this.frame, of: this.of }));
-    this.page.textContent = t("evidence.image.page", { number: this.frame, of: this.of });
   }
 
   // Size and place.
@@ -185,15 +194,9 @@ class Viewer {
 
   // Boxes.
 
-  drawBoxes() {
-    const own = this.readings.map((one, at) => [one, at + 1]).filter(([one]) => one.region && (one.frame ?? 1) === this.frame);
-    this.boxes.replaceChildren(
-      ...own.map(([one, number]) => {
-        const box = el("div", { class: "image-box" }, el("span", { class: "image-label" }, `${number} `, quoted(one.text)));
-        box.region = this.inPicture(one.region);
-        return box;
-      }),
-    );
+  drawnBoxes() {
+    const own = this.readings.map((one, at) => [one, at + 1]).filter(([one]) => one.region && (one.frame ?? 1) === this.shown.number);
+    return own.map(([one, number]) => html`<div class="image-box" .region=${this.inPicture(one.region)}><span class="image-label">${number} ${quoted(one.text)}</span></div>`);
   }
 
   /** A region of the stored image in pixels of the picture, which may be a smaller one of a part of it. */
@@ -215,17 +218,6 @@ class Viewer {
   }
 
   // Hands.
-
-  listen() {
-    const { stage } = this;
-    stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    stage.addEventListener("keydown", (event) => this.key(event));
-    stage.addEventListener("pointerdown", (event) => this.touch(event));
-    stage.addEventListener("pointermove", (event) => this.drag(event));
-    for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => this.touches.delete(event.pointerId));
-    stage.addEventListener("dblclick", (event) => this.zoom(2, this.at(event)));
-    new ResizeObserver(() => this.shown && this.place()).observe(stage);
-  }
 
   at(event) {
     const box = this.stage.getBoundingClientRect();
@@ -261,6 +253,10 @@ class Viewer {
     this.touches.set(event.pointerId, this.at(event));
   }
 
+  release(event) {
+    this.touches.delete(event.pointerId);
+  }
+
   drag(event) {
     const before = this.touches.get(event.pointerId);
     if (!before) return;
@@ -273,14 +269,15 @@ class Viewer {
   }
 }
 
+customElements.define("chart-image", Viewer);
+
 const away = (one, other) => Math.hypot(one[0] - other[0], one[1] - other[1]);
 
 /** What the answer says of a frame beside its pixels. */
-function told(headers, url) {
+function told(headers) {
   const numbers = (name) => (headers.get(name) ?? "").split(" ").map(Number);
   const words = (name) => decodeURIComponent(headers.get(name) ?? "");
   return {
-    url,
     of: Number(headers.get("X-Frames")),
     source: numbers("X-Source"),
     region: numbers("X-Region"),

@@ -1,36 +1,68 @@
 // The text of a note or report, with the cited passages marked and brought into view.
 
-import { button, el, safe } from "./dom.js";
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { safe } from "./safe.js";
 import { t, tn } from "./texts.js";
 
 const BLOCK = 4000; // characters laid out together: what is out of sight costs nothing
 
 /** The note. `spans` count its Unicode characters; `quote` is what stands there. */
-export function showNote(note, spans) {
-  const places = units(note.text, spans);
-  const wrong = places.some(({ start, end, quote }) => quote !== undefined && note.text.slice(start, end) !== quote);
-  const text = el("div", { class: "note-text", tabindex: "0", role: "region", "aria-label": t("evidence.note.text") });
-  text.append(...blocks(note.text, wrong ? [] : places, units(note.text, note.scanned ?? [])));
-  const marks = firstMarks(text);
-  const view = el(
-    "section",
-    { class: "note", "aria-label": t("evidence.note") },
-    el("div", { class: "note-head" }, el("h4", {}, t("evidence.note")), marks.length > 1 ? walker(marks) : null),
-    ...notices(note, wrong),
-    note.text ? text : null,
-  );
-  view.shown = () => marks.length && bring(text, marks[0]);
-  return view;
+export const noteView = (note, spans) => html`<chart-note .note=${note} .spans=${spans}></chart-note>`;
+
+class Note extends HTMLElement {
+  connectedCallback() {
+    this.made ??= this.make();
+    this.update();
+    this.marks ??= firstMarks(this);
+    if (this.marks.length) this.go(0);
+  }
+
+  make() {
+    const { text, scanned = [] } = this.note;
+    const places = units(text, this.spans);
+    const wrong = places.some(({ start, end, quote }) => quote !== undefined && text.slice(start, end) !== quote);
+    this.notices = notices(this.note, wrong);
+    return blocks(text, wrong ? [] : places, units(text, scanned));
+  }
+
+  /** To a passage by its place among them, round the end. */
+  go(to) {
+    this.at = (to + this.marks.length) % this.marks.length;
+    this.update();
+    bring(this.querySelector(".note-text"), this.marks[this.at]);
+  }
+
+  update() {
+    render(
+      html`<section class="note" aria-label=${t("evidence.note")}>
+        <div class="note-head"><h4>${t("evidence.note")}</h4>${this.marks?.length > 1 ? this.walker() : nothing}</div>
+        ${this.notices.map((words) => html`<p class="evidence-notice">${safe(words)}</p>`)}
+        ${this.made.length ? html`<div class="note-text" tabindex="0" role="region" aria-label=${t("evidence.note.text")}>${this.made}</div>` : nothing}
+      </section>`,
+      this,
+    );
+  }
+
+  walker() {
+    const { length } = this.marks;
+    const step = (by, sign, label) => html`<button type="button" class="plain" aria-label=${label} @click=${() => this.go(this.at + by)}>${sign}</button>`;
+    return html`<span class="note-walk" role="group" aria-label=${tn("evidence.note.passages", length)}>
+      ${step(-1, "↑", t("evidence.note.before"))}
+      <span role="status">${t("evidence.note.passage", { number: this.at + 1, of: length })}</span>
+      ${step(1, "↓", t("evidence.note.next"))}
+    </span>`;
+  }
 }
+
+customElements.define("chart-note", Note);
 
 function notices(note, wrong) {
   const by = [...new Set((note.scanned ?? []).map((one) => one.by))].join(", ");
-  const told = [
+  return [
     wrong && t("evidence.note.moved"),
     by && t("evidence.note.scanned", { by }),
     note.unread && t("evidence.note.unread", { why: note.unread }),
-  ];
-  return told.filter(Boolean).map((words) => el("p", { class: "evidence-notice" }, safe(words)));
+  ].filter(Boolean);
 }
 
 /** Spans in UTF-16 units, which strings of this language count in, in order. */
@@ -57,7 +89,7 @@ function blocks(text, places, scanned) {
   for (let start = 0; start < text.length; ) {
     const line = text.indexOf("\n", start + BLOCK);
     const end = line < 0 ? text.length : line + 1;
-    made.push(el("div", { class: "note-block" }, pieces(text, start, end, places, scanned)));
+    made.push(html`<div class="note-block">${pieces(text, start, end, places, scanned)}</div>`);
     start = end;
   }
   return made;
@@ -73,10 +105,10 @@ function pieces(text, start, end, places, scanned) {
   return cuts.slice(1).map((cut, at) => {
     const from = cuts[at];
     const covers = (one) => one.start <= from && one.end >= cut;
-    const number = own.findIndex(covers);
+    const passage = own.find(covers);
     const words = safe(text.slice(from, cut));
-    const plain = read.some(covers) ? el("span", { class: "note-scanned" }, words) : words;
-    return number < 0 ? plain : el("mark", { "data-span": String(places.indexOf(own[number])) }, plain);
+    const plain = read.some(covers) ? html`<span class="note-scanned">${words}</span>` : words;
+    return passage ? html`<mark data-span=${places.indexOf(passage)}>${plain}</mark>` : plain;
   });
 }
 
@@ -85,19 +117,6 @@ function firstMarks(text) {
   const found = new Map();
   for (const mark of text.querySelectorAll("mark")) if (!found.has(mark.dataset.span)) found.set(mark.dataset.span, mark);
   return [...found.values()];
-}
-
-function walker(marks) {
-  const told = el("span", { role: "status" });
-  let at = 0;
-  const go = (step) => {
-    at = (at + step + marks.length) % marks.length;
-    told.textContent = t("evidence.note.passage", { number: at + 1, of: marks.length });
-    bring(marks[at].closest(".note-text"), marks[at]);
-  };
-  go(0);
-  const label = tn("evidence.note.passages", marks.length);
-  return el("span", { class: "note-walk", role: "group", "aria-label": label }, button("↑", () => go(-1), { label: t("evidence.note.before") }), told, button("↓", () => go(1), { label: t("evidence.note.next") }));
 }
 
 /** Scroll the text, and not the page, so that a mark stands in its upper third. */

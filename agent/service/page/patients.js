@@ -2,10 +2,10 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { call, query } from "./api.js";
-import { safe } from "./dom.js";
 import { problemView } from "./problem.js";
 import { words } from "./prose.js";
 import { go, href, isDay } from "./route.js";
+import { safe } from "./safe.js";
 import { set, state, still, today } from "./store.js";
 import { t, tn } from "./texts.js";
 
@@ -30,31 +30,41 @@ function typed(event) {
   timer = setTimeout(findPatients, PAUSE);
 }
 
+/** Enter opens the one patient that is found, and leads to the first of several. */
+async function entered(event) {
+  event.preventDefault();
+  clearTimeout(timer);
+  await findPatients();
+  const { people } = state.search;
+  if (people?.length === 1) go(chartOf(people[0]));
+  else document.querySelector(".people a")?.focus();
+}
+
 export function chooserView() {
   const { text, people, complete, problem } = state.search;
   return html`<section class="chooser" aria-labelledby="chooser-title">
     <h1 id="chooser-title" tabindex="-1">${t("patients.title")}</h1>
-    <form role="search" @submit=${(event) => event.preventDefault()}>
+    <form role="search" @submit=${entered}>
       <label for="patient-search">${t("patients.label")}</label>
-      <input id="patient-search" type="search" .value=${text} @input=${typed} autocomplete="off" spellcheck="false">
+      <input id="patient-search" type="search" .value=${text} @input=${typed} autocomplete="off" spellcheck="false" aria-keyshortcuts="Control+K Meta+K">
     </form>
-    ${state.me.patient ? nothing : html`<p class="small"><a href=${href({ patient: null, thread: null, view: "trials" })}>${t("trials.screen")}</a></p>`}
     ${problem ? problemView(problem, findPatients) : nothing}
     <p class="muted small" role="status">${people ? (people.length ? tn("patients.found", people.length) : t("patients.none")) : problem ? nothing : t("patients.searching")}
       ${people && !complete ? t("patients.more") : nothing}</p>
-    <ul class="people">
-      ${(people ?? []).map(personView)}
-    </ul>
+    ${people?.length ? html`<ul class="people">${people.map(personView)}</ul>` : nothing}
+    ${state.me.patient ? nothing : html`<p class="elsewhere"><a href=${href({ patient: null, thread: null, view: "trials" })}>${t("trials.screen")}</a></p>`}
   </section>`;
 }
 
+const chartOf = ({ id }) => ({ patient: id, thread: null, job: null, view: "questions" });
+
 const personView = (person) => html`<li>
-  <a href=${href({ patient: person.id, thread: null, job: null, view: "questions" })}>
+  <a href=${href(chartOf(person))}>
     <span class="person-name">${nameOf(person)}</span>
     <span class="person-facts">
       ${person.birth_date ? html`<span>${t("banner.born", { day: person.birth_date })}</span>` : nothing}
       ${person.sex ? html`<span>${sexText(person.sex)}</span>` : nothing}
-      <span>${person.id}</span>
+      <span>${t("banner.identifier")} ${person.id}</span>
       ${person.resources == null ? nothing : html`<span>${tn("patients.records", person.resources)}</span>`}
     </span>
   </a>
@@ -152,7 +162,7 @@ function allergiesView({ state: known, items, complete }) {
 
 function dayView() {
   return html`<div class="day">
-    <label for="as-of">${t("banner.as_of")}</label>
+    <label for="as-of" title=${t("banner.as_of.title")}>${t("banner.as_of")}</label>
     <input id="as-of" type="text" inputmode="numeric" size="10" maxlength="10" autocomplete="off" placeholder=${t("banner.as_of.shape")}
       aria-describedby="as-of-wrong" aria-invalid=${state.wrongDay ? "true" : "false"} .value=${today()} @change=${dayChosen}>
     <span id="as-of-wrong" class="bad small" role="alert">${state.wrongDay ? t("banner.as_of.wrong") : nothing}</span>

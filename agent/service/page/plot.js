@@ -1,20 +1,23 @@
 // The course of a measurement: a plot with the reference range and the cited point, by keyboard as well, and a table.
 
-import { button, colours, el, onTheme, onWidth, quoted, safe } from "./dom.js";
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { Drawn } from "./drawn.js";
 import { band, marks, names } from "./plot_drawing.js";
+import { words } from "./prose.js";
+import { quoted, safe } from "./safe.js";
 import { t, tn } from "./texts.js";
 
 const HEIGHT = 220;
-const NAMES = ["ink", "muted", "line", "accent", "warn", "mark", "good", "paper"];
 
 /**
  * A plot for each course; two of one unit and size (systolic, diastolic) lie in one. `cited` are references to be marked
  * beside those that the points themselves say, `own` is what is open already. `onPick` is told the reference of a point
  * that is opened.
  */
-export function showPlots(series, { cited = new Set(), own = "", onPick = null } = {}) {
+export function plotViews(series, { cited = new Set(), own = "", onPick = null } = {}) {
   const pick = onPick && ((reference) => reference !== own && onPick(reference));
-  return (areTwin(series) ? [series] : series.map((one) => [one])).map((group) => plotView(group, cited, own, pick));
+  const groups = areTwin(series) ? [series] : series.map((one) => [one]);
+  return groups.map((group) => html`<chart-plot .group=${group} .points=${pointsOf(group, cited)} .own=${own} .pick=${pick}></chart-plot>`);
 }
 
 function areTwin(series) {
@@ -22,36 +25,90 @@ function areTwin(series) {
   return series.length === 2 && series[0].unit === series[1].unit && one < 4 * other && other < 4 * one;
 }
 
-function plotView(group, cited, own, onPick) {
-  const points = pointsOf(group, cited);
-  const told = el("output", { class: "plot-told" });
-  const chart = el("div", { class: "plot-chart", tabindex: "0", role: "group", "aria-roledescription": t("evidence.plot.role") });
-  chart.setAttribute("aria-label", t("evidence.plot.label", { what: titles(group), points: tn("evidence.plot.points", points.length) }));
-  const table = el("div", { class: "plot-table evidence-scroll", hidden: true, tabindex: "0", role: "region", "aria-label": titles(group) });
-  const toggle = button(t("evidence.plot.table"), () => {
-    table.hidden = !table.hidden;
-    chart.hidden = !table.hidden;
-    toggle.setAttribute("aria-pressed", String(!table.hidden));
-    if (!table.childElementCount) table.append(tableOf(points, group, onPick));
-  }, { pressed: false });
-  const view = el(
-    "figure",
-    { class: "plot" },
-    el("figcaption", {}, el("h4", {}, quoted(titles(group)), " ", el("span", { class: "muted" }, safe(group[0].unit))), el("span", { class: "plot-note" }, captionOf(group, points)), toggle),
-    chart,
-    el("div", { class: "plot-readout" }, told),
-    table,
-  );
-  if (points.length < 2 && !points[0]?.range) {
-    // One number without a range is no course.
-    chart.remove();
-    toggle.remove();
-    if (points.length) told.append(words(points[0], false));
-    return view;
+class Plot extends Drawn {
+  static hues = ["ink", "muted", "line", "accent", "warn", "mark", "good", "paper"];
+
+  connectedCallback() {
+    this.at ??= Math.max(0, this.points.findLastIndex((point) => point.cited));
+    this.update();
+    super.connectedCallback();
   }
-  view.shown = () => draw(chart, told, group, points, own, onPick);
-  return view;
+
+  /** One number without a range is no course. */
+  get single() {
+    return this.points.length < 2 && !this.points[0]?.range;
+  }
+
+  update() {
+    const { group, points, single, listed } = this;
+    const what = titles(group);
+    const label = t("evidence.plot.label", { what, points: tn("evidence.plot.points", points.length) });
+    render(
+      html`<figure class="plot">
+        <figcaption>
+          <h4>${quoted(what)} <span class="muted">${safe(group[0].unit)}</span></h4>
+          <p class="plot-note">${words(captionOf(group, points))}</p>
+        </figcaption>
+        ${single ? nothing : html`<button type="button" class="plain" aria-pressed=${listed ? "true" : "false"} @click=${() => this.toggle()}>${t("evidence.plot.table")}</button>`}
+        ${single
+          ? nothing
+          : html`<div class="plot-chart" tabindex="0" role="group" aria-roledescription=${t("evidence.plot.role")} aria-label=${label}
+              ?hidden=${listed} @keydown=${(event) => this.key(event)}></div>`}
+        <div class="plot-readout">${points.length ? this.told(points[this.at]) : nothing}</div>
+        ${listed ? html`<div class="plot-table evidence-scroll" tabindex="0" role="region" aria-label=${what}>${tableView(this)}</div>` : nothing}
+      </figure>`,
+      this,
+    );
+  }
+
+  /** The point that is walked to, in words, and the one before it. */
+  told(point) {
+    const several = this.group.length > 1;
+    const earlier = this.points.findLast(({ course, x }) => course === point.course && x < point.x);
+    const other = this.pick && point.reference !== this.own;
+    return html`<output class="plot-told">${words(inWords(point, several))}
+      ${other ? html`<button type="button" class="link" @click=${() => this.pick(point.reference)}>${t("evidence.plot.open")}</button>` : nothing}</output>
+      ${earlier ? html`<p class="muted">${words(t("evidence.plot.earlier", { told: inWords(earlier, several) }))}</p>` : nothing}
+      <span class="unreachable"></span>`;
+  }
+
+  toggle() {
+    this.listed = !this.listed;
+    this.update();
+  }
+
+  go(to) {
+    this.at = Math.min(this.points.length - 1, Math.max(0, to));
+    this.update();
+    this.drawing?.redraw(false);
+  }
+
+  key(event) {
+    const { at, points, pick } = this;
+    const to = { ArrowRight: at + 1, ArrowUp: at + 1, ArrowLeft: at - 1, ArrowDown: at - 1, PageDown: at + 10, PageUp: at - 10, Home: 0, End: points.length - 1 };
+    if (event.key === "Enter" && pick) pick(points[at].reference);
+    else if (event.key in to) this.go(to[event.key]);
+    else return;
+    event.preventDefault();
+  }
+
+  async paint(width) {
+    const { points, group } = this;
+    if (!points.length || this.single) return;
+    const { default: UPlot } = await import("./vendor/uplot/dist/uPlot.esm.js");
+    if (this.drawing) {
+      this.drawing.setSize({ width, height: HEIGHT });
+      return this.drawing.redraw();
+    }
+    const chart = this.querySelector(".plot-chart");
+    const xs = [...new Set(points.map((point) => point.x))];
+    this.drawing = new UPlot(options(this, width), [xs, ...group.map((_, course) => column(xs, points, course))], chart);
+    this.drawing.over.addEventListener("click", (event) => this.go(nearest(this.drawing, points, event.offsetX, event.offsetY)));
+    chart.dataset.ready = "true";
+  }
 }
+
+customElements.define("chart-plot", Plot);
 
 const titles = (group) => group.map((one) => one.label).join(", ");
 
@@ -61,7 +118,7 @@ function captionOf(group, points) {
   if (points.length) parts.push(span(points[0].when, points.at(-1).when));
   if (ranges.length) parts.push(t("evidence.plot.range", { range: ranges.join(", ") }));
   if (group.some((one) => !one.complete)) parts.push(t("evidence.plot.incomplete"));
-  return safe(parts.join(" · "));
+  return parts.join(" · ");
 }
 
 const span = (first, last) => (first === last ? first : t("evidence.plot.span", { first, last }));
@@ -82,60 +139,34 @@ const parts = (when) => {
 };
 
 /** A point in words: date, value, what it means, and whether it is the cited one. */
-function words(point, several) {
+function inWords(point, several) {
   const flag = point.flag && `(${point.flag})`;
   const outside = point.outside && t(`evidence.plot.${point.outside}`);
   const value = [point.text, flag].filter(Boolean).join(" ");
-  const told = [point.when, several && point.label, value, outside, point.cited && t("evidence.plot.cited")];
-  return safe(told.filter(Boolean).join(" · "));
+  const parts = [point.when, several && point.label, value, outside, point.cited && t("evidence.plot.cited")];
+  return parts.filter(Boolean).join(" · ");
 }
 
-function tableOf(points, group, onPick) {
+function tableView({ points, group, pick }) {
   const several = group.length > 1;
   const heads = ["evidence.plot.date", several && "evidence.plot.what", "evidence.plot.value", "evidence.plot.flag", "evidence.plot.its_range"];
-  const rows = [...points].reverse().map((point) =>
-    el(
-      "tr",
-      { class: point.cited ? "cited" : null },
-      el("th", { scope: "row" }, onPick ? button(point.when, () => onPick(point.reference), { kind: "link" }) : point.when),
-      several ? el("td", {}, quoted(point.label)) : null,
-      el("td", {}, quoted(point.text), point.cited ? ` ${t("evidence.plot.cited")}` : ""),
-      el("td", {}, quoted(point.flag ?? (point.outside ? t(`evidence.plot.${point.outside}`) : ""))),
-      el("td", {}, quoted(point.range?.text ?? "")),
-    ),
+  const rows = points.toReversed().map(
+    (point) => html`<tr class=${point.cited ? "cited" : ""}>
+      <th scope="row">${pick ? html`<button type="button" class="link" @click=${() => pick(point.reference)}>${point.when}</button>` : point.when}</th>
+      ${several ? html`<td>${quoted(point.label)}</td>` : nothing}
+      <td>${quoted(point.text)}${point.cited ? ` ${t("evidence.plot.cited")}` : ""}</td>
+      <td>${quoted(point.flag ?? (point.outside ? t(`evidence.plot.${point.outside}`) : ""))}</td>
+      <td>${quoted(point.range?.text ?? "")}</td>
+    </tr>`,
   );
-  const head = el("tr", {}, heads.filter(Boolean).map((key) => el("th", { scope: "col" }, t(key))));
-  return el("table", {}, el("caption", { class: "unseen" }, safe(titles(group))), el("thead", {}, head), el("tbody", {}, rows));
+  return html`<table>
+    <caption class="unseen">${safe(titles(group))}</caption>
+    <thead><tr>${heads.filter(Boolean).map((key) => html`<th scope="col">${t(key)}</th>`)}</tr></thead>
+    <tbody>${rows}</tbody>
+  </table>`;
 }
 
 // The drawing.
-
-async function draw(chart, told, group, points, own, onPick) {
-  if (!points.length) return;
-  const { default: UPlot } = await import("./vendor/uplot/dist/uPlot.esm.js");
-  const xs = [...new Set(points.map((point) => point.x))];
-  const state = { at: Math.max(0, points.findLastIndex((point) => point.cited)), hue: colours(chart, NAMES) };
-  const data = [xs, ...group.map((_, course) => column(xs, points, course))];
-  const plot = new UPlot(options(chart, group, points, state), data, chart);
-  chart.dataset.ready = "true";
-  const tell = () => {
-    told.replaceChildren(words(points[state.at], group.length > 1));
-    if (onPick && points[state.at].reference !== own) told.append(" ", button(t("evidence.plot.open"), () => onPick(points[state.at].reference), { kind: "link" }));
-    plot.redraw(false);
-  };
-  tell();
-  onWidth(chart, (width) => plot.setSize({ width, height: HEIGHT }));
-  onTheme(() => {
-    if (!chart.isConnected) return;
-    state.hue = colours(chart, NAMES);
-    plot.redraw();
-  });
-  walk(chart, points, state, tell, onPick);
-  plot.over.addEventListener("click", (event) => {
-    state.at = nearest(plot, points, event.offsetX, event.offsetY);
-    tell();
-  });
-}
 
 /** The values of a course at each moment: the last where one day has several, all of which are drawn as points. */
 function column(xs, points, course) {
@@ -143,17 +174,18 @@ function column(xs, points, course) {
   return xs.map((x) => at.get(x) ?? null);
 }
 
-function options(chart, group, points, state) {
+function options(state, width) {
+  const { group, points } = state;
   const [low, high] = bounds(points);
   const axis = { stroke: () => state.hue.muted, grid: { stroke: () => state.hue.line, width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
   return {
-    width: Math.max(200, chart.clientWidth),
+    width: Math.max(200, width),
     height: HEIGHT,
     tzDate: (ts) => UTC(ts),
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { range: (_, from, to) => widened(from, to) }, y: { range: () => [low, high] } },
-    axes: [{ ...axis, space: 70, size: 40 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
+    axes: [{ ...axis, space: 70, size: 26 }, { ...axis, size: 48, values: (_, ticks) => ticks.map(String) }],
     series: [{}, ...group.map((_, at) => ({ stroke: () => state.hue.accent, width: 1.5, dash: at ? [6, 3] : [], spanGaps: true, points: { show: false } }))],
     hooks: { drawClear: [(plot) => band(plot, points, state)], draw: [(plot) => marks(plot, points, state), (plot) => names(plot, group, points, state)] },
     padding: [14, 12, 0, 0],
@@ -178,28 +210,6 @@ function bounds(points) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = (high - low || Math.abs(high) || 1) * 0.1;
   return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
-}
-
-// Walking.
-
-function walk(chart, points, state, tell, onPick) {
-  const to = {
-    ArrowRight: () => state.at + 1,
-    ArrowLeft: () => state.at - 1,
-    ArrowUp: () => state.at + 1,
-    ArrowDown: () => state.at - 1,
-    PageDown: () => state.at + 10,
-    PageUp: () => state.at - 10,
-    Home: () => 0,
-    End: () => points.length - 1,
-  };
-  chart.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && onPick && event.target === chart) onPick(points[state.at].reference);
-    else if (to[event.key]) state.at = Math.min(points.length - 1, Math.max(0, to[event.key]()));
-    else return;
-    event.preventDefault();
-    tell();
-  });
 }
 
 function nearest(plot, points, x, y) {

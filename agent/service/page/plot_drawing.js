@@ -1,6 +1,6 @@
 // What is drawn on a plot beside its curves: the reference range, the points, and which curve is which.
 
-import { safe } from "./dom.js";
+import { safe } from "./safe.js";
 
 const SHAPES = { "": circle, high: up, low: down };
 const FEW = 60; // points that are drawn as such, and not only as a line

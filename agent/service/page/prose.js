@@ -1,7 +1,8 @@
 // Text of answers and summaries: its marks become chips that open the evidence.
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { safe } from "./dom.js";
+import { safe } from "./safe.js";
+import { excerptOf } from "./searches.js";
 import { t } from "./texts.js";
 
 const MARK = /\[([a-z]?\d+)\]/;
@@ -46,8 +47,9 @@ const special = (part) => html`<span class=${part.startsWith("(") ? "flag" : "da
 
 /** A button with the mark on it. */
 export function chip(citation, open) {
-  const label = t("chip.label", { mark: citation.mark, excerpt: safe(citation.excerpt) });
-  return html`<button type="button" class="chip" aria-label=${label} title=${safe(citation.excerpt)}
+  const excerpt = excerptOf(citation);
+  const label = t("chip.label", { mark: citation.mark, excerpt });
+  return html`<button type="button" class="chip" aria-label=${label} title=${excerpt}
     data-mark=${citation.mark} @click=${(event) => open(citation, event.currentTarget)}>${citation.mark}</button>`;
 }
 
@@ -58,13 +60,14 @@ export function sources(citations, open) {
     ${citations.map(
       (citation) => html`<li>
         <span class="source-mark">${open ? chip(citation, open) : `[${citation.mark}]`}</span>
-        <span>${words(citation.excerpt)}${place(citation)}</span>
+        <span>${words(excerptOf(citation))}${place(citation)}</span>
       </li>`,
     )}
   </ol>`;
 }
 
-function place(citation) {
-  const references = citation.reference ? [citation.reference] : citation.inputs;
-  return references.length ? html` <span class="reference">${references.join(", ")}</span>` : nothing;
+/** Where it stands: the record, the records that it was worked out from, or the search. */
+function place({ reference, inputs, path }) {
+  const references = reference ? [reference] : inputs.length ? inputs : [path];
+  return html` <span class="reference">${safe(references.join(", "))}</span>`;
 }

@@ -2,10 +2,10 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { call } from "./api.js";
-import { safe } from "./dom.js";
 import { announce } from "./live.js";
 import { nameOf } from "./patients.js";
 import { problemView } from "./problem.js";
+import { safe } from "./safe.js";
 import { set, state } from "./store.js";
 import { t } from "./texts.js";
 

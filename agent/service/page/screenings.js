@@ -3,11 +3,11 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { call, events, fetchAs, query } from "./api.js";
-import { safe } from "./dom.js";
 import { announce, murmur } from "./live.js";
 import { problemView } from "./problem.js";
 import { words } from "./prose.js";
 import { go, href } from "./route.js";
+import { safe } from "./safe.js";
 import { set, state } from "./store.js";
 import { moment, number, t, tn } from "./texts.js";
 import { outcomeView, verdictView } from "./verdicts.js";
@@ -55,7 +55,7 @@ async function follow(job) {
     const work = await call(`v1/trials/worklists/${encodeURIComponent(job.id)}`, { signal: mine.signal });
     change({ work });
     requestAnimationFrame(() => document.getElementById("worklist-title")?.focus());
-    announce(t("worklist.ready", { title: work.title, patients: tn("patients.found", work.rows.length) }));
+    announce(t("worklist.ready", { title: titleOf(work), patients: tn("patients.found", work.rows.length) }));
   } catch (problem) {
     if (problem.name !== "AbortError") change({ problem });
   } finally {
@@ -141,7 +141,7 @@ function worklistView(work, job) {
   const { shown } = state.screening;
   return html`<article class="worklist" aria-labelledby="worklist-title">
     <div class="view-head">
-      <h4 id="worklist-title" tabindex="-1">${t("worklist.title", { title: safe(work.title), day: work.as_of })}</h4>
+      <h4 id="worklist-title" tabindex="-1">${t("worklist.title", { title: titleOf(work), day: work.as_of })}</h4>
       <span class="protocol-foot">${Object.keys(FORMS).map((form) => html`<button type="button" class="plain" @click=${() => save(job, form)}>${t(`worklist.${form}`)}</button>`)}</span>
     </div>
     <p class="counts">${Object.entries(work.counts).map(([outcome, count]) => html`<span data-outcome=${outcome}><strong>${count}</strong> ${t(`outcome.${outcome}`)}</span>`)}</p>
@@ -154,6 +154,9 @@ function worklistView(work, job) {
     ${work.criteria.length ? tableView(work.criteria) : nothing}
   </article>`;
 }
+
+/** A protocol that nobody named is called so by the service. */
+const titleOf = ({ title }) => (title === "protocol" ? t("worklist.untitled") : safe(title));
 
 /** Patients whose charts could not be read are told: they are neither in nor out. */
 const failedView = (failed) => html`<section class="unread">

@@ -8,8 +8,8 @@ import { problemView } from "./problem.js";
 import { marked, sources, words } from "./prose.js";
 import { recordButton } from "./record.js";
 import { set, state, still } from "./store.js";
-import { searchedView } from "./turn.js";
 import { t, tn } from "./texts.js";
+import { searchedView } from "./turn.js";
 
 const KINDS = {
   snapshot: "summary.snapshot",

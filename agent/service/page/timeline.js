@@ -1,9 +1,10 @@
 // The timeline of a chart: drawn, filtered by kind and words, and as a list.
 
-import { call } from "./api.js";
-import { button, el, quoted, safe } from "./dom.js";
-import { t, tn, number } from "./texts.js";
-import { Chart } from "./timeline_chart.js";
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { call, query } from "./api.js";
+import { quoted, safe } from "./safe.js";
+import { number, t, tn } from "./texts.js";
+import "./timeline_chart.js";
 import { Facts } from "./timeline_facts.js";
 
 const PAGE = 50;
@@ -12,101 +13,106 @@ const TOUCH = matchMedia("(pointer: coarse)");
 /** Show the timeline of a patient's chart. `onPick` is told the reference of a fact that is opened. */
 export async function showTimeline(container, { patient, asOf, onPick }) {
   container.classList.add("timeline");
-  const query = new URLSearchParams(asOf ? { as_of: asOf } : {});
-  const told = await call(`v1/patients/${encodeURIComponent(patient)}/timeline?${query}`);
-  const view = new View(container, new Facts(told), onPick);
-  view.show();
+  const told = await call(`v1/patients/${encodeURIComponent(patient)}/timeline?${query({ as_of: asOf })}`);
+  const facts = new Facts(told);
+  await frame(); // of a large chart each of these takes a while: the page can react between them
+  new View(container, facts, onPick).update();
+  await frame();
   performance.mark("timeline-usable");
   container.dataset.ready = "true";
 }
 
+const frame = () => new Promise(requestAnimationFrame);
+
 class View {
   constructor(container, facts, onPick) {
-    Object.assign(this, { container, facts, onPick });
+    Object.assign(this, { container, facts, counts: facts.counts() });
+    this.pick = (at) => onPick?.(facts.told.reference[at]);
     this.hidden = new Set();
-    this.told = el("output", { class: "timeline-told", "aria-live": "polite" });
-    this.count = el("p", { class: "timeline-count", role: "status" });
-    this.chart = new Chart(facts, { tell: (at, words) => this.tell(at, words), pick: (at) => this.pick(at) });
-    this.drawn = el("div", { class: "timeline-drawn" }, this.chart.canvas);
-    this.list = el("div", { class: "timeline-list", hidden: true });
+    this.words = "";
+    this.listed = false;
     this.page = 0;
+    this.tell = this.tell.bind(this);
+    this.tell(null);
   }
 
-  show() {
-    this.container.replaceChildren(...[this.tools(), this.told, this.drawn, this.list, ...this.rest()].filter(Boolean));
-    this.counted();
-    this.tell(null);
-    if (this.facts.count) this.chart.start();
-    else this.container.replaceChildren(el("p", { class: "muted" }, t("timeline.empty")), ...this.rest().filter(Boolean));
+  update() {
+    const { facts, container, listed, told } = this;
+    const drawn = html`<output class="timeline-told" aria-live="polite" ?hidden=${listed}>${told}</output>
+      <chart-timeline class="timeline-drawn" ?hidden=${listed} .facts=${facts} .tell=${this.tell} .pick=${this.pick}></chart-timeline>`;
+    render(
+      html`${facts.count ? html`${this.tools()}${drawn}${listed ? this.list() : nothing}` : html`<p class="muted">${t("timeline.empty")}</p>`}${this.rest()}`,
+      container,
+    );
   }
 
   tools() {
-    const words = el("input", { type: "search", autocomplete: "off", "aria-label": t("timeline.words"), placeholder: t("timeline.words") });
-    words.addEventListener("input", () => {
-      this.words = words.value;
-      this.filter();
-    });
-    this.words = "";
-    const list = button(t("timeline.list"), () => this.toggle(list), { pressed: false });
-    const zooms = [
-      button("+", () => this.chart.zoom(1.5), { label: t("timeline.in") }),
-      button("−", () => this.chart.zoom(1 / 1.5), { label: t("timeline.out") }),
-      button(t("timeline.fit"), () => this.chart.fit()),
-    ];
-    this.zooms = el("span", { class: "timeline-zooms" }, zooms);
-    return el("div", { class: "timeline-tools", role: "group", "aria-label": t("timeline.tools") }, words, this.kinds(), this.zooms, list, this.count);
+    const { chart, listed } = this;
+    return html`<div class="timeline-tools" role="group" aria-label=${t("timeline.tools")}>
+      <input type="search" autocomplete="off" aria-label=${t("timeline.words")} placeholder=${t("timeline.words")} @input=${(event) => this.filter({ words: event.target.value })}>
+      ${this.kinds()}
+      <span class="timeline-zooms" ?hidden=${listed}>
+        <button type="button" class="plain" aria-label=${t("timeline.in")} @click=${() => this.chart.zoom(1.5)}>+</button>
+        <button type="button" class="plain" aria-label=${t("timeline.out")} @click=${() => this.chart.zoom(1 / 1.5)}>−</button>
+        <button type="button" class="plain" @click=${() => this.chart.fit()}>${t("timeline.fit")}</button>
+      </span>
+      <button type="button" class="plain" aria-pressed=${listed ? "true" : "false"} @click=${() => this.toggle()}>${t("timeline.list")}</button>
+      <p class="timeline-count" role="status">${this.counted()}</p>
+    </div>`;
   }
 
-  /** Which kinds are shown: folded away, since there are up to seventeen. */
+  /** Which kinds are shown: folded away, since there are up to seventeen. It closes by Escape, and when the focus leaves it. */
   kinds() {
-    const counts = this.facts.counts();
-    const summary = el("summary", { class: "plain" });
-    const boxes = this.facts.lanes.map(({ kind }) => el("input", { type: "checkbox", name: kind, checked: true }));
-    const rows = this.facts.lanes.map(({ kind, number: lane }, at) =>
-      el("label", {}, boxes[at], el("span", {}, t(`timeline.kind.${kind}`)), el("span", { class: "muted" }, number(counts[lane]))),
-    );
-    const changed = () => {
-      this.hidden = new Set(boxes.filter((box) => !box.checked).map((box) => box.name));
-      const shown = boxes.length - this.hidden.size;
-      summary.textContent = this.hidden.size ? t("timeline.kinds.some", { shown: number(shown), all: number(boxes.length) }) : t("timeline.kinds.all");
-      if (this.container.childElementCount) this.filter();
-    };
-    const every = (checked) => () => {
-      for (const box of boxes) box.checked = checked;
-      changed();
-    };
-    const both = el("p", {}, button(t("timeline.kinds.all"), every(true)), button(t("timeline.kinds.none"), every(false)));
-    const panel = el("div", { class: "timeline-choice", role: "group", "aria-label": t("timeline.kinds"), tabindex: "-1", onchange: changed }, both, rows);
-    changed();
-    return folding(el("details", { class: "timeline-kinds" }, summary, panel));
+    const { hidden, counts } = this;
+    const { lanes } = this.facts;
+    const shown = lanes.length - hidden.size;
+    const choose = (kind) => this.filter({ hidden: hidden.symmetricDifference(new Set([kind])) });
+    return html`<details class="timeline-kinds" @keydown=${escaped} @focusout=${left}>
+      <summary class="plain">${hidden.size ? t("timeline.kinds.some", { shown: number(shown), all: number(lanes.length) }) : t("timeline.kinds.all")}</summary>
+      <div class="timeline-choice" role="group" aria-label=${t("timeline.kinds")} tabindex="-1">
+        <p>
+          <button type="button" class="plain" @click=${() => this.filter({ hidden: new Set() })}>${t("timeline.kinds.all")}</button>
+          <button type="button" class="plain" @click=${() => this.filter({ hidden: new Set(lanes.map(({ kind }) => kind)) })}>${t("timeline.kinds.none")}</button>
+        </p>
+        ${lanes.map(
+          ({ kind, number: lane }) => html`<label>
+            <input type="checkbox" .checked=${!hidden.has(kind)} @change=${() => choose(kind)}>
+            <span>${t(`timeline.kind.${kind}`)}</span> <span class="muted">${number(counts[lane])}</span>
+          </label>`,
+        )}
+      </div>
+    </details>`;
   }
 
   /** What is not on the timeline, and what could not be read. */
   rest() {
     const { left_out: left, unread } = this.facts.told;
     const parts = Object.entries(left).map(([why, count]) => t("timeline.left.one", { count: number(count), why: t(`timeline.left.${why}`) }));
-    const failed = unread.map((one) => el("li", {}, quoted(t("timeline.unread.one", { query: one.query, why: one.error ?? "" }))));
-    return [
-      parts.length ? el("p", { class: "muted small" }, t("timeline.left", { parts: parts.join(", ") })) : null,
-      failed.length ? el("div", { class: "evidence-notice", role: "alert" }, el("p", {}, t("timeline.unread")), el("ul", {}, failed)) : null,
-    ];
+    const failed = unread.map((one) => html`<li>${quoted(t("timeline.unread.one", { query: one.query, why: one.error ?? "" }))}</li>`);
+    return html`${parts.length ? html`<p class="muted small">${t("timeline.left", { parts: parts.join(", ") })}</p>` : nothing}
+      ${failed.length ? html`<div class="evidence-notice" role="alert"><p>${t("timeline.unread")}</p><ul>${failed}</ul></div>` : nothing}`;
   }
 
-  filter() {
+  get chart() {
+    return this.container.querySelector("chart-timeline");
+  }
+
+  /** Other kinds or words are wanted. */
+  filter(wanted) {
+    Object.assign(this, wanted, { page: 0 });
     this.facts.filter(this.hidden, this.words);
-    this.page = 0;
-    this.counted();
-    if (!this.list.hidden) this.tellPage();
-    else this.chart.filtered();
+    this.update();
+    if (!this.listed) this.chart.filtered();
   }
 
   counted() {
     const [shown, all] = [this.facts.shown.length, this.facts.count];
-    this.count.textContent = shown === all ? tn("timeline.facts", all) : t("timeline.some", { shown: number(shown), facts: tn("timeline.facts", all) });
+    return shown === all ? tn("timeline.facts", all) : t("timeline.some", { shown: number(shown), facts: tn("timeline.facts", all) });
   }
 
   tell(at, words = null) {
-    this.told.textContent = at === null || at < 0 ? (words ?? t(TOUCH.matches ? "timeline.hint.touch" : "timeline.hint")) : this.line(at);
+    this.told = at === null || at < 0 ? (words ?? t(TOUCH.matches ? "timeline.hint.touch" : "timeline.hint", { day: this.facts.told.as_of })) : this.line(at);
+    if (this.chart) this.update();
   }
 
   /** A fact in words. */
@@ -121,66 +127,62 @@ class View {
     return to === "" ? t("timeline.since", { when: from }) : t("timeline.from_to", { from, to });
   }
 
-  pick(at) {
-    this.onPick?.(this.facts.told.reference[at]);
-  }
-
   // The list.
 
-  toggle(pressed) {
-    this.list.hidden = !this.list.hidden;
-    const listed = !this.list.hidden;
-    this.drawn.hidden = this.told.hidden = this.zooms.hidden = listed;
-    pressed.setAttribute("aria-pressed", String(listed));
-    if (listed) this.tellPage();
-    else this.chart.filtered();
+  toggle() {
+    this.listed = !this.listed;
+    this.update();
+    if (!this.listed) this.chart.filtered();
+  }
+
+  get pages() {
+    return Math.max(1, Math.ceil(this.facts.shown.length / PAGE));
   }
 
   /** A page of the list, the newest first. */
-  tellPage() {
+  list() {
+    const { page, pages } = this;
     const { shown } = this.facts;
-    const pages = Math.max(1, Math.ceil(shown.length / PAGE));
-    this.page = Math.min(Math.max(0, this.page), pages - 1);
-    const end = shown.length - this.page * PAGE;
-    const rows = [...shown.slice(Math.max(0, end - PAGE), end)].reverse().map((at) => this.rowOf(at));
-    const heads = ["timeline.when", "timeline.what"].map((key) => el("th", { scope: "col" }, t(key)));
-    const table = el("table", {}, el("caption", { class: "unseen" }, t("timeline.list")), el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows));
-    this.list.replaceChildren(this.pager(pages), el("div", { class: "evidence-scroll", tabindex: "0", role: "region", "aria-label": t("timeline.list") }, table));
+    const end = shown.length - page * PAGE;
+    const rows = [...shown.slice(Math.max(0, end - PAGE), end)].reverse();
+    return html`<div class="timeline-list">
+      <div class="timeline-pager" role="group" aria-label=${t("timeline.pages")}>
+        <button type="button" class="plain" ?disabled=${page === 0} @click=${(event) => this.turn(-1, event)}>${t("timeline.newer")}</button>
+        <span role="status">${t("timeline.page", { page: number(page + 1), pages: number(pages) })}</span>
+        <button type="button" class="plain" ?disabled=${page >= pages - 1} @click=${(event) => this.turn(1, event)}>${t("timeline.older")}</button>
+      </div>
+      <div class="evidence-scroll" tabindex="0" role="region" aria-label=${t("timeline.list")}><table>
+        <caption class="unseen">${t("timeline.list")}</caption>
+        <thead><tr><th scope="col">${t("timeline.when")}</th><th scope="col">${t("timeline.what")}</th><th scope="col">${t("timeline.which")}</th></tr></thead>
+        <tbody>${rows.map((at) => this.row(at))}</tbody>
+      </table></div>
+    </div>`;
   }
 
-  pager(pages) {
-    const go = (by, name) => () => {
-      this.page += by;
-      this.tellPage();
-      const again = this.list.querySelector(`[data-go="${name}"]`);
-      (again.disabled ? this.list.querySelector("[data-go]:not(:disabled)") : again)?.focus();
-    };
-    const [newer, older] = [button(t("timeline.newer"), go(-1, "newer")), button(t("timeline.older"), go(1, "older"))];
-    newer.dataset.go = "newer";
-    older.dataset.go = "older";
-    newer.disabled = this.page === 0;
-    older.disabled = this.page >= pages - 1;
-    const where = el("span", { role: "status" }, t("timeline.page", { page: number(this.page + 1), pages: number(pages) }));
-    return el("div", { class: "timeline-pager", role: "group", "aria-label": t("timeline.pages") }, newer, where, older);
+  /** To another page; a button that leads no further gives the focus to the other one. */
+  turn(by, { currentTarget: pressed }) {
+    this.page += by;
+    this.update();
+    if (pressed.disabled) pressed.parentElement.querySelector("button:not(:disabled)")?.focus();
   }
 
-  rowOf(at) {
-    const label = button(quoted(this.facts.label(at)), () => this.pick(at), { kind: "link" });
-    const kind = el("span", { class: "muted" }, t(`timeline.kind.${this.facts.kind(at)}`));
-    return el("tr", {}, el("td", { class: "timeline-date" }, this.when(at)), el("th", { scope: "row" }, label, kind));
+  row(at) {
+    return html`<tr>
+      <td class="timeline-date">${this.when(at)}</td>
+      <th scope="row"><button type="button" class="link" @click=${() => this.pick(at)}>${quoted(this.facts.label(at))}</button></th>
+      <td class="muted">${t(`timeline.kind.${this.facts.kind(at)}`)}</td>
+    </tr>`;
   }
 }
 
-/** A `details` that lies over the page: it closes by Escape, and when the focus leaves it. */
-function folding(details) {
-  details.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !details.open) return;
-    event.preventDefault();
-    details.open = false;
-    details.firstChild.focus();
-  });
-  details.addEventListener("focusout", ({ relatedTarget }) => {
-    if (!details.contains(relatedTarget)) details.open = false;
-  });
-  return details;
+function escaped(event) {
+  const { currentTarget: details } = event;
+  if (event.key !== "Escape" || !details.open) return;
+  event.preventDefault();
+  details.open = false;
+  details.querySelector("summary").focus();
+}
+
+function left({ currentTarget: details, relatedTarget }) {
+  if (!details.contains(relatedTarget)) details.open = false;
 }

@@ -1,37 +1,36 @@
 // What a timeline shows of a chart: which stretch of time, which lanes, which fact is where, and which one the reader is at.
 
-import { colours, el, onTheme, onWidth } from "./dom.js";
+import { html, render } from "./vendor/lit-html/lit-html.js";
+import { Drawn } from "./drawn.js";
 import { t } from "./texts.js";
 import { DAY, draw, HEAD, HUES, NAMED, ROW, TITLE } from "./timeline_drawing.js";
-import { listen } from "./timeline_hands.js";
+import { Hands } from "./timeline_hands.js";
 
 const REACH = 7; // pixels: how near a pointer has to be
 const SHORTEST = DAY; // of what can be seen at once
 
-export class Chart {
-  /** `tell` is told the fact under the pointer or the keys (null for none), `pick` the one that is opened. */
-  constructor(facts, { tell, pick }) {
-    Object.assign(this, { facts, tell, pick });
-    this.canvas = el("canvas", { tabindex: "0", role: "application", "aria-roledescription": t("timeline.role"), "aria-label": t("timeline.keys") });
-    this.at = -1; // the fact that the keys are on
-    this.hover = -1;
-    this.bins = []; // by lane, of the last drawing: how many facts begin at each pixel of a crowded one
-    this.names = []; // of the last drawing: which facts are told by name, and where
-    this.span();
-    listen(this);
+/** Of its `facts`; `tell` is told the one under the pointer or the keys (null for none), `pick` the one that is opened. */
+class Chart extends Drawn {
+  static hues = HUES;
+  at = -1; // the fact that the keys are on
+  hover = -1;
+  bins = []; // by lane, of the last drawing: how many facts begin at each pixel of a crowded one
+  names = []; // of the last drawing: which facts are told by name, and where
+
+  connectedCallback() {
+    if (!this.canvas) {
+      render(canvasView(new Hands(this)), this);
+      this.canvas = this.querySelector("canvas");
+      this.span();
+    }
+    super.connectedCallback();
   }
 
-  /** Begin to draw, once the canvas is in the page. */
-  start() {
-    this.hue = colours(this.canvas.parentElement, HUES);
-    onTheme(() => {
-      if (!this.canvas.isConnected) return;
-      this.hue = colours(this.canvas.parentElement, HUES);
-      this.refresh();
-    });
-    this.resize(this.canvas.parentElement.clientWidth);
-    draw(this);
-    onWidth(this.canvas.parentElement, (width) => width !== this.width && this.resize(width));
+  /** First with the next frame; what is there already is drawn anew at once, since a canvas of another size is blank. */
+  paint(width) {
+    const first = !this.width;
+    this.resize(width);
+    if (!first) draw(this);
   }
 
   span() {
@@ -167,7 +166,7 @@ export class Chart {
   }
 
   /** Where the reader is: at the fact that the keys are on, where that is in sight. */
-  focus() {
+  here() {
     const x = this.at < 0 ? -1 : this.x(this.facts.start[this.at]);
     return x >= 0 && x <= this.width ? x : this.width / 2;
   }
@@ -211,3 +210,10 @@ export class Chart {
     this.tell(at);
   }
 }
+
+customElements.define("chart-timeline", Chart);
+
+const canvasView = (hands) => html`<canvas tabindex="0" role="application" aria-roledescription=${t("timeline.role")} aria-label=${t("timeline.keys")}
+  @wheel=${(event) => hands.wheel(event)} @keydown=${(event) => hands.key(event)} @focus=${() => hands.begin()}
+  @pointerdown=${(event) => hands.press(event)} @pointermove=${(event) => hands.move(event)} @pointerup=${(event) => hands.release(event)}
+  @pointercancel=${(event) => hands.touches.delete(event.pointerId)} @pointerleave=${() => hands.point(-1)}></canvas>`;

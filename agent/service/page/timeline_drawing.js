@@ -117,6 +117,11 @@ function bar(ctx, chart, at) {
   const wide = Math.min(width + 4, Math.max(x + 4, chart.x(facts.end[at]))) - left;
   const tall = chart.rowOf(facts.lane[at]);
   const partial = facts.lasts[at] === 2;
+  if (!partial) { // bars that lie on one another stay as light as one, and their names can be read
+    ctx.fillStyle = chart.hue.paper;
+    ctx.fillRect(left, y + 1, wide, tall - 2);
+    ctx.fillStyle = chart.hue.accent;
+  }
   ctx.globalAlpha = partial || tall === NAMED ? 0.35 : 0.55;
   if (partial) ctx.fillRect(left, tall === NAMED ? y + tall - 3 : y + 3, wide, 3);
   else ctx.fillRect(left, y + 1, wide, tall - 2);

@@ -1,6 +1,6 @@
 // The facts of a timeline in columns: where each lies in time, in which lane and row, and which are wanted.
 
-import { safe } from "./dom.js";
+import { safe } from "./safe.js";
 
 const ROWS = 6; // of a lane at most
 const BARS = 12; // of a lane of what lasts

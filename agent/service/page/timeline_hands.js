@@ -6,25 +6,18 @@ import { day } from "./timeline_drawing.js";
 const STILL = 4; // pixels that a press may move and be no drag
 const CLOSER = 1.5;
 
-/** Let a chart be pointed at, dragged, pinched and walked. */
-export function listen(chart) {
-  const hands = new Hands(chart);
-  const { canvas } = chart;
-  canvas.addEventListener("wheel", (event) => hands.wheel(event), { passive: false });
-  canvas.addEventListener("keydown", (event) => hands.key(event));
-  canvas.addEventListener("pointerdown", (event) => hands.press(event));
-  canvas.addEventListener("pointermove", (event) => hands.move(event));
-  canvas.addEventListener("pointerup", (event) => hands.release(event));
-  canvas.addEventListener("pointercancel", (event) => hands.touches.delete(event.pointerId));
-  canvas.addEventListener("pointerleave", () => hands.point(-1));
-  canvas.addEventListener("focus", () => chart.at < 0 && chart.walkTo(chart.nearMiddle()));
-}
-
-class Hands {
+/** What a chart does when it is pointed at, dragged, pinched and walked. */
+export class Hands {
   constructor(chart) {
     this.chart = chart;
     this.touches = new Map();
     this.moved = 0;
+  }
+
+  /** The keys arrive. */
+  begin() {
+    const { chart } = this;
+    if (chart.at < 0) chart.walkTo(chart.nearMiddle());
   }
 
   /** Sideways it moves; with Ctrl, as a pinch on a touchpad comes, it changes the scale; else the page scrolls. */
@@ -95,9 +88,9 @@ class Hands {
       PageUp: () => chart.pan(-chart.width / 2),
       Home: () => chart.walkTo(chart.facts.shown[0] ?? -1),
       End: () => chart.walkTo(chart.facts.shown.at(-1) ?? -1),
-      "+": () => chart.zoom(CLOSER, chart.focus()),
-      "=": () => chart.zoom(CLOSER, chart.focus()),
-      "-": () => chart.zoom(1 / CLOSER, chart.focus()),
+      "+": () => chart.zoom(CLOSER, chart.here()),
+      "=": () => chart.zoom(CLOSER, chart.here()),
+      "-": () => chart.zoom(1 / CLOSER, chart.here()),
       0: () => chart.fit(),
       Enter: () => chart.at >= 0 && chart.pick(chart.at),
       " ": () => chart.at >= 0 && chart.pick(chart.at),

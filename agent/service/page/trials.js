@@ -22,7 +22,8 @@ export function trialsView() {
       <label for="protocol-name">${t("trials.name")}</label>
       <input id="protocol-name" type="text" maxlength="120" autocomplete="off" .value=${state.protocol.name} @input=${(event) => change({ name: event.target.value })}>
       <label for="protocol">${t("trials.label")}</label>
-      <textarea id="protocol" rows=${read ? 4 : 10} spellcheck="false" placeholder=${t("trials.example")}
+      <p id="protocol-hint" class="muted small">${t("trials.label.hint")}</p>
+      <textarea id="protocol" aria-describedby="protocol-hint" rows=${read ? 4 : 10} spellcheck="false" placeholder=${t("trials.example")}
         .value=${text} @input=${(event) => change({ text: event.target.value })}></textarea>
       <div class="protocol-foot">
         <button type="submit" class="main" ?disabled=${working || !text.trim()}>${working ? t("trials.reading") : t("trials.read")}</button>

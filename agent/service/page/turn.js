@@ -1,13 +1,14 @@
 // One question and its answer, with everything that a reader needs to judge it.
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { choose } from "./box.js";
-import { answerText, copyButton, valueText } from "./copying.js";
+import { choose, focusBox } from "./box.js";
 import { fetchAgain } from "./conversation.js";
+import { answerText, copyButton, valueText } from "./copying.js";
 import { openEvidence } from "./evidence_panel.js";
 import { problemView } from "./problem.js";
 import { prose, sources, words } from "./prose.js";
 import { recordButton } from "./record.js";
+import { searchedFor } from "./searches.js";
 import { state } from "./store.js";
 import { offersView } from "./suggestions.js";
 import { moment, number, t, tn } from "./texts.js";
@@ -30,32 +31,43 @@ export function turnView(turn, place) {
       <time class="muted small" datetime=${turn.asked}>${moment(turn.asked)}</time>
     </header>
     ${turn.answer ? answerView(turn.answer, turn) : unfinished(turn)}
-    ${last && turn.answer?.status === "refused" ? offered(turn) : nothing}
+    ${last && turn.answer ? offered(turn) : nothing}
   </article>`;
 }
 
 function unfinished(turn) {
-  if (turn.problem) return problemView(turn.problem, () => fetchAgain(turn));
+  if (turn.problem) return problemView(turn.problem, () => again(turn));
   if (turn.lost && !turn.working) return lostView(turn);
   return html`
+    ${turn.claims.length ? html`<ul class="claims prose">${turn.claims.map((claim) => html`<li>${words(claim.text)}</li>`)}</ul>` : nothing}
     <p class="stage"><span class="pulse" aria-hidden="true"></span>${turn.stage || t("turn.working")}</p>
-    ${turn.claims.length ? html`<ul class="claims">${turn.claims.map((claim) => html`<li>${words(claim.text)}</li>`)}</ul>` : nothing}
   `;
+}
+
+/** The button that asked for it is gone then. */
+function again(turn) {
+  fetchAgain(turn);
+  focusBox();
 }
 
 function lostView(turn) {
   return html`<div class="problem">
     <p class="problem-title">${turn.stopped ? t("turn.stopped") : t("turn.lost")}</p>
     <p>${t("turn.lost.do")}</p>
-    <p><button type="button" class="plain" @click=${() => fetchAgain(turn)}>${t("turn.fetch")}</button></p>
+    <p><button type="button" class="plain" @click=${() => again(turn)}>${t("turn.fetch")}</button></p>
   </div>`;
 }
 
-/** Where a question was refused: others, as near to it as there are. */
-function offered({ offers }) {
-  const questions = offers?.length ? offers : state.examples;
+const firstWord = (text) => /\p{L}+/u.exec(text.toLowerCase())?.[0];
+
+/** More questions about the same; where one was refused, others, as near to it as there are. */
+function offered({ question, answer, offers = [] }) {
+  const refused = answer.status === "refused";
+  const same = [firstWord(question), "what"]; // what begins so says an answered question once more, in full
+  const more = refused ? offers : offers.filter((one) => !same.includes(firstWord(one)));
+  const questions = refused && !more.length ? state.examples : more;
   if (!questions.length) return nothing;
-  return html`<div class="offers"><p class="muted">${t("turn.offers")}</p>${offersView(questions.slice(0, OFFERED), choose)}</div>`;
+  return html`<div class="offers"><p class="muted">${refused ? t("turn.offers") : t("turn.next")}</p>${offersView(questions.slice(0, OFFERED), choose)}</div>`;
 }
 
 function answerView(answer, turn) {
@@ -104,7 +116,7 @@ function unread(searched) {
   return html`<section class="unread">
     <p class="block-title">${tn("answer.unread", rows.length)}</p>
     <ul>
-      ${rows.map((row) => html`<li><code>${row.query}</code> ${row.error ?? t("searched.cut")}</li>`)}
+      ${rows.map((row) => html`<li>${searchedFor(row.query)}: ${row.error ?? t("searched.cut")} <code class="muted">${row.query}</code></li>`)}
     </ul>
   </section>`;
 }
@@ -113,29 +125,33 @@ function foot(answer, turn, open) {
   const { usage } = answer;
   return html`<footer class="answer-foot">
     <p class="by">
-      <span>${t("answer.by", { reasoner: answer.reasoner })}</span>
+      <span>${byText(answer)}</span>
       ${usage.seconds < 0.01 ? nothing : html`<span>${t("answer.seconds", { seconds: number(Math.round(usage.seconds * 100) / 100) })}</span>`}
       ${usage.llm_calls ? html`<span>${tn("answer.calls", usage.llm_calls)}</span>` : nothing}
       <span>${t("answer.as_of", { day: answer.as_of })}</span>
     </p>
     <div class="more">
+      ${answer.citations.length ? copyButton("answer.copy.all", () => answerText(answer, turn), t("answer.copied")) : nothing}
+      ${answer.value && answer.claims.length === 1 ? copyButton("answer.copy", () => valueText(answer.value)) : nothing}
+      ${answer.claims.length ? recordButton(turn.id && `v1/questions/${turn.id}`, "answer", turn.question) : nothing}
       ${answer.citations.length
         ? html`<details><summary>${tn("answer.sources", answer.citations.length)}</summary>${sources(answer.citations, open)}</details>`
         : nothing}
       ${answer.searched.length ? searchedView(answer.searched) : nothing}
-      ${answer.citations.length ? copyButton("answer.copy.all", () => answerText(answer, turn), t("answer.copied")) : nothing}
-      ${answer.value && answer.claims.length === 1 ? copyButton("answer.copy", () => valueText(answer.value)) : nothing}
-      ${answer.claims.length ? recordButton(turn.id && `v1/questions/${turn.id}`, "answer", turn.question) : nothing}
     </div>
   </footer>`;
 }
+
+/** A reader wants to know whether a model was at work. */
+const byText = ({ reasoner, usage, readings: read }) =>
+  reasoner === "rules" && !usage.llm_calls && !read.length ? t("answer.by.rules") : t("answer.by", { reasoner });
 
 export const searchedView = (rows) => html`<details>
   <summary>${tn("answer.searched", rows.length)}</summary>
   <ul class="searched">
     ${rows.map(
       (row) => html`<li>
-        <code>${row.query}</code>
+        <span>${searchedFor(row.query)} <code class="muted">${row.query}</code></span>
         <span>${tn("searched.found", row.found)}${row.complete ? nothing : html`, <strong>${row.error ?? t("searched.cut")}</strong>`}</span>
       </li>`,
     )}

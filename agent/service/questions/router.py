@@ -14,6 +14,7 @@ from agent.service.database import instant
 from agent.service.events import sse, wants_events
 from agent.service.parts import TheCaller, TheParts
 from agent.service.questions.runs import Run, RunState
+from agent.service.resuming import LastEventId, is_told, rest
 from agent.types import Answer
 
 __all__ = ["QuestionOut", "TurnOut", "router", "turn"]
@@ -49,11 +50,20 @@ class QuestionOut(TurnOut):
 
 
 @router.get("/v1/questions/{id}", response_model=QuestionOut, summary="A question on record, and its answer")
-async def question(id: str, request: Request, caller: TheCaller, parts: TheParts) -> Response:  # noqa: A002
-    """As JSON as it is now; with `Accept: text/event-stream` all of its events, those that are to come as well."""
+async def question(
+    id: str,  # noqa: A002
+    request: Request,
+    caller: TheCaller,
+    parts: TheParts,
+    last: LastEventId = None,
+) -> Response:
+    """As JSON as it is now; with `Accept: text/event-stream` all of its events, those that are to come as well.
+
+    With `Last-Event-ID` those after that one; 204 where there are none.
+    """
     run = await parts.questions.one(caller, id)
     if wants_events(request):
-        return sse(parts.questions.watch(run.id))
+        return Response(status_code=204) if is_told(run, last) else sse(rest(parts.questions.watch(run.id), last))
     told = turn(run) | {"thread": run.thread, "patient": run.patient, "as_of": run.as_of.isoformat()}
     return Response(orjson.dumps(told), media_type="application/json")
 

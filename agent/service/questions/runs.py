@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnElement,
     Date,
     Float,
     ForeignKey,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal_column,
     select,
     update,
 )
@@ -97,7 +99,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A question on record. Times are seconds since 1970, UTC; `answer` is JSON; `error` is of a problem."""
+    """A question on record. Times are seconds since 1970, UTC; `answer` is JSON; `error` is of a problem.
+
+    `after` is the question of its thread that was answered last, where it is to be worked on.
+    """
 
     id: str
     thread: str | None
@@ -114,9 +119,15 @@ class Run:
     ended: float | None
     answer: str | None
     error: Mapping[str, Any] | None
+    after: str | None = None
 
 
 _COLUMNS = [column for column in RUNS.c if column is not RUNS.c.idempotency_key]
+# In words of SQL: SQLAlchemy does not tell the table that is changed from others in what a statement returns.
+_AFTER: ColumnElement[str | None] = literal_column(
+    "(SELECT other.id FROM runs AS other WHERE other.thread = runs.thread AND other.state = 'answered' "
+    "ORDER BY other.asked DESC, other.id DESC LIMIT 1)"
+).label("after")
 
 
 class Runs:
@@ -150,7 +161,7 @@ class Runs:
             "digest": asked.digest,
             "holder": holder,
         }
-        made = await connection.execute(insert(RUNS).values(row).returning(*_COLUMNS))
+        made = await connection.execute(insert(RUNS).values(row).returning(*_COLUMNS, _AFTER))
         run = Run(**made.mappings().one())  # read before the next statement: SQLite has one cursor at a time
         if asked.thread:
             title = func.coalesce(func.nullif(THREADS.c.title, ""), asked.question[:_TITLE])
@@ -215,7 +226,7 @@ class Runs:
     async def take(self, run: Run, holder: str) -> Run | None:
         """Take up a question that nobody is at work on; None where another process was first."""
         same = update(RUNS).where(RUNS.c.id == run.id, RUNS.c.holder == run.holder, RUNS.c.tries == run.tries, _WORKING)
-        taken = same.values(holder=holder, tries=RUNS.c.tries + 1).returning(*_COLUMNS)
+        taken = same.values(holder=holder, tries=RUNS.c.tries + 1).returning(*_COLUMNS, _AFTER)
         async with self._database.begin() as connection:
             row = (await connection.execute(taken)).mappings().one_or_none()
         return Run(**row) if row is not None else None

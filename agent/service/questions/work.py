@@ -175,7 +175,7 @@ class Questions:
     async def _answer(self, live: Live, run: Run, caller: Caller) -> Answer:
         answer: Answer | None = None
         async with self._desk.agent(caller, run.patient, run.as_of) as agent:
-            heard = metrics.watched(agent.stream(run.question, run.thread, run=run.id))
+            heard = metrics.watched(agent.stream(run.question, run.thread, run=run.id, after=run.after))
             async for event in within(self._desk.settings.service_seconds, heard):
                 if isinstance(event, Answer):
                     answer = event

@@ -34,7 +34,8 @@ RANGE = re.compile(r"(?P<low>\d+(?:\.\d+)?)?\s*(?:-|–|to|<=?|≤)\s*(?P<high>\
 
 
 async def measurement(check: Measurement, finder: Finder) -> Told:
-    """By the latest result in the period, or by any of them. None there, or one that cannot be compared: unknown."""
+    """By the latest result in the period, or by any of them. None there, or one that cannot be compared: unknown; only
+    of "recorded" it is then not met."""
     found = await finder.find("measurement", check.of)
     name = label_of(check.of)
     facts = [f for f in found.facts if not isinstance(f.value, Missing) and f.value is not None]
@@ -60,6 +61,8 @@ def _missing(check: Measurement, name: str, finder: Finder, known: bool, marks: 
             asks=(check,),
         )
     told = "no " + name + " is recorded" if finder.whole else f"not all of the chart could be read for {name}"
+    if finder.whole and check.finding == "recorded":
+        return Told(word="not_met", reason=told, marks=marks, documented=False)
     return unknown(told, f"a result of {name}: order or find one", marks=marks)
 
 
@@ -74,6 +77,9 @@ def _outside(check: Measurement, name: str, facts: Sequence[Fact], finder: Finde
             marks=(finder.mark(perhaps[-1]),),
             facts=tuple(facts),
         )
+    if check.finding == "recorded":
+        said = f"the last {name} is of {day}, not {check.period}"
+        return Told(word="not_met", reason=said, marks=(finder.mark(last),), documented=False, facts=tuple(facts))
     return unknown(
         f"the last {name} is {wording.value_text(last)} of {day}, not {check.period}",
         f"no {name} since {day}: order or find one", marks=(finder.mark(last),), facts=tuple(facts),
@@ -233,6 +239,8 @@ def is_told(finding: str, fact: Fact) -> bool | None:
         if isinstance(fact.value, str)
         else ""
     )
+    if finding == "recorded":
+        return True
     flags = {x.strip().lower() for x in re.split(r"[,;]", str(fact.details.get("interpretation", ""))) if x.strip()}
     if finding in ("positive", "negative"):
         told = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from agent.trials.checks import Concept as Named
-from agent.trials.checks import Period, Record
+from agent.trials.checks import Length, Period, Record
 from agent.trials.judging.finding import Finder, Found, label_of
 from agent.trials.judging.told import Told, doubted, unknown
 from agent.trials.names import meanings
@@ -28,6 +28,7 @@ _STANDING = {
     "cancelled": "was cancelled", "not-done": "was not done",
 }  # fmt: skip
 _SHOWN = 5
+_CHRONIC = Length(count=3, unit="month")
 _CAUSE = re.compile(r"(?:for|due to|because of)\s+(.+)", re.IGNORECASE)
 
 
@@ -45,9 +46,22 @@ async def record(check: Record, finder: Finder) -> Told:
     if not found.facts:
         return doubted(check, _absent(check, finder, found))
     told = _drug(check, finder, found.facts) if check.kind == "medication" else _event(check, finder, found.facts)
+    check = _without_course(check, finder, found.facts)
     if check.kind == "encounter" and told.word == "met" and (other := await _without_cause(check, finder)):
         return other
     return doubted(check, told)
+
+
+def _without_course(check: Record, finder: Finder, facts: Sequence[Fact]) -> Record:
+    """The check without "chronic" where what was found has gone on for long: more than three months, as in most
+    definitions of a chronic disease (ICD-11 MG30 of chronic pain, KDIGO 2012 of kidney disease)."""
+    if not any(d.lower() == "chronic" for d in check.doubts):
+        return check
+    bound = _CHRONIC.before(finder.as_of)
+    lasts = medications.taken if check.kind == "medication" else lambda f: ongoing_at(f, finder)
+    if not any(f.when and f.when.day and f.when.day <= bound and lasts(f) for f in facts):
+        return check
+    return check.model_copy(update={"doubts": tuple(d for d in check.doubts if d.lower() != "chronic")})
 
 
 async def _without_cause(check: Record, finder: Finder) -> Told | None:

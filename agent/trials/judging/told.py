@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.trials.checks import Measurement, Record
 from agent.trials.types import VerdictWord
-from fhir_tools.lexicon import normalise
+from fhir_tools.lexicon import lexicon, normalise
 from fhir_tools.types import Fact, Mark
 
 __all__ = ["Told", "doubted", "every", "negated", "one_of", "unknown"]
@@ -57,8 +57,19 @@ def doubted(check: Measurement | Record, told: Told) -> Told:
 
 def _unsettled(doubts: Sequence[str], marks: Sequence[Mark]) -> tuple[str, ...]:
     """The doubts that the cited records do not settle: "Chronic intractable migraine" says "intractable"."""
-    said = {w for m in marks if m.fact for w in normalise(m.fact.concept.label).split()}
+    said = {w for m in marks if m.fact for w in _words(m.fact)}
     return tuple(d for d in doubts if not set(normalise(d).split()) <= said)
+
+
+_ROUTES = {"iv": "intravenous", "po": "oral", "sc": "subcutaneous", "sq": "subcutaneous", "im": "intramuscular"}
+
+
+def _words(fact: Fact) -> set[str]:
+    """The words of a record's label and route, and the other words for the places of the body among them."""
+    route = normalise(str(fact.details.get("route") or "")).split()
+    words = {*normalise(fact.concept.label).split(), *route, *(_ROUTES[w] for w in route if w in _ROUTES)}
+    places = (e for w in words for e in lexicon().lookup(w, ("body_site",)))
+    return words | {term for e in places for term in e.terms if " " not in term}
 
 
 def negated(told: Told) -> Told:

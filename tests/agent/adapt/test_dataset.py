@@ -108,7 +108,7 @@ async def _same_prompt(chart: Chart, row: Row) -> None:
     if row.needs:
         of = await supplied(of, [Need(tool=n["tool"], arguments=n["arguments"]) for n in row.needs])
     model = Scripted([row.reply], card=ModelCard(name="m", context=8192))
-    draft = await Llm(model, helped=row.helped, tools=AVAILABLE, chooses=False, budget=SETTINGS.tokens).reason(
+    draft = await Llm(model, helped=row.helped, tools=AVAILABLE, rewords=False, budget=SETTINGS.tokens).reason(
         of.ask, of.evidence, of.history
     )
     assert model.requests[0].messages == row.prompt()

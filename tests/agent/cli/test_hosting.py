@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -25,6 +25,7 @@ from agent.errors import UserError
 from agent.settings import Settings
 from fhir_tools import demo
 from tests.agent.service.conftest import FOLDER, MARIA, settings_in
+from tools.peers.postgres import Postgres
 
 ASKED = {"question": "last A1c?", "patient": MARIA}
 SERVE = ("serve", "--fhir", str(FOLDER), "--as-of", demo.AS_OF.isoformat(), "--port", "0")
@@ -93,6 +94,65 @@ def test_several_processes_serve_one_port_and_count_together(tmp_path: Path) -> 
     assert list(tmp_path.glob("chartline-counts-*")) == []
 
 
+def workers(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that serve."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def replaced(process: subprocess.Popen[str], lines: list[str]) -> None:
+    """Kill the processes that serve, and return once each of those that came in their places has failed to start."""
+    for worker in workers(process):
+        os.kill(worker, signal.SIGKILL)
+    told, deadline = len(lines), time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if "".join(lines[told:]).count("it tries again") >= 3:
+            return
+        time.sleep(0.1)
+    raise AssertionError("".join(lines))
+
+
+@pytest.mark.loopback
+@pytest.mark.slow
+def test_processes_that_die_while_the_database_is_away_are_replaced(
+    stoppable_postgres: Postgres, tmp_path: Path
+) -> None:
+    """And not all ended, which is what uvicorn does with those that cannot start."""
+    server = stoppable_postgres
+    with started(tmp_path, *SERVE, "--workers", "2", database=server.database()) as (process, url, lines):
+        assert answered(url).status_code == 200
+        server.stop("immediate")
+        replaced(process, lines)
+        server.start()
+        assert answered(url).status_code == 200
+        assert httpx.get(f"{url}/readyz", trust_env=False, timeout=30).status_code == 200
+        server.stop("immediate")
+        replaced(process, lines)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0  # also those that wait for it stop
+    server.start()
+    assert "CHARTLINE_DATABASE cannot be used" in "".join(lines) and "Traceback" not in "".join(lines)
+
+
+async def test_a_start_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosting, "_AGAIN", 0.01)
+    tried: list[object] = []
+    before = signal.getsignal(signal.SIGTERM)
+
+    @asynccontextmanager
+    async def opened(_: object) -> AsyncIterator[dict[str, int]]:
+        tried.append(signal.getsignal(signal.SIGTERM))
+        if len(tried) < 3:
+            raise OSError("away")
+        yield {"opened": len(tried)}
+        tried.clear()
+
+    async with hosting._persistent(opened)(None) as state:
+        assert (state, signal.getsignal(signal.SIGTERM)) == ({"opened": 3}, before)
+        assert tried == [signal.SIG_DFL] * 3  # it can be stopped meanwhile
+    assert tried == []
+
+
 @pytest.mark.loopback
 def test_the_demo_page_needs_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     with started(tmp_path, "demo", "--page", "--no-open", as_of="1999-01-01") as (process, url, _):
@@ -153,6 +213,10 @@ def test_other_machines_are_not_served_unasked(tmp_path: Path, host: str) -> Non
 def test_half_of_tls_is_refused(tmp_path: Path) -> None:
     assert "go together" in refused(settings_in(tmp_path), Serving(port=0, certificate=tmp_path / "c"))
     assert "is no file" in refused(settings_in(tmp_path), Serving(port=0, certificate=tmp_path / "c", key=tmp_path))
+    bad = tmp_path / "c"
+    bad.write_text("no certificate")
+    told = refused(settings_in(tmp_path), Serving(port=0, workers=2, certificate=bad, key=bad))
+    assert "belong together" in told
 
 
 @pytest.mark.parametrize(

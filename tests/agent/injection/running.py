@@ -42,7 +42,7 @@ class Told:
 def asked(chart: Chart, question: str, model: Callable[[Request], Mapping[str, Any]], **options: Any) -> Told:
     """The question asked of an llm reasoner with every tool, whose model is this function."""
     scripted = Scripted(model, check=False)  # the check is slow, and what is said here keeps to the schema
-    told = through(chart, question, Llm(scripted, tools=TOOLS, **{"chooses": False, **options}))
+    told = through(chart, question, Llm(scripted, tools=TOOLS, **{"rewords": False, **options}))
     return Told(told, tuple(scripted.requests))
 
 

@@ -36,7 +36,7 @@ def test_the_model_is_asked_what_rules_refuse(question: str, charts: dict[str, C
     model = Scripted([REFUSED])
     done = ask(charts["m"], question)
     draft = asyncio.run(
-        Auto(Rules(), Llm(model, chooses=False)).reason(done.ask, framed(done.evidence, charts["m"], done.ask))
+        Auto(Rules(), Llm(model, rewords=False)).reason(done.ask, framed(done.evidence, charts["m"], done.ask))
     )
     assert (draft.status, draft.by, len(model.requests)) == ("refused", "scripted", 1)
 
@@ -50,7 +50,7 @@ def test_the_whole_way(charts: dict[str, Chart]) -> None:
 
     from fhir_tools.tools import TOOLS
 
-    auto = Auto(Rules(), Llm(Scripted(model, check=False), tools=TOOLS, chooses=False))
+    auto = Auto(Rules(), Llm(Scripted(model, check=False), tools=TOOLS, rewords=False))
     assert "7.2 %" in through(charts["m"], "how is her frobnication?", auto).text
     assert "7.2 %" in through(charts["m"], "last A1c?", auto).text
     assert auto.name == "rules or scripted"

@@ -12,7 +12,7 @@ from tests.agent.service.conftest import MARIA
 def told(text: str) -> list[tuple[str, dict]]:
     """The named events of a stream of server-sent events."""
     blocks = [block.split("\n") for block in text.strip().split("\n\n")]
-    return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in blocks]
+    return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data, *_ in blocks]
 
 
 async def test_an_answer_is_cited(client: httpx.AsyncClient) -> None:

@@ -15,7 +15,7 @@ import pytest
 from fastapi import FastAPI
 
 from agent.errors import SourceError
-from agent.service import database, desk
+from agent.service import database, desk, readiness
 from agent.service.app import create_app
 from agent.sources import open_source
 from fhir_tools.source import Source
@@ -104,6 +104,38 @@ async def test_the_database_is_put_back_while_the_service_runs(opened: Opened, t
         copy.rename(state)
         assert [thread["id"] for thread in (await client.get("/v1/threads")).json()["threads"]] == [before["id"]]
         assert (await client.post("/v1/ask", json={**ASKED, "thread": before["id"]})).status_code == 200
+
+
+async def test_the_threads_file_alone_is_gone_and_put_back(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "_FRESH", 0.0)
+    kept, copy = tmp_path / "threads.sqlite", tmp_path / "copy.sqlite"
+    async with opened() as client:
+        thread = (await client.post("/v1/threads", json={"patient": MARIA})).json()["id"]
+        in_it = {**ASKED, "thread": thread}
+        assert (await client.post("/v1/ask", json=in_it)).status_code == 200
+        with sqlite3.connect(kept) as found, sqlite3.connect(copy) as made:
+            found.backup(made)
+        made.close(), found.close()
+        for path in tmp_path.glob("threads.sqlite*"):  # noqa: ASYNC240
+            path.unlink()
+        answer = await client.post("/v1/ask", json={**in_it, "question": "and the first?"})
+        assert problem(answer) == (503, "database")
+        ready = (await client.get("/readyz")).json()
+        assert (ready["status"], ready["checks"]["threads"]) == (503, "failed (OperationalError)")
+        assert (ready["checks"]["database"], kept.exists()) == ("ready", False)
+        assert (await client.post("/v1/ask", json=ASKED)).json()["status"] == "answered"  # it is of no thread
+        assert problem(await client.delete(f"/v1/threads/{thread}")) == (503, "database")
+        copy.rename(kept)
+        assert (await client.get("/readyz")).json()["status"] == "ready"
+        told = await client.get(answer.headers["content-location"], headers=STREAM)
+        assert "event: answer" in told.text and "problem" not in told.text and "A1c" in told.text
+        asked = (await client.get(f"/v1/threads/{thread}")).json()["turns"]
+        assert [turn["state"] for turn in asked] == ["answered"] * 2
+    with sqlite3.connect(kept) as found:
+        assert found.execute("SELECT count(*) FROM checkpoints").fetchone()[0] >= 2
+    found.close()
 
 
 @contextmanager

@@ -141,6 +141,24 @@ class _Away:
 QUERY = Query(type="Patient")
 
 
+async def test_a_check_that_cannot_be_broken_off_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As psycopg does with a server that is silent."""
+    monkeypatch.setattr(readiness, "_PATIENCE", 0.05)
+    silent, ended = asyncio.Event(), asyncio.Event()
+
+    async def stubborn() -> None:
+        try:
+            await silent.wait()
+        finally:
+            await silent.wait()
+            ended.set()
+
+    assert await readiness._tried(stubborn) == "did not answer within 0.05 s"
+    silent.set()
+    async with asyncio.timeout(5):
+        await ended.wait()
+
+
 @pytest.mark.parametrize(
     ("outcome", "ready"),
     [

@@ -331,3 +331,63 @@ def test_a_stay_for_what_the_chart_does_not_hold_was_for_something_else(tmp_path
 def test_drug_abuse_is_no_tobacco(tmp_path: Path) -> None:
     smokes = made_up(tmp_path, condition("1", "Nicotine dependence, cigarettes", "2020-01-01"))
     assert judged(smokes, "Drug or alcohol abuse", "exclusion").verdict != "met"
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("Documented hemoglobin A1c within 6 months", "met"),
+        ("Documented hemoglobin A1c within 2 weeks", "not_met"),
+        ("No documented hemoglobin A1c within 2 weeks", "met"),
+        ("Documented ferritin within 6 months", "not_met"),
+        ("Chronic migraine", "met"),
+        ("Chronic use of warfarin", "met"),
+        ("Hypertension (chronic)", "met"),
+    ],
+)
+def test_results_that_are_there_and_what_has_gone_on_for_long(chart: Chart, text: str, verdict: str) -> None:
+    assert judged(chart, text).verdict == verdict
+
+
+def test_a_new_disease_is_not_yet_chronic(tmp_path: Path) -> None:
+    chart = made_up(tmp_path, condition("1", "Diarrhea", "2024-05-20"))
+    assert judged(chart, "Chronic diarrhea").verdict == "unknown"
+    assert judged(chart, "Diarrhea").verdict == "met"
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("Coronary revascularization", "met"),
+        ("Cardiac surgery", "met"),
+        ("Cardiovascular surgery", "met"),
+        ("Spinal surgery", "not_met"),
+        ("Endoscopy within 6 months", "met"),
+        ("Cystoscopy", "not_met"),
+    ],
+)
+def test_procedures_have_broader_ones(tmp_path: Path, text: str, verdict: str) -> None:
+    def procedure(id_: str, label: str, day: str) -> dict[str, Any]:
+        return {
+            "resourceType": "Procedure", "id": id_, "status": "completed", "performedDateTime": day,
+            "code": {"text": label}, "subject": {"reference": "Patient/p"},
+        }  # fmt: skip
+
+    chart = made_up(
+        tmp_path,
+        procedure("1", "Coronary artery bypass graft", "2020-02-02"),
+        procedure("2", "Colonoscopy", "2024-03-03"),
+    )
+    assert judged(chart, text).verdict == verdict
+
+
+def test_a_place_or_a_way_that_the_record_tells_in_other_words_is_no_doubt(tmp_path: Path) -> None:
+    dosage = [{"route": {"text": "IV"}}]
+    kept = made_up(
+        tmp_path,
+        condition("1", "Cyst of kidney", "2020-01-01"),
+        order("1", "Ceftriaxone", "2024-05-30", dosageInstruction=dosage),
+    )
+    assert judged(kept, "Renal cyst").verdict == "met"
+    assert judged(kept, "Intravenous antibiotics within 30 days").verdict == "met"
+    assert judged(kept, "Oral antibiotics within 30 days").verdict == "unknown"

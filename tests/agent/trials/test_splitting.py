@@ -118,3 +118,23 @@ def test_any_text_splits_and_spans_stay_inside(text: str) -> None:
     for statement in split(text):
         assert 0 <= statement.start <= statement.end <= len(text)
         assert statement.text.strip()
+
+
+def test_an_inclusion_that_ends_with_or_goes_on_with_the_next() -> None:
+    text = "Inclusion Criteria:\n* Age over 18\n* Gout; or\n* Pseudogout\n* Asthma\n\nOR\n\n* COPD\n"
+    text += "Exclusion Criteria:\n* Stroke; or\n* Seizure\n"
+    made = split(text)
+    assert [(s.text, s.parts, s.needed) for s in made] == [
+        ("Age over 18", (), 0),
+        ("Gout or Pseudogout", ("Gout", "Pseudogout"), 1),
+        ("Asthma or COPD", ("Asthma", "COPD"), 1),
+        ("Stroke; or", (), 0),
+        ("Seizure", (), 0),
+    ]
+
+
+def test_an_organ_over_a_list_is_no_criterion() -> None:
+    made = split(
+        "Inclusion Criteria:\n* Adequate function:\n  * Hepatic\n    * ALT < 40 U/L\n  * Renal\n    * eGFR > 60\n"
+    )
+    assert [s.text for s in made] == ["ALT < 40 U/L", "eGFR > 60"]

@@ -54,3 +54,40 @@ def test_the_first_or_the_last(question: str, which: str, charts: dict[str, Char
     anchor = understand(question, charts["m"]).anchor
     assert anchor is not None
     assert anchor.which == which
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "diagnoses made during the 2025 admission",
+        "what was prescribed during the 2025 admission",
+        "procedures in the March 2025 admission",
+    ],
+)
+def test_a_stay_that_a_date_tells_is_when_not_what(question: str, charts: dict[str, Chart]) -> None:
+    asked = understand(question, charts["r"])
+    assert asked.anchor is not None
+    assert asked.anchor.relation == "during"
+    assert asked.kinds[0] != "encounter"
+
+
+@pytest.mark.parametrize(
+    "question", ["why the 2025 admission", "the 2025 hospitalization", "what happened in the 2025 admission"]
+)
+def test_a_stay_that_a_date_tells_may_be_what_is_asked(question: str, charts: dict[str, Chart]) -> None:
+    asked = understand(question, charts["r"])
+    assert asked.anchor is None
+    assert asked.kinds == ("encounter",)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "what meds was he on when atrial fibrillation was diagnosed",
+        "was he on metoprolol when atrial fibrillation was diagnosed",
+        "had he had an echo when atrial fibrillation was diagnosed",
+        "which visit was closest to the pacemaker implantation",
+    ],
+)
+def test_what_was_so_at_an_event_is_not_told_as_of_today(question: str, charts: dict[str, Chart]) -> None:
+    assert understand(question, charts["r"]).unknown

@@ -18,7 +18,7 @@ EXPECTED = (
     ("was the A1c ever below 6?", "lowest", "bool"),
     ("A1c", "latest", "number"),
     ("has she ever had an A1c", "exists", "bool"),
-    ("does she have diabetes", "exists", "bool"),
+    ("does she have diabetes", "status", "bool"),
     ("when was diabetes diagnosed", "first", "date"),
     ("is diabetes still active", "status", "bool"),
     ("was hypertension diagnosed before diabetes?", "order", "bool"),

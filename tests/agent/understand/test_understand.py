@@ -85,7 +85,8 @@ def test_a_threshold(question: str, threshold: object, charts: dict[str, Chart])
     [
         ("last xyzzy", "xyzzy"),
         ("should she take metformin", "should"),
-        ("A1c before and after semaglutide", "before and after"),
+        ("can she have ibuprofen", "can she"),
+        ("last qqm9 and t9 xyzzy", "xyzzy"),
         ("A1c when metformin was stopped", "stopped"),
         ("who prescribed metformin", "who"),
     ],

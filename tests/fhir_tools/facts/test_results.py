@@ -121,6 +121,12 @@ def test_interpretation_and_range() -> None:
     assert (fact.details["interpretation"], fact.details["range"]) == ("High", "12-16 g/dL")
 
 
+@pytest.mark.parametrize(("text", "told"), [("adults", "12-16 g/dL"), ("up to 16", "up to 16")])
+def test_words_without_a_number_do_not_stand_for_a_range(text: str, told: str) -> None:
+    ends = {"low": {"value": 12}, "high": {"value": 16, "unit": "g/dL"}}
+    assert only(observation(referenceRange=[{**ends, "text": text}])).details["range"] == told
+
+
 @pytest.mark.parametrize(
     ("elements", "value", "path"),
     [

@@ -43,7 +43,7 @@ def evidence_of(chart: Chart, question: str) -> tuple[Ask, Evidence]:
 
 def drafts(chart: Chart, question: str, model: Scripted, feedback: str = "", **options: Any) -> Draft:
     asked_, evidence = evidence_of(chart, question)
-    llm = Llm(model, tools=TOOLS, **{"chooses": False, **options})
+    llm = Llm(model, tools=TOOLS, **{"rewords": False, **options})
     return asyncio.run(llm.reason(asked_, evidence, (), feedback))
 
 
@@ -223,7 +223,7 @@ def test_needs_are_run_and_the_answer_comes_from_what_they_brought(charts: dict[
 
 def test_without_tools_nothing_can_be_asked_for(charts: dict[str, Chart]) -> None:
     model = Scripted([NEEDS], check=False)
-    draft = asyncio.run(Llm(model, chooses=False).reason(*evidence_of(charts["l"], "hello")))
+    draft = asyncio.run(Llm(model, rewords=False).reason(*evidence_of(charts["l"], "hello")))
     assert not draft.needs
     assert "Tools:" not in model.requests[0].messages[0].text
     assert model.requests[0].schema["properties"]["needs"]["maxItems"] == 0  # type: ignore[index]
@@ -485,7 +485,7 @@ def test_where_nothing_was_found_the_example_looks_something_up(charts: dict[str
     lost = evidence_of(charts["l"], "how is her frobnication?")
     for tools, shown in ((TOOLS, "how salty is her blood?"), ((), "allergies?")):
         model = Scripted([REFUSED])
-        asyncio.run(Llm(model, tools=tools, chooses=False).reason(*lost))
+        asyncio.run(Llm(model, tools=tools, rewords=False).reason(*lost))
         assert shown in model.requests[0].messages[1].parts[-2]
 
 

@@ -29,11 +29,11 @@ ROWS: tuple[Row, ...] = (
     # not understood, or not for rules
     ("m", "should I increase metformin?", "refused", ("'should'",), ""),
     ("m", "what will her A1c be next year", "refused", ("'next'",), ""),
-    ("m", "A1c before and after semaglutide", "refused", ("before and after",), ""),
+    ("m", "A1c before and after semaglutide", "not_found", ("Semaglutide is not documented",), ""),
     ("r", "best treatment for afib", "refused", ("'best'",), ""),
     ("r", "INR when warfarin was stopped", "refused", ("'stopped'",), ""),
     ("m", "xyzzy level?", "refused", ("'xyzzy'", "did not understand"), ""),
-    ("m", "next visit", "refused", ("'next'",), ""),
+    ("m", "next lab", "refused", ("'next'",), ""),
     ("m", "median A1c", "refused", ("'median'",), ""),
     ("m", "A1c except in 2020", "refused", ("'except'",), ""),
     ("l", "what does the discharge summary say", "answered", ("Discharge summary",), ""),

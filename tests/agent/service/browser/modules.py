@@ -13,8 +13,8 @@ from tests.agent.service.browser.chromium import chromium, watched
 _EMPTIED = """async () => {
   const from = document.querySelector("script[type=module]").src;
   const load = (name) => import(new URL(name, from));
-  const [evidence, image, note, plot, timeline] = await Promise.all(
-    ["evidence.js", "image.js", "note.js", "plot.js", "timeline.js"].map(load));
+  const [evidence, image, note, plot, timeline, { render }] = await Promise.all(
+    ["evidence.js", "image.js", "note.js", "plot.js", "timeline.js", "vendor/lit-html/lit-html.js"].map(load));
   const made = (tag, id, text) => Object.assign(document.createElement(tag), { id, textContent: text });
   const main = made("main", "main", "");
   const shown = made("div", "shown", "");
@@ -25,17 +25,16 @@ _EMPTIED = """async () => {
   const put = (view) => {
     const place = fresh();
     place.className = "evidence";
-    place.append(view);
-    view.shown?.();
+    render(view, place);
   };
   const onPick = (reference) => window.picked.push(reference);
   window.picked = [];
   window.apart = evidence.showEvidence;
   window.evidence = (given) => evidence.showEvidence(fresh(), given);
   window.timeline = (given) => timeline.showTimeline(fresh(), { onPick, ...given });
-  window.note = (text, spans) => put(note.showNote(text, spans));
-  window.image = (one, readings) => put(image.showImage(one, readings));
-  window.plots = (series) => put(plot.showPlots(series, { onPick })[0]);
+  window.note = (text, spans) => put(note.noteView(text, spans));
+  window.image = (one, readings) => put(image.imageView(one, readings));
+  window.plots = (series) => put(plot.plotViews(series, { onPick })[0]);
 }"""
 
 

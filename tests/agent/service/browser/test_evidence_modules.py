@@ -131,6 +131,33 @@ async def test_the_curve_is_really_drawn(demo: str) -> None:
             await look(page, f"evidence-plot-{name}")
 
 
+async def test_a_plot_follows_the_colours_and_the_width_and_comes_back_as_it_was(demo: str) -> None:
+    """Its commonest colour tells the theme; a plot that was left for another record is there again."""
+    seen = """() => {
+        const canvas = document.querySelector(".plot-chart canvas");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const colours = new Map();
+        for (let at = 0; at < data.length; at += 4) {
+            const colour = data.slice(at, at + 3).join();
+            if (data[at + 3] === 255) colours.set(colour, (colours.get(colour) ?? 0) + 1);
+        }
+        return [canvas.clientWidth, [...colours].sort((a, b) => b[1] - a[1])[0][0]];
+    }"""
+    async with emptied(demo, color_scheme="light") as page:
+        await show(page, MARIA, asked(demo, "last A1c?"))
+        await page.wait_for_selector(".plot-chart[data-ready] canvas")
+        wide, light = await page.evaluate(seen)
+        await page.locator(".plot-chart").press("Home")
+        await page.locator(".plot-chart").press("Enter")
+        await page.get_by_role("button", name="Back").click()
+        await expect(page.locator(".plot-told")).to_contain_text("2009-03-04")
+        await page.emulate_media(color_scheme="dark")
+        await page.set_viewport_size({"width": 600, "height": 900})
+        changed = f"([wide, light]) => {{ const [now, hue] = ({seen})(); return now < wide && hue !== light; }}"
+        await page.wait_for_function(changed, arg=[wide, light])
+        assert await page.locator(".plot-chart canvas").count() == 1
+
+
 async def test_evidence_is_drawn_once_it_is_in_the_page(demo: str) -> None:
     """The shell makes it apart from the page and puts it in when it is whole."""
     async with emptied(demo) as page:

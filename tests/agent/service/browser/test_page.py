@@ -82,18 +82,19 @@ async def test_an_answer_streams(tab: Tab) -> None:
       window.seen = [];
       new MutationObserver(() => {
         const of = (selector) => document.querySelector(`.turn ${selector}`)?.textContent.trim();
-        window.seen.push([of(".stage"), of(".claims"), of(".answer .prose")]);
+        window.seen.push([of(".stage"), of(".claims"), of(".answer .prose"), of(".claims + .stage")]);
       }).observe(document.getElementById("app"), { subtree: true, childList: true, characterData: true });
     }""")
     asked = page.expect_request("**/v1/ask")
     async with asked as request:
         await ask(page, "trend of potassium")
     assert (await request.value).headers["accept"] == "text/event-stream"
-    stages, claims, answers = zip(*(await page.evaluate("window.seen")), strict=True)
+    stages, claims, answers, below = zip(*(await page.evaluate("window.seen")), strict=True)
     assert len(set(filter(None, stages))) > 1
     first = [next(i for i, told in enumerate(column) if told) for column in (stages, claims, answers)]
     assert first == sorted(first)
     assert first[1] < first[2]
+    assert any(below)  # what ends when the answer is there stands under the claims, which then stay where they are
 
 
 async def test_a_stream_that_breaks_off_is_told(tab: Tab) -> None:

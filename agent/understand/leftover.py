@@ -1,4 +1,4 @@
-"""What of a question nothing accounts for: words, times, numbers, and words that rules must not pass over."""
+"""What is left of a question that nothing accounts for: with any of it the question is refused."""
 
 from __future__ import annotations
 
@@ -11,25 +11,22 @@ from dateutil.relativedelta import relativedelta
 from agent.chart import Chart
 from agent.types import Op, Target
 from agent.understand import cautions
+from agent.understand.numerals import FEW, FIRST_FEW, LATE, THRESHOLD, ordinal
 from agent.understand.reading import Reading, is_stay
-from agent.understand.targets import NUMERIC
+from agent.understand.targets import NUMERIC, measured
 from fhir_tools import dates
 from fhir_tools.codes import Mention, words_of
+from fhir_tools.lexicon.english import is_english
 
-__all__ = ["BEYOND", "FEW", "THRESHOLD", "measured", "unknown", "young"]
+__all__ = ["unknown", "young"]
 
-FEW = re.compile(
-    r"\b(?:last|latest|first|recent|previous|past)\s+(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b"
-    r"|\b(\d{1,2}|two|three|four|five) (?:most recent|latest|last)\b"
-)
+_LEVEL = r"(?:levels?|concentration|readings?|values?)\b"
 
 
-BEYOND = {
-    **dict.fromkeys(("above", "over", "greater than", "more than", "higher than"), ">"),
-    **dict.fromkeys(("below", "under", "less than", "lower than", "fewer than"), "<"),
-    "at least": ">=",
-}
-THRESHOLD = re.compile(rf"\b({'|'.join(BEYOND)}|exceed\w*)\s+(\d+(?:\.\d+)?)\b")
+def _levels(s: str, primary: Sequence[Mention], reading: Reading, targets: tuple[Target, ...]) -> tuple[str, ...]:
+    """ "Oxygen level" asks for something measured: where the name is known for other things alone, it was not meant."""
+    asked = any(re.search(rf"\bm{reading.mentions.index(m)} {_LEVEL}", s) for m in primary)
+    return tuple(t.words for t in targets if asked and "measurement" not in t.kinds)
 
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,/-]\d+)*(?!\w)")
@@ -53,11 +50,6 @@ _HOW_IT_IS = re.compile(
     r"^how (?:was|were|is|are|did|does|do|severe|bad|well|serious|come)\b|\bm\d(?: \w+)? (?:treated|managed)$"
 )
 """How somebody is with a disease or a drug, which no record of it tells."""
-_FIRST_FEW = re.compile(r"\bfirst (?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten)\b")
-
-
-def measured(targets: Sequence[Target]) -> bool:
-    return bool(targets) and all(t.kinds[:1] == ("measurement",) for t in targets)
 
 
 _YOUNG = re.compile(r"\b(?:(baby|infant|toddler|newborn)|(child|kid|boy|girl|teen\w*))(?:[’']?s)?\b", re.IGNORECASE)
@@ -77,15 +69,6 @@ def young(question: str, chart: Chart) -> str:
     )
 
 
-_LEVEL = r"(?:levels?|concentration|readings?|values?)\b"
-
-
-def _levels(s: str, primary: Sequence[Mention], reading: Reading, targets: tuple[Target, ...]) -> tuple[str, ...]:
-    """ "Oxygen level" asks for something measured: where the name is known for other things alone, it was not meant."""
-    asked = any(re.search(rf"\bm{reading.mentions.index(m)} {_LEVEL}", s) for m in primary)
-    return tuple(t.words for t in targets if asked and "measurement" not in t.kinds)
-
-
 def unknown(
     reading: Reading, s: str, op: Op, primary: Sequence[Mention], targets: tuple[Target, ...]
 ) -> tuple[str, ...]:
@@ -100,12 +83,9 @@ def unknown(
     numbers = () if op == "find" or _taken(targets) else _NUMBER.findall(THRESHOLD.sub(" ", FEW.sub(" ", s)))
     loose = tuple(n for n in numbers if not (targets and all(n in _numbers_of(t) for t in targets)))
     aims = tuple(m.group() for m in _AIM.finditer(s)) if measured(targets) else ()
-    few = tuple(m.group() for m in _FIRST_FEW.finditer(s)) if op in NUMERIC else ()
-    some = (
-        tuple(m.group() for m in _SOME.finditer(s))
-        if measured(targets) and op in ("count", "count_by_year", "mean")
-        else ()
-    )
+    few = tuple(m.group() for m in FIRST_FEW.finditer(s)) if op in NUMERIC or measured(targets) else ()
+    counted = measured(targets) and op in ("count", "count_by_year", "mean")
+    some = tuple(m.group() for m in _SOME.finditer(s)) if counted else ()
     state = tuple(m.group() for m in _HOW_IT_IS.finditer(s)) if targets and not measured(targets) else ()
     amounts = (op,) if targets and not measured(targets) and op in ("highest", "lowest", "mean", "range") else ()
     return (
@@ -119,6 +99,7 @@ def unknown(
         *some,
         *state,
         *amounts,
+        *(() if ordinal(s) or op == "find" else (m.group() for m in LATE.finditer(s))),
         *loose,
         *_levels(s, primary, reading, targets),
         *_loose(reading, op, primary, targets),
@@ -142,5 +123,12 @@ def _loose(reading: Reading, op: Op, primary: Sequence[Mention], targets: tuple[
     numbers = [reading.mentions.index(m) for m in primary]
     gaps = [re.search(rf"m{a}\b(.*?)m{b}\b", reading.skeleton) for a, b in itertools.pairwise(numbers)]
     side_by_side = all(g and _JOINT.fullmatch(g[1].rstrip()) for g in gaps)
+    side_by_side = side_by_side and not any(map(_qualifies, itertools.pairwise(primary)))
     stays = [m for m in primary if is_stay(m)]
     return () if side_by_side and not stays else tuple(t.words for t in targets[1:])
+
+
+def _qualifies(pair: tuple[Mention, Mention]) -> bool:
+    """Whether a word right after a name is no other name but says something of it: "cancer free"."""
+    one, other = pair
+    return one.last == other.first and not other.classes and is_english(other.words)
