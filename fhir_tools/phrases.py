@@ -99,6 +99,8 @@ _ONWARD = re.compile(
     r"|\s*(?:to|until|till|through|up\s+to|-|–)\s*(?:now|(?:the\s+)?present|date)\b",
     re.I,
 )
+_TO_NOW = re.compile(r"\s+and\s+(?:now|(?:the\s+)?present(?:\s+day)?)\b", re.I)
+_OPEN = (_IN, "from", "between")
 _BACKWARD = re.compile(r"\s+(?:and|or)\s+(?:before|earlier|prior)\b(?!\s+\d)", re.I)
 _JOIN = re.compile(
     r"\s*(?:-|–|/|,?\s*\b(?P<until>to|through|thru|until|till|up\s+to|and\s+until|and\s+through)\b"
@@ -148,7 +150,7 @@ def _alone(text: str, word: str, start: int, point: Point) -> Phrase | None:
     if not _counts(point, word):
         return None
     relation, end = _RELATION_OF.get(word, _IN), point.end
-    if onward := _ONWARD.match(text, end) if relation in (_IN, "from") else None:
+    if onward := (_TO_NOW if relation == "between" else _ONWARD).match(text, end) if relation in _OPEN else None:
         relation, end = _SINCE, onward.end()
     elif backward := _BACKWARD.match(text, end) if relation == _IN else None:
         relation, end = _UNTIL, backward.end()
@@ -246,16 +248,19 @@ _AFTER_AGE = r"(?=\s*(?:[?.,;!)]|$|and\b|or\b|on\b|in\b|what\b|did\b|was\b|were\
 _AGES = tuple(
     re.compile(pattern, re.I)
     for pattern in (
-        r"\b(?P<rel>between)\s+(?:the\s+)?(?:ages?\s+(?:of\s+)?)(?P<n>\d{1,3})\s*(?:and|to|-)\s*(?:age\s+)?(?P<n2>\d{1,3})\b",
+        r"\b(?P<rel>between)\s+(?:the\s+)?(?:ages?\s+(?:of\s+)?)(?P<n>\d{1,3})\s*(?:and|to|"
+        r"-)\s*(?:age\s+)?(?P<n2>\d{1,3})\b",
         r"\b(?:from|at)\s+(?:the\s+)?ages?\s+(?:of\s+)?(?P<n>\d{1,3})\s*(?:to|-)\s*(?:age\s+)?(?P<n2>\d{1,3})\b",
-        rf"\b(?P<rel>at|before|prior\s+to|by|until|up\s+to|after|since|from|under|over)\s+(?:the\s+)?age\s+(?:of\s+)?{_AGE}",
+        rf"\b(?P<rel>at|before|prior\s+to|by|until|up\s+to|after|since|from|under|"
+        rf"over)\s+(?:the\s+)?age\s+(?:of\s+)?{_AGE}",
         rf"\b(?:when|while)\s+(?:aged|{_WHO}\s+(?:was|were|is|turned)(?:\s+aged?)?)\s+{_AGE}{_AFTER_AGE}",
         rf"\b(?P<rel>before|after|until|since)\s+(?:{_WHO}\s+(?:was|were|turned)|turning)\s+{_AGE}{_AFTER_AGE}",
         r"\b(?P<rel>before|until|prior\s+to|up\s+to|after|since|from)\s+(?:her|his|their|the|(?:the\s+)?(?:patient|pt)['’]s)\s+"
         r"(?P<n>\d{1,3})(?:st|nd|rd|th)\s+birthday\b",
         r"\b(?:at\s+)?aged\s+(?P<n>\d{1,3})\b(?![.,]\d)",
         r"\bat\s+(?P<n>\d{1,3})[\s-]*(?P<u>years?|yrs?|y/?o|months?|mos?)(?:[\s-]*(?:of\s+age|old)\b|(?<=yo)|(?<=y/o))",
-        r"\bin\s+(?:her|his|their|(?:the\s+)?(?:patient|pt)['’]s)\s+(?:(?P<third>early|mid|late)[\s-]+)?(?P<decade>[1-9]0)s\b",
+        r"\bin\s+(?:her|his|their|(?:the\s+)?(?:patient|pt)['’]s)\s+(?:(?P<third>early|mid|"
+        r"late)[\s-]+)?(?P<decade>[1-9]0)s\b",
     )
 )
 

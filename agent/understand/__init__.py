@@ -26,12 +26,12 @@ from agent.understand.anchors import (
     windows,
     without,
 )
-from agent.understand.clauses import askings, plain
+from agent.understand.clauses import askings
 from agent.understand.idioms import about_to_do, spoken, summary_of
 from agent.understand.judged import judged
 from agent.understand.kin import OF_THE_PATIENT as _OF_THE_PATIENT
 from agent.understand.kin import is_called, is_own
-from agent.understand.leftover import unknown
+from agent.understand.leftover import unknown, young
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
 from agent.understand.numerals import few, ordinal, threshold
@@ -45,6 +45,7 @@ from agent.understand.relied import focus_of, relied, wanted
 from agent.understand.restated import strangers, vanishing
 from agent.understand.rewording import reworded
 from agent.understand.settle import is_day, settle
+from agent.understand.shorthand import plain
 from agent.understand.stretches import later_first, narrowed, other_time, other_times
 from agent.understand.targets import NUMERIC, apposed, distinct, joined, measured, target_of
 from agent.understand.threads import follow_up, subject_of
@@ -154,7 +155,7 @@ def _understood(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask:
     if _is_known(whole) and whole.anchor and whole.anchor.target.keys:
         return whole
     text = plain(question)
-    clauses = tuple(askings(question)) if not _is_known(whole) else ()
+    clauses = tuple(askings(question, told=_is_known(whole)))
     said = Said(whole=whole, known=_is_known(whole), chart=chart, alone=lambda q: _as_it_stands(q, chart, ()))
     for kept, beside in partings(text, clauses, said):
         ask = _entire(kept, chart, history)
@@ -234,7 +235,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         purpose=purpose,
         unknown=(
             *unknown(reading, s, op, primary, targets),
-            *filter(None, (tells_end(reading, found),)),
+            *filter(None, (tells_end(reading, found), young(question, chart))),
             *other_times(reading, (told, window, event, against)),
         ),
         threshold=threshold(s),
@@ -312,8 +313,9 @@ def _relatives(mentions: Sequence[Mention]) -> tuple[list[str], list[Mention]]:
 
 _OF_ANOTHER = (
     r"\b(?:his|her|their|its|patients?|pts?|family|paternal|maternal|(?:his|her|whose) \w+) {0}\b"
-    r"|\b{0} of (?:the|this|his|her|their)\b"
+    r"|\b{0} of (?:the|this|his|her|their)\b|\ban? {0}\b"
 )
+_CHILDREN = frozenset(("son", "daughter", "child"))
 _FEMALE = frozenset(("mother", "grandmother", "daughter", "sister", "wife", "aunt", "niece"))
 _MALE = frozenset(("father", "grandfather", "son", "brother", "husband", "uncle", "nephew"))
 
@@ -324,9 +326,11 @@ def _is_the_patient(
     """ "What is my son allergic to": one of the family asks about the patient, if a family history cannot hold it."""
     if not _may_be_the_patient(relatives, reading, s, chart):
         return False
+    at = _place(relatives, reading)
+    if re.search(rf"\b(?:my|our) m{at}\b", s) and relatives[0] in _CHILDREN and not _is_family(relatives[0], chart):
+        return True
     cued = _cued(s, [])
     targets = [target_of(group, cued, _op(s), chart.matcher) for group in named]
-    at = _place(relatives, reading)
     if targets and is_called(at, reading, formal=all(t.kinds[:1] == ("procedure",) for t in targets)):
         return all(is_own(t, chart) for t in targets)
     if targets:
@@ -334,6 +338,11 @@ def _is_the_patient(
     own = bool(cued) and (set(cued) <= _OF_THE_PATIENT or _state(s) == "active")
     attributes = ("age", "date of birth", "deceased") if is_called(at, reading) else ("age", "date of birth")
     return own or _attribute(s) in attributes
+
+
+def _is_family(relative: str, chart: Chart) -> bool:
+    """Whether the family history tells of such a relative."""
+    return bool(chart.matcher.entries_of((("relationship", relative),), ("family",)))
 
 
 def _may_be_the_patient(relatives: Sequence[str], reading: Reading, s: str, chart: Chart) -> bool:
@@ -373,7 +382,7 @@ def _onward(window: Window | None, reading: Reading, op: Op) -> Window | None:
 def _is_now(window: Window, chart: Chart, s: str) -> bool:
     """Whether "today" only says again what goes on now ("active today"): no stretch that something was recorded in."""
     day = window.low == chart.as_of and window.high == chart.as_of + timedelta(days=1)
-    return day and bool(cues.CURRENT.search(s))
+    return day and bool(cues.CURRENT.search(s) or re.search(r"^what is\b.* t\d$", s))
 
 
 def _attribute(s: str) -> str:
@@ -396,10 +405,18 @@ def _attribute_of(reading: Reading, s: str, targets: tuple[Target, ...]) -> str:
     return _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
 
 
+_ON = r"\b(?:he|she|they|patient|pt) (?:is|are) on$|\b(?:is|are) (?:he|she|they|patient|pt) on$"
+
+
 def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
-    if re.search(r"\bnot (yet )?(been )?resolved\b|\bopen (problems?|issues?|conditions?|diagnos\w+)\b", s):
+    if re.search(
+        r"\bnot (yet )?(been )?resolved\b|\bunresolved\b|\b(problems?|conditions?|diagnos\w+|issues?|"
+        r"\w*morbidit\w+) (are )?live\b|\blive (problems?|diagnos\w+)|\bopen (problems?|issues?|conditions?|"
+        r"diagnos\w+)\b",
+        s,
+    ):
         return "active"
-    if re.search(r"\b(active|current|currently|ongoing|still|now|present|presently)\b", s):
+    if re.search(rf"\b(active|current|currently|ongoing|still|now|present|presently)\b|{_ON}", s):
         return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
     if re.search(r"\b(resolved|inactive|resolve|cleared|gone away|healed)\b|\bover$", s):
         return "resolved"

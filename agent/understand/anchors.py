@@ -27,14 +27,16 @@ __all__ = [
 Relation = Literal["closest", "at", "before", "after", "during", "since"]
 
 _FILL = (
-    r"the|a|an|their|his|her|its|this|that|patient|patients|pt|s|he|she|they|was|were|is|got|had|has|of|with|in|on|for|to"
+    r"the|a|an|their|his|her|its|this|that|patient|patients|pt|s|he|she|they|was|were|is|got|had|has|of|with|in|on|"
+    r"for|to"
     r"|first|last|latest|most|recent|current|initial|previous|time|date|day|t\d|diagnosis|diagnosed|dx|dxd|dxed|onset"
     r"|start|starting|started|began|beginning|put|being|having|developing|developed|develop|receiving|undergoing"
     r"|record|recording|recorded|found|known|told|noted|have|that"
 )
 _TAIL = (
-    r"was|is|were|got|being|first|in|on|t\d|diagnosed|diagnosis|dx|onset|started|start|began|found|made|recorded|performed|done|given|"
-    r"prescribed|appeared|identified|occurred|developed"
+    r"was|is|were|got|being|first|in|on|t\d|diagnosed|diagnosis|dx|onset|started|start|began|found|made|recorded|"
+    r"performed|done|given|"
+    r"prescribed|appeared|identified|occurred|developed|date|day"
 )
 _RELATION = re.compile(
     r"\b(?P<rel>(?:closest|nearest)(?: in time)? to|closest|nearest|around|near|about"
@@ -47,7 +49,7 @@ _TO_EVENT = re.compile(
     r"(?:(?:\w+ )?(?:onset|diagnosis|dx|start|time|date|day) of "
     r"|(?:date|day|time|moment) (?:(?:at|on) which|when|that) (?:the |his |her )?)?"
     r"(?P<m>m\d+)\b"
-    r"(?: being (?:diagnosed|found|made|given|done))?"
+    r"(?: being (?:diagnosed|found|made|given|done)| (?:diagnosis|dx|onset|start)(?: (?:date|day))?| (?:date|day)\b)?"
 )
 """The event apart from its relation: "the closest weight to the onset of gout"."""
 _EVENT = re.compile(
@@ -71,7 +73,8 @@ _OF_STAY = any_of(
 _DATED_STAY = re.compile(r"\bt\d+ m(\d+)\b")
 """A stay told by its date alone: "the March 2025 admission"."""
 _STANDALONE = re.compile(
-    r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?|drugs?|given|administered|happened|vaccines?|diagnosed|diagnos[ei]s|dx|conditions|visits?)\b"
+    r"\b(labs?|meds?|medications?|vitals?|procedures?|imaging|started|prescribed|results|notes?|drugs?|given|"
+    r"administered|happened|vaccines?|diagnosed|diagnos[ei]s|dx|conditions|visits?)\b"
 )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agent.types import Ask
 
-__all__ = ["Aside", "asides", "is_no_source", "is_plain"]
+__all__ = ["Aside", "asides", "is_no_source", "is_plain", "is_timeless", "names_source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,8 @@ _NARROWS = re.compile(
     r"\d|\b(?:no|not|never|nor|only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|if|other than|instead|both|"
     r"yesterday|ago|last|latest|recent\w*|previous\w*|first|since|after|during|was|were|did|started|stopped|mean|"
     r"average|"
-    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family|about|wrong|"
+    r"compar\w*|trend\w*|chang\w*|higher|lower|highest|lowest|abnormal|fasting|past|old|new|family (?:history|hx)|"
+    r"about|wrong|"
     r"(?:an)?other|"
     r"what|whats|which|who|whom|whose|when|how|why)\b|\bin (?:\w*mol|\w?g)\b",
     re.IGNORECASE,
@@ -46,13 +47,30 @@ _NARROWS = re.compile(
 
 
 _GREETINGS = re.compile(
-    r"\W*(?:good (?:morning|afternoon|evening|day)|quick (?:one|question)|\w+ here)\W*", re.IGNORECASE
+    r"\W*(?:good (?:morning|afternoon|evening|day)|quick (?:one|question)|\w+ here|(?:dr|mr|mrs|ms|miss|prof)\.?)\W*",
+    re.IGNORECASE,
+)
+_SOURCES = re.compile(
+    r"\b(?:\w{3,}ist|pharmac\w+|\w+(?:ology|ologist|iatr\w+|itian|etist|ician|ometr\w+|surg\w+)|dent\w+|surg\w+|"
+    r"physio\w*|dietetic\w*|"
+    r"nurs\w+|midwi\w+|"
+    r"gp|pcp|doctors?|team|clinic|ward|unit|icu|itu|ccu|hdu|ed|er|emergency|casualty|theatre|hospital\w*|hospice|"
+    r"home|lab\w*|scans?|"
+    r"imaging|x-?ray|mri|ct|ultrasound|echo|visits?|appointments?|admission|inpatient|outpatient|consult\w*|"
+    r"referr\w+|therap\w+|"
+    r"dialysis|oncology|paediatrics|pediatrics|obstetrics|maternity|rehab\w*|vaccin\w+|pre-?op\w*|social|screening)\b",
+    re.IGNORECASE,
 )
 
 
 def is_plain(phrase: str) -> bool:
     """Whether a phrase only greets, so that nobody need be told that it was set aside."""
     return bool(_GREETINGS.fullmatch(phrase))
+
+
+def names_source(phrase: str) -> bool:
+    """Whether a phrase names who or what a visit, a report or an order may be of."""
+    return bool(_SOURCES.search(phrase))
 
 
 _PERSON = (
@@ -76,16 +94,19 @@ _MODIFIER = (
 )
 _TASK = (
     r"(?:check|screen|(?:pre-?)?screening|assessment|preassessment|reconciliation|review|round|handover|criterion|"
-    r"criteria|audit|referral|clearance|planning|template|verification|query|meeting|list|checklist|prep|"
-    r"preparation|question|request)"
+    r"criteria|audit|referral|clearance|planning|template|verification|query|meeting|list|checklist|prep|preparation|"
+    r"question|request)"
 )
 _PAPER = (
     r"(?:form|letter|paperwork|crf|ecrf|sheet|chart|page|wristband|bracelet|template|referral|handover|checklist|"
-    r"worklist|"
-    r"certificate|questionnaire|whiteboard|(?:dosing )?calculator|database|"
-    r"registry|spreadsheet|portal|anaesthetist|anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|"
-    r"ward round|insurer|insurance|application|summary|file|label|badge|register|hospice|"
-    r"(?:care|nursing) home|employer|school|colleague)"
+    r"worklist|certificate|questionnaire|whiteboard|(?:dosing )?calculator|database|registry|spreadsheet|portal|"
+    r"anaesthetist|anesthetist|anesthesiologist|surgeon|pharmacist|pharmacy|ward round|insurer|insurance|application|"
+    r"summary|file|label|badge|register|hospice|(?:care|nursing) home|employer|school|colleague|audit|report|"
+    r"records?|presentation|purposes|company|appeal|claim|survey|statistics|project|poster|paper|thesis|teaching|log|"
+    r"list|board|mdt|conference|meeting|rounds?|huddle|hand-?off|sign-?out|clearance|coding|billing|completeness|"
+    r"confirmation|curiosity|information|info|reference|context|team|family|relatives|coder|billing|authori[sz]ation|"
+    r"prior auth(?:ori[sz]ation)?|utili[sz]ation|benchmark|dashboard|tumou?r board|eligibility|research|publication|"
+    r"migration|import|export|system)"
 )
 _PAGE = r"(?: (?:page|p|section|box|item|field) ?\d+)?"
 _NUMBERED = re.compile(rf"{_PAGE}\s*$|(?:(?<=question)|(?<=clusion)|(?<=criterion)) ?\d+")
@@ -136,6 +157,29 @@ _WORK = re.compile(
     re.IGNORECASE,
 )
 """What a result is worked with: "last weight to calculate the dose"."""
+_ENTERED = re.compile(
+    r"(?:,\s*)?(?:\b(?:i |we )?(?:want|need|have) )?\bto (?:put|write|enter|include|record|copy|paste|fill|complete|"
+    r"update|finish|send|fax|"
+    r"email|attach|inform|confirm|verify|cross-?check|match|reconcile|file|submit|prepare|draft|dictate|book|order|"
+    r"sign)\b[^?.!;:]*(?=[?.!\s]*$)",
+    re.IGNORECASE,
+)
+"""Where the asker will write it: "to put in the letter", "to confirm his ID"."""
+_BECAUSE = re.compile(
+    r"(?:,\s*|\s)(?:because|since|as|cause|cos) (?=(?:i|we|he|she|they|the|our|my|his|her)\b)"
+    r"(?P<why>[^?.!;:,]*\b(?:asks?|asked|asking|wants?|needs?|writing|filling|preparing|seeing|calling|going|booking|"
+    r"ordering|"
+    r"prescribing|doing|making|requires?|requested|request|enquir\w+|inquir\w+)\b[^?.!;:]*)(?=[?.!\s]*$)",
+    re.IGNORECASE,
+)
+"""Why it is asked: "because the insurer asks", "as I am writing the letter"."""
+_BRACKETED = re.compile(
+    r"\((?:urgent|stat|trial|study|research|audit|coding|billing|crf|ecrf|registry|referral|handover|insurance|"
+    r"pre-?op|clinic|form|"
+    r"(?:for|re) [a-z ]{2,30})\)",
+    re.IGNORECASE,
+)
+"""What it is for, in brackets."""
 _PLANNED = re.compile(
     r"\b(?:before|prior to|ahead of) (?:contrast(?: media)?|induction|anaesthesia|anesthesia|sedation|theatre|surgery)"
     + _END,
@@ -195,9 +239,13 @@ def _is_visit(ask: Ask) -> bool:
     return ask.kinds[:1] == ("encounter",) and ask.op not in ("find", "order")
 
 
-def _is_timeless(ask: Ask) -> bool:
+def is_timeless(ask: Ask) -> bool:
     """Whether the question has the same answer before and after something: no event or result is picked by its time."""
-    now = ask.current or ask.kinds[:1] in (("allergy",), ("patient",))
+    now = (
+        ask.current
+        or ask.kinds[:1] in (("allergy",), ("patient",))
+        or (ask.kinds[:1], ask.op) == (("condition",), "exists")
+    )
     return (
         now and not ask.anchor and not ask.window and ask.op not in ("latest", "first", "previous", "closest", "order")
     )
@@ -284,7 +332,8 @@ _KEPT: tuple[tuple[Callable[[Ask], bool], re.Pattern[str]], ...] = tuple(
 """Restrictions that repeat what an answer does anyway, with the questions of which that is so."""
 
 _ASKS = re.compile(
-    r"\b(?:what|whats|which|when|how|who|any|is|are|does|do|has|have|did|was|list|last|latest|most recent|newest|all|"
+    r"\b(?:still|taking|what|whats|which|when|how|who|any|is|are|does|do|has|have|did|was|list|last|latest|"
+    r"most recent|newest|all|"
     r"every|full|complete|history|ever|present|age|date|show|give|tell)\b",
     re.IGNORECASE,
 )
@@ -311,6 +360,8 @@ def asides(text: str) -> Iterator[Aside]:
     if len(text) > _LENGTH:
         return
     yield from (a for a in _purposes(text) if not _NARROWS.search(_NUMBERED.sub("", a.words)))
+    if (why := _BECAUSE.search(text)) and not _NARROWS.search(why["why"]):
+        yield Aside(words=why.group(), fits=_any)
     if going_on := _GOING_ON.search(text):
         yield Aside(words=going_on.group(), fits=_is_dated)
     for fits, pattern in _KEPT:
@@ -326,6 +377,9 @@ def _purposes(text: str) -> Iterator[Aside]:
     for pattern, fits in ((_FOR_PAPER, _is_no_document), (_SO_THAT, _any)):
         if purpose := pattern.search(text):
             yield Aside(words=purpose.group(), fits=fits)
+    for pattern, fits in ((_ENTERED, _is_no_document), (_BRACKETED, is_no_source)):
+        if entered := pattern.search(text):
+            yield Aside(words=entered.group(), fits=fits)
     if work := _WORK.search(text):
         yield Aside(words=work.group(), fits=_is_one_result)
     if topic := _TOPIC.match(text):
@@ -333,4 +387,4 @@ def _purposes(text: str) -> Iterator[Aside]:
     planned = _PLANNED.search(text)
     if planned and not _PAST.search(text):
         late = re.search(r"theatre|surgery", planned.group(), re.IGNORECASE)
-        yield Aside(words=planned.group(), fits=_is_timeless if late else _planned)
+        yield Aside(words=planned.group(), fits=is_timeless if late else _planned)

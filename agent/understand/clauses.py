@@ -1,260 +1,186 @@
-"""A question as it is typed → the words that ask: shorthand written out, courtesy and what only introduces it left out.
+"""The clauses of a question: the one that asks, and those that only tell why or on what occasion it is asked.
 
-Nothing is dropped that could narrow the question: a sentence beside it is passed over only where it says how things
-are with the patient or the one who asks, or on what occasion is asked, names no past, no number and no exception, and
-nothing points back to it.
+A clause beside it is passed over only where it says how things are with the patient or the one who asks, or on what
+occasion is asked, names no past, no number and no exception, and nothing points back to it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from agent.understand.manners import without_manners
-from agent.understand.phrasing import written_out
-from fhir_tools.lexicon import lexicon
+from agent.understand.shorthand import KIN, SUBJECT, TEAM, plain
 
-__all__ = ["askings", "plain"]
-
-_POLITE = re.compile(
-    r"^\s*(?:(?:hi|hello|hey|ok(?:ay)?|please|pls|kindly|so|well|(?:just |quick )?(?:checking|check)(?=,))\b[\s,!.]*)*"
-    r"(?:"
-    r"(?:can|could|would|will|may) (?:you|we|i) (?:please |kindly |also )?(?=\w+)"
-    r"(?:(?:tell|show|give|let|help|remind|trouble|bother|go through|run through)(?: (?:me|us|you))?(?: know| for)?\b)?"
-    r"|i(?:'d| would)? (?:want|need|like|love) to (?:know|see|find(?: out)?|check)"
-    r"|i (?:want|need|wonder)(?= (?:a|an|the|his|her|their|how|what|when|which|if|whether)\b)"
-    r"|i(?:'m| am) (?:wondering|curious|interested)(?: to know)?"
-    r"|do (?:you|we) (?:know|have)|let me know|remind me|report (?=the\b)"
-    r")?\s*(?=\S)",
-    re.IGNORECASE,
-)
-"""How a question is introduced; its words say nothing about what is asked."""
-_ASIDES = re.compile(
-    r"\(?\bnot the (?:latest|last|most recent|current)(?: one| value| result)?\b,?"
-    r"|\(?\b(?:of )?any (?:kind|class|type|sort)\b\)?(?! of)",
-    re.IGNORECASE,
-)
-
-_TEAM = (
-    r"(?:the |our |his |her |their )?(?:\w+ )?"
-    r"(?:\w+(?:ology|ologist|ist|itian|ician)|nurse|team|ward|lab|family|gp|pcp|pharmacy|insurance|insurer|surgeon|"
-    r"clinic|"
-    r"registrar|consultant|coordinator|monitor|sponsor|desk|office|school|manager|questionnaire|form|crf|protocol|"
-    r"theatre)"
-)
-_ASKED_BY = re.compile(
-    rf"^{_TEAM} (?:is |are |would )?(?:asks?|asking|wants?|needs?|likes?|wonders?|wondering)(?: to know)?"
-    r" (?:for |about )?(?=\w)",
-    re.IGNORECASE,
-)
-"""Who wants to know: "cardiology is asking for", "the surgeon wants to know whether"."""
-
-_KIN = (
-    r"(?:my|our) (?:mum|mom|mother|dad|father|son|daughter|wife|husband|partner|child|kid|boy|girl|baby|brother|sister|"
-    r"aunt\w*|uncle|nan|gran\w*)"
-)
-_PERSON = r"he|she|they|it|i|we|you|that|there|here"
-_NEGATED = r"is|are|was|were|has|have|had|do|does|did|ca|wo"
-_SUBJECT = r"he|she|they|it|(?:the )?(?:patient|pt)"
-_UNIT = r"(?:[munpkµμ]?(?:g|mol|eq|iu)/d?[lL]|mm ?hg|points?|percent\b|%)"
-"""A unit of a result: "how many mmol/L" asks how much."""
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b"
-_EXTREMES = {"heavi": "highest weight", "light": "lowest weight", "tall": "highest height", "short": "lowest height"}
-
-
-def _spelt(letters: re.Match[str]) -> str:
-    """Letters that were dictated one by one ("c r p"), where they are a name."""
-    joined = letters[0].replace(" ", "")
-    return joined if lexicon().lookup(joined.lower()) else letters[0]
-
-
-_WRITTEN_OUT: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
-    (re.compile(pattern, flags), instead)
-    for pattern, instead, flags in (
-        (r"[’`´]", "'", 0),
-        # "He isn't on warfarin, is he?" and "Isn't he on warfarin?" ask whether he is.
-        (
-            rf"^\W*({_SUBJECT}) ({_NEGATED})n'?t (.*?),? (?:is|has|does|did|was|do|are|have) (?:{_SUBJECT})(?=\W*$)",
-            r"\2 \1 \3",
-            re.IGNORECASE,
-        ),
-        (rf"^\W*({_NEGATED})n'?t (?={_SUBJECT})", r"\1 ", re.IGNORECASE),
-        (r"\b(ca|wo)n't\b", r"\1n not", re.IGNORECASE),
-        (rf"\b({_NEGATED})n't\b", r"\1 not", re.IGNORECASE),
-        (rf"\b({_PERSON})'s\b", r"\1 is", re.IGNORECASE),
-        (rf"\b({_PERSON})'re\b", r"\1 are", re.IGNORECASE),
-        (rf"\b({_PERSON})'ve\b", r"\1 have", re.IGNORECASE),
-        (rf"\b({_PERSON})'ll\b", r"\1 will", re.IGNORECASE),
-        (r"\b([iI])'m\b", r"\1 am", 0),
-        (r"\b([A-Z][A-Z0-9]{1,4})s\b", r"\1", 0),  # "CRPs" are several CRP, "CRPS" is a syndrome
-        (r"\bappt(s?)\b", r"appointment\1", re.IGNORECASE),
-        (r"\b(?:i\.e|e\.g|viz)\b\.?", " ", re.IGNORECASE),
-        (r"\bby any chance\b", " ", re.IGNORECASE),
-        (r"\bA\s?&\s?E\b", "emergency department", re.IGNORECASE),
-        (r"(?<!\w)@(?!\w)", "at", 0),
-        (r"\(?\by\s?/\s?n\b\)?", "yes or no", re.IGNORECASE),
-        (
-            r"[\s,]+(?:does|do) (?:it|this|that) apply(?: here| to (?:him|her|this (?:patient|subject)))?(?=\W*$)",
-            ", yes or no",
-            re.IGNORECASE,
-        ),
-        (r"\b(?:no|nr|n|num)\.? of\b", "number of", re.IGNORECASE),
-        (r"\bnow ?a ?days\b|\bnowadays\b|\b(?<![A-Z])rn(?=\W*$)", "now", 0),
-        (r"\batm\b", "now", 0),
-        (r"(?<!\w)w(?= \w)", "with", 0),
-        (r"(?<!\w)ie\b,?", " ", 0),
-        (r"\b([Ss]?[Hh]e)s\b(?= )", r"\1 is", 0),
-        (r"\b([Tt]hey)re\b(?= )", r"\1 are", 0),
-        (
-            r"\b(?:this|the|our) (?:little )?(?:child|kid|boy|girl|baby|infant|toddler)\b(?! of)",
-            "the patient",
-            re.IGNORECASE,
-        ),
-        (r"\b(?<!put on )weigh(?:ed|s|ing)?(?:[- ]?ins?)?\b", "weight", re.IGNORECASE),
-        (r"\bhow heavy\b|\bhow much(?= (?:does|did|do|is|was) \w+ weight)", "what weight", re.IGNORECASE),
-        (r"\bkilo(?:gram)?s?\b", "kg", re.IGNORECASE),
-        (r"\bhow many kg\b(?=.*\bweight)", "what", re.IGNORECASE),
-        (rf"\bhow many (?={_UNIT})", "how much ", re.IGNORECASE),
-        (r"(?<=\w) \+ (?=\w)", " and ", 0),
-        (r"\bencs?\b", "encounters", 0),
-        (r"\bmeds? rec\b", "medication reconciliation", re.IGNORECASE),
-        (r"\byrs?\b", "years", re.IGNORECASE),
-        (r",?\s*\bor not\b(?=\W*$)", " ", re.IGNORECASE),
-        (r"\bas (?:things stand|of) (?:today|now)\b|\bas (?:things stand|it stands)\b", "now", re.IGNORECASE),
-        (
-            r"\b(?:past|previous) (?:or|and) present\b|\bcurrent(?:ly)? or (?:past|previous(?:ly)?)\b",
-            "ever",
-            re.IGNORECASE,
-        ),
-        (r"\bactively\b", "currently", re.IGNORECASE),
-        (
-            r"\bat (?:the|his|her) (?:last|latest|most recent) (?:(?:lipid|lab|blood|renal|liver|routine) )?(?:check|"
-            r"draw|sampling|measurement|test|panel|control(?: visit)?)\b",
-            "latest",
-            re.IGNORECASE,
-        ),
-        (
-            rf"\bwhat (?:is|are) ({_SUBJECT}) on(?= now\b| these days\b| at\b|\W*$)",
-            r"what drugs is \1 taking",
-            re.IGNORECASE,
-        ),
-        (r",?\s*\b(?:the )?top and (?:the )?bottom (?:number|value|reading|figure)s?\b", " ", re.IGNORECASE),
-        (r"\btot chol\b", "total cholesterol", re.IGNORECASE),
-        (
-            r"\b(?:scans?|imaging) (?:or|and) x[- ]?rays?\b|\bx[- ]?rays? (?:or|and) (?:other )?scans?\b",
-            "imaging",
-            re.IGNORECASE,
-        ),
-        (
-            rf"\b(?:the )?({'|'.join(_ORDINALS)}) of (?={_MONTH})",
-            lambda m: f"{_ORDINALS.index(m[1].lower()) + 1} ",
-            re.IGNORECASE,
-        ),
-        (r"\bput(?:ting)? on weight\b", "weight gone up", re.IGNORECASE),
-        (r"\b(heavi|light|tall|short)est\b", lambda m: _EXTREMES[m[1].lower()], re.IGNORECASE),
-        (r"\b(?:at|as of) (?:the|his|her|their) (?:last|latest|most recent) count\b", "latest", re.IGNORECASE),
-        (r"\b([A-Za-z])((?: [A-Za-z]){2,3})\b(?= (?:level|result|value|trend|number|count)|\W*$)", _spelt, 0),
-        (r"\bRR\b(?=.*\b(?:sys\w*|dia|diast\w*|mm ?[Hh][Gg])\b)", "blood pressure", 0),
-        (r"\ba one c\b", "A1c", re.IGNORECASE),
-        (r"\bsystolic over diastolic\b|\barterial (?:blood )?pressure\b", "blood pressure", re.IGNORECASE),
-        (r"\b(?:second|next)[- ](?:to[- ])?last\b", "previous", re.IGNORECASE),
-        (r"(?<!occult )\bblood (?=(?:tests?|levels?|results?)\b)", "lab ", re.IGNORECASE),
-    )
-)
-_LENGTH = 400
-"""Characters; a longer text is no question to write out by these patterns."""
-
-
-def plain(question: str) -> str:
-    """The question without courtesy and asides, its contractions and shorthand written out."""
-    text = _ASIDES.sub(" ", _POLITE.sub("", _ASKED_BY.sub("", without_manners(question.strip())), count=1))
-    for pattern, instead in _WRITTEN_OUT if len(text) <= _LENGTH else ():
-        text = pattern.sub(instead, text)
-    return written_out(text) if len(text) <= _LENGTH else text
-
+__all__ = ["askings", "names_care"]
 
 _ASKS = (
     r"(?:what|whats|which|when|whens|where|why|how|hows|who|is|are|was|were|has|have|had|does|do|did|can|could|any|"
     r"please|list"
-    r"|show|give|tell)\b"
+    r"|show|give|tell|remind)\b"
 )
-_BREAK = re.compile(rf"(?<=[.!?;:])\s+|\s+[-–—]+\s+|,\s+(?:so\s+|and\s+)?(?={_ASKS}|i am\b|we are\b)", re.IGNORECASE)
-_STATES = re.compile(
-    rf"^(?:(?:and|so|but|also|since|as|because)\s+)?(?:(?:i|we|{_SUBJECT}|{_TEAM})\s+"
-    r"(?:is|are|am|has|have|can|will|may|might|says?|looks?|seems?|feels?|wants?|needs?|asks?|asked|complains?|thinks?|"
-    r"called|plans?|keeps?)\b"
-    rf"|(?:{_KIN}) (?!(?:had|has|have)\b)\w+s\b|(?:{_KIN})(?:'s| is) \w+ing\b"
-    r"|(?:need(?:ing)?|want(?:ing)?|have|about|trying|hoping|planning|thinking|considering|going) (?:to|of|about)\b"
-    r"|(?:going|coming|due|booked|listed|admitted|here) (?:to|for|in|with)\b"
-    r"|before (?:i|we|you|\w+ing)\b|(?:good )?(?:morning|afternoon|evening)\W*$|quick (?:one|question)\b|\w+ here\W*$)",
+_RECORD = (
+    r"(?:(?:the |his |her |their )?(?:last|latest|newest|most recent|current|first|earliest|highest|lowest|mean|"
+    r"average|total|number)|"
+    r"still (?:on|taking|active)|age|dob|date of|how)\b"
+)
+"""How a question without a verb begins: which record is asked for."""
+_BREAK = re.compile(
+    rf"(?<=[.!?;:])\s+|\s+[-–—]+\s+|,\s+(?:so\s+|and\s+|but\s+)?(?={_ASKS}|{_RECORD}|i am\b|we are\b|(?:i|"
+    rf"we) (?:need|want)\b|"
+    r"need (?:the|his|her|their|a|an)\b)",
     re.IGNORECASE,
 )
+_STATES = re.compile(
+    rf"^(?:(?:and|so|but|also|since|as|because)\s+)?(?:(?:i|we|{SUBJECT}|{TEAM})\s+"
+    r"(?:is|are|am|has|have|can|will|may|might|says?|looks?|seems?|feels?|wants?|needs?|asks?|asked|complains?|thinks?|"
+    r"called|plans?|keeps?|just \w+(?:ed|ang|ame|ent|ot|ell))\b"
+    rf"|(?:{KIN}) (?!(?:had|has|have)\b)\w+s\b|(?:{KIN})(?:'s| is) \w+ing\b"
+    r"|(?:need(?:ing)?|want(?:ing)?|have|about|trying|hoping|planning|thinking|considering|going) (?:to|of|about)\b"
+    r"|(?:going|coming|due|booked|listed|admitted|here) (?:to|for|in|with)\b"
+    r"|before (?:i|we|you|\w+ing)\b|(?:good )?(?:morning|afternoon|evening)\W*$|quick (?:one|question)\b"
+    r"|(?:[\w.'’-]+ ){1,5}(?:here|calling|speaking|asking|on the (?:line|phone))\W*$)",
+    re.IGNORECASE,
+)
+_IDIOMS = re.compile(
+    r"\bon (?:ward |bay )?\w?\d{1,2}\w?(?=\W*$)|\bon (?:scene|site|duty|shift|call|the (?:phone|line|telephone|way|"
+    r"ward|floor|unit|desk)|behalf of|my way|"
+    r"your way)\b"
+    r"|\bin (?:front of me|a (?:hurry|rush|minute|moment|sec(?:ond)?)|(?:five|ten|two|a few|\d+) min(?:ute)?s?|"
+    r"the (?:corridor|waiting room|"
+    r"office|ambulance|car|field|room|chair|bay)|clinic|theatre|charge|training|my (?:clinic|office|room))\b"
+    r"|\bat (?:the (?:desk|bedside|door|counter|front desk|moment)|my desk|reception|triage)\b"
+    r"|\bjust (?=\w+(?:ed|ing|ang|ame|ent|ot|ell)\b)|\b(?:tumou?r|mdt|mortality) (?:board|meeting)\b"
+    r"|\b(?:can(?:not| not)|could not|do not|did not) (?:find|see|locate|remember|recall|get hold of|reach|know|have)"
+    r"(?= (?:it|this|that|him|her|them|the|any|my|his|her|their|which|what|when|if|whether|this patient)\b|"
+    r" (?:in|on|any)|\W*$)"
+    r"|\b(?:is|are) not (?:sure|certain|in front of me|able)\b|\b(?:does|do) not (?:know|remember|recall)\b"
+    r"|\bdischarge (?:planning|letter|summary|meeting|coordinator|nurse|lounge|today|tomorrow)\b"
+    r"|\b(?:reconciliation|assessment|screening|check)(?: on| at) (?:admission|discharge)\b|\b[\w-]*visit(?= (?:in|"
+    r"within|starting|today|now|tomorrow)\b)"
+    r"|\b(?:home|hospice|ward|clinic|surgery|unit|icu|itu|er|ed|emergency|dialysis|outpatient\w*|stroke|cardiac|"
+    r"pre-?op|theatre) "
+    r"(?:team|nurse|visit(?= (?:today|now|in))|outreach|calling|calls|here|rounds?|pharmacist|registrar|doctor|"
+    r"handover|desk|clerk|sister|"
+    r"charge nurse|list|coordinator|asking|speaking|staff|manager|physio\w*|sho|consult)\b",
+    re.IGNORECASE,
+)
+"""Words of place, time and denial in phrases that only say where somebody is, or that they do not know."""
 _NARROWS = re.compile(
     r"\d|\b(?:only|just|except\w*|exclud\w*|ignor\w*|without|unless|until|other than|instead|both|yesterday|ago|last|"
-    r"since|after|during|was|were|did|started|stopped|mean|wrong|different|(?:an)?other|"
-    r"i (?:do|can|am) not|we (?:do|can|are) not|about(?! to\b))\b"
+    r"since|after|during|was|were|did|started|stopped|mean|wrong|different|(?:an)?other|not|never|no|ones?|i (?:mean|"
+    r"want)|"
+    r"about(?! to\b))\b"
     r"|(?<!he )(?<!she )(?<!they )(?<!patient )(?<!pt )\b(?:wants?|needs?|ask(?:s|ed|ing)?|looking|interested|talking) "
     r"(?:for|in|at|it|them|the|an?|after|his|her|their)\b",
     re.IGNORECASE,
 )
 """An exception, a time, a denial; or what the asker wants, which says what is asked for and not why."""
-_PLACED = re.compile(
-    r"^(?:in|on|at|from|under|per|by|within|of|for|about)\b|\b(?:icu|itu|ccu|er|ed|ward|stay|admission|admitted|"
-    r"inpatient|"
-    r"outpatient|hospital\w*|visit|encounter|emergency|surgery|operation|procedure|clinic|home|dialysis|therapy|"
-    r"treatment|"
-    r"following|while|under|with|on|off|target|goal|baseline|abnormal|normal|family|mother|father|sister|brother|"
-    r"fasting|random|"
-    r"trough|peak|post\w*|urin\w*|fa?ec\w*|stool|csf|sweat|saliva|arter\w*|ven(?:ous|a)|capillary|cord|fo?etal|"
-    r"standing|sitting|"
-    r"seated|supine|lying|left|right|bilateral)\b",
+_CARE = re.compile(
+    r"\b(?:icu|itu|ccu|er|ed|ward|stay|admission|admitted|inpatient|outpatient|hospital\w*|visit|encounter|emergency|"
+    r"surgery|operation|procedure|clinic|home|dialysis|therapy|treatment)\b",
     re.IGNORECASE,
 )
-"""What may say where, when or under what a result was had, or whose it is."""
+"""What may say where or during what care a result was had."""
+_PLACED = re.compile(
+    r"^(?:in|on|at|from|under|per|by|within|of|for|about)\b|\b(?:following|while|under|with|on|off|target|goal|"
+    r"baseline|"
+    r"abnormal|normal|family|mother|father|sister|brother|fasting|random|trough|peak|post\w*|urin\w*|fa?ec\w*|"
+    r"stool|csf|"
+    r"sweat|saliva|arter\w*|ven(?:ous|a)|capillary|cord|fo?etal|standing|sitting|seated|supine|lying|left|right|"
+    r"bilateral)\b",
+    re.IGNORECASE,
+)
+"""What may say when or under what a result was had, of which side or specimen, or whose it is."""
 _DOING = re.compile(
     r"^(?:about to|(?!(?:fast|stand|sitt|ly|rest|follow|dur|accord|regard|concern|includ|bleed|vomit)ing)\w{3,}ing)\b",
     re.IGNORECASE,
 )
 """What the asker is doing: "Preparing the discharge letter"."""
+_ACTIVITY = re.compile(
+    r"^(?:\w{3,}ing|i|we|he|she|they|(?:the )?(?:patient|pt))\b"
+    r"|\b(?:review|clinic|check|rounds?|reconciliation|handover|meeting|call|calling|here|phone|line|today|now|"
+    r"tomorrow|visit|planning|"
+    r"assessment|appointment|query|audit|screening|(?:reconciliation|assessment|screening|check) (?:on|"
+    r"at) (?:admission|discharge)|arrived|transferred)\W*$",
+    re.IGNORECASE,
+)
+"""What is done or happens, not a heading over what is asked ("Diabetes review.", "Doing the reconciliation now.")."""
 _LEAD = r"^(?:(?:and|so|please|pls|(?:i|we) (?:need|want)|the|his|her|their)\s+)*"
 _ASKING = re.compile(
     rf"{_LEAD}(?:{_ASKS}|(?:last|latest|newest|current|mean|average|total|number|age|dob|date)\b)", re.IGNORECASE
 )
 _PICKS = re.compile(
     rf"{_LEAD}{_ASKS}.*\b(?:last|latest|newest|most recent|current\w*|now|at present|still|ever|any|all|highest|lowest|"
-    rf"first|earliest|how many|how often|taking|on|born|birth\w*|dob|age|old)\b"
+    rf"first|earliest|how many|how often|taking|on|born|birth\w*|dob|age|old|prescri\w+|indicat\w+|diagnosed)\b"
     rf"|{_LEAD}(?:is|are|does|do|has|have|did|any|list|when)\b"
     rf"|{_LEAD}(?:latest|last|most recent|current|newest|date|mean|average|total|number|highest|lowest|first|"
-    rf"earliest|age|"
-    r"dob)\b",
+    rf"earliest|age|dob)\b"
+    rf"|{_LEAD}how (?:many|often|old)\b|\ballerg\w*|^(?:still|currently|ever|active|ongoing|open|known|regular|all|"
+    rf"every)\b",
     re.IGNORECASE,
 )
 """A clause that says by itself which record it asks for."""
+_NOT_ITS_OWN = "".join(
+    rf"(?<!\b{word} )"
+    for word in "previous prior last latest recent first newest oldest earlier older earliest highest the".split()
+)
 _POINTS_BACK = re.compile(
-    r"\b(?:then|that|it|its|this(?! (?:patient|pt|man|woman|lady|gentleman|person|subject|chart)\b)"
-    r"|these|those|(?<!is )(?<!are )there|same|such|ones?|afterwards|so far|since\W*$)\b",
+    r"\b(?:then|that(?! (?:was|were|is|are|he|she|they|we) )|it|its|"
+    r"this(?! (?:patient|pt|man|woman|lady|gentleman|person|subject|chart|year|month|week)\b)"
+    r"|these(?! days\b)|those|(?<!is )(?<!are )(?<!was )(?<!were )there|same|such|"
+    rf"{_NOT_ITS_OWN}ones?|"
+    r"afterwards|since\W*$)\b",
     re.IGNORECASE,
 )
 
 
-def askings(question: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The clause that may be all of the question, and the others, which only say why it is asked, or greet."""
-    parts = [p for p in _BREAK.split(plain(question)) if p.strip(" .,;:!?-")]
+def askings(question: str, *, told: bool = False) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The clauses that may be all of the question, and the others, which only say why it is asked, or greet.
+
+    With `told`, the question was understood as a whole: then only where the others clearly tell an occasion.
+    """
+    text = plain(question)
+    parts = [(a, b) for a, b in _parts(text) if text[a:b].strip(" .,;:!?-")]
     for is_beside, picks in ((_is_context, None), (_is_occasion, _PICKS)):
-        asks = [p for p in parts if not is_beside(p)]
-        whole = len(parts) > 1 and len(asks) == 1 and not _POINTS_BACK.search(asks[0])
-        if whole and (picks is None or picks.search(asks[0])):
-            yield asks[0], tuple(p for p in parts if p != asks[0])
+        beside = [n for n, (a, b) in enumerate(parts) if is_beside(text[a:b])]
+        asks = [n for n in range(len(parts)) if n not in beside]
+        if not beside or not asks or asks[-1] - asks[0] != len(asks) - 1:
+            continue
+        clause = text[parts[asks[0]][0] : parts[asks[-1]][1]]
+        first = text[slice(*parts[asks[0]])]
+        if not _POINTS_BACK.search(first) and (picks is None or picks.search(first)):
+            others = tuple(text[slice(*parts[n])] for n in beside)
+            if not told or all(_ACTIVITY.search(o) for o in others):
+                yield clause, others
             return
 
 
+def names_care(phrase: str) -> bool:
+    """Whether a phrase names a stay, a visit or a treatment that a record may be of."""
+    return bool(_CARE.search(_IDIOMS.sub(" ", phrase))) and not (_DOING.match(phrase) or _STATES.match(phrase))
+
+
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """Where the clauses of a text stand in it."""
+    start = 0
+    for gap in _BREAK.finditer(text):
+        yield start, gap.start()
+        start = gap.end()
+    yield start, len(text)
+
+
 def _is_context(part: str) -> bool:
-    return bool(_STATES.match(part)) and not part.rstrip().endswith("?") and not _NARROWS.search(part)
+    told = _IDIOMS.sub(" ", part)
+    return bool(_STATES.match(part)) and not part.rstrip().endswith("?") and not _NARROWS.search(told)
 
 
 def _is_occasion(part: str) -> bool:
     """Whether it only tells on what occasion is asked: "Oncology follow-up:", "Chest pain overnight,"."""
-    if part.rstrip().endswith("?") or _NARROWS.search(part) or _ASKING.match(part):
+    told = _IDIOMS.sub(" ", part)
+    if part.rstrip().endswith("?") or _NARROWS.search(told) or _ASKING.match(part):
         return False
-    return _is_context(part) or bool(_DOING.match(part)) or not _PLACED.search(part)
+    labelled = not _CARE.search(told) or (_ACTIVITY.search(part) and not _ARTICLE.match(part))
+    return _is_context(part) or bool(_DOING.match(part)) or bool(labelled and not _PLACED.search(told))
+
+
+_ARTICLE = re.compile(r"(?:the|this|that|his|her|their|an?)\b", re.IGNORECASE)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from agent.types import Op
 from agent.understand.patterns import any_of, words
-from fhir_tools.types import Kind
+from agent.understand.sections import ATTRIBUTES, CATEGORIES
 
 __all__ = ["ATTRIBUTES", "CATEGORIES", "CURRENT", "DIRECTIONS", "OPS", "VERBS_FIRST"]
 
@@ -19,6 +19,11 @@ _EARLY = r"\b(?:first|oldest|earliest|initial|baseline)\b"
 _LATE = r"\b(?:last|latest|most recent|newest|current)\b"
 _LOW = r"\b(?:lowest|min|minimum|smallest)\b"
 _HIGH = r"\b(?:highest|max|maximum|largest)\b"
+_TWO = r"\b(?:(?:last|latest|most recent) (?:two|2)|(?:two|2) (?:last|latest|most recent))\b"
+_MOVED = (
+    r"higher|lower|risen|rise|rose|increased?|(?:gone|went|go) (?:up|down)|fallen|fall|fell|decreased?|dropped|greater|"
+    r"less|more"
+)
 _PROBLEM = r"(?:diagnosis|condition|problem)"
 _NOTES = r"(?:notes?|documents?|documentation|letters?|summary|summaries|m\d)"
 
@@ -45,18 +50,30 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
                 "mention, mentions, mentioned, mentioning, say, says, said, about(?! (?:the )?(?:time|when)\\b),"
                 " discuss*, describ*, contain*, refer*, talk*"
             ),
-            words("mentioning, discussing, describing, mention(?:s|ed)? (?:of|in), quote"),
+            words("mentioning, discussing, describing, mention(?:s|ed)? (?:of|in)"),
+            r"\bquote\b.*\b(?:notes?|documents?|letters?|summar\w+|reports?|says?|said|wrote|written)\b",
             words("search (?:the )?(?:notes?|documents?)"),
         ),
     ),
     ("mean", any_of(words("average, averaged, averages, averaging, avg, mean"))),
+    (
+        "change",
+        any_of(
+            r"\bby how many\b.*\b(?:first|earliest|oldest|baseline|chang\w*|shift\w*|differ\w*|increas\w*|decreas\w*|"
+            r"f[ae]ll\w*|r[io]se\w*)",
+            rf"\bhow much (?:higher|lower|more|less|greater|bigger|smaller)\b.*(?:{_EARLY}.*{_LATE}|{_LATE}.*{_EARLY})",
+            rf"\bhow different\b.*(?:{_EARLY}.*{_LATE}|{_LATE}.*{_EARLY})",
+        ),
+    ),
     (
         "count",
         any_of(
             r"\bhow many\b(?! (?:years|yrs|months|weeks|days|nights|hours)\b(?! of))",
             r"\b(?:t\d|so far) (?:number|count)$",
             words(
-                "how much times, quantity of, number of, count, how (?:often|frequently), total (?:number|count|of),"
+                "amount of m\\d (?:measurements|results|readings|tests|values), frequency of m\\d (?:measure\\w*|"
+                "test\\w*|check\\w*|recording\\w*), how much times, quantity of,"
+                " number of, count, how (?:often|frequently), total (?:number|count|of),"
                 " tally"
             ),
             r"\btotal\b.*\b(?:readings|measurements|values|results)\b",
@@ -88,7 +105,9 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "change",
         any_of(
             rf"{_EARLY}.*{_LATE}.*\b(?:chang\w*|shift\w*|differ\w*|delta|gap|apart)",
-            rf"\b(?:chang\w*|shift\w*|differ\w*|delta|gap|apart|compare)\b.*(?:{_EARLY}|\bstart\b).*(?:{_LATE}|\bend\b)",
+            rf"\b(?:chang\w*|shift\w*|differ\w*|delta|gap|apart|compare)\b.*(?:{_EARLY}|\bstart\b).*(?:{_LATE}|"
+            rf"\bend\b)",
+            rf"{_LATE}.*\b(?:chang\w*|differ\w*)\b.*{_EARLY}",
             r"\bhow far apart\b",
             r"\b(?:first|earliest|oldest) to (?:the )?(?:last|latest|most recent|newest)\b",
         ),
@@ -103,6 +122,7 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "compare",
         any_of(
+            rf"{_TWO}.*\b(?:{_MOVED})\b|^(?:is|are|was|were|has|have|did|does)\b.*\b(?:{_MOVED})\b.*{_TWO}",
             words(
                 "higher, lower, greater, less, bigger, smaller, larger, more, up, down, increased?, decreased?, risen,"
                 " fallen, rising, falling, rise, rose, drop(?:ped)?, fell, fall, gone, exceeds?, different, same,"
@@ -135,7 +155,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\b(?:how much|by how much|how far|what amount)\b(?!.*\b(?:maxim|minim|highest|lowest|peak))"
             + r".*"
             + words(
-                "chang*, increas*, decreas*, ris*, rose, fall*, fell, drop*, gain*, los[te]*, differ*, mov*, shift*,"
+                "chang*, alter*, increas*, decreas*, ris*, rose, fall*, fell, drop*, gain*, los[te]*, differ*, mov*,"
+                " shift*,"
                 " go, gone, went, vary, varied, grow, grew, grown, taller, heavier, lighter, higher, lower, climb*"
             ),
             words("change, difference, delta, shift, increase, decrease, gain, loss, rise, drop")
@@ -148,9 +169,10 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "trend",
         any_of(
             words(
-                "trend*, trajectory, course, over time, progression, evolution, graph, plot, chart of, serial, track*,"
+                "trend*, trajectory, course, progression, evolution, graph, plot, chart of, serial, track*,"
                 " history of values"
             ),
+            r"^(?!.*\b(?:max\w*|min\w*|highest|lowest|peak\w*|nadir|average|mean)\b).*\bover time\b",
             r"\bhow (?:has|have|is|are) .{0,40}(?:chang\w*|doing|evolv\w*|progress\w*|trending)\b",
         ),
     ),
@@ -167,9 +189,11 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
         "highest",
         any_of(
             r"\bhow high\b.*\b(?:ever|get|got|gone|go|been|peak\w*)\b",
+            r"\bthe most\b(?! recent).*\b(?:ever|been|reached|gotten|hit)\b",
             r"\bhow high\b.*\b(?:climb\w*|rise|rose|risen|run|ran|spik\w*|soar\w*|shoot|shot)\b",
             words(
-                "all time high, record high, high point, highest, max, maximum, maximal, peak(?:ed)?, largest,"
+                "all time high, record high, high point, high water mark, ceiling, upper extreme, uppermost,"
+                " highest, max, maximum, maximal, peak(?:ed)?, largest,"
                 " greatest, top, biggest, tallest, heaviest, hottest, fastest, zenith, upper limit"
             ),
         ),
@@ -180,7 +204,8 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\bhow low\b.*\b(?:ever|get|got|gone|go|been|drop\w*)\b",
             r"\bhow low\b.*\b(?:fall\w*|fell|sink|sank|sunk|dip\w*|plung\w*|run|ran)\b",
             words(
-                "all time low, record low, low point, lowest, min, minimum, minimal, nadir, smallest, least,"
+                "all time low, record low, low point, floor, lower extreme, lowest, weakest, min, minimum, minimal,"
+                " nadir, smallest, least,"
                 " bottom(?:ed)?, coldest, lightest, slowest"
             ),
         ),
@@ -212,6 +237,11 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
             r"\bm\d what for$",
             words("admitting (?:diagnosis|dx|problem|complaint)"),
             rf"\bwhat {_PROBLEM}\b.*\b(?:treat|for|prompt|led)\w*",
+            words(
+                "on what grounds, what (?:prompted|led to|triggered|warranted|necessitated|justifi\\w+), prompted,"
+                " linked, behind"
+            ),
+            r"\bwhat (?:does|do|did) m\d (?:treat|help)",
             words("used (?:for|to treat), meant to (?:treat|help), (?:for|to treat) (?:which|what)"),
             r"\b(?:which|what) (?:diagnosis|condition|problem|indication)\b.*\b(?:m\d|treat\w*|behind|prompted|led)",
             rf"\b{_PROBLEM} behind\b",
@@ -244,24 +274,29 @@ OPS: tuple[tuple[Op, re.Pattern[str]], ...] = (
     (
         "started",
         any_of(
-            words("start*, began, begin, begun, initiat*, commenc*, put on, go on, went on"),
+            words(
+                "start*, began, begin, begun, initiat*, commenc*, introduc*, institut*, put on, go on, went on, added"
+            ),
             words("first (?:prescribed|ordered|given|dispensed|taken|written)"),
         ),
     ),
     (
         "first",
         any_of(
+            r"\bhow long ago\b(?!.*\b(?:last|latest|most recent))",
             words(
                 "first, earliest, initial(?:ly)?, baseline, original(?:ly)?, oldest, onset, start of, since when,"
-                " how far back, how long ago, at the (?:very )?(?:beginning|start|outset)(?! of)"
-            )
+                " how far back,"
+                + " (?:at|in) the (?:very )?(?:beginning|start|outset)(?! of), start(?:ed)? out, to begin with"
+            ),
         ),
     ),
     (
         "latest",
         any_of(
             words(
-                "last, latest, lately, most recent(?:ly)?, recent, newest, current(?:ly)?, now, todays, up to date,"
+                "last, latest, lately, freshest, most recent(?:ly)?, recent, newest, current(?:ly)?, now, todays, up"
+                " to date,"
                 " present"
             )
         ),
@@ -299,152 +334,12 @@ DIRECTIONS: tuple[tuple[Literal["higher", "lower", "different"], re.Pattern[str]
     ("different", any_of(words("chang*, differ*, same, compar*, unchanged, stable"))),
 )
 
-ATTRIBUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("date of birth", any_of(words("dob, d o b, date of birth, birth ?dates?, birthdays?, bday, born, birth"))),
-    (
-        "deceased",
-        any_of(words("deceased, dod, dead, die, died, alive, death, (?<!for a )living, pass(?:ed)? away, expired")),
-    ),
-    ("gender", any_of(words("gender, sex, male or female, male, female, man or (?:a )?woman"))),
-    ("race", any_of(words("race"))),
-    ("ethnicity", any_of(words("ethnic*"))),
-    ("marital status", any_of(words("marital, married, single, divorced, widowed, spouse"))),
-    (
-        "address",
-        any_of(
-            words("address, lives?, city, town, zip, postcode, reside*"),
-            r"\bwhere\b(?=.*\b(?:from|live|home)\b|$)",
-        ),
-    ),
-    ("phone", any_of(words("phone, telephone, contact number, cell, mobile"))),
-    ("language", any_of(words("language, speaks?"))),
-    ("medical record number", any_of(words("mrn, medical record number, record number, hospital number"))),
-    (
-        "general practitioner",
-        any_of(words("pcp, gp, primary care (?:doctor|physician|provider), general practitioner, family doctor")),
-    ),
-    ("age", any_of(words("how old, age, years old, y o, yo"))),
-    ("name", any_of(words("name, surname, called"))),
+CURRENT = any_of(
+    words(
+        r"active, current(?:ly)?, now, still, ongoing, present(?:ly)?, taking, today, on m\d, are live, (?:he|she|"
+        r"they|patient|pt) (?:is|are) on, (?:is|are) (?:he|she|they|patient|pt) on"
+    )
 )
-"""What can be asked about the person; the value is the label of the fact (`fhir_tools.facts`)."""
-
-CATEGORIES: tuple[tuple[str, tuple[Kind, ...], re.Pattern[str]], ...] = (
-    (
-        "family",
-        ("family",),
-        any_of(
-            words(
-                "family (?:medical )?(?:history|hx), (?:in|of) (?:the|his|her|their) family, fam(?:ily)? hx, fhx, fh,"
-                " ^family(?= m\\d)"
-            ),
-            words("relatives?, family members?, runs? in the family, familial, hereditary"),
-        ),
-    ),
-    ("social", ("social", "measurement"), any_of(words("social (?:history|hx), shx"))),
-    (
-        "allergy",
-        ("allergy",),
-        any_of(words("allerg*, reacts? to, nkda, nka, intoleran*, (?:adverse )?reactions?, hypersensitiv*, anaphyla*")),
-    ),
-    (
-        "immunization",
-        ("immunization",),
-        any_of(words("immuni[sz]ations?, immuni[sz]ed, vaccin*, shots?, jabs?, boosters?, inoculat*")),
-    ),
-    ("vitals", ("measurement",), any_of(words("vitals?, vital signs?, obs"))),
-    (
-        "labs",
-        ("measurement",),
-        any_of(words("labs?, lab (?:results?|work|tests?|values?), laborator*, blood ?work, bloods, chemistr*")),
-    ),
-    (
-        "condition",
-        ("condition",),
-        any_of(
-            words(
-                "problems? lists?, problems?, probs?, issues?, conditions?, diagnos*, dx, dxs, dxd, comorbid*, pmh,"
-                " pmhx,"
-                " medical history, past medical, illness*, diseases?, disorders?, suffer*, ailments?"
-            )
-        ),
-    ),
-    (
-        "procedure",
-        ("procedure",),
-        any_of(words("procedures?, surger*, surgical, operations?, psh, pshx, interventions?")),
-    ),
-    (
-        "imaging",
-        ("imaging",),
-        any_of(
-            words(
-                "imaging, imaged, scans?, scanned, radiolog*, radiograph*, pictures, films?, studies, study,"
-                " x rays?, xrays?"
-            )
-        ),
-    ),
-    (
-        "encounter",
-        ("encounter",),
-        any_of(
-            words(
-                "encounters?, visits?, visited, appointments?, admissions?, admitted, hospitali[sz]*, inpatient stays?,"
-                " stays?, came in, come in, comes? here, been here, last here, been in, checkups?, discharge[ds]?,"
-                " attend(?:ed|s|ing|ances?)?, consults?, consultations?, reviewed, review date, (?:come|came) to us"
-            ),
-            r"\bwhen (?:was|is|did) (?:he|she|they|m\d|(?:the )?patient) (?:come |came )?"
-            r"(?:last |first |most recently )?"
-            r"(?:here|in|come|(?:in|at) (?:the )?(?:clinic|hospital|practice|surgery))\b"
-            r"(?: last| first| most recently| last time)?$",
-            r"\b(?:he|she|they|patient) (?:was|were) last (?:here|in)$",
-            r"^last time (?:(?:here|in|at) )?(?:the )?(?:clinic|hospital|practice)\b",
-        ),
-    ),
-    (
-        "medication",
-        ("medication",),
-        any_of(
-            words(
-                "meds?, medications?, medicines?, drugs?, dhx, prescri*, rx, pills?, tablets?, scripts?, pharmacy,"
-                " dispens*, therap*, regimen, refill*, dos(?:e|es|age|ing), supposed to be on"
-            )
-        ),
-    ),
-    ("document", ("document",), any_of(words("notes?, documents?, documentation, letters?, correspondence"))),
-    (
-        "report",
-        ("report",),
-        any_of(
-            words("reports?, reported, impressions?, conclusions?, findings?, readout, panel"),
-            r"\bwhat (?:did|does|do)\b.*\b(?:show|reveal|find)",
-        ),
-    ),
-    ("careplan", ("careplan",), any_of(words("care ?plans?, plans? of care"))),
-    ("goal", ("goal",), any_of(words("goals?, targets?"))),
-    ("device", ("device",), any_of(words("devices?, implants?, implanted"))),
-    (
-        "taking",
-        ("medication",),
-        any_of(
-            words("taking, takes?, taken, given, administ*, ordered"),
-            r"\b(?:been|still|now|currently|ever|he|she|they|patient|pt) on (?:an? |any |the )?m\d",
-        ),
-    ),
-    ("performed", ("procedure",), any_of(words("performed, underwent, undergone, operated"))),
-    (
-        "seen",
-        ("encounter",),
-        any_of(
-            words("seen, saw, come in, came in, last see"),
-            words("(?:we|you|i|they|anyone|clinic|doctor) (?:last |first |ever |also )?see"),
-            r"\bcome to (?:see )?us\b",
-        ),
-    ),
-    ("order", ("order",), any_of(words("orders, referrals?, service requests?, pending"))),
-)
-"""Nouns and verbs that say which part of the chart is meant, in order of precedence."""
-
-CURRENT = any_of(words(r"active, current(?:ly)?, now, still, ongoing, present(?:ly)?, taking, today, on m\d, are live"))
 """Words for what is going on now."""
 
 VERBS_FIRST = re.compile(

@@ -78,7 +78,8 @@ _COMPARED = _each(
         rf"compare\s+(?:(?:it|this|that)\s+)?(?:with|to|and|against)\s+{_PRIOR}",
         rf"compare\s+{_IMAGE}\s+(?:with|to|and|against)\s+{_PRIOR}",
         rf"how\s+does\s+{_IMAGE}\s+compare\s+(?:with|to|against)\s+{_PRIOR}",
-        rf"(?:has|have|did|is|are)\s+{_ANY}(?P<finding>\S.*)\s+on\s+{_IMAGE}\s+(?:changed?|progressed|improved|worsened|"
+        rf"(?:has|have|did|is|are)\s+{_ANY}(?P<finding>\S.*)\s+on\s+{_IMAGE}\s+(?:changed?|progressed|improved|"
+        rf"worsened|"
         rf"better|worse|larger|smaller|grown)\s+{_SINCE}",
         rf"(?:(?:is|are)\s+there\s+)?(?:any|an|a)\s+(?:interval\s+|new\s+)?(?:changes?|differences?|findings?|"
         rf"progression)\s+(?:on|in)\s+{_IMAGE}\s+{_SINCE}",

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from agent.chart import Chart
 from agent.types import Ask
-from agent.understand.asides import Aside, asides, is_no_source, is_plain
+from agent.understand.asides import Aside, asides, is_no_source, is_plain, is_timeless, names_source
 from agent.understand.askers import askers
+from agent.understand.clauses import names_care
 from agent.understand.restated import headings, restated
 
 __all__ = ["Said", "partings"]
@@ -43,7 +44,7 @@ def partings(
     """The text without phrases that may be set aside: all that were found, then each; then so the clauses that ask."""
     yield from _cuts(text, tuple(said.beside(text)), ())
     for clause, others in clauses:
-        beside = tuple(Aside(words=o, fits=_stands_alone, told=not is_plain(o)) for o in others)
+        beside = tuple(Aside(words=o, fits=_alone_beside(o), told=not is_plain(o)) for o in others)
         yield from _cuts(clause, tuple(said.beside(clause)), beside)
 
 
@@ -66,13 +67,20 @@ def _is_in(one: Aside, other: Aside) -> bool:
     return one is not other and one.words.strip() in other.words
 
 
-def _stands_alone(ask: Ask) -> bool:
-    """Whether a clause beside others names what it asks about, or asks for a whole list: nothing narrower is lost.
+def _alone_beside(other: str) -> Callable[[Ask], bool]:
+    """Whether a clause beside this one names what it asks about, or asks for a whole list: nothing narrower is lost.
 
-    Of a kind of record that the others may be the source of, it has to name what the chart holds.
+    Of a kind of record that the other may be the source of, it has to name what the chart holds.
     """
-    named = bool(ask.targets or ask.attribute or ask.op in ("list", "taking"))
-    return named and (is_no_source(ask) or any(t.keys for t in ask.targets))
+    source, care = names_source(other), names_care(other)
+
+    def fits(ask: Ask) -> bool:
+        if care and not (is_timeless(ask) or ask.op in ("age_at", "reason", "attribute")):
+            return False
+        named = bool(ask.targets or ask.attribute or ask.op in ("list", "taking") or ask.kinds[:1] == ("encounter",))
+        return named and (not source or is_no_source(ask) or any(t.keys for t in ask.targets))
+
+    return fits
 
 
 def _cut(text: str, out: Sequence[Aside]) -> str:

@@ -9,7 +9,7 @@ from datetime import date
 from functools import lru_cache
 
 from agent.understand import cautions, cues, extremes
-from agent.understand.clauses import plain
+from agent.understand.shorthand import plain
 from agent.understand.vocabulary import BENIGN, FUNCTION_WORDS, STAYS
 from fhir_tools import phrases
 from fhir_tools.codes import Matcher, Mention, Word, names_of, words_of
@@ -283,7 +283,7 @@ def _mend_run(first: int, last: int, reading: Reading, matcher: Matcher) -> None
     phrase = " ".join(w.text for w in reading.words[first:last])
     if _widened(first, last, phrase, reading, matcher):
         return
-    entries = matcher.by_words(phrase) if len(phrase) > 3 else ()
+    entries = matcher.by_words(phrase) if len(phrase) > 3 and phrase not in _SIDES else ()
     if entries and len({e.key for e in entries}) <= _MANY:
         reading.mentions.append(Mention(first=first, last=last, words=phrase, entries=entries))
         return
@@ -295,6 +295,10 @@ def _mend_run(first: int, last: int, reading: Reading, matcher: Matcher) -> None
             _mend_run(i, i + 1, reading, matcher)
     else:
         reading.left.append(phrase)
+
+
+_SIDES = frozenset("left right bilateral upper lower anterior posterior proximal distal both".split())
+"""Words that only say which part of something named is meant."""
 
 
 def _widened(first: int, last: int, phrase: str, reading: Reading, matcher: Matcher) -> bool:

@@ -24,14 +24,42 @@ _ASKS_WHEN = any_of(
 )
 _VALUE_TOO = any_of(
     r"^(?!when\b|date\b|(?:and |so )*(?:what|which) (?:date|day|year)\b)"
-    r".*\b(?:and|with|plus) (?:(?:on |at )?(?:its|the|their|a|what|which) )?(?:when|dates?|day)\b",
-    r"^when\b.*\bwhat (?:was|is) (?:it|the (?:value|result))\b",
-    r"^(?:and |so )*(?:(?:what|whats|which|how)\b.*|(?:the |his |her )?m\d )\bwhen (?:it|they|he|she|last|first|"
-    r"most recently|measured|checked|taken|tested|recorded|seen)\b",
-    r"^when (?:m\d|he|she|they|the|his|her)\b(?!.*\bwhat (?:date|day|year|month)\b)"
+    r".*\b(?:and|with|plus|including|incl|along with|together with) (?:(?:on |at )?(?:its|the|their|a|what|"
+    r"which) )?(?:when|dates?|day)\b",
+    r"^(?:and |so )*when and (?:what|how)\b|\bhow (?:high|low|much|big) (?:was|is) (?:it|that)\b",
+    r"^(?!.*\bwhat (?:was|is) the date\b).*\bwhat (?:was|is) (?:it|the (?:value|result|reading|figure|number))\b",
+    r"\b(?:dates?|day)(?: of)? t\d",
+    r"^(?:and |so )*(?:(?:what|whats|which|how)\b(?!.*\b(?:date|day) when\b).*|(?:the |his |her )?m\d )"
+    r"\bwhen (?:it|they|he|she|last|first|"
+    r"we|you|i|anyone|someone|most recently|measured|checked|taken|tested|recorded|seen)\b",
+    r"^when (?:m\d|he|she|they|the|his|her|we|records?|measurements?|readings?)\b(?!.*\bwhat (?:date|day|year|month)\b)"
     r".*\b(?:what|how (?:much|high|low|tall))\b",
 )
 """A value is asked for, its date as well; or "when" only says which one ("what was it when it was last checked")."""
+_NUMBER_TOO = re.compile(
+    r"\bwhat (?:was|is|were) (?:the |his |her |their )?(?:last|latest|most recent|newest|value|result|number|it\b)"
+    r"|\b(?:latest|last|most recent) (?:number|value|reading|result|figure)$"
+)
+"""After "is there a …": how much it was is asked for as well."""
+_EARLIER = (
+    r"\bprior\b|\b(?:previous|past|earlier|old)\b(?= (?:imaging|scans|studies|x rays|xrays|procedures|surgeries|"
+    r"operations|admissions|visits|"
+    r"encounters|appointments|vaccin\w+s|immuni\w+s|conditions|diagnoses|problems|illnesses|diseases)\b)"
+)
+"""What is asked for is all there was before today, not the one before the last."""
+_WHO = r"(?:he|she|they|m\d|(?:the |this )?(?:patient|pt))"
+_PRESENT = any_of(
+    rf"\b(?:does|do) {_WHO} (?:\w+ )?(?:have|suffer|carry|live)\b|\b(?:is|are) {_WHO} (?:\w+ )?(?:suffering|living)\b",
+    rf"\bhas {_WHO}(?! (?:had|ever|been))\b|\bproblem list\b",
+)
+"""What somebody has: what is resolved is not among it."""
+_EVER = any_of(
+    words(
+        "ever, past, history, hx, previous*, prior, all, had, old, since, until, before, were, was, been, full,"
+        " complete"
+    ),
+    words("entire, every, each, resolved, inactive, t\\d"),
+)
 _LAST = r"\b(last|latest|most recent\w*|newest|final)\b"
 _ANY = r"\b(last|latest|most recent\w*|newest|final|first|earliest|oldest|initial|previous|prior)\b"
 
@@ -48,7 +76,8 @@ def settle(ask: Ask, s: str) -> Ask:
     """The question with its operation and expected answer; `s` is the skeleton without the anchor's phrase."""
     kind = ask.kinds[0] if ask.kinds else None
     and_when = bool(re.search(r"\band when\b", s))
-    yes_no = (bool(cues.VERBS_FIRST.search(s)) or s.endswith("yes or no")) and not and_when
+    value_too = bool(ask.kinds[:1] in (("measurement",), ("social",)) and _NUMBER_TOO.search(s))
+    yes_no = not value_too and (bool(cues.VERBS_FIRST.search(s)) or s.endswith("yes or no")) and not and_when
     asks_when = bool(_ASKS_WHEN.search(s)) and not _VALUE_TOO.search(s) and not yes_no
     if kind == "patient" and not ask.targets:
         return _person(ask, s, asks_when)
@@ -69,6 +98,8 @@ def settle(ask: Ask, s: str) -> Ask:
         op = _medication(ask, s, yes_no, asks_when)
     elif kind is not None:
         op = _event(ask, s, yes_no, asks_when, kind)
+    if kind == "condition" and op == "list" and not ask.targets and not ask.state and _PRESENT.search(s):
+        ask = ask if _EVER.search(s) else replace(ask, state="active", current=True)
     if ask.nth and op in ("latest", "list", "when", "on"):
         op = "first"
     return replace(ask, op=op, expects=_expects(op, yes_no, asks_when, kind))
@@ -207,12 +238,15 @@ def _event(ask: Ask, s: str, yes_no: bool, asks_when: bool, kind: Kind) -> Op:
         if asks_when or ask.op in ("started", "first"):
             return "latest" if re.search(_LAST, s) else "first"
         return "status" if ask.state or re.search(r"\bstatus\b", s) else "exists"
-    if asks_when and re.search(r"\b(were|dates|all|each|every)\b", s) and not re.search(_ANY, s):
+    every = r"\b(were|dates|all|each|every)\b" + (
+        r"|\bdid\b.*\bhave\b" if kind == "imaging" and not ask.targets else ""
+    )
+    if asks_when and re.search(every, s) and not re.search(_ANY, s):
         return "list"
     if (
         not ask.targets
         and not asks_when
-        and re.search(r"\bprior\b", s)
+        and re.search(_EARLIER, s)
         and not re.search(r"\b(last|latest|most recent|first)\b", s)
     ):
         return "list"
