@@ -46,11 +46,8 @@ UNSAFE = any_of(
         "\\w+ologist)"
     ),
     # One of several, some of them.
-    words(
-        "(?:third|fourth|fifth|3rd|4th|5th) (?:highest|lowest|m\\d|most|largest|visit|admission|dose|result|value|"
-        "reading|test)"
-    ),
-    words("(?:second|2nd) (?:highest|lowest|m\\d|largest|visit|admission|dose|result|value|reading|test)"),
+    words("(?:second|third|fourth|fifth|2nd|3rd|4th|5th) (?:highest|lowest|most|largest), but (?:one|two|three)"),
+    r"\b(?:takes?|took|taking|uses?|gets?|got|on|has|had|have|having|with|is|was|are) no m\d",
     words(
         "(?:oral|topical|injectable|iv|inhaled|intravenous|hospital|inpatient) (?:drugs?|meds?|medic\\w+|pills?|"
         "tablets?)"

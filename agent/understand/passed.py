@@ -126,7 +126,7 @@ _PATTERNS: tuple[tuple[str, Fits], ...] = (
     (rf"\b(?:before|after|since|prior to|during|until|following) {_THE}m\d", _of_a_stay),
     (r"\bthen(?= ?$)|\b(?:after|afterwards?)(?= ?$)|\band before(?= ?$)", lambda ask: bool(ask.anchor)),
     (r"\b(?:at|on|since|before|after|from) (?:the )?(?:diagnosis|onset)\b(?! of)", lambda ask: bool(ask.anchor)),
-    (r"\bt\d(?! t\d)\b(?=.*\bt\d\b)", lambda ask: bool(ask.anchor) or ask.kinds[:1] == ("patient",)),
+    (r"\bt\d(?! t\d)\b(?=.*\bt\d\b)", lambda ask: bool(ask.anchor or ask.against) or ask.kinds[:1] == ("patient",)),
     (rf"(?<!come )(?<!came )(?<!taken )\boff {_THE}m\d", _never),
     (r"\b(?:he|she|they|patient|pt|is|was|were|are|been) taking\b", _in("medication", "immunization", "social")),
     # whether a thing is to be given

@@ -211,7 +211,6 @@ def test_the_operation(question: str, op: str, expects: str, charts: dict[str, C
 @pytest.mark.parametrize(
     "question",
     [
-        "Heart failure clinic: last weight?",  # the last one there?
         "worst potassium",  # high or low?
         "creatinine in umol/L",  # another unit is asked for
         "hemoglobin 2024 13 17",  # numbers that nothing accounts for

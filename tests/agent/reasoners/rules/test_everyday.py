@@ -44,7 +44,7 @@ PARTS: tuple[Row, ...] = (
     ("m", "A1c in 2023 compared to 2025", "answered", ("2023-12-25", "2025-12-22"), ""),
     ("r", "what was PSA before prostatectomy and after", "answered", ("7.2 ng/mL", "First after"), ""),
     ("r", "which anticoagulant is he on and since when", "answered", ("Apixaban", "first ordered on 2021-06-15"), ""),
-    ("m", "anyone in the family with breast cancer and how old were they", "answered", ("Sister", "Not answered"), ""),
+    ("m", "anyone in the family with breast cancer and how old were they", "answered", ("Sister", "onset 52"), ""),
     ("l", "PHQ-9 first and last", "answered", ("16", "3 "), ""),
 )
 EVERYDAY: tuple[Row, ...] = (
