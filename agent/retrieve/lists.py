@@ -67,13 +67,24 @@ def _new(chosen: tuple[Fact, ...], every: tuple[Fact, ...]) -> tuple[Fact, ...]:
     return tuple(f for f in chosen if wording.label(f.concept).lower() not in known)
 
 
-_SORTS = {"food": re.compile(r"\bfoods?\b"), "medication": re.compile(r"\b(?:drugs?|meds?|medications?|medicines?)\b")}
+_FOODS, _DRUGS = r"foods?", r"(?:drugs?|meds?|medications?|medicines?)"
+_SORT = (
+    r"\b{0}(?:,? (?:or|and|/) \w+)? (?:allerg|intoleran)"
+    r"|\b(?:allerg\w*|intoleran\w*|react\w*) to (?:(?:any|some|certain) )?(?:\w+ (?:or|and) )?{0}\b"
+)
+_SORTS = {"food": re.compile(_SORT.format(_FOODS)), "medication": re.compile(_SORT.format(_DRUGS))}
 """The categories of allergies (R4 AllergyIntolerance.category) by the words that ask for them."""
+_OTHERS_TOO = re.compile(r"\b(?:or|and) (?:any )?others?\b")
+
+
+def _sorts(question: str) -> list[str]:
+    """The categories of allergies that are asked for; none where all are."""
+    return [sort for sort, words in _SORTS.items() if words.search(question) and not _OTHERS_TOO.search(question)]
 
 
 def _of_sort(fact: Fact, question: str) -> bool:
     """Whether an allergy is of the category asked for; one that names none, or denies allergies, could be."""
-    asked = {sort for sort, words in _SORTS.items() if words.search(question)}
+    asked = {*_sorts(question)}
     own = {str(c).rsplit("|", 1)[-1].lower() for c in fact.details.get("category", ())}
     return not asked or not own or bool(fact.details.get("negation")) or bool(asked & own)
 
@@ -153,7 +164,7 @@ def _title(ask: Ask, kind: Kind) -> str:
     state: str = ask.state if kind in ("condition", "medication", "careplan") else ""
     if kind == "medication" and state in ("", "active"):
         state = "" if state == "" and (ask.purpose or _PAST.search(ask.question.lower())) else "current"
-    sorts = [n for n, words in _SORTS.items() if kind == "allergy" and words.search(ask.question.lower())]
+    sorts = _sorts(ask.question.lower()) if kind == "allergy" else []
     if sorts:
         return f"{' and '.join(sorts)} allergies"
     why = f" ordered for {ask.purpose.label}" if ask.purpose else f" of the {ask.relative}" if ask.relative else ""

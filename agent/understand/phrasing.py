@@ -84,6 +84,10 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         (r"\bat (?:the|this) (?:present )?(?:moment|time)(?= ?(?:\W|$))(?! of\b| he\b| she\b| when\b)", "now"),
         (r"\b(?:right|just|even|here and) now\b|\bthese days\b|\bfor the time being\b", "now"),
         (r"\b(?:does|do)\b([^?.;:]{1,40}?)\bcount as\b", r"is\1"),
+        (r"\b(?:on (?:file|record)|in the (?:chart|file|records?)|known|as (?:of|at)|up to) today\b", ""),
+        (r"\bup[- ]to[- ]date (?=(?:\w+ )?(?:list|medications?|meds?|allerg\w+|problems?)\b)", "current "),
+        (r",?\s*(?:and )?counting (?:every|all)(?: (?:types?|kinds?) of)? (?:encounters?|visits?)\b", ""),
+        (r"\b(last|most recently) here\b", r"\1 seen"),
         # growth
         (
             r"\bhow much (?:(?:taller|heavier|lighter|shorter) )?(\([^)]*\) )?(?:did|has|have) "

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from agent.understand.manners import without_manners
 from agent.understand.phrasing import written_out
+from agent.understand.slips import unslipped
 from fhir_tools.lexicon import lexicon
 
 __all__ = ["KIN", "SUBJECT", "TEAM", "plain"]
@@ -401,7 +402,7 @@ _YOU = re.compile(r"\b(can|could|would|will|do|did|if|have|are) u\b", re.IGNOREC
 @lru_cache(maxsize=1000)
 def plain(question: str) -> str:
     """The question without courtesy and asides, its contractions and shorthand written out."""
-    text = without_manners(_YOU.sub(r"\1 you", question.strip()))
+    text = without_manners(_YOU.sub(r"\1 you", unslipped(question.strip())))
     if len(text) > _LENGTH:
         return text
     text = _ASKED_BY.sub("", _POLITE.sub("", _closed(text), count=1))

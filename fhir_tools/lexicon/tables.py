@@ -19,7 +19,7 @@ _CODED = {
     "drug_classes": ("drug_class", "", "", "parents"),
     "conditions": ("condition", ICD10, "icd10", "broader"),
     "vaccines": ("vaccine", CVX, "cvx", "parents"),
-    "allergens": ("allergen", "", "", ""),
+    "allergens": ("allergen", "", "", "parent"),
     "procedures": ("procedure", "", "", "broader"),
     "documents": ("document", LOINC, "loinc", ""),
     "encounters": ("encounter", V3_ACT, "actcode", "parents"),

@@ -171,6 +171,8 @@ def test_a_word_that_the_answer_would_pass_over_is_told(
 def test_what_was_never_asked_is_not_told(charts: dict[str, Chart]) -> None:
     assert "Address" not in ask(charts["m"], "does she live alone").text
     assert "Peanut" not in ask(charts["l"], "drug allergies").text
+    for question in ("drug or other allergies", "any allergies before I give her the drug?", "food or drug allergies"):
+        assert "Peanut" in ask(charts["l"], question).text, question
     assert "Metoprolol" not in ask(charts["r"], "new meds since discharge").text
 
 
