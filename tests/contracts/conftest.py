@@ -79,8 +79,15 @@ def _caller(request: Request) -> Caller:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, hold: bool = False, kinds: tuple[Work, ...] = ()) -> AsyncIterator[Service]:
-    """The app on these settings; with `hold` no question is answered until `held.free` is set."""
+async def running(
+    settings: Settings, *, hold: bool = False, kinds: tuple[Work, ...] = (), at_work: int | None = None
+) -> AsyncIterator[Service]:
+    """The app on these settings; with `hold` no question is answered until `held.free` is set.
+
+    `at_work` is how many jobs are worked on at once, from the start; 0, which no setting allows, is none.
+    """
+    if at_work is not None:
+        settings = settings.model_copy(update={"service_jobs": at_work})
     app = create_app(settings, fhir=CHARTS)
     app.dependency_overrides[caller_of] = _caller
     made: list[Held] = []

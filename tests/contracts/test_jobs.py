@@ -138,9 +138,7 @@ async def test_a_patients_credentials_reach_no_other_patient(opened: Opened) -> 
 
 async def test_a_cancelled_job_stops_wherever_it_is_at_work(opened: Opened) -> None:
     counting = Counting()
-    async with opened(kinds=(counting,)) as one, opened(kinds=(Counting(),)) as other:
-        one.jobs._most = 2
-        other.jobs._most = 0
+    async with opened(kinds=(counting,), at_work=2) as one, opened(kinds=(Counting(),), at_work=0) as other:
         here, there = [await begun(one, to=9, stop_at=2) for _ in range(2)]
         for id_ in (here, there):
             await until(one, id_, done=2)
@@ -167,12 +165,24 @@ async def test_an_error_ends_the_job_and_is_told(opened: Opened) -> None:
 
 
 async def test_a_job_is_followed_to_its_end(opened: Opened) -> None:
-    async with opened(kinds=(Counting(),)) as one, opened() as other:
-        other.jobs._most = 0
+    async with opened(kinds=(Counting(),)) as one, opened(at_work=0) as other:
         id_ = await begun(one, to=3)
         events = told((await other.client.get(f"/v1/jobs/{id_}/events")).text)
     assert {name for name, _ in events} == {"job"}
     assert (events[-1][1]["state"], events[-1][1]["done"]) == ("done", 3)
+
+
+async def test_a_kind_that_a_process_does_not_know_is_left_to_one_that_does(opened: Opened) -> None:
+    async with opened() as older:
+        async with opened(kinds=(Counting(),), at_work=0) as newer:
+            id_ = await begun(newer, to=2)
+            await asyncio.sleep(0.5)
+            assert (await seen(older, id_))["state"] == "waiting"
+            newer.jobs._most = 1
+            assert (await until(older, id_))["state"] == "done"
+            assert (await newer.client.get(f"/v1/jobs/{id_}/result")).json()["sum"] == 2
+        unknown = await older.client.get(f"/v1/jobs/{id_}/result")
+    assert (unknown.status_code, unknown.json()["type"]) == (503, "urn:chartline:problem:other-version")
 
 
 async def test_what_is_no_job_is_told_without_its_values(opened: Opened) -> None:
@@ -202,8 +212,7 @@ async def test_the_same_key_is_one_job(opened: Opened) -> None:
 
 
 async def test_owners_take_turns_and_none_may_pile_up_jobs(opened: Opened) -> None:
-    async with opened(kinds=(Counting(),)) as service:
-        service.jobs._most = 0
+    async with opened(kinds=(Counting(),), at_work=0) as service:
         adas = [await begun(service, to=1, stop_at=0) for _ in range(WAITING)]
         bobs = await begun(service, "bob", to=1)
         full = await service.client.post("/v1/jobs", json={"kind": "counting", "input": {"to": 1}})
@@ -221,8 +230,7 @@ async def died(service: Service, id_: str, **values: Any) -> None:
 
 
 async def test_a_unit_that_kills_the_process_each_time_ends_the_job(opened: Opened) -> None:
-    async with opened(kinds=(Counting(),)) as service:
-        service.jobs._most = 0
+    async with opened(kinds=(Counting(),), at_work=0) as service:
         once, twice = await begun(service, to=1), await begun(service, to=1)
         await died(service, once, tries=TRIES - 1)
         await died(service, twice, tries=TRIES)
@@ -235,8 +243,7 @@ async def test_a_job_that_needs_credentials_is_done_here_alone_and_not_after_a_r
     access = Access(base="https://ehr.example/fhir", auth=Bearer("https://ehr.example/fhir", "SECRET"), key="g1")
     ada = Caller(id="ada", name="ada", via="launch", access=access)
     counting, other_counting = Counting(), Counting()
-    async with opened(kinds=(counting,)) as one, opened(kinds=(other_counting,)) as other:
-        one.jobs._most = 0
+    async with opened(kinds=(counting,), at_work=0) as one, opened(kinds=(other_counting,)) as other:
         job = await one.jobs.add(ada, "counting", {"to": 2})
         stopped = await one.jobs.add(ada, "counting", {"to": 2, "stop_at": 1})
         assert "SECRET" not in str(job)

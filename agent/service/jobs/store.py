@@ -161,15 +161,16 @@ class JobRows:
             rows = (await connection.execute(wanted)).mappings().all()
         return [Job(**row) for row in rows[:limit]], len(rows) <= limit
 
-    async def take(self, holder: str, busy: Collection[str]) -> Job | None:
-        """The next job for this process to work on: one that nobody is at work on, or its own that is not in `busy`.
+    async def take(self, holder: str, kinds: Collection[str], busy: Collection[str]) -> Job | None:
+        """The next job of these kinds for this process: one that nobody is at work on, or its own not in `busy`.
 
-        Owners with fewer jobs at work come first, then older jobs.
+        Owners with fewer jobs at work come first, then older jobs. A job of another kind waits for a process that
+        knows it: while a service is brought up to date, older and newer ones share their jobs.
         """
         other = JOBS.alias()
         busyness = select(func.count()).where(other.c.owner == JOBS.c.owner, other.c.state == "working")
         free = JOBS.c.holder.not_in(select(HOLDERS.c.id)) | (JOBS.c.holder == holder)
-        wanted = select(*_COLUMNS).where(_OPEN, free, JOBS.c.id.not_in(busy))
+        wanted = select(*_COLUMNS).where(_OPEN, free, JOBS.c.kind.in_(kinds), JOBS.c.id.not_in(busy))
         wanted = wanted.order_by(busyness.scalar_subquery(), JOBS.c.created).limit(1)
         async with self._database.connect() as connection:
             row = (await connection.execute(wanted)).mappings().one_or_none()

@@ -86,11 +86,16 @@ class Jobs:
         self._break_off(job.id)
 
     async def result(self, job: Job) -> Any:
-        """What came of a job, as JSON. Raises Problem (409) for one that is not done."""
+        """What came of a job, as JSON.
+
+        Raises Problem: 409 for one that is not done, 503 for a kind that only other processes know.
+        """
         if job.state != "done":
             headers = {} if job.ended else {"Retry-After": "5"}
             raise Problem(409, "not-done", f"the job is {job.state}: there is no result", headers=headers)
-        work = self.kinds[job.kind]
+        work = self.kinds.get(job.kind)
+        if work is None:
+            raise _other_version()
         return work.result(work.input.model_validate(job.input), await self.rows.done(job.id))
 
     async def watch(self, caller: Caller, id_: str, seconds: float = 0.3) -> AsyncIterator[Job]:
@@ -116,7 +121,7 @@ class Jobs:
             pass
 
     async def _begin(self) -> bool:
-        job = await self.rows.take(self._holder.id, list(self._tasks))
+        job = await self.rows.take(self._holder.id, list(self.kinds), list(self._tasks))
         if job is None:
             return False
         task = self._tasks[job.id] = asyncio.create_task(self._work(job))
@@ -176,6 +181,11 @@ class Jobs:
 
     def _caller(self, job: Job) -> Caller:
         return self._callers.get(job.id) or recalled(job.caller, self._parts.entrance.keys)
+
+
+def _other_version() -> Problem:
+    told = "a newer or older version of the service did this job: ask again later, or tell its operator"
+    return Problem(503, "other-version", told)
 
 
 def _poison() -> Problem:
