@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Literal
 
 from agent.chart import Chart
 from agent.types import Anchor, Ask, Look, Op, Target, Turn
@@ -26,11 +25,11 @@ from agent.understand.anchors import (
     windows,
     without,
 )
+from agent.understand.asked import attribute_of, cued_kinds, op_of, state_of
 from agent.understand.clauses import askings
 from agent.understand.idioms import about_to_do, spoken, summary_of
 from agent.understand.judged import judged
-from agent.understand.kin import OF_THE_PATIENT as _OF_THE_PATIENT
-from agent.understand.kin import is_called, is_own
+from agent.understand.kin import is_the_patient, relatives_of
 from agent.understand.leftover import unknown, young
 from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
@@ -182,7 +181,7 @@ def _as_it_stands(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask
     reading = read(question, chart.matcher, chart.as_of, dates.of_any(chart.person.get("birthDate")))
     ask, skeleton = _assemble(question, reading, chart)
     asked = follow_up(ask, reading, skeleton, history)
-    cued = _cued(skeleton, [asked.relative] if asked.relative else [])
+    cued = cued_kinds(skeleton, [asked.relative] if asked.relative else [])
     return replace(
         asked, relies=relied(asked, cued, passed_over=bool(asked.attribute and reading.mentions and not asked.targets))
     )
@@ -194,18 +193,20 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     s = without(reading.skeleton, found)
     if asks_of_notes(reading.text):
         return _of_notes(question, reading, found, chart, s), s
-    op = _op(s)
-    relatives, primary = _relatives([m for i, m in enumerate(reading.mentions) if not found or i not in found.numbers])
-    if relatives and _is_the_patient(relatives, reading, s, joined(primary), chart):
+    op = op_of(s)
+    relatives, primary = relatives_of(
+        [m for i, m in enumerate(reading.mentions) if not found or i not in found.numbers]
+    )
+    if relatives and is_the_patient(relatives, reading, s, joined(primary), chart):
         relatives = []
-    cued = _cued(s, relatives)
+    cued = cued_kinds(s, relatives)
 
     def meant(group: Sequence[Mention]) -> Target:
         return target_of(group, _panels(group, cued, op, s, chart), op, chart.matcher)
 
     targets = distinct(apposed(joined(primary), reading, meant))
     purpose, targets = purpose_of(s, cued, targets, chart.matcher)
-    op = _op(s, but="dose") if op == "dose" and measured(targets) else op
+    op = op_of(s, but="dose") if op == "dose" and measured(targets) else op
     window, event = windows(reading, found)
     told = window
     window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
@@ -230,7 +231,7 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         n=few(s),
         attribute=attribute,
         current=bool(cues.CURRENT.search(s)),
-        state=_state(s) or ("active" if purpose and goes_on(s) else ""),
+        state=state_of(s) or ("active" if purpose and goes_on(s) else ""),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
         unknown=(
@@ -280,12 +281,6 @@ def _of_notes(question: str, reading: Reading, found: Found | None, chart: Chart
     )
 
 
-def _cued(s: str, relatives: Sequence[str]) -> tuple[Kind, ...]:
-    """The kinds of record that the words beside the subject say, likeliest first."""
-    said = (k for _, kinds, p in cues.CATEGORIES if p.search(s) for k in kinds)
-    return tuple(dict.fromkeys((*(("family",) if relatives else ()), *said)))
-
-
 def _anchor(
     reading: Reading, found: Found | None, event: Window | None, chart: Chart, *, on_arrival: bool
 ) -> Anchor | None:
@@ -300,74 +295,11 @@ def _anchor(
     return replace(anchor, relation="closest") if on_arrival and tells_arrival(reading, found) else anchor
 
 
-def _relatives(mentions: Sequence[Mention]) -> tuple[list[str], list[Mention]]:
-    """The family members named ("mother"), and the other mentions."""
-    named = [
-        m
-        for m in mentions
-        if any(c.kind == "relationship" for c in m.classes) and not any(e.kind != "family" for e in m.entries)
-    ]
-    labels = [c.id for m in named for c in m.classes if c.kind == "relationship"]
-    return labels, [m for m in mentions if m not in named]
-
-
-_OF_ANOTHER = (
-    r"\b(?:his|her|their|its|patients?|pts?|family|paternal|maternal|(?:his|her|whose) \w+) {0}\b"
-    r"|\b{0} of (?:the|this|his|her|their)\b|\ban? {0}\b"
-)
-_CHILDREN = frozenset(("son", "daughter", "child"))
-_FEMALE = frozenset(("mother", "grandmother", "daughter", "sister", "wife", "aunt", "niece"))
-_MALE = frozenset(("father", "grandfather", "son", "brother", "husband", "uncle", "nephew"))
-
-
-def _is_the_patient(
-    relatives: Sequence[str], reading: Reading, s: str, named: Sequence[Sequence[Mention]], chart: Chart
-) -> bool:
-    """ "What is my son allergic to": one of the family asks about the patient, if a family history cannot hold it."""
-    if not _may_be_the_patient(relatives, reading, s, chart):
-        return False
-    at = _place(relatives, reading)
-    if re.search(rf"\b(?:my|our) m{at}\b", s) and relatives[0] in _CHILDREN and not _is_family(relatives[0], chart):
-        return True
-    cued = _cued(s, [])
-    targets = [target_of(group, cued, _op(s), chart.matcher) for group in named]
-    if targets and is_called(at, reading, formal=all(t.kinds[:1] == ("procedure",) for t in targets)):
-        return all(is_own(t, chart) for t in targets)
-    if targets:
-        return all(t.kinds and t.kinds[0] in _OF_THE_PATIENT for t in targets)
-    own = bool(cued) and (set(cued) <= _OF_THE_PATIENT or _state(s) == "active")
-    attributes = ("age", "date of birth", "deceased") if is_called(at, reading) else ("age", "date of birth")
-    return own or _attribute(s) in attributes
-
-
-def _is_family(relative: str, chart: Chart) -> bool:
-    """Whether the family history tells of such a relative."""
-    return bool(chart.matcher.entries_of((("relationship", relative),), ("family",)))
-
-
-def _may_be_the_patient(relatives: Sequence[str], reading: Reading, s: str, chart: Chart) -> bool:
-    """Whether one relative is named, nobody's in particular. Who is of the other sex may mean the wrong chart."""
-    other = {"male": _FEMALE, "female": _MALE}.get(str(chart.person.get("gender")), frozenset())
-    if len(set(relatives)) > 1 or relatives[0] in other | {"family member"}:
-        return False
-    return not re.search(_OF_ANOTHER.format(f"m{_place(relatives, reading)}"), s)
-
-
-def _place(relatives: Sequence[str], reading: Reading) -> int:
-    """The number of the first relative's mention."""
-    return next(n for n, m in enumerate(reading.mentions) if any(c.id == relatives[0] for c in m.classes))
-
-
 def _topics(reading: Reading, targets: tuple[Target, ...]) -> tuple[Target, ...]:
     """What notes are searched for: the named things, and other content words as they stand; note types narrow them."""
     words = " ".join(reading.left)
     reading.left.clear()
     return (*targets, *((Target(words=words, label=words),) if words else ()))
-
-
-def _op(s: str, but: Op | None = None) -> Op:
-    """The operation that the words name; `but` leaves one out: "how much" of a result is its value, not a dose."""
-    return next((op for op, pattern in cues.OPS if op != but and pattern.search(s)), "list")
 
 
 def _onward(window: Window | None, reading: Reading, op: Op) -> Window | None:
@@ -385,10 +317,6 @@ def _is_now(window: Window, chart: Chart, s: str) -> bool:
     return day and bool(cues.CURRENT.search(s) or re.search(r"^what is\b.* t\d$", s))
 
 
-def _attribute(s: str) -> str:
-    return next((name for name, p in cues.ATTRIBUTES if p.search(s)), "")
-
-
 def _panels(group: Sequence[Mention], cued: tuple[Kind, ...], op: Op, s: str, chart: Chart) -> tuple[Kind, ...]:
     """How many panels there are and when the last was: their reports say, where the chart has some."""
     panel = any(chart.matcher.is_panel((c.kind, c.id)) for m in group for c in m.classes)
@@ -401,26 +329,8 @@ def _attribute_of(reading: Reading, s: str, targets: tuple[Target, ...]) -> str:
     if any(t.lexicon for t in targets):
         words = " ".join(t.words for t in targets)
         rest = (p.sub(" ", words).split() for _, p in cues.ATTRIBUTES if p.search(words))
-        return _attribute(words) if all(w in FUNCTION_WORDS for w in next(rest, ())) else ""
-    return _attribute(s) or _attribute(" ".join(w.text for w in reading.words))
-
-
-_ON = r"\b(?:he|she|they|patient|pt) (?:is|are) on$|\b(?:is|are) (?:he|she|they|patient|pt) on$"
-
-
-def _state(s: str) -> Literal["", "active", "resolved", "stopped"]:
-    if re.search(
-        r"\bnot (yet )?(been )?resolved\b|\bunresolved\b|\b(problems?|conditions?|diagnos\w+|issues?|"
-        r"\w*morbidit\w+) (are )?live\b|\blive (problems?|diagnos\w+)|\bopen (problems?|issues?|conditions?|"
-        r"diagnos\w+)\b",
-        s,
-    ):
-        return "active"
-    if re.search(rf"\b(active|current|currently|ongoing|still|now|present|presently)\b|{_ON}", s):
-        return "stopped" if re.search(r"\b(not|isnt|no longer)\b", s) else "active"
-    if re.search(r"\b(resolved|inactive|resolve|cleared|gone away|healed)\b|\bover$", s):
-        return "resolved"
-    return "stopped" if re.search(r"\b(stopped|discontinued|no longer|former\w*)\b", s) else ""
+        return attribute_of(words) if all(w in FUNCTION_WORDS for w in next(rest, ())) else ""
+    return attribute_of(s) or attribute_of(" ".join(w.text for w in reading.words))
 
 
 def _kinds(
