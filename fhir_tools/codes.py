@@ -27,6 +27,8 @@ Class = tuple[str, str]
 
 _FUZZY = 88
 _MIN_FUZZY = 5
+_SOMEBODY = re.compile(r"(?:ists?|icians?)$")
+"""How words for people of a trade end: an endoscopist is no misspelt endoscopy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,7 +333,7 @@ class Matcher:
 
     def by_spelling(self, first: int, last: int, phrase: str) -> Mention | None:
         """The mention that a misspelt phrase most probably means, or None; what is English is not misspelt."""
-        if len(phrase) < _MIN_FUZZY:
+        if len(phrase) < _MIN_FUZZY or _SOMEBODY.search(phrase):
             return None
         best = process.extractOne(phrase, self._labels.keys(), scorer=fuzz.ratio, score_cutoff=_FUZZY)
         known = self.lexicon.fuzzy(phrase)

@@ -349,9 +349,9 @@ class Window:
 
     Dates are compared with the local calendar date of a fact as it was written; naive datetimes with its local clock;
     aware ones with its instant. `text` is the phrase, normalised: `since 2015-01-01`, `in 2018`, `last 24 hours`.
-    A stay begins and ends within a day, and much that was found in it tells the day alone: with `by_day` that is in a
-    window of instants where its day is one of the window's. Raises ValueError where low is not before high, or the two
-    are of different kinds.
+    A stay begins and ends within a day, and what was found on its first or last day is told as of it: with `by_day`
+    a fact is in a window of instants where its day is one of the window's. Raises ValueError where low is not before
+    high, or the two are of different kinds.
     """
 
     low: date | datetime | None
@@ -381,7 +381,7 @@ class Window:
         """Whether its start, as precisely as that is known, lies in the window: how a stay or a course is counted."""
         if interval.low is None:
             return False
-        if self.by_day and interval.precision == "day" and interval.day:
+        if self.by_day and interval.precision in ("day", "time") and interval.day:
             return self._touches(interval.day)
         partial = _PARTIAL.fullmatch(interval.text)
         start = parse(interval.text) if partial and interval.precision != "time" else None

@@ -62,13 +62,16 @@ async def against(gather: Gather, ask: Ask, target: Target, cards: Sequence[Card
 def _tell(gather: Gather, documents: Sequence[Document], found: Sequence[Found]) -> None:
     """What an absence says of the notes. Some of them not read leaves the record's own answer as it is."""
     if gather.absent and not any(d.unread for d in documents if d.fact.kind == "document"):
-        told = "notes say otherwise" if found else "notes were read and do not state it"
+        told = "notes say otherwise" if found else "notes were read and do not state it by that name"
         gather.absent[-1] = replace(gather.absent[-1], notes=told)
 
 
 def _told(gather: Gather, target: Target, documents: Sequence[Document]) -> list[Found]:
     """What notes say of the target as something of the patient's, the newest of what says the same, oldest first."""
+    known = gather.chart.matcher.lexicon.lookup
     terms = [t for t in terms_of(gather, target) if len(t) > 2]  # two letters mean too much: "RA" is room air as well
+    if target.kinds[:1] == ("measurement",):  # "vitamin D" of a list of drugs tells no result
+        terms = [t for t in terms if not known(t.lower(), ("drug", "drug_class"))]
     found = [f for f in find(documents, terms) if is_told(f)]
     same = {" ".join(f.sentence.split()).lower(): f for f in found}
     return sorted(same.values(), key=lambda f: (compute.when_key(f.document.fact), f.span.start))
@@ -110,10 +113,13 @@ def _allergy(gather: Gather, target: Target, facts: Sequence[Fact], documents: S
 
 
 def _value(gather: Gather, target: Target, facts: Sequence[Fact], documents: Sequence[Document]) -> list[Found]:
-    """A value that a note tells for the day of the latest result, and that no result of that day has."""
+    """A value that a note tells for the day of the latest result, and that no result of that day has.
+
+    Where the chart has no result at all, what notes and reports say of the test.
+    """
     latest = facts[-1] if facts else None
     if latest is None:
-        return []
+        return _told(gather, target, documents)
     wanted = set(target.lexicon)
     told = [
         s

@@ -268,6 +268,8 @@ async def _not_there(
 ) -> tuple[Card, ...]:
     """Nothing usable (in the window): the proof, and the closest things the chart does have."""
     told = within(found, window)
+    if usable(told) and window is not None:  # another time of the question left them out: no absence is shown
+        return ()
     if told and not (real and window is None):
         title = f"{wording.label(told[-1].concept)}: no valid record, only these"
         return (event_card(gather.marks, told, title=title, names=(target.words, target.label)),)

@@ -35,7 +35,7 @@ from agent.understand.looking import Looking, looking
 from agent.understand.noted import asks_of_notes, sought
 from agent.understand.numerals import few, ordinal, threshold
 from agent.understand.partings import Said, partings
-from agent.understand.parts import POINTS_BACK, around, at_visit, bare, leaning, parted, pointed
+from agent.understand.parts import AGE_THEN, POINTS_BACK, around, at_visit, bare, leaning, parted, pointed
 from agent.understand.passed import NOUNS, passed_over
 from agent.understand.planned import planned
 from agent.understand.purposes import goes_on, purpose_of
@@ -100,7 +100,8 @@ def _in_parts(question: str, chart: Chart, history: tuple[Turn, ...]) -> Ask | N
     first = _understood(texts[0], chart, history)
     if not _is_known(first):
         return replace(first, question=question)
-    parts = (first, *(_part(text, first, chart, history) for text in texts[1:]))
+    others = (t for t in texts[1:] if not (first.kinds == ("family",) and AGE_THEN.match(t)))
+    parts = (first, *(_part(text, first, chart, history) for text in others))
     relies = tuple(dict.fromkeys(k for p in parts for k in p.relies))
     return replace(first, question=question, parts=around(parts), relies=relies)
 
@@ -209,7 +210,8 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
     op = op_of(s, but="dose") if op == "dose" and measured(targets) else op
     window, event = windows(reading, found)
     told = window
-    window = None if window and _is_now(window, chart, s) else _onward(window, reading, op)
+    now = bool(window and _is_now(window, chart, s))
+    window = None if now else _onward(window, reading, op)
     window = window if found or window is not told else narrowed(reading, window)
     against = other_time(reading, window) if op in ("compare", "change") and not found else None
     direction = next((d for d, p in cues.DIRECTIONS if p.search(s)), None)
@@ -230,8 +232,8 @@ def _assemble(question: str, reading: Reading, chart: Chart) -> tuple[Ask, str]:
         direction=direction,
         n=few(s),
         attribute=attribute,
-        current=bool(cues.CURRENT.search(s)),
-        state=state_of(s) or ("active" if purpose and goes_on(s) else ""),
+        current=now or bool(cues.CURRENT.search(s)),
+        state=state_of(s) or ("active" if now or (purpose and goes_on(s)) else ""),
         relative=relatives[0] if relatives else "",
         purpose=purpose,
         unknown=(
@@ -314,7 +316,7 @@ def _onward(window: Window | None, reading: Reading, op: Op) -> Window | None:
 def _is_now(window: Window, chart: Chart, s: str) -> bool:
     """Whether "today" only says again what goes on now ("active today"): no stretch that something was recorded in."""
     day = window.low == chart.as_of and window.high == chart.as_of + timedelta(days=1)
-    return day and bool(cues.CURRENT.search(s) or re.search(r"^what is\b.* t\d$", s))
+    return day and bool(cues.CURRENT.search(s) or re.search(r"^what is\b.* t\d$|\b(?:takes?|taking|uses?) t\d", s))
 
 
 def _panels(group: Sequence[Mention], cued: tuple[Kind, ...], op: Op, s: str, chart: Chart) -> tuple[Kind, ...]:

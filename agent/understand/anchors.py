@@ -166,6 +166,8 @@ def without(skeleton: str, found: Found | None) -> str:
 def timed(ask: Ask, reading: Reading, found: Found | None) -> Ask:
     """Results are told that are nearest to an event; what else was so at its time rules do not work out."""
     nearest = found and ask.anchor and ask.anchor.relation in ("closest", "at")
+    if nearest and ask.window and ask.kinds[:1] == ("measurement",):  # nearest to the event, or of that time
+        return replace(ask, unknown=(*ask.unknown, ask.window.text))
     if not nearest or not found or ask.op == "order" or ask.kinds[:1] in (("measurement",), ("social",)):
         return ask
     return replace(ask, unknown=(*ask.unknown, _spelt(reading, found)))

@@ -136,6 +136,33 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 """What for, before a colon or a dash."""
+_WORK = words(
+    "doing, filling(?: in| out)?, verifying, making(?: up)?, chasing, checking, preparing, writing, updating, closing,"
+    " completing, reviewing, planning, scheduling, booking, drafting, typing, dictating, coding, auditing, calling,"
+    " reconciling, covering, handing over, seeing, screening, triaging, consenting"
+)
+_THING = words(
+    "slides?, abstract, sheets?, letters?, blanks?, forms?, board, packs?, lists?, requests?, query, queries, line,"
+    " call, poster, round, rounds, phone visit, video visit, mdt, audit, survey, checklist, templates?, figure,"
+    " number, item, tumou?r board, huddle, handover, summary, application"
+)
+_HEAD = re.compile(
+    rf"^\W*(?P<what>(?=[^:]*\b(?:{_CLERK}|{_CLINICIAN}|sister|{_WORK}|{_THING})\b)[^:?]{{6,70}}?)"
+    r"(?::\s+(?=\w)|,\s+(?=(?:what|when|which|how|is|has|does|did|was|are)\b))",
+    re.IGNORECASE,
+)
+"""Before a colon somebody at work, or what is worked at: "Night sister doing the board: …"."""
+_HEAD_WORDS = 3
+"""A shorter head may be the name of what is asked about."""
+_OF_A_STAY = re.compile(r"\b(?:by|stay|admitted|hospital\w*|operation|dialysis|chemo\w*|transfusion|delivery)\b", re.I)
+_OFFICE = rf"\b{_CLERK}\b"
+_NO_LIMIT = re.compile(
+    r"\b(?:items?|pages?|sections?|questions?|box|fields?|lines?|bays?|beds?|rooms?|wards?) ?\d+\b|\bpre-?visit\b"
+    r"|\b(?:night|charge|ward|theatre) sister\b|\bblanks? left\b|\b(?:trying )?not to [\w-]+"
+    r"|\bone (?:more )?number\b|\btomorrow'?s\b|\bfollow-?up\b|\bstep-?down\b",
+    re.IGNORECASE,
+)
+"""Words of such a head that limit nothing, though some of them could elsewhere."""
 _TAG = re.compile(rf"\((?:{_FEW}{_NOUN})\)(?=\W*$)|\s[-–—]\s{_FEW}{_NOUN}(?=\W*$)", re.IGNORECASE)
 """What for, at the end: "(billing)"."""
 _PERFORMS = re.compile(
@@ -187,6 +214,15 @@ def askers(text: str, means_nothing: Callable[[str], bool]) -> Iterator[Aside]:
     for aside in _all(text, means_nothing):
         if not _NARROWS.search(aside.words):
             yield aside
+    yield from _headed(text)
+
+
+def _headed(text: str) -> Iterator[Aside]:
+    """The head of a whole question, of three words at least, where nothing in it limits what is asked."""
+    head = _HEAD.match(text)
+    told = _NO_LIMIT.sub(" ", head["what"]) if head else ""
+    if head and len(head["what"].split()) >= _HEAD_WORDS and not (_NARROWS.search(told) or _OF_A_STAY.search(told)):
+        yield Aside(words=head.group(), fits=_any if re.search(_OFFICE, head["what"], re.IGNORECASE) else _named)
 
 
 def _all(text: str, means_nothing: Callable[[str], bool]) -> Iterator[Aside]:

@@ -96,6 +96,12 @@ _DOING = re.compile(
     re.IGNORECASE,
 )
 """What the asker is doing: "Preparing the discharge letter"."""
+_SPECIMEN = re.compile(
+    r"\b(?:urin\w*|fa?ec\w*|stool|csf|sweat|saliva|arter\w*|ven(?:ous|a)|capillary|cord|fo?etal|stay"
+    r"|mother|father|sister|brother)\b",
+    re.IGNORECASE,
+)
+"""What limits the results asked about, though it is named beside what somebody is doing: "Filling the urine sheet"."""
 _ACTIVITY = re.compile(
     r"^(?:\w{3,}ing|i|we|he|she|they|(?:the )?(?:patient|pt))\b"
     r"|\b(?:review|clinic|check|rounds?|reconciliation|handover|meeting|call|calling|here|phone|line|today|now|"
@@ -180,7 +186,8 @@ def _is_occasion(part: str) -> bool:
     if part.rstrip().endswith("?") or _NARROWS.search(told) or _ASKING.match(part):
         return False
     labelled = not _CARE.search(told) or (_ACTIVITY.search(part) and not _ARTICLE.match(part))
-    return _is_context(part) or bool(_DOING.match(part)) or bool(labelled and not _PLACED.search(told))
+    beside = bool(_DOING.match(part)) or bool(labelled and not _PLACED.search(told))
+    return _is_context(part) or (beside and not _SPECIMEN.search(told))
 
 
 _ARTICLE = re.compile(r"(?:the|this|that|his|her|their|an?)\b", re.IGNORECASE)

@@ -124,6 +124,8 @@ def _loose(reading: Reading, op: Op, primary: Sequence[Mention], targets: tuple[
     gaps = [re.search(rf"m{a}\b(.*?)m{b}\b", reading.skeleton) for a, b in itertools.pairwise(numbers)]
     side_by_side = all(g and _JOINT.fullmatch(g[1].rstrip()) for g in gaps)
     side_by_side = side_by_side and not any(map(_qualifies, itertools.pairwise(primary)))
+    one_for_other = any(g and re.search(r"\bfor\b", g[1]) for g in gaps) and len({t.kinds[:1] for t in targets}) > 1
+    side_by_side = side_by_side and not one_for_other
     stays = [m for m in primary if is_stay(m)]
     return () if side_by_side and not stays else tuple(t.words for t in targets[1:])
 

@@ -14,10 +14,10 @@ from typing import Literal
 from agent.types import Anchor, Ask
 from agent.understand.targets import measured
 
-__all__ = ["POINTS_BACK", "around", "at_visit", "bare", "leaning", "parted", "pointed"]
+__all__ = ["AGE_THEN", "POINTS_BACK", "around", "at_visit", "bare", "leaning", "parted", "pointed"]
 
 _ASKS = (
-    r"(?:what(?:'?s)?|when(?:'?s)?|why|how|who|whom|which|where|was|were|is|are|does|did|do|has|have|had|"
+    r"(?:what(?:'?s)?|when(?:'?s)?|why|how|who|whom|which|where|was|were|is|are|does|did|do|has|have|had|would|"
     r"for (?:what|which|how long)|by whom|since when|until when|at what|on what|under what)"
 )
 _AND = re.compile(
@@ -30,10 +30,15 @@ _ONLY_DATE = re.compile(
     r"(?: (?:was|were|is) (?:it|that|this|they|those|he|she)| (?:it|that|they) (?:was|were)|"
     r" (?:was |is )?the (?:date|day)s?|(?: (?:last|first))? (?:done|taken|measured|checked|given)| last| first"
     r"| most recently)*\W*$"
-    r"|what (?:was|is|were) (?:its|the) (?:date|day|value|result)s?\b(?! of| at| on| before| after)",
+    r"|what (?:was|is|were) (?:its|the) (?:date|day|value|result)s?\b(?! of| at| on| before| after)"
+    r"|if (?:so|yes),? (?:what|which|to what|when)(?: (?:is|are|was|were) (?:it|they|those|that))?\W*$",
     re.IGNORECASE,
 )
 """A second half that the answer to the first tells anyway: a value has its date, and a date its value."""
+AGE_THEN = re.compile(
+    r"(?:who )?(?:at (?:what|which) age|how old)(?: (?:was|were) (?:he|she|they))?\W*$", re.IGNORECASE
+)
+"""What a family member's disease is told with anyway."""
 _IF_SO = re.compile(r"^(?:if (?:so|yes|not)\b\W*|so\s+)", re.IGNORECASE)
 _RELATION = r"(?:before|after|on|at|during|since|in)"
 _BOTH = re.compile(

@@ -79,6 +79,11 @@ def _grades(ask: Ask) -> bool:
     return not ask.targets or ask.kinds[:1] in (("report",), ("document",), ("imaging",), ("social",), ("condition",))
 
 
+def _amounts(ask: Ask) -> bool:
+    """Whether there is an amount to tell: of a disease or an event there is none."""
+    return ask.kinds[:1] not in (("condition",), ("encounter",), ("allergy",), ("report",))
+
+
 def _lives(ask: Ask) -> bool:
     return bool(ask.attribute) or ask.op == "age_at" or (ask.kinds[:1] != ("family",) and not ask.relative)
 
@@ -120,14 +125,25 @@ _WORDS: tuple[tuple[str, Fits], ...] = (
     ("(?:and|vs|versus) (?:now|today), now (?:and|vs|versus)", _never),
     ("work(?:s|ing)?(?= ?$), helping, effective, tolerat*, trying, whole time, all along", _never),
     ("matter, usual*, again, alone, together", _never),
+    ("go(?:ing|es)? (?:ok|okay|well|fine|badly|wrong), went (?:ok|well|badly|wrong)", lambda ask: bool(ask.judged)),
+    ("back(?= ?$)", lambda ask: ask.kinds[:1] != ("condition",)),
+    ("turned down, (?:say|says|said) no to", _never),
+    ("that time(?= ?$)", _never),
+    ("how much", _amounts),
+    (r"on (?:the |a )?m\d (?:waiting )?lists?", _never),
 )
 _PATTERNS: tuple[tuple[str, Fits], ...] = (
     # a time that no event was found for, and one that points back to another
     (rf"\b(?:before|after|since|prior to|during|until|following) {_THE}m\d", _of_a_stay),
     (r"\bthen(?= ?$)|\b(?:after|afterwards?)(?= ?$)|\band before(?= ?$)", lambda ask: bool(ask.anchor)),
+    (r"\bbefore(?= ?$)", lambda ask: bool(ask.anchor) or ask.op in ("compare", "change", "previous")),
+    (
+        r"\b(?:than|compared (?:to|with)) (?:it was |they were |in |the )*t\d(?! m\d)",
+        lambda ask: bool(ask.against or ask.anchor) or ask.op not in ("change", "compare", "latest"),
+    ),
     (r"\b(?:at|on|since|before|after|from) (?:the )?(?:diagnosis|onset)\b(?! of)", lambda ask: bool(ask.anchor)),
     (r"\bt\d(?! t\d)\b(?=.*\bt\d\b)", lambda ask: bool(ask.anchor or ask.against) or ask.kinds[:1] == ("patient",)),
-    (rf"(?<!come )(?<!came )(?<!taken )\boff {_THE}m\d", _never),
+    (rf"(?<!come )(?<!came )(?<!taken )\boff {_THE}m\d|\b(?:was|is|were|been) {_THE}m\d off\b", _never),
     (r"\b(?:he|she|they|patient|pt|is|was|were|are|been) taking\b", _in("medication", "immunization", "social")),
     # whether a thing is to be given
     (rf"^(?:and |so |but )*(?:can|could|may|might) {_WHO}\b", _never),

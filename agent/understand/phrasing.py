@@ -53,6 +53,78 @@ def _value(m: re.Match[str]) -> str:
 _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), instead)
     for pattern, instead in (
+        # an age at a diagnosis
+        (
+            r"(?:^|\basks? (?:for )?)\W*(?:the )?age (?:at|of|on) (?:the )?(?:onset|diagnosis|dx)\b"
+            r"(?:\s*[,:]|\s+(?:of|for))?\s+(?=[\w(])",
+            "how old was the patient when first diagnosed with ",
+        ),
+        (
+            r"^\W*([^?,:;]{3,60}?)\s*(?:[,:]|\s[-–—])\s*(?:the )?age (?:at|of|on) (?:the )?(?:onset|diagnosis|dx)\W*$",
+            r"how old was the patient when first diagnosed with \1",
+        ),
+        (r"\b(?:with|at) how many years\b", "at what age"),
+        # what is looked for and not found, or said to be there
+        (
+            r"^\W*i (?:can(?:'t|not| not)|could(?:n't| not)) (?:find|see|locate|make out) "
+            r"((?:the|his|her|their|any) [^?,;:.]{2,60}?)\s*[,;.]\s*(?:so |but )?"
+            r"what (?:was|is) (?:it|the (?:(?:most recent|last|latest) )?(?:result|value|one|reading))\W*$",
+            r"what is \1",
+        ),
+        (
+            r"^\W*there (?:should|must|ought to) be (an? [^?,;:]{3,80}?)\s*,?\s+(?:how much|what) (?:was|is) it\W*$",
+            r"what is \1",
+        ),
+        (r"\bif (?:you|we|one|i) (?:only |just )?look(?:ed|s)? (?:only |just )?at (?=(?:19|20)\d\d\b)", "in "),
+        (
+            r"\bif (?:you|we|one|i) averaged? (?:every |all |the )?(.{2,60}?),? "
+            r"what (?:do|does|would) (?:you|we|one|i) "
+            r"(?:get|have)\b",
+            r"average \1",
+        ),
+        # amounts of change
+        (
+            r"\bbetween (?:the )?(?:very )?(?:first|earliest|oldest) and (?:the )?(?:very )?(?:last|latest|newest) "
+            r"([^?,;:]{2,40}?),? how (?:big|large|wide) (?:is|was) the (?:gap|difference|change)\b",
+            r"difference between the first and last \1",
+        ),
+        (
+            r"^\W*(?:oldest|first|earliest) (?:vs\.?|versus|to|and) (?:newest|last|latest) ([^?,;:]{2,40}?)\s*[,:]\s*"
+            r"(?:size|amount) of (?:the )?change\W*$",
+            r"difference between the first and last \1",
+        ),
+        (
+            r"^\W*([^?,;:]{2,40}?)\s*[,:]?\s+(?:last|latest|newest) minus (?:the )?(?:first|oldest|earliest)\b",
+            r"difference between the first and last \1",
+        ),
+        (
+            r"\b(?:up )?to what (?:value|level|number|figure|height) (?:did|has|have) ([^?,;:]{2,40}?) "
+            r"(?:climb|rise|go|get|shoot|peak)\w*(?: up)?\b",
+            r"what was the highest \1",
+        ),
+        (r"\b(?:the )?bottom value (?:of )?", "lowest "),
+        (r"\b(?:ever|has) (?:touched|reached)(?=\W*$)", ""),
+        # who or what for, at the end
+        (
+            r"^\W*(?!(?:what|which|why|how|was|is|were|are)\b)([\w/-]+(?: [\w/-]+){0,3}?) "
+            r"(?:given|prescribed|used|ordered|taken|started) for\W*$",
+            r"what was \1 given for",
+        ),
+        (
+            r"\b(?:in the past or (?:now|at present|currently)|now or (?:in the past|ever|before|previously)|"
+            r"(?:past or present|present or past|current or past|past or current)(?= ?(?:,|\?|$)))",
+            "ever",
+        ),
+        (r"\b(?:would|is) it be (?:right|fair|correct|true|accurate) to say (?:that )?", "whether "),
+        (r"^\W*would (?=[\w-]+(?: [\w-]+)? be (?:one of|among|on|a|an)\b)(.{2,40}?) be ", r"is \1 "),
+        (r"\bone of the (?:medicines|medications|drugs|meds|tablets|pills) (?:being )?(?:taken|used)\b", "taken"),
+        (r"\b(?:gimme|lemme have|lemme see)\b", "give me"),
+        (r"^\W*(?:tot|tally|add|count) up (?:all )?(?:the |his |her )?(?!to\b)", "number of "),
+        (r"^\W*n ?= ?\?? (?:for|of) ", "number of "),
+        (r"\b(?:come|came) up (?:in|on) (?:this |the |his |her |their )?(?:patient's |patients )?"
+         r"(?:records?|charts?|file|notes|problem list)\b", "diagnosed"),
+        (r",\s*comma\s*,|\bcomma\b(?=\s*,)", ","),
+        (r"\bare (?:sitting|lying) in (?=(?:this|the|his|her) (?:chart|record|file))", "are in "),
         (r"\b(in|out)-patient", r"\1patient"),
         # the last against the one before
         (

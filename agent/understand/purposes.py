@@ -16,12 +16,13 @@ _DRUGS = r"(?:meds?|medications?|medicines?|drugs?|pills?|tablets?|therapy|treat
 _GIVEN_FOR = re.compile(rf"\b(?:for|to (?:treat|control|lower)|treating|against)\b(?: \w+){{0,3}} m\d|\bm\d {_DRUGS}\b")
 _GOES_ON = re.compile(
     r"\b(?:is|are)\b(?: \w+){1,3} (?:on|taking|getting|using)\b|\btak(?:es|ing)\b"
-    r"|\b(?:does|do)\b(?: \w+){1,2} (?:take|use)\b"
+    r"|\b(?:does|do)\b(?: \w+){1,2} (?:take|use)\b|\b(?:is|are) for\b"
 )
 _TAKEN_FOR = re.compile(
     r"^(?:and |so )*(?:what|whats|which|anything)\b.*"
     r"\b(?:on|takes?|taking|uses?|using|gets?|getting|given|prescribed)\b(?: now| currently)? for (?:\w+ ){0,2}m\d\W*$"
     r"|\b(?:on|taking|takes?|using|given) (?:anything|something|treatment|therapy) for (?:\w+ ){0,2}m\d\W*$"
+    r"|^(?:is there |has he got |has she got )?(?:anything|something) for (?:(?:the|his|her|their) )?m\d\W*$"
 )
 """What somebody takes for something is a drug, though no word says so."""
 _TREATED = {
@@ -33,6 +34,7 @@ _TREATED = {
     "lipid panel": "hyperlipidemia",
     "glucose": "diabetes",
     "hemoglobin a1c": "diabetes",
+    "pain score": "pain",
 }
 """What is measured, and the condition that drugs "for" it treat."""
 

@@ -25,7 +25,7 @@ class Rules:
 
 def draft(ask: Ask, evidence: Evidence) -> Draft:
     """Claims from the cards, or the status that says why there are none."""
-    if ask.parts:
+    if ask.parts and not ask.unknown:
         return parts.together([draft(*one) for one in zip(ask.parts, evidence.parts, strict=True)], ask.parts)
     refusal = _refusal(ask)
     if refusal:
@@ -52,7 +52,8 @@ def _claims(ask: Ask, card: Card, evidence: Evidence) -> tuple[Claim, ...]:
         case "patient":
             return person.claims(ask, card)
         case "document" if card.title in (IN_NOTES, AGAINST, IN_REPORTS):
-            return documents.claims(ask, card)
+            lacking = bool(evidence.absent) and ask.kinds[:1] == ("measurement",)
+            return documents.claims(ask, card, lacking=lacking)
     return events.claims(ask, card, evidence)
 
 

@@ -199,7 +199,7 @@ def _mean(ask: Ask, card: Card) -> tuple[Claim, ...]:
     where = f" {card.window}" if card.window else ""
     means = [m for m in card.marks if m.computation and m.computation.op == "mean" and m.computation.result]
     if not means:
-        return _point(say.role(card, "latest"), ask, f"Only one result{where}: ") if len(told) == 1 else ()
+        return _point(say.role(card, "latest"), ask, f"First and latest{where}: ") if len(told) == 1 else ()
     out = []
     for mark in means:
         quantity: Quantity = mark.computation.result  # type: ignore[union-attr]
@@ -286,7 +286,7 @@ def _interval(ask: Ask, card: Card) -> tuple[Claim, ...]:
 def _trend(ask: Ask, card: Card) -> tuple[Claim, ...]:
     told = _told(card)
     if len(told) == 1:
-        return _point(say.role(card, "latest"), ask, "Only one result: ")
+        return _point(say.role(card, "latest"), ask, "First and latest: ")
     words: dict[str, list[str]] = {}
     for name in ("first", "latest", "highest", "lowest"):
         mark = say.role(card, name)

@@ -23,7 +23,8 @@ def together(drafts: Sequence[Draft], asks: Sequence[Ask]) -> Draft:
     if leading.status == "refused":
         return leading
     notes = [_note(d, a) for d, a in zip(drafts, asks, strict=True) if d.note]
-    claims = tuple(c for n, d in enumerate(drafts, 1) for c in _claims(d, n, bool(answered)))
+    all_ = (c for n, d in enumerate(drafts, 1) for c in _claims(d, n, bool(answered)))
+    claims = tuple({c.text: c for c in reversed([*all_])}.values())[::-1]  # a date asked for beside its value is told
     warnings = tuple(dict.fromkeys(w for d in drafts for w in d.warnings))
     told = {_MARKS.sub("", note): note for note in reversed(notes)}  # what is said twice differs by its searches alone
     return replace(leading, claims=claims, note=" ".join(reversed(told.values())), warnings=warnings)

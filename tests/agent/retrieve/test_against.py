@@ -96,7 +96,7 @@ async def test_a_diagnosis_and_an_allergy_that_only_notes_have() -> None:
 async def test_what_is_negated_uncertain_or_of_the_family_is_no_finding(text: str) -> None:
     answer = await asked("any history of gout?", METFORMIN, note(text))
     assert answer.status == "not_found"
-    assert "notes were read and do not state it" in answer.text
+    assert "notes were read and do not state it by that name" in answer.text
 
 
 async def test_a_value_that_a_note_has_otherwise() -> None:
@@ -127,3 +127,11 @@ async def test_a_broken_file_makes_a_question_about_notes_incomplete_and_is_name
 async def test_a_relative_time_is_told_as_the_day_it_means() -> None:
     answer = await asked("what do the notes say about gout?", note("Gout began 3 days ago."))
     assert 'Progress note, 2025-06-01: "Gout began 3 days ago." (that is 2025-05-29)' in answer.text
+
+
+async def test_what_notes_say_of_a_test_without_a_result() -> None:
+    answer = await asked("ferritin?", METFORMIN, note("Ferritin 12 at the other hospital."))
+    assert 'Progress note, 2025-06-01: "Ferritin 12 at the other hospital."' in answer.text
+    assert "Ferritin is not documented in results" in answer.text and "notes say otherwise" in answer.text
+    other = await asked("vitamin D?", METFORMIN, note("Continue vitamin D 1000 IU."))
+    assert "1000" not in other.text  # a drug of that name is no result

@@ -533,6 +533,10 @@ OTHER = (
     ("m", "hihgest but one A1c", "highest A1c"),
     ("m", "lowst dose of insulin", "lowest"),
     ("m", "the lasst but two A1c", "last A1c"),
+    ("m", "Mother calling for the form: age?", "age?"),
+    ("m", "Filling the urine sheet: last sodium?", "last sodium?"),
+    ("m", "Checking the last admission only: highest CRP?", "highest CRP?"),
+    ("m", "Checking the hospital stay: last creatinine?", "last creatinine?"),
 )
 """Whose chart, a question, and what it would be without words that narrow it or turn it to somebody else."""
 
@@ -566,6 +570,8 @@ TOLD = (
     ("r", "the gizmo (pacemaker): when was it implanted?", "gizmo"),
     ("m", "latest A1c of this diabetic lady", "this diabetic lady"),
     ("r", "For dietary counselling: last cholesterol?", "For dietary counselling"),
+    ("m", "Pharmacist making up blister packs: full list of current drugs?", "Pharmacist making up blister packs"),
+    ("m", "Night sister doing the board, what was the last A1c?", "Night sister doing the board"),
 )
 
 

@@ -141,7 +141,9 @@ def test_not_found_is_told_in_codes_words(charts: dict[str, Chart]) -> None:
     for reply in (NONE, said, {**said, "status": "answered"}, {**NONE, "status": "answered"}):
         told = asked(charts["l"], "does she have lupus?", lambda request, reply=reply: reply).answer
         assert told.status == "not_found"
-        assert told.text == "Lupus is not documented in conditions [s1]; notes were read and do not state it."
+        assert (
+            told.text == "Lupus is not documented in conditions [s1]; notes were read and do not state it by that name."
+        )
         assert told.searched
 
 

@@ -12,7 +12,7 @@ from tests.agent.asking import Failing, Row, ask, check, condition, made_up, ope
 ROWS: tuple[Row, ...] = (
     # absent
     ("m", "does she have heart failure?", "not_found", ("Heart failure is not documented in conditions",), ""),
-    ("m", "any history of stroke?", "not_found", ("notes were read and do not state it",), ""),
+    ("m", "any history of stroke?", "not_found", ("notes were read and do not state it by that name",), ""),
     ("m", "on Ozempic?", "not_found", ("Semaglutide is not documented in medications",), ""),
     ("m", "any allergy to latex?", "not_found", ("not documented in allergies",), ""),
     ("m", "last ED visit", "not_found", ("not documented in encounters",), ""),
