@@ -99,7 +99,7 @@ _WAYS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] 
         ),
         (
             r"\b(?:up )?to what (?:value|level|number|figure|height) (?:did|has|have) ([^?,;:]{2,40}?) "
-            r"(?:climb|rise|go|get|shoot|peak)\w*(?: up)?\b",
+            r"(?:climb|rise|shoot|peak|go up|get up)\b",
             r"what was the highest \1",
         ),
         (r"\b(?:the )?bottom value (?:of )?", "lowest "),

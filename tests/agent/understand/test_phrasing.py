@@ -84,6 +84,7 @@ def test_other_words_for_an_operation(row: Row, charts: dict[str, Chart]) -> Non
         "has she been intubated for pneumonia",
         "was the heparin off",
         "what did the endoscopist do",
+        "to what value did the hemoglobin go down in the end",
         "the third most recent A1c",
         "A1c before 8 October 2020 inclusive",
     ],
