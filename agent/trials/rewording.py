@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from agent.trials.sayings import said_plainly
 from agent.trials.vocabulary import WHO
 from fhir_tools.lexicon import lexicon, normalise
 
@@ -243,73 +244,6 @@ _BUT_WHO = re.compile(
 """Whom, and not what, is excepted: "except in patients with Gilbert's syndrome"."""
 
 
-_TENS = {
-    "twenty": 20,
-    "thirty": 30,
-    "forty": 40,
-    "fourty": 40,
-    "fifty": 50,
-    "sixty": 60,
-    "seventy": 70,
-    "eighty": 80,
-    "ninety": 90,
-}
-_ONES = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
-_IN_WORDS = re.compile(rf"\b({'|'.join(_TENS)})(?:[-\s]({'|'.join(_ONES)}))?\b(?!-)", re.IGNORECASE)
-"""A number from twenty on: "at least forty-five years old"."""
-_UNIT = re.compile(r"(?<=\d)(\s*)(ms|mm)\b(?! ?\[?Hg)")
-"""Milliseconds and millimetres after a number, in small letters, which are abbreviations of diseases as well."""
-_UNITS = {"ms": "msec", "mm": "millimetres"}
-_HAS_TO = re.compile(
-    r"^((?:participants|subjects|patients|volunteers|individuals)) (?:(?:have|has|need|needs) to be|must be)\b|"
-    r"^((?:participants|subjects|patients|volunteers|individuals)) (?:need|needs|(?:have|has|need|needs) to have)\b",
-    re.IGNORECASE,
-)
-
-
-_BOUND = r"(?:under|below|less than|lower than|<|≤|over|above|more than|higher than|>|≥|at least|at most|up to)"
-_SAYINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), instead)
-    for pattern, instead in (
-        (r"\s*[,(]\s*(?:both )?(?:limits|ends|bounds) (?:are )?included\)?(?=\W*$| when| at| on)", ""),
-        (r"\s*,?\s*however long ago\b|(?<=\w) so far(?=\W*$)|,? past or present(?=\W*$)", ""),
-        (r"\bof (?:whatever|whichever) (?:cause|origin|stage|type|severity|duration)\b", ""),
-        (r"\b(?:treated or untreated|untreated or treated) (?=\w)|,? (?:whether )?treated or (?:not|untreated)\b", ""),
-        (
-            r"\bamong (?:the|his|her|their) (?:current|present) (?:medicines|medications|drugs|treatments)\b",
-            "currently",
-        ),
-        (r"^((?:uses?|takes?|taking|on|using) .{3,60}?) (?:now|at present|at the moment)(?=\W*$| \()", r"current \1"),
-        (
-            r"\b(?:a |the |an )?(?:constant|same|unaltered|unchanged) dose (?=(?:over|for|during|in|since) )",
-            "stable dose ",
-        ),
-        (r"\bwith no (?:alteration|change) of dose\b", "at a stable dose"),
-        (r"\bnot expecting a child\b", "not pregnant"),
-        (r"\bexpecting a child\b", "pregnant"),
-        (r"\b(?:an? )?pregnancy (?:that )?(?:has |had )?end(?:ed|ing|s)? in (?:an? )?(?=miscarriage|stillbirth)", ""),
-        (
-            rf"\bblood pressure ({_BOUND} ?\d+)(?: ?mm ?hg)? systolic (and|or) "
-            rf"({_BOUND} ?\d+)(?: ?mm ?hg)? diastolic\b",
-            r"systolic blood pressure \1 mmHg \2 diastolic blood pressure \3 mmHg",
-        ),
-    )
-)
-"""Turns that limit nothing, and plain words for others."""
-
-
-def _in_digits(m: re.Match[str]) -> str:
-    return str(_TENS[m[1].lower()] + (_ONES[m[2].lower()] if m[2] else 0))
-
-
-def _plain(text: str) -> str:
-    """Numbers in digits, units that no disease is called by, and what somebody must be as what they are."""
-    text = _UNIT.sub(lambda m: f"{m[1] or ' '}{_UNITS[m[2]]}", _IN_WORDS.sub(_in_digits, text))
-    for pattern, instead in _SAYINGS:
-        text = pattern.sub(instead, text)
-    return _HAS_TO.sub(lambda m: f"{m[1]} are" if m[1] else f"{m[2]} with", text)
-
-
 @lru_cache(maxsize=1)
 def _sites() -> re.Pattern[str]:
     """A thing of several places of the body: "osteoarthritis of the knee, hip or hand"."""
@@ -334,7 +268,7 @@ def _two_kinds(m: re.Match[str]) -> str:
 
 def reworded(text: str) -> str:
     """The text with such turns said plainly. `text` is levelled."""
-    text = _THOUSANDS.sub(r"\1\2", _BARE_LIMIT.sub(r"\1 1 x \2", _IFCC.sub(r"\1 \2 %", _plain(text))))
+    text = _THOUSANDS.sub(r"\1\2", _BARE_LIMIT.sub(r"\1 1 x \2", _IFCC.sub(r"\1 \2 %", said_plainly(text))))
     text = _ADJECTIVES.sub(_two_kinds, _EXTENT.sub("", _MAINTENANCE.sub("", _WHATEVER.sub("", text))))
     text = _EVER_PREGNANT.sub("history of pregnancy, miscarriage or ectopic pregnancy", _sites().sub(_of_each, text))
     text = _LIMIT_OF_NORMAL.sub(lambda m: f"{float(m['n']) * float(m['is']):g} {m['unit']}", text)
