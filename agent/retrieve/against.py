@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from agent.retrieve.gather import Gather
 from agent.retrieve.notes import KINDS, line, notes_of, terms_of
-from agent.types import AGAINST, Ask, Op, Target
+from agent.types import AGAINST, IN_NOTES, Ask, Op, Target
 from agent.untrusted import gives_orders
 from fhir_tools import compute, medications
 from fhir_tools.documents import Document, Found, find
@@ -50,7 +50,9 @@ async def against(gather: Gather, ask: Ask, target: Target, cards: Sequence[Card
     marks = [gather.marks.quote(f.document, f.span) for f in found]
     return (
         Card(
-            title=AGAINST,
+            title=IN_NOTES
+            if compare is _value and not facts
+            else AGAINST,  # without a result there is none to differ from
             kind="document",
             lines=tuple(line(m.id, f) for m, f in zip(marks, found, strict=True)),
             marks=tuple(marks),

@@ -9,18 +9,10 @@ import re
 
 __all__ = ["said_plainly"]
 
-_TENS = {
-    "twenty": 20,
-    "thirty": 30,
-    "forty": 40,
-    "fourty": 40,
-    "fifty": 50,
-    "sixty": 60,
-    "seventy": 70,
-    "eighty": 80,
-    "ninety": 90,
+_TENS = {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)} | {
+    "fourty": 40
 }
-_ONES = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
+_ONES = {w: n for n, w in enumerate("one two three four five six seven eight nine".split(), 1)}
 _IN_WORDS = re.compile(rf"\b({'|'.join(_TENS)})(?:[-\s]({'|'.join(_ONES)}))?\b(?!-)", re.IGNORECASE)
 """A number from twenty on: "at least forty-five years old"."""
 _UNIT = re.compile(r"(?<=\d)(\s*)(ms|mm)\b(?! ?\[?Hg)")

@@ -155,7 +155,7 @@ _HEAD = re.compile(
 _HEAD_WORDS = 3
 """A shorter head may be the name of what is asked about."""
 _OF_A_STAY = re.compile(r"\b(?:by|stay|admitted|hospital\w*|operation|dialysis|chemo\w*|transfusion|delivery)\b", re.I)
-_OFFICE = rf"\b{_CLERK}\b"
+_OFFICE = re.compile(rf"\b{_CLERK}\b", re.IGNORECASE)
 _NO_LIMIT = re.compile(
     r"\b(?:items?|pages?|sections?|questions?|box|fields?|lines?|bays?|beds?|rooms?|wards?) ?\d+\b|\bpre-?visit\b"
     r"|\b(?:night|charge|ward|theatre) sister\b|\bblanks? left\b|\b(?:trying )?not to [\w-]+"
@@ -222,7 +222,7 @@ def _headed(text: str) -> Iterator[Aside]:
     head = _HEAD.match(text)
     told = _NO_LIMIT.sub(" ", head["what"]) if head else ""
     if head and len(head["what"].split()) >= _HEAD_WORDS and not (_NARROWS.search(told) or _OF_A_STAY.search(told)):
-        yield Aside(words=head.group(), fits=_any if re.search(_OFFICE, head["what"], re.IGNORECASE) else _named)
+        yield Aside(words=head.group(), fits=_any if _OFFICE.search(head["what"]) else _named)
 
 
 def _all(text: str, means_nothing: Callable[[str], bool]) -> Iterator[Aside]:

@@ -52,8 +52,7 @@ def _claims(ask: Ask, card: Card, evidence: Evidence) -> tuple[Claim, ...]:
         case "patient":
             return person.claims(ask, card)
         case "document" if card.title in (IN_NOTES, AGAINST, IN_REPORTS):
-            lacking = bool(evidence.absent) and ask.kinds[:1] == ("measurement",)
-            return documents.claims(ask, card, lacking=lacking)
+            return documents.claims(ask, card)
     return events.claims(ask, card, evidence)
 
 

@@ -10,12 +10,9 @@ from fhir_tools.types import Card
 __all__ = ["claims"]
 
 
-def claims(ask: Ask, card: Card, *, lacking: bool = False) -> tuple[Claim, ...]:
-    """One quote a claim, newest first; quotes that say otherwise than the structured chart are told as that.
-
-    `lacking`: the structured chart has no result that they could differ from.
-    """
-    other = ", says otherwise" if card.title == AGAINST and not lacking else ""
+def claims(ask: Ask, card: Card) -> tuple[Claim, ...]:
+    """One quote a claim, newest first; quotes that say otherwise than the structured chart are told as that."""
+    other = ", says otherwise" if card.title == AGAINST else ""
     out = []
     for line, mark in reversed(list(zip(card.lines, card.marks, strict=True))):
         if mark.fact is None or mark.span is None:

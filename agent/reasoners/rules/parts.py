@@ -23,11 +23,12 @@ def together(drafts: Sequence[Draft], asks: Sequence[Ask]) -> Draft:
     if leading.status == "refused":
         return leading
     notes = [_note(d, a) for d, a in zip(drafts, asks, strict=True) if d.note]
-    all_ = (c for n, d in enumerate(drafts, 1) for c in _claims(d, n, bool(answered)))
-    claims = tuple({c.text: c for c in reversed([*all_])}.values())[::-1]  # a date asked for beside its value is told
+    claims: dict[str, Claim] = {}  # what two parts come to, as a value and its date do, is told once
+    for claim in (c for n, d in enumerate(drafts, 1) for c in _claims(d, n, bool(answered))):
+        claims.setdefault(claim.text, claim)
     warnings = tuple(dict.fromkeys(w for d in drafts for w in d.warnings))
     told = {_MARKS.sub("", note): note for note in reversed(notes)}  # what is said twice differs by its searches alone
-    return replace(leading, claims=claims, note=" ".join(reversed(told.values())), warnings=warnings)
+    return replace(leading, claims=tuple(claims.values()), note=" ".join(reversed(told.values())), warnings=warnings)
 
 
 def _claims(draft: Draft, part: int, answered: bool) -> list[Claim]:

@@ -135,3 +135,9 @@ async def test_what_notes_say_of_a_test_without_a_result() -> None:
     assert "Ferritin is not documented in results" in answer.text and "notes say otherwise" in answer.text
     other = await asked("vitamin D?", METFORMIN, note("Continue vitamin D 1000 IU."))
     assert "1000" not in other.text  # a drug of that name is no result
+
+
+async def test_a_test_without_a_result_leaves_what_differs_of_another_told_as_that() -> None:
+    answer = await asked("still on metformin and ferritin?", METFORMIN, note("Metformin was stopped. Ferritin 12."))
+    assert 'says otherwise: "Metformin was stopped."' in answer.text
+    assert 'Progress note, 2025-06-01: "Ferritin 12."' in answer.text
